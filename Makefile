@@ -1,0 +1,43 @@
+# Everything below sets up its own environment: Python >= 3.11 and a package registry are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Fixed so that results do not depend on how many cores a library finds.
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench format clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+setup: $(STAMP) ## Make the environment in .venv
+
+demo: setup ## Run the main job on a synthesised dataset
+	$(BIN)/mgc demo
+
+test: setup lint ## Lint, then run the tests
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: setup ## Check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure speed against named peers
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

@@ -1,0 +1,23 @@
+"""mgc: which genre is this, how sure are we, and which view of the sound tells us?
+
+This is the whole surface that a plug-in needs to declare itself; importing it loads neither
+numpy nor torch.
+"""
+
+from mgc.contract import ExtractorInfo, FeatureShape, HeadInfo, StrategyInfo
+from mgc.errors import AudioError, MgcError, UsageError
+from mgc.hookspecs import hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "ExtractorInfo",
+    "FeatureShape",
+    "HeadInfo",
+    "MgcError",
+    "StrategyInfo",
+    "UsageError",
+    "__version__",
+    "hookimpl",
+]

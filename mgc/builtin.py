@@ -1,0 +1,91 @@
+"""The whole menu of what ships with mgc, as records. It comes in by the same entry point as a
+stranger's plug-in, and imports no implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mgc import ExtractorInfo, HeadInfo, StrategyInfo, hookimpl
+
+MUSIC_RATE = 22_050  # Hz; half of the CD's rate: keeps what a mel spectrogram shows below 11 kHz
+MUSIC_HOP = 512  # samples; 23.2 ms at 22,050 Hz, librosa's default
+WHISPER_RATE = 16_000  # Hz
+WHISPER_HOP = 320  # samples: log-mel hop of 160, then a convolution of stride 2
+
+
+@hookimpl
+def mgc_extractors() -> Iterator[ExtractorInfo]:
+    """What ships: three views of one power spectrum, and Whisper."""
+    yield ExtractorInfo(
+        name="mel",
+        summary="log-mel spectrogram: energy in mel bands",
+        load="mgc.extractors.mel:Mel",
+        sample_rate=MUSIC_RATE,
+        hop_samples=MUSIC_HOP,
+        unit="dB",
+    )
+    yield ExtractorInfo(
+        name="mfcc",
+        summary="mel-frequency cepstral coefficients: the shape of the spectrum, timbre",
+        load="mgc.extractors.mfcc:Mfcc",
+        sample_rate=MUSIC_RATE,
+        hop_samples=MUSIC_HOP,
+        unit="coefficient",
+    )
+    yield ExtractorInfo(
+        name="chroma",
+        summary="energy in the twelve pitch classes: harmony",
+        load="mgc.extractors.chroma:Chroma",
+        sample_rate=MUSIC_RATE,
+        hop_samples=MUSIC_HOP,
+        unit="energy",
+    )
+    yield ExtractorInfo(
+        name="whisper",
+        summary="hidden states of Whisper's encoder: speech and singing, heard by a large model",
+        load="mgc.extractors.whisper:Whisper",
+        sample_rate=WHISPER_RATE,
+        hop_samples=WHISPER_HOP,
+        window_samples=30 * WHISPER_RATE,
+        unit="embedding",
+        requires=("transformers",),
+        install="pip install mgc",
+    )
+
+
+@hookimpl
+def mgc_heads() -> Iterator[HeadInfo]:
+    """What ships: torch modules for sequences, scikit-learn on pooled statistics."""
+    yield HeadInfo(
+        name="cnn",
+        summary="small convolutional network with attentive pooling over time",
+        load="mgc.heads.cnn:Cnn",
+        trained_by="gradient",
+        accepts=("sequence",),
+    )
+    yield HeadInfo(
+        name="logistic",
+        summary="logistic regression on statistics pooled over time (scikit-learn)",
+        load="mgc.heads.logistic:Logistic",
+        trained_by="estimator",
+    )
+
+
+@hookimpl
+def mgc_strategies() -> Iterator[StrategyInfo]:
+    """What ships: votes, means, learnt weights, and one classifier over all embeddings."""
+    yield StrategyInfo(
+        name="majority-voting",
+        summary="each member has one vote; a tie goes to the higher mean probability",
+        load="mgc.strategies.majority_voting:MajorityVoting",
+    )
+    yield StrategyInfo(
+        name="mean-probability",
+        summary="the mean of the members' probabilities",
+        load="mgc.strategies.mean_probability:MeanProbability",
+    )
+    yield StrategyInfo(
+        name="confidence",
+        summary="the most confident member decides, track by track",
+        load="mgc.strategies.confidence:Confidence",
+    )

@@ -1,0 +1,30 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DataName = Annotated[
+    str | None, typer.Option("--data", metavar="NAME", help="Dataset (default: see mgc data use).")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Set a parameter (repeatable); OWNER.NAME=VALUE where several have it.",
+    ),
+]
+ClipSeconds = Annotated[
+    float | None, typer.Option(help="Length of a clip in seconds (default: 30).", min=0.25)
+]
+ClipsPerTrack = Annotated[
+    int | None,
+    typer.Option(help="Clips heard of a long track, spread evenly over it (default: 4).", min=1),
+]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda or mps; auto takes the GPU where there is one.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of training and, with --folds, of the folds.")]

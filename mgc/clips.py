@@ -1,0 +1,84 @@
+"""A batch of clips, and what several extractors ask of it, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+#: Frames a block on the CPU: 64 × 2,048 float32 is 512 KiB, which stays in the second-level cache.
+BLOCK_FRAMES = 64
+
+
+class Clips:
+    """Mono waveforms of one rate, on one device.
+
+    Attributes:
+        waves: (clip, sample) float32 in [-1, 1] (peaks of lossy audio may pass 1 slightly);
+            clips shorter than the longest are zero at the end.
+        lengths: (clip,) int64 on the CPU, the valid samples of each clip.
+        sample_rate: samples a second, Hz.
+    """
+
+    def __init__(self, waves: Tensor, sample_rate: int, lengths: Tensor | None = None) -> None:
+        if waves.ndim != 2:
+            raise ValueError(f"waves must be (clip, sample), not {tuple(waves.shape)}")
+        self.waves = waves
+        self.sample_rate = sample_rate
+        self.lengths = (
+            torch.full((waves.shape[0],), waves.shape[1]) if lengths is None else lengths.cpu()
+        )
+        self._shared: dict[Hashable, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the waveforms are, and where the features are expected."""
+        return self.waves.device
+
+    def __len__(self) -> int:
+        return int(self.waves.shape[0])
+
+    def frame_counts(self, hop_samples: int) -> Tensor:
+        """Valid centred frames of each clip: ``1 + length // hop`` (clip,) int64."""
+        return 1 + self.lengths // hop_samples
+
+    def power_spectrum(self, n_fft: int, hop_samples: int) -> Tensor:
+        """|STFT|² with a periodic Hann window, (clip, frame, bin) float32.
+
+        Frames are centred and the ends are padded with zeros, as ``librosa.stft`` does with
+        ``pad_mode="constant"``; there are ``1 + sample // hop`` frames and ``1 + n_fft // 2``
+        bins. Frame-major, so that a projection onto bands is one matrix product. Remembered:
+        mel, MFCC and chroma together cost one transform.
+        """
+        return self.shared(
+            ("power", n_fft, hop_samples),
+            lambda: _power_spectrum(self.waves, n_fft, hop_samples),
+        )
+
+    def shared(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """``compute()``, at most once for these clips: another extractor that asks for the same
+        key gets the same tensor. Treat it as read-only."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return self._shared[key]
+
+
+def _power_spectrum(waves: Tensor, n_fft: int, hop_samples: int) -> Tensor:
+    window = torch.hann_window(n_fft, periodic=True, device=waves.device)
+    padded = torch.nn.functional.pad(waves, (n_fft // 2, n_fft // 2))
+    frames = padded.unfold(-1, n_fft, hop_samples)
+    if waves.device.type != "cpu":
+        return _squared_magnitude(torch.fft.rfft(frames * window))
+    clips, count, bins = frames.shape[0], frames.shape[1], n_fft // 2 + 1
+    power = torch.empty(clips, count, bins)
+    for clip in range(clips):
+        for start in range(0, count, BLOCK_FRAMES):
+            block = frames[clip, start : start + BLOCK_FRAMES] * window
+            power[clip, start : start + BLOCK_FRAMES] = _squared_magnitude(torch.fft.rfft(block))
+    return power
+
+
+def _squared_magnitude(spectrum: Tensor) -> Tensor:
+    parts = torch.view_as_real(spectrum)
+    return parts.square().sum(dim=-1)

@@ -1,0 +1,101 @@
+"""``mgc data add``: from whatever the user has to a saved dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.datasets import splits, table
+from mgc.datasets.demo import make_demo
+from mgc.datasets.folder import import_folder
+from mgc.datasets.manifest import SUFFIXES, import_manifest
+from mgc.datasets.table import Dataset
+from mgc.errors import UsageError
+from mgc.progress import Progress
+
+SMALLEST_GENRE = 3  # tracks: one for each split
+
+
+def add_path(
+    name: str, path: Path, *, group_by: splits.GroupBy | None, seed: int, drop_rare: bool
+) -> Dataset:
+    """Import a folder of genres or a table, give it a split where it has none, and save it."""
+    table.checked_name(name)
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        tracks, root, importer = import_folder(path), path, "folder"
+    elif path.is_file() and path.suffix.lower() in SUFFIXES:
+        tracks, root, importer = import_manifest(path), path.parent, "manifest"
+    elif path.exists():
+        raise UsageError(
+            f"{path} is neither a folder nor a table.", f"A table ends in {', '.join(SUFFIXES)}."
+        )
+    else:
+        raise UsageError(f"{path} does not exist.", "Check the path.")
+    _some_audio(tracks, root, path)
+    record = {"importer": importer, "source": str(path)}
+    return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
+
+
+def add_demo(name: str, *, seed: int, progress: Progress | None = None) -> Dataset:
+    """Synthesise the demo dataset into its own folder and save it."""
+    folder = table.datasets_home() / table.checked_name(name)
+    tracks = make_demo(folder, seed, progress)
+    record = {"importer": "demo", "source": f"synthesised with seed {seed}"}
+    return finish(name, tracks, folder, record, group_by="artist", seed=seed, drop_rare=False)
+
+
+def finish(
+    name: str,
+    tracks: pd.DataFrame,
+    root: Path,
+    record: dict[str, Any],
+    *,
+    group_by: splits.GroupBy | None,
+    seed: int,
+    drop_rare: bool,
+) -> Dataset:
+    """Check genres, make a split where the table brings none, save; the last step of an import."""
+    table.checked_name(name)
+    tracks, dropped = _without_rare(tracks, drop_rare)
+    by = group_by or splits.default_grouping(tracks)
+    record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
+    if (tracks["split"] == "").all():
+        tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
+        record["split"] = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
+    else:
+        record["split"] = {"made": "from the table's own column"}
+    dataset = Dataset(name, tracks, root, record)
+    table.save(dataset)
+    return dataset
+
+
+def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
+    """A table whose paths are all wrong is said now, not after an hour."""
+    if not any((root / path).exists() for path in tracks["path"]):
+        raise UsageError(
+            f"None of the {len(tracks)} files that {source} names is there "
+            f"(the first: {root / tracks['path'].iloc[0]}).",
+            f"Relative paths start at {root}.",
+        )
+
+
+def _without_rare(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+    counts = tracks["genre"].value_counts()
+    rare = counts[counts < SMALLEST_GENRE]
+    if len(rare) and not drop:
+        genre, count = rare.index[0], rare.iloc[0]
+        raise UsageError(
+            f"Genre {genre!r} has only {count} track{'s' if count > 1 else ''}; training, "
+            f"validation and test need one each.",
+            "Add some, or leave out such genres with --drop-rare.",
+        )
+    kept = tracks[~tracks["genre"].isin(rare.index)].reset_index(drop=True)
+    if kept["genre"].nunique() < 2:
+        raise UsageError(
+            f"There is only {kept['genre'].nunique()} genre to tell apart.",
+            "Give at least two genre folders (or two values in the genre column).",
+        )
+    return kept, {f"genre {genre}": int(count) for genre, count in rare.items()}

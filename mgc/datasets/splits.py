@@ -1,0 +1,189 @@
+"""Splits: training, validation, test, and folds. Tracks are split first and cut into clips after.
+
+Groups (artists, albums, or both as connected components) never cross a boundary; genres are kept
+in proportion as far as the groups allow (`allocate`; folds: scikit-learn's StratifiedGroupKFold).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from mgc.datasets.allocation import allocate
+from mgc.datasets.table import SPLITS
+from mgc.errors import UsageError
+
+GroupBy = Literal["artist", "album", "artist+album", "none"]
+SHARES = (0.7, 0.1, 0.2)  # of the tracks, in the order of SPLITS
+#: What is held out of a training side for validation: as 10 is to 80.
+HELD_OUT = 1 / 8
+#: A column that the audit adds: copies of one recording have one name in it.
+RECORDING = "recording"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of the table: what is learnt from, what training may watch, what is scored."""
+
+    number: int
+    training: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def groups(tracks: pd.DataFrame, by: GroupBy) -> np.ndarray:
+    """The group of each track as a number (track,); tracks of one group stay together.
+
+    A track whose artist (or album) is unknown is a group of its own. ``artist+album`` joins
+    tracks that share either, and whatever hangs together through others. Copies of one recording
+    (the column ``recording``, where an audit has added it) are together under every grouping.
+    """
+    if by not in get_args(GroupBy):
+        raise UsageError(
+            f"Tracks cannot be grouped by {by!r}.", f"Use one of: {', '.join(get_args(GroupBy))}."
+        )
+    columns = [] if by == "none" else by.split("+")
+    columns += [RECORDING] if RECORDING in tracks else []
+    if not columns:
+        return np.arange(len(tracks))
+    ends = [_links(tracks[column], len(tracks)) for column in columns]
+    rows = np.concatenate([end[0] for end in ends])
+    to = np.concatenate([end[1] for end in ends])
+    graph = coo_matrix((np.ones(len(rows)), (rows, to)), shape=(len(tracks), len(tracks)))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _links(names: pd.Series, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each known name ties its tracks to the first of them."""
+    rows = np.arange(count)
+    known = names.to_numpy() != ""
+    codes, _ = pd.factorize(names[known])
+    first = np.full(codes.max(initial=-1) + 1, -1)
+    first[codes[::-1]] = rows[known][::-1]
+    return rows[known], first[codes]
+
+
+def default_grouping(tracks: pd.DataFrame) -> GroupBy:
+    """By artist where artists are known, else by album, else by nothing."""
+    for column in ("artist", "album"):
+        if (tracks[column] != "").any():
+            return column  # type: ignore[return-value]
+    return "none"
+
+
+def make_split(tracks: pd.DataFrame, by: GroupBy, seed: int) -> pd.Series:
+    """A stratified, grouped split of about 70/10/20: the split column.
+
+    Raises UsageError where a genre has too few groups to be in all three.
+    """
+    group = groups(tracks, by)
+    _enough_groups(tracks, group, by, len(SPLITS), "a training, a validation and a test split")
+    part = allocate(tracks["genre"].to_numpy(dtype=str), group, SHARES, seed)
+    return pd.Series(np.array(SPLITS, dtype=object)[part], tracks.index)
+
+
+def official_fold(tracks: pd.DataFrame, by: GroupBy, seed: int) -> Fold:
+    """The fold that the table's own split column describes.
+
+    Without validation rows an eighth of the training side, grouped, takes their place.
+    Raises UsageError where training or test rows are missing.
+    """
+    rows = {name: np.nonzero((tracks["split"] == name).to_numpy())[0] for name in SPLITS}
+    for name in ("training", "test"):
+        if not len(rows[name]):
+            raise UsageError(
+                f"The dataset has no track in its {name} split.",
+                "Fit with --folds 5, or make a split: mgc data split NAME",
+            )
+    if not len(rows["validation"]):
+        rows["training"], rows["validation"] = _held_out(
+            tracks, groups(tracks, by), rows["training"], seed
+        )
+    return Fold(0, rows["training"], rows["validation"], rows["test"])
+
+
+def k_folds(tracks: pd.DataFrame, count: int, by: GroupBy, seed: int) -> list[Fold]:
+    """``count`` folds: each track is in the test part of exactly one.
+
+    In each fold an eighth of the training side, grouped and stratified, is its validation part.
+    Raises UsageError where a genre has fewer groups than folds.
+    """
+    if count < 2:
+        raise UsageError(f"--folds {count} is too few.", "Use 2 or more; 5 is usual.")
+    group = groups(tracks, by)
+    _enough_groups(tracks, group, by, count, f"{count} folds")
+    folds = []
+    for number, (rest, test) in enumerate(_parts(tracks["genre"], group, count, seed)):
+        training, validation = _held_out(tracks, group, rest, seed + number)
+        folds.append(Fold(number, training, validation, test))
+    return folds
+
+
+def _held_out(
+    tracks: pd.DataFrame, group: np.ndarray, rows: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part ``rows`` into (training, validation), an eighth of the tracks held out.
+
+    Raises UsageError where all of them are one group.
+    """
+    if len(np.unique(group[rows])) < 2:
+        raise UsageError(
+            f"No validation part can be held out: all {len(rows)} training tracks are one group.",
+            "Group otherwise with --group-by none, or give the dataset a validation split.",
+        )
+    genres = tracks["genre"].to_numpy(dtype=str)[rows]
+    part = allocate(genres, group[rows], (1 - HELD_OUT, HELD_OUT), seed)
+    return rows[part == 0], rows[part == 1]
+
+
+def _parts(
+    genres: pd.Series, group: np.ndarray, count: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    import warnings
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A genre with fewer tracks than parts is spread as far as it goes; said by the caller.
+        warnings.simplefilter("ignore", UserWarning)
+        yield from splitter.split(np.zeros(len(genres)), genres.to_numpy(dtype=str), group)
+
+
+def _enough_groups(
+    tracks: pd.DataFrame, group: np.ndarray, by: GroupBy, needed: int, what: str
+) -> None:
+    counts = group_counts(tracks, group)
+    for genre, count in counts[counts < needed].items():
+        owner = {"none": "track", "artist+album": "group of artists and albums"}.get(by, by)
+        raise UsageError(
+            f"Genre {genre!r} has only {count} {owner if count == 1 else _plural(owner)}: "
+            f"too few for {what}, which need {needed}.",
+            "Leave out such genres with --drop-rare, or group otherwise with --group-by none.",
+        )
+
+
+def group_counts(tracks: pd.DataFrame, group: np.ndarray) -> pd.Series:
+    """How many groups each genre has."""
+    return pd.Series(group).groupby(tracks["genre"].to_numpy(dtype=str)).nunique()
+
+
+def _plural(owner: str) -> str:
+    return "groups of artists and albums" if owner.startswith("group") else f"{owner}s"
+
+
+def split_hash(tracks: pd.DataFrame, folds: list[Fold]) -> str:
+    """A short name for exactly these folds of these tracks; equal names can be compared."""
+    code = 0
+    ids = tracks["track_id"].to_numpy(dtype=str)
+    for fold in folds:
+        for part in (fold.training, fold.validation, fold.test):
+            code = zlib.crc32("\n".join([*sorted(ids[part]), "", ""]).encode(), code)
+    return f"{code:08x}"

@@ -1,0 +1,155 @@
+"""The table of tracks: what a dataset is, and how it is kept at home.
+
+A dataset is a folder with ``tracks.parquet`` (one row a track, see `COLUMNS`) and
+``dataset.json``. The audio stays where it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.home import home, read_json, replace_file, setting, store_setting, write_json
+
+SCHEMA = 1
+SPLITS = ("training", "validation", "test")  # FMA's words
+#: Every table has these; an importer may add its own behind them. All are text but duration (s).
+COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named table of tracks.
+
+    Attributes:
+        name: what commands call it.
+        tracks: one row a track with `COLUMNS`; ``path`` is relative to ``root`` or absolute;
+            an unknown artist, album or title is "", an unknown duration NaN.
+        root: where relative paths start.
+        record: what else is known: importer, how the split was made, what was left out.
+    """
+
+    name: str
+    tracks: pd.DataFrame
+    root: Path
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def genres(self) -> list[str]:
+        """The genre names, sorted; their order is the order of all probabilities."""
+        return sorted(self.tracks["genre"].unique())
+
+    @property
+    def folder(self) -> Path:
+        """Where the dataset is kept at home."""
+        return datasets_home() / self.name
+
+    def paths(self) -> list[Path]:
+        """Absolute path of each track's audio, in the table's order."""
+        return [self.root / path for path in self.tracks["path"]]
+
+
+def datasets_home() -> Path:
+    """The folder of all datasets."""
+    return home() / "datasets"
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be one. Raises UsageError."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a dataset's name.",
+            "Use lower-case letters, digits, '-', '_' and '.', such as my-music.",
+        )
+    return name
+
+
+def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Bring an importer's rows into the form that every dataset has.
+
+    Missing columns are added empty; rows are sorted by track id. Raises MgcError where there is
+    no row or where an id comes twice; ``source`` names the origin in messages.
+    """
+    if not len(tracks):
+        raise MgcError(f"{source} holds no tracks.", "Check the path; see: mgc data add --help")
+    made = pd.DataFrame(index=tracks.index)
+    for column in COLUMNS[:-1]:
+        values = tracks[column] if column in tracks else pd.Series("", tracks.index)
+        made[column] = values.fillna("").astype(str)
+    made["duration"] = pd.to_numeric(tracks.get("duration"), errors="coerce")
+    extra = [column for column in tracks if column not in COLUMNS]
+    made[extra] = tracks[extra]
+    twice = made["track_id"][made["track_id"].duplicated()]
+    if len(twice):
+        raise MgcError(
+            f"{source}: track_id {twice.iloc[0]!r} comes more than once ({len(twice)} such rows).",
+            "Give each track an id of its own.",
+        )
+    return made.sort_values("track_id", ignore_index=True)
+
+
+def save(dataset: Dataset) -> None:
+    """Write the dataset's folder; the table is whole or absent."""
+    checked_name(dataset.name)
+    dataset.folder.mkdir(parents=True, exist_ok=True)
+    replace_file(dataset.folder / "tracks.parquet", dataset.tracks.to_parquet(index=False))
+    record = {"schema": SCHEMA, "name": dataset.name, "root": str(dataset.root), **dataset.record}
+    write_json(dataset.folder / "dataset.json", record)
+
+
+def load(name: str) -> Dataset:
+    """Read a dataset. Raises UsageError for an unknown name, MgcError for damage."""
+    folder = datasets_home() / name
+    if name not in names():
+        raise unknown("dataset", name, names(), "mgc data list")
+    record = read_json(folder / "dataset.json")
+    if record.get("schema", 0) > SCHEMA:
+        raise MgcError(f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc")
+    try:
+        tracks, root = pd.read_parquet(folder / "tracks.parquet"), Path(record["root"])
+    except (OSError, ValueError, KeyError) as error:
+        raise MgcError(
+            f"Dataset {name!r} is damaged: {error}.", f"Import it again: mgc data add {name} …"
+        ) from error
+    rest = {key: value for key, value in record.items() if key not in ("schema", "name", "root")}
+    return Dataset(name, tracks, root, rest)
+
+
+def names() -> list[str]:
+    """The datasets at home."""
+    return sorted(path.parent.name for path in datasets_home().glob("*/dataset.json"))
+
+
+def remove(name: str) -> None:
+    """Forget a dataset; its audio is not touched unless mgc itself made it (the demo)."""
+    if name not in names():
+        raise unknown("dataset", name, names(), "mgc data list")
+    shutil.rmtree(datasets_home() / name)
+    if setting("dataset") == name:
+        store_setting("dataset", None)
+
+
+def default_name() -> str:
+    """The dataset that commands use without ``--data``. Raises UsageError where none is chosen."""
+    there = names()
+    chosen = setting("dataset")
+    if chosen in there:
+        return str(chosen)
+    if len(there) == 1:
+        return there[0]
+    if not there:
+        raise UsageError(
+            "There is no dataset yet.", "Run: mgc data add NAME PATH, or: mgc data add demo"
+        )
+    raise UsageError(
+        f"There are several datasets: {', '.join(there)}.",
+        "Choose one with --data NAME, or for good with: mgc data use NAME",
+    )

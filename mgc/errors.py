@@ -1,0 +1,46 @@
+"""The errors that mgc shows to people: what was wrong, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MgcError(Exception):
+    """Something failed that the user can understand and act on.
+
+    ``message`` says in one line what was wrong, naming the file or thing; ``hint`` says what to
+    do next. The command line prints both and leaves with ``exit_code``.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[MgcError], tuple[str, str]]:
+        # An error that crosses from a worker process keeps its hint.
+        return type(self), (self.message, self.hint)
+
+
+class UsageError(MgcError):
+    """The request itself was wrong: a name, an option or a combination (exit code 2)."""
+
+    exit_code = 2
+
+
+class AudioError(MgcError):
+    """One audio file cannot be used; a batch lists it with its reason and goes on."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], command: str) -> UsageError:
+    """The error for a name that is not there: what was asked, the nearest names, what to run."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        hint = f"Did you mean {' or '.join(repr(n) for n in near)}? "
+    else:
+        hint = f"There are: {', '.join(known)}. " if 0 < len(known) <= 12 else ""
+    return UsageError(f"No {kind} is named {name!r}.", f"{hint}Run: {command}")

@@ -1,0 +1,69 @@
+"""Where mgc keeps datasets, features and runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mgc.errors import MgcError
+
+
+def home() -> Path:
+    """``MGC_HOME`` (set by ``--home``), else the platform's data folder."""
+    named = os.environ.get("MGC_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("mgc")
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write JSON whole or not at all: to a temporary name, synced, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    replace_file(path, text.encode())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` so that a reader sees the old file or the new, never half."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise MgcError(
+            f"Cannot write {path}: {error.strerror or error}.",
+            "Free some space or choose another place with --home.",
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises MgcError naming the file where it is absent or damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MgcError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(record, dict):
+        raise MgcError(f"{path} is damaged: it holds no JSON object.")
+    return record
+
+
+def setting(name: str) -> Any:
+    """A setting that a command stored (such as the default dataset), or None."""
+    path = home() / "settings.json"
+    return read_json(path).get(name) if path.exists() else None
+
+
+def store_setting(name: str, value: Any) -> None:
+    """Keep a setting for later commands."""
+    path = home() / "settings.json"
+    record = read_json(path) if path.exists() else {}
+    write_json(path, {**record, name: value})

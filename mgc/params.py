@@ -1,0 +1,88 @@
+"""The parameters of a plug-in: read from text, checked, described.
+
+A plug-in's ``Params`` is a plain frozen dataclass. Values from ``--set name=value`` are read as
+JSON where that fits (numbers, true, null, lists) and as text elsewhere, then checked against the
+field's type by pydantic, which knows unions, literals and bounds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, fields
+from typing import Any
+
+from mgc.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """For a plug-in without parameters."""
+
+
+def params_class(implementation: type) -> type:
+    """The ``Params`` of an extractor, head or strategy class; an empty one where it has none."""
+    return getattr(implementation, "Params", NoParams)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """``["n_mels=96", "layer=mean"]`` → ``{"n_mels": 96, "layer": "mean"}``.
+
+    Raises UsageError where there is no ``=``.
+    """
+    values: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set {text!r} is not NAME=VALUE.", "For example: --set n_mels=96")
+        values[name.strip()] = _literal(value.strip())
+    return values
+
+
+def _literal(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
+    """An instance of a Params class with ``values`` set and checked.
+
+    ``owner`` names the plug-in in errors. Raises UsageError for an unknown name or a bad value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    names = [field.name for field in fields(cls)]
+    for name in values:
+        if name not in names:
+            raise unknown(f"parameter of {owner}", name, names, f"mgc … show {owner.split()[-1]}")
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "parameters"
+        raise UsageError(
+            f"{owner}: {where}={values.get(where)!r} cannot be used: {first['msg']}.",
+            "Its parameters: " + ", ".join(f"{n}={d!r}" for n, _, d in describe(cls)),
+        ) from error
+
+
+def describe(cls: type) -> list[tuple[str, str, Any]]:
+    """(name, type as written, default) of each parameter."""
+    return [(field.name, _type_name(field), _default(field)) for field in fields(cls)]
+
+
+def as_dict(params: Any) -> dict[str, Any]:
+    """A Params instance as JSON-ready values, defaults included."""
+    return asdict(params)
+
+
+def _type_name(field: Field[Any]) -> str:
+    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not MISSING else None

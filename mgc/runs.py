@@ -1,0 +1,259 @@
+"""The run folder: what was asked, what was trained, what it predicted, how good that is.
+
+``run.json`` holds the request and the figures, ``predictions.parquet`` one row for each track and
+fold, ``embeddings.safetensors`` the embedding of each of those rows, ``fold-N/`` the trained head.
+A run needs nothing but its folder to predict, ensemble or report.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file
+from safetensors.numpy import save as tensor_bytes
+
+from mgc import __version__
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.home import home, read_json, replace_file, write_json
+
+SCHEMA = 1
+#: ``part`` of a row in the predictions: what the head learnt from, what its training watched
+#: (early stopping, calibration, ensemble weights), and what is scored.
+PARTS = ("training", "validation", "test")
+#: A column of probabilities is this prefix and the genre's name.
+PREFIX = "p:"
+ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run at home (or anywhere: it is self-contained)."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What commands call it: the folder's name."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """``single`` (features × head) or ``ensemble`` (runs × strategy)."""
+        return str(self.record["kind"])
+
+    @property
+    def finished(self) -> bool:
+        """Trained, predicted and scored to the end."""
+        return self.record.get("state") == "finished"
+
+    @property
+    def genres(self) -> list[str]:
+        """The genre names in the order of all probabilities."""
+        return list(self.record["dataset"]["genres"])
+
+    @property
+    def label(self) -> str:
+        """What a table calls it: ``mel · cnn``, or the strategy's name."""
+        if self.kind == "ensemble":
+            return str(self.record["strategy"]["name"])
+        return f"{self.record['extractor']['name']} · {self.record['head']['name']}"
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
+        try:
+            return pd.read_parquet(self.folder / "predictions.parquet")
+        except (OSError, ValueError) as error:
+            raise damaged(self.folder, error) from error
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """(row of `predictions`, dimension) float32. Folds are models of their own, so only
+        rows of one fold share a space."""
+        try:
+            return load_file(self.folder / "embeddings.safetensors")["embeddings"]
+        except Exception as error:
+            raise damaged(self.folder, error) from error
+
+    def rows(self, part: str) -> pd.DataFrame:
+        """The predictions of one part, sorted by fold and track id; the index stays that of
+        `predictions`, so ``run.embeddings[run.rows("test").index]`` fits."""
+        rows = self.predictions
+        return rows[rows["part"] == part].sort_values(["fold", "track_id"])
+
+    def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
+        """(row, genre) float64 of some rows of `predictions`."""
+        return rows[[PREFIX + genre for genre in self.genres]].to_numpy(np.float64)
+
+    def truth(self, rows: pd.DataFrame) -> np.ndarray:
+        """The true genre numbers (row,)."""
+        numbers = {genre: i for i, genre in enumerate(self.genres)}
+        return rows["genre"].map(numbers).to_numpy(np.int64)
+
+
+def runs_home() -> Path:
+    """The folder of all runs."""
+    return home() / "runs"
+
+
+def damaged(folder: Path, error: object) -> MgcError:
+    """The error for a run folder that cannot be read."""
+    return MgcError(
+        f"Run {folder.name!r} is damaged: {error}.",
+        f"Remove it and fit again: mgc runs remove {folder.name}",
+    )
+
+
+def start(prefix: str, record: Mapping[str, Any]) -> Run:
+    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``."""
+    folder = _new_folder(prefix)
+    full = {
+        "schema": SCHEMA,
+        "state": "running",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "environment": environment(),
+        **record,
+    }
+    write_json(folder / "run.json", full)
+    return Run(folder, full)
+
+
+def _new_folder(prefix: str) -> Path:
+    """The first free number; making the folder claims it, also against another process."""
+    runs_home().mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = runs_home() / f"{prefix}-{number}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def environment() -> dict[str, str]:
+    """The versions that stand behind the numbers."""
+    found = {"mgc": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    for package in ENVIRONMENT:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def finish(
+    run: Run, predictions: pd.DataFrame, embeddings: np.ndarray, results: Mapping[str, Any]
+) -> Run:
+    """Write what the run predicted and how good that is; from here on it is ``finished``."""
+    replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
+    tensor = {"embeddings": np.ascontiguousarray(embeddings, np.float32)}
+    replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
+    record = {**run.record, **results, "state": "finished"}
+    write_json(run.folder / "run.json", record)
+    return Run(run.folder, record)
+
+
+def load(name: str) -> Run:
+    """A run by name, or by the path of its folder.
+
+    Raises UsageError for an unknown name, MgcError for a damaged or newer folder.
+    """
+    folder = runs_home() / name
+    if not (folder / "run.json").exists():
+        folder = Path(name).expanduser()
+    if not (folder / "run.json").exists():
+        if folder.is_dir() and name in _folders():
+            raise damaged(runs_home() / name, "it has no run.json")
+        raise unknown("run", name, names(), "mgc runs list")
+    record = read_json(folder / "run.json")
+    if record.get("schema", 0) > SCHEMA:
+        raise MgcError(
+            f"Run {folder.name!r} was made by a newer mgc "
+            f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
+            "Update mgc: pip install -U mgc",
+        )
+    absent = {"kind", "state", "dataset"} - set(record)
+    if absent:
+        raise damaged(folder, f"run.json lacks {', '.join(sorted(absent))}")
+    return Run(folder.absolute(), record)
+
+
+def load_finished(name: str) -> Run:
+    """A run that has results. Raises MgcError where its training did not end."""
+    run = load(name)
+    if not run.finished:
+        raise MgcError(
+            f"Run {name!r} did not finish.", f"Go on with it: mgc fit --resume {name}"
+        )
+    return run
+
+
+def _folders() -> list[str]:
+    return [path.name for path in runs_home().iterdir() if path.is_dir()] if runs_home().exists() else []
+
+
+def names() -> list[str]:
+    """The runs at home."""
+    return sorted(path.parent.name for path in runs_home().glob("*/run.json"))
+
+
+def everything() -> tuple[list[Run], list[MgcError]]:
+    """All runs, the oldest first, and the errors of those that cannot be read."""
+    found, errors = [], []
+    for name in _folders():
+        try:
+            found.append(load(name))
+        except MgcError as error:
+            errors.append(error)
+    return sorted(found, key=lambda run: (run.record["created"], _number(run.name))), errors
+
+
+def _number(name: str) -> int:
+    tail = name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def newest(found: Iterable[Run], dataset: str) -> list[Run]:
+    """Of the finished runs on a dataset, the newest of each label (extractor · head, or strategy)."""
+    latest: dict[str, Run] = {}
+    for run in found:
+        if run.finished and run.record["dataset"]["name"] == dataset:
+            latest[run.label] = run
+    return list(latest.values())
+
+
+def remove(name: str) -> None:
+    """Delete a run's folder."""
+    if name not in _folders():
+        raise unknown("run", name, names(), "mgc runs list")
+    shutil.rmtree(runs_home() / name)
+
+
+def same_tracks(members: Iterable[Run]) -> None:
+    """Refuse runs that cannot be put side by side: other datasets, genres or splits.
+
+    Raises UsageError that names the two runs and what differs.
+    """
+    members = list(members)
+    first = members[0]
+    for run in members[1:]:
+        for what in ("name", "genres", "folds", "split"):
+            mine, other = first.record["dataset"].get(what), run.record["dataset"].get(what)
+            if mine != other:
+                word = {"name": "dataset", "split": "division into splits"}.get(what, what)
+                raise UsageError(
+                    f"{first.name} and {run.name} differ in their {word}: {mine} and {other}.",
+                    "Name runs of the same dataset, folds and seed: mgc runs list",
+                )

@@ -1,0 +1,35 @@
+"""Which parts of a track are heard: the clip policy, one for training and scoring alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
+DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more adds time, hardly accuracy
+#: Audio shorter than this has fewer frames than a head's first convolutions span.
+SHORTEST_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class ClipPolicy:
+    """A track is heard as up to ``per_track`` clips of ``seconds``, spread evenly over it.
+
+    A track shorter than one clip is one shorter clip; otherwise every clip has full length, and
+    there are as many as fit side by side, at most ``per_track``. A single clip is the middle.
+    Training draws from a track's clips, scoring averages over all of them.
+    """
+
+    seconds: float = DEFAULT_SECONDS
+    per_track: int = DEFAULT_CLIPS_PER_TRACK
+
+    def starts(self, duration: float) -> list[float]:
+        """Where the clips of a track of ``duration`` seconds begin, in seconds."""
+        spare = duration - self.seconds
+        if spare <= 0:
+            return [0.0]
+        count = min(self.per_track, int(duration // self.seconds))
+        if count == 1:
+            return [spare / 2]
+        return [float(start) for start in np.linspace(0.0, spare, count)]
