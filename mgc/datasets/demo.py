@@ -23,7 +23,9 @@ def make_demo(folder: Path, seed: int = 0, progress: Progress | None = None) -> 
     Deterministic in ``seed``; what is already there is made again only if it is missing.
     """
     rows = []
-    with (progress or Silent()).task("making music", len(GENRES) * ARTISTS * TRACKS, "tracks") as task:
+    with (progress or Silent()).task(
+        "making music", len(GENRES) * ARTISTS * TRACKS, "tracks"
+    ) as task:
         for genre in GENRES:
             for artist in range(ARTISTS):
                 for track in range(TRACKS):
@@ -33,13 +35,13 @@ def make_demo(folder: Path, seed: int = 0, progress: Progress | None = None) -> 
 
 
 def _track(folder: Path, genre: str, artist: int, track: int, seed: int) -> dict[str, object]:
-    path = Path("audio") / genre / f"artist-{artist}" / f"{genre}-{artist}-{track}.flac"
+    path = (
+        Path(f"audio-seed-{seed}") / genre / f"artist-{artist}" / f"{genre}-{artist}-{track}.flac"
+    )
     if not (folder / path).exists():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         temporary = (folder / path).with_suffix(".tmp")
-        wave = synthesise(
-            genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed
-        )
+        wave = synthesise(genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed)
         soundfile.write(temporary, wave, SAMPLE_RATE, format="FLAC")
         temporary.replace(folder / path)
     return {

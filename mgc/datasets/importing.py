@@ -59,14 +59,15 @@ def finish(
 ) -> Dataset:
     """Check genres, make a split where the table brings none, save; the last step of an import."""
     table.checked_name(name)
-    tracks, dropped = _without_rare(tracks, drop_rare)
     by = group_by or splits.default_grouping(tracks)
+    own_split = bool((tracks["split"] != "").any())
+    tracks, dropped = _without_rare(tracks, "none" if own_split else by, drop_rare)
     record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
-    if (tracks["split"] == "").all():
+    if own_split:
+        record["split"] = {"made": "from the table's own column"}
+    else:
         tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
         record["split"] = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
-    else:
-        record["split"] = {"made": "from the table's own column"}
     dataset = Dataset(name, tracks, root, record)
     table.save(dataset)
     return dataset
@@ -82,7 +83,10 @@ def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
         )
 
 
-def _without_rare(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+def _without_rare(
+    tracks: pd.DataFrame, by: splits.GroupBy, drop: bool
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The tracks of genres that can be in each split, and the number of tracks of the others."""
     counts = tracks["genre"].value_counts()
     rare = counts[counts < SMALLEST_GENRE]
     if len(rare) and not drop:
@@ -92,10 +96,14 @@ def _without_rare(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[
             f"validation and test need one each.",
             "Add some, or leave out such genres with --drop-rare.",
         )
+    if drop:
+        groups = splits.group_counts(tracks, splits.groups(tracks, by))
+        rare = counts[groups.reindex(counts.index) < SMALLEST_GENRE]
     kept = tracks[~tracks["genre"].isin(rare.index)].reset_index(drop=True)
     if kept["genre"].nunique() < 2:
+        only = kept["genre"].nunique()
         raise UsageError(
-            f"There is only {kept['genre'].nunique()} genre to tell apart.",
+            f"There {'is only 1 genre' if only else 'is no genre'} to tell apart.",
             "Give at least two genre folders (or two values in the genre column).",
         )
     return kept, {f"genre {genre}": int(count) for genre, count in rare.items()}

@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mgc.datasets import table
+from mgc.datasets.table import Dataset
+from mgc.errors import MgcError, UsageError
+from mgc.home import write_json
+
+from .conftest import rows
+
+
+def saved(name: str = "mine", **record: object) -> Dataset:
+    dataset = Dataset(name, rows(), Path("/music"), record)
+    table.save(dataset)
+    return dataset
+
+
+def test_round_trip_keeps_every_value() -> None:
+    dataset = saved(importer="folder", left_out={"genre rare": 2})
+    again = table.load("mine")
+    pd.testing.assert_frame_equal(again.tracks, dataset.tracks)
+    assert again.root == Path("/music")
+    assert again.record == {"importer": "folder", "left_out": {"genre rare": 2}}
+    assert again.genres == ["g0", "g1"]
+    assert again.paths()[0] == Path("/music/g0/a0/0.wav")
+    assert again.folder == table.datasets_home() / "mine"
+
+
+def test_absolute_paths_stay() -> None:
+    dataset = Dataset("x", rows().assign(path="/else/where.wav"), Path("/music"))
+    assert dataset.paths()[0] == Path("/else/where.wav")
+
+
+@pytest.mark.parametrize("name", ["", "Music", "a b", "../x", ".hidden", "x" * 65, "a/b"])
+def test_bad_names_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a dataset's name"):
+        table.checked_name(name)
+
+
+def test_table_fills_what_is_unknown() -> None:
+    made = table.table(
+        pd.DataFrame(
+            {"track_id": [2, 1], "path": ["b", "a"], "genre": ["x", None], "mood": [7, 8]}
+        ),
+        "here",
+    )
+    assert list(made.columns) == [*table.COLUMNS, "mood"]
+    assert list(made["track_id"]) == ["1", "2"]
+    assert list(made["mood"]) == [8, 7]
+    assert list(made["genre"]) == ["", "x"]
+    assert list(made["artist"]) == ["", ""]
+    assert made["duration"].isna().all()
+
+
+def test_durations_that_are_no_numbers_become_unknown() -> None:
+    frame = pd.DataFrame(
+        {"track_id": ["a", "b"], "path": "p", "genre": "x", "duration": ["3.5", "?"]}
+    )
+    made = table.table(frame, "here")
+    assert made["duration"][0] == 3.5
+    assert pd.isna(made["duration"][1])
+
+
+def test_table_refuses_no_rows_and_double_ids() -> None:
+    with pytest.raises(MgcError, match="here holds no tracks"):
+        table.table(pd.DataFrame(columns=["track_id"]), "here")
+    double = pd.DataFrame({"track_id": ["a", "a"], "path": ["1", "2"], "genre": ["x", "y"]})
+    with pytest.raises(MgcError, match="'a' comes more than once"):
+        table.table(double, "here")
+
+
+def test_load_names_what_is_wrong() -> None:
+    saved("rock-and-pop")
+    with pytest.raises(UsageError, match="No dataset is named 'rock-and-pip'") as caught:
+        table.load("rock-and-pip")
+    assert "rock-and-pop" in caught.value.hint
+    write_json(table.datasets_home() / "new" / "dataset.json", {"schema": 99, "root": "/"})
+    with pytest.raises(MgcError, match="newer mgc"):
+        table.load("new")
+    (table.datasets_home() / "rock-and-pop" / "tracks.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(MgcError, match="is damaged"):
+        table.load("rock-and-pop")
+    (table.datasets_home() / "rock-and-pop" / "tracks.parquet").unlink()
+    with pytest.raises(MgcError, match="is damaged"):
+        table.load("rock-and-pop")
+
+
+def test_a_record_without_its_root_is_damage() -> None:
+    saved()
+    write_json(table.datasets_home() / "mine" / "dataset.json", {"schema": 1, "name": "mine"})
+    with pytest.raises(MgcError, match="'mine' is damaged"):
+        table.load("mine")
+
+
+@pytest.mark.parametrize("name", ["..", "../settings", "a/b", ""])
+def test_load_and_remove_take_names_only(name: str) -> None:
+    saved()
+    write_json(table.datasets_home().parent / "dataset.json", {"schema": 1, "root": "/"})
+    with pytest.raises(UsageError):
+        table.load(name)
+    with pytest.raises(UsageError):
+        table.remove(name)
+    assert table.names() == ["mine"]
+
+
+def test_remove_forgets_the_table_and_the_default() -> None:
+    from mgc.home import setting, store_setting
+
+    saved("one")
+    saved("two")
+    store_setting("dataset", "one")
+    table.remove("one")
+    assert table.names() == ["two"]
+    assert setting("dataset") is None
+    with pytest.raises(UsageError, match="No dataset is named 'one'"):
+        table.remove("one")
+
+
+def test_default_name() -> None:
+    from mgc.home import store_setting
+
+    with pytest.raises(UsageError, match="no dataset yet"):
+        table.default_name()
+    saved("one")
+    assert table.default_name() == "one"
+    saved("two")
+    with pytest.raises(UsageError, match="several datasets: one, two"):
+        table.default_name()
+    store_setting("dataset", "two")
+    assert table.default_name() == "two"
+    table.remove("two")
+    assert table.default_name() == "one"
