@@ -35,7 +35,12 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
         accuracy with its 95 % interval, macro precision, recall and F1 over the genres that are
         there, negative log-likelihood (nat), expected calibration error, per-genre figures and
         the confusion matrix (true genre, predicted genre) in tracks. JSON-ready.
+
+    Raises:
+        ValueError: there is no track.
     """
+    if not len(genres):
+        raise ValueError("there is nothing to score")
     predicted = probabilities.argmax(axis=1)
     hits, count = int((predicted == genres).sum()), len(genres)
     low, high = wilson(hits, count)
@@ -44,12 +49,12 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
     there = by_genre[3] > 0
     return {
         "tracks": count,
-        "accuracy": hits / count if count else 0.0,
+        "accuracy": hits / count,
         "accuracy_low": low,
         "accuracy_high": high,
-        "precision": float(by_genre[0][there].mean()) if there.any() else 0.0,
-        "recall": float(by_genre[1][there].mean()) if there.any() else 0.0,
-        "f1": float(by_genre[2][there].mean()) if there.any() else 0.0,
+        "precision": float(by_genre[0][there].mean()),
+        "recall": float(by_genre[1][there].mean()),
+        "f1": float(by_genre[2][there].mean()),
         "nll": negative_log_likelihood(genres, probabilities),
         "ece": expected_calibration_error(genres, probabilities),
         "by_genre": {
@@ -67,8 +72,6 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
 
 def negative_log_likelihood(genres: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of -ln p(true genre), in nat; 0 is perfect."""
-    if not len(genres):
-        return 0.0
     chosen = probabilities[np.arange(len(genres)), genres]
     return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1.0)).mean())
 
@@ -78,8 +81,6 @@ def expected_calibration_error(genres: np.ndarray, probabilities: np.ndarray) ->
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", with `ECE_BINS` bins.
     """
-    if not len(genres):
-        return 0.0
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == genres
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)

@@ -171,13 +171,14 @@ def load(name: str) -> Run:
     Raises UsageError for an unknown name, MgcError for a damaged or newer folder.
     """
     folder = runs_home() / name
-    if not (folder / "run.json").exists():
+    if name not in _folders():
         folder = Path(name).expanduser()
-    if not (folder / "run.json").exists():
-        if folder.is_dir() and name in _folders():
-            raise damaged(runs_home() / name, "it has no run.json")
-        raise unknown("run", name, names(), "mgc runs list")
-    record = read_json(folder / "run.json")
+        if not (folder / "run.json").exists():
+            raise unknown("run", name, names(), "mgc runs list")
+    try:
+        record = read_json(folder / "run.json")
+    except MgcError as error:
+        raise damaged(folder, error.message.rstrip(".")) from error
     if record.get("schema", 0) > SCHEMA:
         raise MgcError(
             f"Run {folder.name!r} was made by a newer mgc "
