@@ -1,0 +1,65 @@
+"""Parts that several gradient heads are built of; plug-ins may use them too."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Scheme = Literal["kaiming", "xavier", "orthogonal", "torch"]
+
+SMALLEST_VARIANCE = 1e-5
+
+
+def valid(lengths: Tensor, frames: int) -> Tensor:
+    """Mask (clip, 1, frame): True where a frame is not padding; at least one frame is valid."""
+    steps = torch.arange(frames, device=lengths.device)
+    return (steps < lengths.clamp(min=1)[:, None])[:, None]
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and deviation over time, each frame weighted by attention, channel by channel.
+
+    Attentive statistics pooling after Okabe, Koshinaka and Shinoda (2018).
+    """
+
+    def __init__(self, channels: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(
+            nn.Conv1d(channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1)
+        )
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, channel, frame) and valid frames (clip,) → (clip, 2 × channel) float32."""
+        scores = self.attention(frames).float()
+        frames = frames.float()
+        scores = scores.masked_fill(~valid(lengths, frames.shape[2]), -torch.inf)
+        weights = scores.softmax(2)
+        mean = (weights * frames).sum(2)
+        variance = (weights * frames.square()).sum(2) - mean.square()
+        return torch.cat([mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt()], 1)
+
+
+def initialise(module: nn.Module, scheme: Scheme) -> None:
+    """Draw all weight matrices anew by a scheme; ``torch`` keeps what torch itself drew.
+
+    ``kaiming`` (He et al. 2015), ``xavier`` (Glorot and Bengio 2010), ``orthogonal`` (Saxe et
+    al. 2014); biases become 0.
+    """
+    if scheme == "torch":
+        return
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
+            _draw(part.weight, scheme)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def _draw(weight: Tensor, scheme: Scheme) -> None:
+    if scheme == "kaiming":
+        nn.init.kaiming_normal_(weight, nonlinearity="relu")
+    elif scheme == "xavier":
+        nn.init.xavier_uniform_(weight)
+    else:
+        nn.init.orthogonal_(weight)

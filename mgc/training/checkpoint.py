@@ -1,0 +1,104 @@
+"""A training under way, as one safetensors file: whole or absent, and no pickle.
+
+The file holds the weights, the average weights, the best weights and the optimiser's state as
+tensors; everything else is JSON in its header. No random state is kept: every epoch draws from
+generators seeded by (seed, epoch, process), so an epoch is the same whenever it is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mgc.errors import MgcError
+from mgc.home import replace_file
+
+NAME = "checkpoint.safetensors"
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Checkpoint:
+    """After ``epoch`` whole epochs: what is needed to go on as if nothing had happened.
+
+    ``setup`` identifies the training; ``best`` are the weights of ``best_epoch``.
+    """
+
+    setup: Mapping[str, Any]
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_score: float | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    tensors: dict[str, Weights] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Replace the checkpoint in ``folder`` by this one."""
+        facts = {name: value for name, value in vars(self).items() if name != "tensors"}
+        flat = {
+            f"{group}/{name}": tensor.detach().contiguous().cpu()
+            for group, tensors in self.tensors.items()
+            for name, tensor in tensors.items()
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / NAME, save(flat, metadata={"mgc": json.dumps(facts)}))
+
+
+def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device) -> Checkpoint:
+    """The checkpoint in ``folder``, or a fresh start where there is none.
+
+    Raises MgcError where the file is damaged or is of another training.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return Checkpoint(setup)
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            facts = json.loads(file.metadata()["mgc"])
+            tensors: dict[str, Weights] = {}
+            for key in file.keys():  # noqa: SIM118 - safe_open is no mapping
+                group, _, name = key.partition("/")
+                tensors.setdefault(group, {})[name] = file.get_tensor(key)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise MgcError(
+            f"{path} is damaged: {error}.", f"Start the training anew after: rm '{path}'"
+        ) from error
+    found = Checkpoint(**facts, tensors=tensors)
+    _check_setup(path, dict(found.setup), json.loads(json.dumps(dict(setup))))
+    return found
+
+
+def _check_setup(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    changed = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+    if changed:
+        raise MgcError(
+            f"{path} is of another training: it differs in {', '.join(changed)}.",
+            "Resume with the settings it was started with, or start anew.",
+        )
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
+    """The state of every parameter, by ``number.name``."""
+    return {
+        f"{number}.{name}": torch.as_tensor(value)
+        for number, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> None:
+    """Take back what `optimizer_tensors` gave."""
+    state = optimizer.state_dict()
+    entries: dict[int, Weights] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        entries.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({**state, "state": entries})

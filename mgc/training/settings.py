@@ -1,0 +1,80 @@
+"""How a gradient head is trained: every knob, with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from mgc.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of the trainer, as in ``--train epochs=40``.
+
+    A head may bring its own defaults as a class attribute ``training``. Fractions are of 1;
+    a value of 0 turns the thing off, unless said otherwise.
+
+    epochs: passes over the training tracks, at most; each draws one clip and crop of a track.
+    batch_size: tracks an optimiser step, over all processes together.
+    learning_rate: AdamW's highest step, reached after the warm-up, then a cosine down to 0.
+    warm_up: fraction of all steps in which the learning rate rises from 0.
+    weight_decay: AdamW's decay of weight matrices; biases and norms have none.
+    gradient_clip: largest L2 norm of all gradients together.
+    label_smoothing: probability mass spread evenly over all genres.
+    class_weights: ``balanced`` weighs a genre by the inverse of its frequency.
+    mixup: alpha of the Beta distribution that two tracks of a batch are mixed with.
+    mask_features, mask_frames: SpecAugment's largest mask, as a fraction of the feature rows and
+        of the crop's frames (sequences only); masks: how many of each.
+    crop_frames: frames of a training crop and of the windows that evaluation averages over;
+        0 is the whole clip. A clip with fewer frames is repeated.
+    ema: decay a step of the exponential moving average of the weights that is evaluated and kept.
+    patience: epochs without a better validation loss after which training stops.
+    monitor: the validation figure that decides which epoch's weights are kept.
+    precision: ``auto`` is bf16 where the device computes it fast, else fp32.
+    features: ``device`` keeps all training features in the device's memory, ``disk`` reads them
+        as they are needed, ``auto`` is the former where they take less than half of what is free.
+    """
+
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    warm_up: float = 0.1
+    weight_decay: float = 0.02
+    gradient_clip: float = 5.0
+    label_smoothing: float = 0.1
+    class_weights: Literal["none", "balanced"] = "none"
+    mixup: float = 0.3
+    mask_features: float = 0.15
+    mask_frames: float = 0.15
+    masks: int = 1
+    crop_frames: int = 256
+    ema: float = 0.0
+    patience: int = 20
+    monitor: Literal["loss", "accuracy", "f1"] = "loss"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    features: Literal["auto", "device", "disk"] = "auto"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a value out of its range."""
+        self._check(("epochs", "batch_size", "learning_rate"), lambda v: v > 0, "above 0")
+        self._check(
+            ("weight_decay", "gradient_clip", "mixup", "masks", "crop_frames", "patience"),
+            lambda value: value >= 0,
+            "0 or more",
+        )
+        self._check(
+            ("warm_up", "label_smoothing", "mask_features", "mask_frames", "ema"),
+            lambda value: 0 <= value < 1,
+            "at least 0 and below 1",
+        )
+
+    def _check(self, names: tuple[str, ...], holds: Callable[[float], bool], what: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not holds(value):
+                raise UsageError(
+                    f"The training setting {name}={value} cannot be used: it must be {what}.",
+                    f"Its default is {getattr(type(self), name)}.",
+                )
