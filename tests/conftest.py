@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,3 +31,58 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("MGC_REAL_DATA does not name a folder of real music")
     return Path(folder)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one call of the command line said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The output, read as JSON."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def mgc(
+    mgc_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Told]:
+    """Call the command line in this process, as ``main()`` does: ``mgc("data", "list")``."""
+    from mgc.cli import app
+
+    def call(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["mgc", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            app.main()
+            code = 0
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 1
+        out, err = capsys.readouterr()
+        return Told(code, out, err)
+
+    return call
+
+
+GENRES = ("ambient", "jazz", "metal")
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of genre/artist/track.wav: 3 genres × 5 artists × 2 tracks of 3 s, synthesised."""
+    import soundfile
+
+    from mgc.datasets.synthesis import synthesise
+
+    folder = tmp_path_factory.mktemp("music")
+    for genre in GENRES:
+        for artist in range(5):
+            for track in range(2):
+                path = folder / genre / f"artist-{artist}" / f"{track}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, synthesise(genre, artist, track, seconds=3.0), 22_050)
+    return folder
