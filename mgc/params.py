@@ -8,6 +8,7 @@ field's type by pydantic, which knows unions, literals and bounds.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from typing import Any
@@ -58,14 +59,29 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
         if name not in names:
             raise unknown(f"parameter of {owner}", name, names, f"mgc … show {owner.split()[-1]}")
     try:
-        return TypeAdapter(cls).validate_python(dict(values))
+        made: Any = TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "parameters"
-        raise UsageError(
-            f"{owner}: {where}={values.get(where)!r} cannot be used: {first['msg']}.",
-            "Its parameters: " + ", ".join(f"{n}={d!r}" for n, _, d in describe(cls)),
-        ) from error
+        name, reason = _first_error(error)
+        raise _refused(cls, owner, name, values.get(name), reason) from error
+    for name, value in as_dict(made).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _refused(cls, owner, name, value, "Input should be a finite number")
+    return made
+
+
+def _first_error(error: Any) -> tuple[str, str]:
+    """The parameter that pydantic refuses first, and every reason it gives for that one."""
+    found = error.errors()
+    name = str(found[0]["loc"][0]) if found[0]["loc"] else "parameters"
+    same = [one["msg"] for one in found if one["loc"][:1] == found[0]["loc"][:1]]
+    return name, "; or: ".join(dict.fromkeys(same))
+
+
+def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> UsageError:
+    return UsageError(
+        f"{owner}: {name}={value!r} cannot be used: {reason}.",
+        "Its parameters: " + ", ".join(f"{n}={d!r}" for n, _, d in describe(cls)),
+    )
 
 
 def describe(cls: type) -> list[tuple[str, str, Any]]:
@@ -79,7 +95,9 @@ def as_dict(params: Any) -> dict[str, Any]:
 
 
 def _type_name(field: Field[Any]) -> str:
-    return field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    if isinstance(field.type, str):
+        return field.type
+    return getattr(field.type, "__name__", str(field.type))
 
 
 def _default(field: Field[Any]) -> Any:

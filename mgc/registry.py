@@ -6,19 +6,22 @@ own names. Nothing here imports an implementation until `load` is called.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Iterator
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from types import ModuleType
 from typing import Any, Literal, cast
 
 import pluggy
 
-from mgc import hookspecs
-from mgc.contract import KINDS, NOUNS, ExtractorInfo, HeadInfo, Info, StrategyInfo
+from mgc import declarations, hookspecs
+from mgc.contract import NOUNS, Info
 from mgc.errors import MgcError, UsageError, unknown
 
 GROUP = "mgc"
@@ -28,6 +31,7 @@ HOOKS = {
     "mgc_strategies": "strategy",
 }
 
+Origin = tuple[str, str]  # a distribution's name and version
 Status = Literal["ready", "missing", "broken", "conflict"]
 
 
@@ -129,71 +133,104 @@ def find(kind: str, name: str) -> Entry:
 @cache
 def catalogue() -> Catalogue:
     """All plug-ins installed in this environment; read once a process."""
-    points = entry_points(group=GROUP)
-    # One distribution seen twice on sys.path (a source tree and its install) is one plug-in.
-    unique = {(point.value, point.name, _origin(point)[0]): point for point in points}
-    plugins = [_read(point) for point in unique.values()]
+    plugins = [_read(point, origin) for point, origin in _entry_points()]
     plugins.sort(key=lambda plugin: (plugin.distribution != "mgc", plugin.distribution))
     return Catalogue(_with_conflicts(tuple(plugins)))
 
 
-def _origin(point: EntryPoint) -> tuple[str, str]:
-    if point.dist is None:
-        return "(unknown)", ""
-    return point.dist.metadata["Name"] or "(unnamed)", point.dist.version
+def _entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
+    """Every entry point of the group, distribution by distribution.
+
+    ``importlib.metadata.entry_points`` reads all distributions in one go, and one with a damaged
+    entry_points.txt ends it; here that is a None in the place of its own entry points. Of a
+    distribution seen twice on sys.path (a source tree and its install) the first counts, as it
+    does for import.
+    """
+    seen = set()
+    for distribution in distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" not in text:
+            continue
+        origin = _origin(distribution)
+        if origin[0] in seen:
+            continue
+        seen.add(origin[0])
+        try:
+            yield from [(p, origin) for p in distribution.entry_points.select(group=GROUP)]
+        except Exception:
+            yield None, origin
 
 
-def _read(point: EntryPoint) -> Plugin:
-    """Load one entry point and ask it what it declares; whatever it raises is noted."""
-    distribution, version = _origin(point)
+def _origin(distribution: Distribution) -> Origin:
+    try:
+        return distribution.metadata["Name"] or "(unnamed)", distribution.version or ""
+    except Exception:  # METADATA is gone or damaged: a removal that stopped half way
+        return "(unnamed)", ""
+
+
+def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
+    """Load one entry point and ask it what it declares; whatever it raises is noted.
+
+    What it prints goes to stderr: stdout may be JSON that a program reads.
+    """
+    distribution, version = origin
+    if point is None:
+        hint = f"pip install --force-reinstall {distribution}"
+        return Plugin("", "entry_points.txt", *origin, problem="it cannot be read", hint=hint)
     plugin = Plugin(point.name, point.value, distribution, version)
     try:
-        module = point.load()
-        entries = tuple(_declared(module, point.name, plugin))
+        with contextlib.redirect_stdout(sys.stderr):
+            module = point.load()
+            entries = tuple(_declared(module, point.name, plugin))
         if not entries:
             raise MgcError(
                 f"{point.value} declares nothing",
-                f"mark a function named {', '.join(HOOKS)} with @mgc.hookimpl",
+                f"mark a function named {' or '.join(HOOKS)} with @mgc.hookimpl",
             )
         return replace(plugin, entries=entries)
     except MgcError as error:
         return replace(plugin, problem=error.message, hint=error.hint)
     except (Exception, SystemExit) as error:  # a stranger's module may do anything on import
-        problem = f"{type(error).__name__}: {error}"
+        problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
         return replace(plugin, problem=problem, hint=f"update or remove {distribution}")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _where(error: BaseException) -> str:
+    """The line of the plug-in that raised, for its author."""
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return "" if line.filename == __file__ else f" ({line.filename}:{line.lineno})"
 
 
 def _declared(module: ModuleType, name: str, plugin: Plugin) -> Iterator[Entry]:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    manager.register(module, name)
     try:
+        manager.register(module, name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise MgcError(
-            f"{plugin.module} implements a hook that mgc does not have: {error}",
-            f"the hooks are {', '.join(HOOKS)}",
+            f"{plugin.module} implements a hook that mgc does not have: {_one_line(error)}",
+            f"the hooks are {', '.join(HOOKS)}; they take no argument",
         ) from error
     for hook, kind in HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            for info in implementation.function():
+            declared = implementation.function()
+            if not isinstance(declared, Iterable):
+                raise MgcError(
+                    f"{hook} of {plugin.module} returns {type(declared).__name__}, not records",
+                    "yield each record: yield ExtractorInfo(…)",
+                )
+            for info in declared:
                 yield _checked(kind, info, plugin)
 
 
 def _checked(kind: str, info: object, plugin: Plugin) -> Entry:
-    record = KINDS[kind]
-    if not isinstance(info, record):
-        raise MgcError(
-            f"{plugin.module} yields {type(info).__name__} where {record.__name__} belongs",
-            f"yield mgc.{record.__name__}(…)",
-        )
-    info = cast(ExtractorInfo | HeadInfo | StrategyInfo, info)
-    module, colon, attribute = info.load.partition(":")
-    if not (module and colon and attribute.isidentifier()):
-        raise MgcError(
-            f"{kind} {info.name!r} of {plugin.module} names its code as {info.load!r}",
-            'write load="package.module:Class"',
-        )
+    declarations.check(kind, info, plugin.module)
+    info = cast(Info, info)
     entry = Entry(kind, info, plugin.distribution, plugin.version)
     absent = [need for need in info.requires if not _installed(need)]
     if absent:
@@ -211,23 +248,29 @@ def _installed(module: str) -> bool:
 
 
 def _with_conflicts(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
-    """Mark every name that two distributions declare; neither wins."""
-    owners: dict[tuple[str, str], list[str]] = {}
+    """Mark every name that is declared twice; neither wins."""
+    owners: dict[tuple[str, str], list[Plugin]] = {}
     for plugin in plugins:
         for entry in plugin.entries:
-            owners.setdefault((entry.kind, entry.info.name), []).append(
-                f"{plugin.distribution} ({plugin.module})"
-            )
+            owners.setdefault((entry.kind, entry.info.name), []).append(plugin)
 
     def marked(entry: Entry) -> Entry:
-        names = owners[entry.kind, entry.info.name]
-        if len(names) < 2:
+        found = owners[entry.kind, entry.info.name]
+        if len(found) < 2:
             return entry
+        names = " and by ".join(f"{owner.distribution} ({owner.module})" for owner in found)
         return replace(
             entry,
             status="conflict",
-            problem=f"it is declared by {' and by '.join(names)}",
-            hint="Uninstall one of them",
+            problem=f"it is declared by {names}",
+            hint=_way_out({owner.distribution for owner in found}),
         )
 
     return tuple(replace(p, entries=tuple(marked(e) for e in p.entries)) for p in plugins)
+
+
+def _way_out(owners: set[str]) -> str:
+    if len(owners) == 1:
+        return f"Give one of them another name in {owners.pop()}"
+    removable = sorted(owners - {"mgc"})
+    return "Keep one of them: " + " or ".join(f"pip uninstall {name}" for name in removable)
