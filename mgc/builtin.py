@@ -64,9 +64,35 @@ def mgc_heads() -> Iterator[HeadInfo]:
         accepts=("sequence",),
     )
     yield HeadInfo(
+        name="attention",
+        summary="small transformer over frames, gated attention pooling over time",
+        load="mgc.heads.attention:Attention",
+        trained_by="gradient",
+        accepts=("sequence",),
+    )
+    yield HeadInfo(
+        name="mlp",
+        summary="two-layer perceptron on pooled statistics, or on a learnt mixture of layers",
+        load="mgc.heads.mlp:Mlp",
+        trained_by="gradient",
+        accepts=("layers", "vector"),
+    )
+    yield HeadInfo(
         name="logistic",
-        summary="logistic regression on statistics pooled over time (scikit-learn)",
+        summary="logistic regression on pooled statistics (scikit-learn)",
         load="mgc.heads.logistic:Logistic",
+        trained_by="estimator",
+    )
+    yield HeadInfo(
+        name="svm",
+        summary="support vector machine on pooled statistics (scikit-learn)",
+        load="mgc.heads.svm:Svm",
+        trained_by="estimator",
+    )
+    yield HeadInfo(
+        name="gradient-boosting",
+        summary="gradient-boosted trees on pooled statistics (scikit-learn)",
+        load="mgc.heads.gradient_boosting:GradientBoosting",
         trained_by="estimator",
     )
 

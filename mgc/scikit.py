@@ -67,10 +67,13 @@ class ScikitHead(ABC):
         if self.only_ is not None:
             probabilities[:, self.only_] = 1.0
             return probabilities
-        probabilities[:, self.estimator_.classes_] = self.estimator_.predict_proba(
-            self.embed(features)
-        )
+        probabilities[:, self.estimator_.classes_] = self.probabilities(self.embed(features))
         return probabilities / probabilities.sum(1, keepdims=True)
+
+    def probabilities(self, scaled: np.ndarray) -> np.ndarray:
+        """Standardised features → probabilities of the genres seen in training."""
+        found: np.ndarray = self.estimator_.predict_proba(scaled)
+        return found
 
     def embed(self, features: np.ndarray) -> np.ndarray:
         """The standardised features (clip, feature) float32, as the classifier sees them."""

@@ -11,21 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mgc.training.data import TrackData
+    from mgc.training.describe import describe_head
     from mgc.training.devices import resolve_device
     from mgc.training.fitted import FittedHead
     from mgc.training.fitting import fit_head
     from mgc.training.restoring import restore_head
     from mgc.training.settings import Training
     from mgc.training.specs import HeadSpec, can_take
-    from mgc.training.tracking import Tracker
+    from mgc.training.tracking import Guarded, Named, Summary, Tracker
+    from mgc.training.wandb_tracking import WandbSettings, WandbTracker
 
 _HOMES = {
     "FittedHead": "fitted",
+    "Guarded": "tracking",
     "HeadSpec": "specs",
+    "Named": "tracking",
+    "Summary": "tracking",
     "TrackData": "data",
     "Tracker": "tracking",
     "Training": "settings",
+    "WandbSettings": "wandb_tracking",
+    "WandbTracker": "wandb_tracking",
     "can_take": "specs",
+    "describe_head": "describe",
     "fit_head": "fitting",
     "resolve_device": "devices",
     "restore_head": "restoring",
@@ -33,11 +41,17 @@ _HOMES = {
 
 __all__ = [
     "FittedHead",
+    "Guarded",
     "HeadSpec",
+    "Named",
+    "Summary",
     "TrackData",
     "Tracker",
     "Training",
+    "WandbSettings",
+    "WandbTracker",
     "can_take",
+    "describe_head",
     "fit_head",
     "resolve_device",
     "restore_head",

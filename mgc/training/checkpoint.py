@@ -77,7 +77,9 @@ def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device
 
 
 def _check_setup(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    changed = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+    changed = sorted(
+        key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)
+    )
     if changed:
         raise MgcError(
             f"{path} is of another training: it differs in {', '.join(changed)}.",

@@ -20,7 +20,8 @@ from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.data import Clips, TrackData, check_finite, check_tracks, shape_of
 from mgc.training.devices import accelerator, precision_of, resolve_device
 from mgc.training.fitted import FACTS, Facts, FittedEstimator, FittedHead, FittedModule
-from mgc.training.loop import Job, train as train_loop
+from mgc.training.loop import Job
+from mgc.training.loop import train as train_loop
 from mgc.training.model import Classifier, normalisation
 from mgc.training.restoring import restore_head
 from mgc.training.specs import HeadSpec, taken_kind

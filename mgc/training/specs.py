@@ -54,7 +54,7 @@ class HeadSpec:
                     f"Its own parameters: mgc heads show {self.name}",
                 )
             return Training()
-        own = getattr(self.implementation, "training", {})
+        own = getattr(self.implementation, "training_defaults", {})
         made = plugin_params.build(
             Training, {**own, **self.training_settings}, f"training of head {self.name}"
         )

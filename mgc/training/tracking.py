@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from mgc.home import replace_file
 from mgc.progress import Progress
 
 HISTORY = "history.jsonl"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to: its test metrics by name, the genres' names, and for each test track
+    the genre number (track,) and the probabilities (track, genre)."""
+
+    metrics: Mapping[str, float]
+    genres: Sequence[str]
+    truth: np.ndarray
+    probabilities: np.ndarray
 
 
 class Tracker(Protocol):
@@ -24,8 +38,8 @@ class Tracker(Protocol):
         """Some figures: ``step`` and ``batch_loss``, or those of an ``epoch``."""
         ...
 
-    def finish(self, summary: Mapping[str, Any], folder: Path) -> None:
-        """The run is over: its final figures, and the run folder."""
+    def finish(self, summary: Summary, folder: Path) -> None:
+        """The run is over: what it came to, and the run folder."""
         ...
 
 
@@ -38,7 +52,7 @@ class NoTracker:
     def log(self, row: Mapping[str, Any]) -> None:
         """Do nothing."""
 
-    def finish(self, summary: Mapping[str, Any], folder: Path) -> None:
+    def finish(self, summary: Summary, folder: Path) -> None:
         """Do nothing."""
 
 
@@ -57,7 +71,7 @@ class Guarded:
         """See `Tracker.log`."""
         self._call("log", row)
 
-    def finish(self, summary: Mapping[str, Any], folder: Path) -> None:
+    def finish(self, summary: Summary, folder: Path) -> None:
         """See `Tracker.finish`."""
         self._call("finish", summary, folder)
 
@@ -87,7 +101,7 @@ class Named:
         """See `Tracker.log`; the row gets a ``part``."""
         self.tracker.log({**row, "part": self.name})
 
-    def finish(self, summary: Mapping[str, Any], folder: Path) -> None:
+    def finish(self, summary: Summary, folder: Path) -> None:
         """See `Tracker.finish`."""
         self.tracker.finish(summary, folder)
 
