@@ -1,6 +1,6 @@
 """Decodes through PyAV (FFmpeg) what libsndfile does not read: m4a, mp4, wma, webm.
 
-Used by `mgc.audio` alone. The mean of the channels is taken here, not by FFmpeg, whose mono
+Used by `mgc.audio` alone. The mean of the channels is taken there, not by FFmpeg, whose mono
 mix-down is 3 dB louder.
 """
 
@@ -13,69 +13,71 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mgc.audio import AudioFormat, _checked, mono
+from mgc.audio import AudioFormat
 from mgc.errors import AudioError
 
-
-def probe(path: Path) -> AudioFormat:
-    """Read a file's header. Raises AudioError where FFmpeg cannot either."""
-    with _stream(path) as (container, stream):
-        if stream.duration is not None and stream.time_base is not None:
-            seconds = float(stream.duration * stream.time_base)
-        else:
-            seconds = (container.duration or 0) / av.time_base
-        rate = stream.codec_context.sample_rate
-        found = AudioFormat(rate, stream.codec_context.channels, round(seconds * rate))
-        return _checked(path, found)
-
-
-def decode(path: Path, start: float, seconds: float | None) -> tuple[np.ndarray, int]:
-    """Mono float32 (sample,) at the file's own rate; see `mgc.audio.decode`."""
-    with _stream(path) as (container, stream):
-        rate = stream.codec_context.sample_rate
-        _checked(path, AudioFormat(rate, stream.codec_context.channels, 0))
-        if start > 0:
-            # A second early: lossy codecs need some packets before they are exact.
-            container.seek(int(max(0.0, start - 1.0) / stream.time_base), stream=stream)
-        first, end = round(start * rate), None
-        if seconds is not None:
-            end = first + round(seconds * rate)
-        parts = list(_cut(_frames(container, stream), rate, first, end))
-    if not parts:
-        raise AudioError(f"{path}: holds no samples.")
-    return np.concatenate(parts), rate
+#: Lossy codecs need some packets before they are exact: decoding begins this much early.
+RUN_UP_SECONDS = 1.0
 
 
 @contextmanager
-def _stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
+def opened(path: Path) -> Iterator[AvReader]:
+    """An open reader. Raises AudioError where FFmpeg cannot read the file either."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
-            yield container, container.streams.audio[0]
+            yield AvReader(container)
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(f"{path}: does not decode ({error}).") from error
 
 
-def _frames(
-    container: av.container.InputContainer, stream: av.AudioStream
-) -> Iterator[tuple[float, np.ndarray]]:
-    """(time in seconds, (sample, channel) float32) of each decoded frame."""
-    planar = av.AudioResampler(format="fltp")  # format alone: rate and channels stay
-    for frame in container.decode(stream):
-        for part in planar.resample(frame):
-            yield float(part.time or 0.0), part.to_ndarray().T
+class AvReader:
+    """The first audio stream of a container; see `mgc.audio.Reader`."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self.container = container
+        self.stream = container.streams.audio[0]
+        rate = self.stream.codec_context.sample_rate or 0
+        samples = max(0, round(self._claimed_seconds() * rate))
+        self.format = AudioFormat(rate, self.stream.codec_context.channels, samples)
+        self.origin = next((_time(frame) for frame in container.decode(self.stream)), 0.0)
+
+    def _claimed_seconds(self) -> float:
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        return (self.container.duration or 0) / av.time_base
+
+    def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
+        """See `mgc.audio.Reader`. Exact to a millisecond, the unit of time of some containers."""
+        early = max(0.0, start / self.format.sample_rate - RUN_UP_SECONDS)
+        self.container.seek(int(early * av.time_base))
+        end = None if count is None else start + count
+        for at, samples in self._frames():
+            low = max(start - at, 0)
+            high = len(samples) if end is None else min(len(samples), end - at)
+            if low < high:
+                yield samples[low:high]
+            if end is not None and at + len(samples) >= end:
+                return
+
+    def _frames(self) -> Iterator[tuple[int, np.ndarray]]:
+        """(number of the first sample, (sample, channel) float32) of each decoded frame.
+
+        Only the first frame's time is believed: where times are whole milliseconds they do not
+        add up, and the samples follow each other without gaps.
+        """
+        planar = av.AudioResampler(format="fltp")  # format alone: rate and channels stay
+        at: int | None = None
+        for frame in self.container.decode(self.stream):
+            for part in planar.resample(frame):
+                samples = part.to_ndarray().T
+                if at is None:
+                    at = max(0, round((_time(part) - self.origin) * self.format.sample_rate))
+                yield at, samples
+                at += len(samples)
 
 
-def _cut(
-    frames: Iterator[tuple[float, np.ndarray]], rate: int, first: int, end: int | None
-) -> Iterator[np.ndarray]:
-    """The mono samples [first, end) of a stream of timed frames."""
-    for time, samples in frames:
-        at = max(0, round(time * rate))
-        low = max(first - at, 0)
-        high = len(samples) if end is None else min(len(samples), end - at)
-        if low < high:
-            yield mono(samples[low:high])
-        if end is not None and at + len(samples) >= end:
-            return
+def _time(frame: av.AudioFrame) -> float:
+    """Seconds on the stream's clock, which need not begin at 0."""
+    return float(frame.time or 0.0)
