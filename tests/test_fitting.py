@@ -6,14 +6,17 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mgc import fitting, registry, runs
+from mgc import asking, fitting, registry, runs
 from mgc.contract import ExtractorInfo
-from mgc.datasets import importing, table
+from mgc.datasets import importing, quarantine, table
 from mgc.errors import MgcError, UsageError
-from mgc.extraction import Failure
+from mgc.fitting import making
+from mgc.fitting.prepared import Prepared
 from mgc.progress import Silent
+from mgc.windows import ClipPolicy
 
 
 def asked(extractor: str = "mfcc", head: str = "logistic", **changed: object) -> fitting.FitRequest:
@@ -114,14 +117,14 @@ def test_a_head_that_cannot_take_the_feature_is_refused_before_audio(
     monkeypatch.setattr(
         registry, "find", lambda kind, name: changed if kind == "extractor" else real(kind, name)
     )
-    monkeypatch.setattr("mgc.fitting.extract", lambda *_: pytest.fail("audio was opened"))
+    monkeypatch.setattr("mgc.fitting.prepared.extract", lambda *_: pytest.fail("audio was opened"))
     with pytest.raises(UsageError, match="takes sequence features"):
         asked(head="cnn")
 
 
 def test_an_interrupted_run_goes_on(dataset: table.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fitting.fit(asked(head="cnn", folds=3, assignments=["epochs=2"]))
-    real, calls = fitting.fit_head, []
+    real, calls = making.fit_head, []
 
     def stopping(*arguments: object, **named: object) -> object:
         if len(calls) == 1:
@@ -129,10 +132,10 @@ def test_an_interrupted_run_goes_on(dataset: table.Dataset, monkeypatch: pytest.
         calls.append(named["folder"])
         return real(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fitting, "fit_head", stopping)
+    monkeypatch.setattr(making, "fit_head", stopping)
     with pytest.raises(KeyboardInterrupt):
         fitting.fit(asked(head="cnn", folds=3, assignments=["epochs=2"]))
-    monkeypatch.setattr(fitting, "fit_head", real)
+    monkeypatch.setattr(making, "fit_head", real)
     stopped = runs.load("m-mfcc-cnn-2")
     assert not stopped.finished
     done = fitting.resume(stopped.name, Silent())
@@ -144,7 +147,9 @@ def test_an_interrupted_run_goes_on(dataset: table.Dataset, monkeypatch: pytest.
 
 
 def test_resume_refuses_a_dataset_that_has_changed(dataset: table.Dataset) -> None:
-    run = runs.start("x", fitting.describe(asked(), [], dataset.tracks, fitting.Extraction()))
+    request = asked()
+    ready = Prepared(dataset, request.source, np.ones(len(dataset.tracks), bool), [])
+    run = runs.start("x", fitting.describe(request, ready))
     fewer = dataset.tracks.iloc[1:].reset_index(drop=True)
     table.save(table.Dataset("m", fewer, dataset.root, dataset.record))
     with pytest.raises(MgcError, match="has changed"):
@@ -161,19 +166,39 @@ def test_a_missing_plug_in_says_which_package_to_install(dataset: table.Dataset)
 
 
 def test_failures_leave_every_part_of_the_folds() -> None:
-    import pandas as pd
-
-    from mgc.datasets.splits import Fold
-
-    tracks = pd.DataFrame({"path": [f"{i}.wav" for i in range(6)], "genre": list("ababab")})
+    tracks = pd.DataFrame(
+        {
+            "track_id": list("abcdef"),
+            "path": [f"{i}.wav" for i in range(6)],
+            "genre": list("xyxyxy"),
+            "split": ["training"] * 3 + ["validation"] + ["test"] * 2,
+            "artist": "",
+        }
+    )
     data = table.Dataset("d", tracks, Path("/r"))
-    fold = Fold(0, np.array([0, 1, 2]), np.array([3]), np.array([4, 5]))
-    made = fitting.Extraction(failures=[Failure(Path("/r/1.wav"), "bad")])
-    kept, folds = fitting.without_failures(data, [fold], made)
-    assert kept["path"].tolist() == ["0.wav", "2.wav", "3.wav", "4.wav", "5.wav"]
-    assert folds[0].training.tolist() == [0, 1]
-    assert folds[0].validation.tolist() == [2]
-    assert folds[0].test.tolist() == [3, 4]
-    made = fitting.Extraction(failures=[Failure(Path("/r/3.wav"), "bad")])
+    source = asking.sources(["mfcc"], [], ClipPolicy(), "cpu")[0]
+    good = np.array([True, False, True, True, True, True])
+    ready = Prepared(data, source, good, [])
+    assert ready.kept["track_id"].tolist() == list("acdef")
+    [fold] = ready.folds(0, seed=0)
+    assert [part.tolist() for part in (fold.training, fold.validation, fold.test)] == [
+        [0, 1],
+        [2],
+        [3, 4],
+    ]
+    good = np.array([True, True, True, False, True, True])
     with pytest.raises(MgcError, match="validation part of fold 0"):
-        fitting.without_failures(data, [fold], made)
+        Prepared(data, source, good, []).folds(0, seed=0)
+
+
+def test_quarantined_tracks_are_left_out_and_counted(
+    dataset: table.Dataset, mgc_home: Path
+) -> None:
+    first = dataset.tracks["track_id"].iloc[0]
+    rows = pd.DataFrame({"track_id": [first], "fault": ["silent"], "detail": ["-90 dB"]})
+    quarantine.quarantine(dataset, rows, ["silent"])
+    run = fitting.fit(asked())
+    assert run.record["dataset"]["quarantined"] == {"silent": 1}
+    assert first not in set(run.predictions["track_id"])
+    everything = fitting.fit(asked(include_bad=True))
+    assert first in set(everything.predictions["track_id"])

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgc.cli import output
 from mgc.cli.live import progress
-from mgc.cli.options import ClipSeconds, ClipsPerTrack, DataName, Device, Seed, Settings
+from mgc.cli.options import (
+    ClipSeconds,
+    ClipsPerTrack,
+    DataName,
+    Device,
+    IncludeBad,
+    Seed,
+    Settings,
+)
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.fitting import FitRequest
     from mgc.runs import Run
+
+
+class Track(StrEnum):
+    """Where a training can be followed."""
+
+    wandb = "wandb"
+
+
+class WandbMode(StrEnum):
+    """Whether Weights & Biases may use the network."""
+
+    offline = "offline"
+    online = "online"
 
 
 def fit(
@@ -38,6 +60,15 @@ def fit(
     clip_seconds: ClipSeconds = None,
     clips_per_track: ClipsPerTrack = None,
     device: Device = "auto",
+    include_bad: IncludeBad = False,
+    track: Annotated[
+        Track | None, typer.Option(help="Follow the training in a tracker (default: local only).")
+    ] = None,
+    wandb_mode: Annotated[
+        WandbMode, typer.Option(help="offline writes files only; online sends them.")
+    ] = WandbMode.offline,
+    wandb_project: Annotated[str, typer.Option(help="Project at W&B.")] = "mgc",
+    wandb_entity: Annotated[str | None, typer.Option(help="User or team at W&B.")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
     ] = None,
@@ -60,7 +91,11 @@ def fit(
         clip_seconds=clip_seconds,
         clips_per_track=clips_per_track,
         device=device,
+        include_bad=include_bad,
         command=["mgc", *sys.argv[1:]],
+        tracking=None
+        if track is None
+        else {"mode": wandb_mode.value, "project": wandb_project, "entity": wandb_entity},
     )
     if not head:
         output.note(
@@ -76,12 +111,12 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
 
     done, errors = [], []
     news = progress()
-    for request in fitting.extracted(requests, news):
+    prepared = fitting.prepare_for(requests, news)
+    for request in requests:
         output.note(f"fitting {request.source.name} · {request.head.name}, seed {request.seed}")
         try:
-            done.append(fitting.fit(request, news))
-        except UsageError:
-            raise
+            ready = prepared[request.source.store.fingerprint]
+            done.append(fitting.fit(request, news, ready))
         except MgcError as error:
             errors.append(error)
             output.note(f"{request.source.name} · {request.head.name}: {error.message} {error.hint}")

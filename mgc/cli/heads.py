@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from mgc.cli import catalogue
+from mgc.cli import catalogue, output
+from mgc.cli.options import Settings
 from mgc.cli.output import JsonOption
 
 app = typer.Typer(no_args_is_help=True, help="Classifier heads: what turns features into genres.")
@@ -17,6 +20,24 @@ def list_heads(as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: str, as_json: JsonOption = False) -> None:
-    """Show a head and its parameters."""
-    catalogue.show_one("head", name, as_json)
+def show(
+    name: str,
+    extractor: Annotated[
+        str | None,
+        typer.Option("--for", metavar="EXTRACTOR", help="Show layers and costs for its features."),
+    ] = None,
+    genres: Annotated[int, typer.Option(help="Genres to tell apart, with --for.", min=2)] = 8,
+    settings: Settings = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a head and its parameters, or (--for) its layers, parameters and multiply-adds."""
+    if extractor is None:
+        catalogue.show_one("head", name, as_json)
+        return
+    from mgc import inspection
+
+    text = inspection.head_for(name, extractor, settings or [], genres)
+    if as_json:
+        output.emit_json({"head": name, "extractor": extractor, "layers": text.splitlines()})
+    else:
+        output.say(text)

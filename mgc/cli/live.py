@@ -67,7 +67,6 @@ class TerminalProgress:
 
     def __init__(self) -> None:
         self._console = output.errors()
-        self._live: Live | None = None
         self._bars: Bars | None = None
         self._epochs: deque[Mapping[str, Any]] = deque(maxlen=EPOCHS_SHOWN)
 
@@ -84,11 +83,12 @@ class TerminalProgress:
         self._bars = self._new_bars()
         number = self._bars.add_task(what, total=total, unit=unit)
         try:
-            with Live(get_renderable=self._render, console=self._console, transient=True) as live:
-                self._live = live
+            with Live(get_renderable=self._render, console=self._console, transient=True):
                 yield _BarTask(self._bars, number)
         finally:
-            self._live = self._bars = None
+            bar = self._bars.tasks[0]
+            self.say(_ended(what, int(bar.completed), unit, bar.elapsed or 0.0))
+            self._bars = None
             self._epochs.clear()
 
     def _new_bars(self) -> Bars:
@@ -134,6 +134,10 @@ def _figure(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _ended(what: str, done: int, unit: str, seconds: float) -> str:
+    return f"{what}: {done:,} {unit} in {seconds:.1f} s ({done / max(seconds, 1e-6):,.1f}/s)"
+
+
 class _LineTask:
     def __init__(self, what: str, total: int | None, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
@@ -145,17 +149,16 @@ class _LineTask:
         if time.monotonic() - self.said >= SECONDS_BETWEEN_LINES:
             self.line()
 
-    def line(self, end: bool = False) -> None:
-        now = time.monotonic()
-        self.said = now
-        rate = self.done / max(now - self.begun, 1e-6)
+    def line(self) -> None:
+        self.said = time.monotonic()
+        rate = self.done / max(self.said - self.begun, 1e-6)
         of = f" of {self.total:,}" if self.total else ""
-        rest = ""
-        if end:
-            rest = f", {now - self.begun:.1f} s"
-        elif self.total and rate:
-            rest = f", {(self.total - self.done) / rate:.0f} s left"
+        rest = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
         output.note(f"{self.what}: {self.done:,}{of} {self.unit}, {rate:,.1f}/s{rest}")
+
+    def end(self) -> None:
+        seconds = time.monotonic() - self.begun
+        output.note(_ended(self.what, self.done, self.unit, seconds))
 
 
 class PlainProgress:
@@ -171,7 +174,7 @@ class PlainProgress:
         try:
             yield task
         finally:
-            task.line(end=True)
+            task.end()
 
     def say(self, line: str) -> None:
         """Print the line."""

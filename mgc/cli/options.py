@@ -28,3 +28,6 @@ Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or mps; auto takes the GPU where there is one.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of training and, with --folds, of the folds.")]
+IncludeBad = Annotated[
+    bool, typer.Option("--include-bad", help="Take tracks that mgc data check has quarantined too.")
+]

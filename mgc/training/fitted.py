@@ -22,7 +22,7 @@ from mgc.contract import FeatureKind, FeatureShape
 from mgc.home import replace_file, write_json
 from mgc.pooling import Pooling
 from mgc.training.batches import DeviceSource, clip_table
-from mgc.training.data import Clips, pooled
+from mgc.training.data import Clips, TrackData, pooled
 from mgc.training.model import Classifier
 from mgc.training.scoring import score_tracks
 from mgc.training.specs import HeadSpec
@@ -44,6 +44,12 @@ class FittedHead(Protocol):
     def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         """Clips of each track → probabilities (track, genre) float64, rows sum to 1, and
         embeddings (track, dimension) float32; both are means over a track's clips."""
+        ...
+
+    def predict_tracks(
+        self, data: TrackData, tracks: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`predict` for tracks of a dataset, by number; what was pooled for the fit is reused."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -100,7 +106,15 @@ class FittedEstimator:
 
     def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         """See `FittedHead.predict`."""
-        vectors = [pooled(self.pooling, clips) for clips in features]
+        return self._predict([pooled(self.pooling, clips) for clips in features])
+
+    def predict_tracks(
+        self, data: TrackData, tracks: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `FittedHead.predict_tracks`."""
+        return self._predict(data.vectors(self.pooling, tracks))
+
+    def _predict(self, vectors: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         rows = np.concatenate(vectors)
         owner = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
         probabilities = _means(self.estimator.predict_proba(rows), owner)
@@ -127,17 +141,28 @@ class FittedModule:
 
     def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         """See `FittedHead.predict`; the mean is over all windows of all clips, in float32."""
+        if self.pooling is not None:
+            features = [pooled(self.pooling, clips) for clips in features]
+        return self._predict(features)
+
+    def predict_tracks(
+        self, data: TrackData, tracks: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `FittedHead.predict_tracks`."""
+        if self.pooling is not None:
+            return self._predict(data.vectors(self.pooling, tracks))
+        return self._predict([data.features[track] for track in tracks])
+
+    def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         self.model.to(self.device, memory_format=torch.channels_last)
         parts = [
-            self._predict(features[i : i + TRACKS_AT_A_TIME])
+            self._score(features[i : i + TRACKS_AT_A_TIME])
             for i in range(0, len(features), TRACKS_AT_A_TIME)
         ]
         probabilities, embeddings = zip(*parts, strict=True)
         return np.concatenate(probabilities), np.concatenate(embeddings)
 
-    def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        if self.pooling is not None:
-            features = [pooled(self.pooling, clips) for clips in features]
+    def _score(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         table = clip_table(self.facts.shape.kind, features, self.facts.window)
         source = DeviceSource(table, self.device)
         return score_tracks(self.model, source, self.facts.n_genres)

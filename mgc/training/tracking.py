@@ -59,8 +59,8 @@ class NoTracker:
 class Guarded:
     """Passes everything on to a tracker until it fails; says so once, and goes on without it."""
 
-    def __init__(self, tracker: Tracker, progress: Progress) -> None:
-        self.tracker: Tracker | None = tracker
+    def __init__(self, tracker: Tracker | None, progress: Progress) -> None:
+        self.tracker = tracker
         self.progress = progress
 
     def start(self, config: Mapping[str, Any]) -> None:

@@ -1,0 +1,125 @@
+"""A dataset's features of one extractor, ready for any head and any folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgc.datasets import splits
+from mgc.datasets.quarantine import usable
+from mgc.datasets.table import Dataset
+from mgc.errors import MgcError
+from mgc.extraction import Failure, extract
+from mgc.progress import Progress
+from mgc.runs import PARTS
+from mgc.sources import Source
+from mgc.training import TrackData
+
+
+class StoredFeatures(Sequence[list[np.ndarray]]):
+    """The clips of each track, read from the store when asked for (mapped, not copied)."""
+
+    def __init__(self, source: Source, hashes: Sequence[str]) -> None:
+        self.source = source
+        self.hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def __getitem__(self, track: Any) -> Any:
+        return self.source.store.read(self.hashes[track])
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The tracks of a dataset that can be used, with their features.
+
+    Attributes:
+        good: (track of the dataset,) bool; whether it is kept.
+        hashes: content hash of each kept track's audio.
+        failures: files that could not be used.
+        quarantined: {fault: tracks} left out by the list of `mgc data check`.
+    """
+
+    dataset: Dataset
+    source: Source
+    good: np.ndarray
+    hashes: Sequence[str]
+    failures: Sequence[Failure] = ()
+    quarantined: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def kept(self) -> pd.DataFrame:
+        """The rows of the kept tracks, index 0, 1, …"""
+        return self.dataset.tracks[self.good].reset_index(drop=True)
+
+    @cached_property
+    def data(self) -> TrackData:
+        """What a head may see."""
+        genres = pd.Categorical(self.kept["genre"], categories=self.dataset.genres).codes
+        return TrackData(
+            kind=self.source.kind,
+            features=StoredFeatures(self.source, self.hashes),
+            genres=genres.astype(np.int64),
+            groups=splits.groups(self.kept, self.dataset.record.get("group_by", "none")),
+            n_genres=len(self.dataset.genres),
+        )
+
+    def folds(self, count: int, seed: int) -> list[splits.Fold]:
+        """The folds in row numbers of `kept`.
+
+        They are made from all tracks and thinned out after, so that two systems that lost
+        different files still have the same folds. Raises MgcError where a part is left empty.
+        """
+        number = np.cumsum(self.good) - 1
+        thinned = []
+        for fold in make_folds(self.dataset, count, seed):
+            rows = {part: getattr(fold, part) for part in PARTS}
+            rows = {part: number[found[self.good[found]]] for part, found in rows.items()}
+            empty = [part for part in PARTS if not len(rows[part])]
+            if empty:
+                raise MgcError(
+                    f"No usable track is left in the {empty[0]} part of fold {fold.number} "
+                    f"({len(self.failures)} files could not be used).",
+                    f"See what is wrong with them: mgc data check {self.dataset.name}",
+                )
+            thinned.append(splits.Fold(fold.number, **rows))
+        return thinned
+
+
+def make_folds(dataset: Dataset, count: int, seed: int) -> list[splits.Fold]:
+    """K folds, or (``count`` 0) the dataset's own split as the only one; rows of all tracks."""
+    by = dataset.record.get("group_by", "none")
+    if count:
+        return splits.k_folds(dataset.tracks, count, by, seed)
+    return [splits.official_fold(dataset.tracks, by, seed)]
+
+
+def prepare(
+    dataset: Dataset, sources: Sequence[Source], progress: Progress, include_bad: bool = False
+) -> dict[str, Prepared]:
+    """Extract what is missing, each file decoded once for all sources.
+
+    Returns fingerprint → what is ready. Raises MgcError where no file can be used.
+    """
+    tracks, quarantined = usable(dataset, include_bad)
+    wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
+    paths = np.array(dataset.paths(), dtype=object)
+    made = extract(list(paths[wanted]), list(sources), progress)
+    failed = {failure.path for failure in made.failures}
+    good = wanted & np.array([path not in failed for path in paths])
+    if not good.any():
+        reason = made.failures[0].reason
+        raise MgcError(f"None of the {len(paths)} files could be used; the first: {reason}")
+    hashes = [made.hashes[path] for path in paths[good]]
+    return {
+        source.store.fingerprint: Prepared(
+            dataset, source, good, hashes, made.failures, quarantined
+        )
+        for source in sources
+    }
