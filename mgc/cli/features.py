@@ -10,6 +10,7 @@ from mgc.cli import catalogue, output
 from mgc.cli.live import progress
 from mgc.cli.options import ClipSeconds, ClipsPerTrack, DataName, Device, Settings
 from mgc.cli.output import JsonOption
+from mgc.errors import MgcError, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Feature extractors, and the features they have made.")
 
@@ -21,9 +22,48 @@ def list_features(as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: str, as_json: JsonOption = False) -> None:
-    """Show an extractor and its parameters."""
-    catalogue.show_one("extractor", name, as_json)
+def show(name: str, settings: Settings = None, as_json: JsonOption = False) -> None:
+    """Show an extractor, its parameters, and how much room its features take."""
+    size = _size_of_a_thousand(name, settings)
+    catalogue.show_one("extractor", name, as_json, {"size": size} if size else None)
+
+
+def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
+    """What 1,000 clips of the default length take in the store; "" where an extractor has no way
+    to tell (`feature_shape`), and what it needs where it cannot tell yet."""
+    from math import prod
+
+    from mgc import asking
+
+    (source,) = asking.sources([name], settings, asking.policy(None, None), "cpu")
+    tell = getattr(source.extractor, "feature_shape", None)
+    if tell is None:
+        return ""
+    seconds = source.policy.seconds
+    try:
+        shape = tell(round(seconds * source.info.sample_rate))
+    except UsageError:
+        raise
+    except MgcError as error:
+        return f"not known: {error.message} {error.hint}"
+    number_bytes = 2 if source.kind == "sequence" else 4  # float16, float32: see mgc.extraction
+    megabytes = prod(shape) * number_bytes * 1000 / 1e6
+    sides = " x ".join(f"{side:,}" for side in shape)
+    return f"{megabytes:,.1f} MB per 1,000 clips of {seconds:g} s ({sides} numbers each)"
+
+
+@app.command("fetch")
+def fetch(name: str, settings: Settings = None) -> None:
+    """Download the weights that an extractor needs; no other command uses the network for them."""
+    from mgc import asking
+
+    (source,) = asking.sources([name], settings, asking.policy(None, None), "cpu")
+    get = getattr(source.extractor, "fetch", None)
+    if get is None:
+        output.say(f"{name} needs no weights: there is nothing to fetch.")
+        return
+    where = get()
+    output.say(f"{name}: its weights are ready" + (f" in {where}." if where else "."))
 
 
 @app.command("extract")
