@@ -1,66 +1,20 @@
-"""``mgc data``."""
+"""``mgc data``: the noun, and its short commands; the others have files of their own."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from mgc.cli import output
-from mgc.cli.live import progress
+from mgc.cli import data_get, data_split, data_trust, output
+from mgc.cli.data_split import DatasetName
 from mgc.cli.output import JsonOption
-from mgc.errors import UsageError
+
+BAR = 30  # characters of the longest bar
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: music with genres, split for honest tests.")
-
-
-class GroupBy(StrEnum):
-    """What never crosses from training to test."""
-
-    artist = "artist"
-    album = "album"
-    both = "artist+album"
-    none = "none"
-
-
-@app.command("add")
-def add(
-    name: Annotated[str, typer.Argument(help="What to call it; 'demo' synthesises a dataset.")],
-    path: Annotated[
-        Path | None,
-        typer.Argument(help="A folder of genre folders, or a CSV or Parquet table."),
-    ] = None,
-    group_by: Annotated[
-        GroupBy | None, typer.Option(help="Keep these together (default: artist where known).")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")] = 0,
-    drop_rare: Annotated[
-        bool, typer.Option("--drop-rare", help="Leave out genres with fewer than 3 tracks.")
-    ] = False,
-) -> None:
-    """Add a dataset; the audio stays where it is."""
-    from mgc.datasets import importing
-
-    if path is None:
-        if name != "demo":
-            raise UsageError(
-                f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH"
-            )
-        dataset = importing.add_demo(name, seed=seed, progress=progress())
-    else:
-        dataset = importing.add_path(
-            name, path, group_by=group_by and group_by.value, seed=seed, drop_rare=drop_rare
-        )
-    tracks = dataset.tracks
-    output.say(
-        f"Added {name}: {output.count(len(tracks), 'track')}, "
-        f"{output.count(len(dataset.genres), 'genre')}, grouped by {dataset.record['group_by']}."
-    )
-    for what, number in dataset.record.get("left_out", {}).items():
-        output.say(f"Left out: {what} ({output.count(number, 'track')}).")
-    output.note(f"Next: mgc fit --extractor mfcc --data {name}")
+app.command("add")(data_get.add)
+app.command("download")(data_get.download)
 
 
 @app.command("list")
@@ -95,25 +49,64 @@ def list_datasets(as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: str, as_json: JsonOption = False) -> None:
+def show(name: DatasetName = None, as_json: JsonOption = False) -> None:
     """Show what is in a dataset."""
     from mgc.datasets import table
+    from mgc.datasets.summary import summary
 
-    dataset = table.load(name)
-    counts = dataset.tracks.groupby(["genre", "split"]).size().unstack(fill_value=0)
+    found = summary(table.load(name or table.default_name()))
     if as_json:
-        output.emit_json(
-            {
-                "name": name,
-                **dataset.record,
-                "root": str(dataset.root),
-                "genres": {str(g): {str(k): int(v) for k, v in row.items()} for g, row in counts.iterrows()},
-            }
-        )
+        output.emit_json(found)
         return
-    rows = [[genre, *row.tolist(), int(row.sum())] for genre, row in counts.iterrows()]
-    columns = ["genre", *map(str, counts.columns), "all"]
-    output.show_table(columns, rows, right=columns[1:])
+    known = [f"{found[kind]:,} {kind}" for kind in ("artists", "albums") if found[kind]]
+    output.say(
+        f"{found['name']}: {output.count(found['tracks'], 'track')}, {_hours(found)}, "
+        + ", ".join([output.count(len(found["genres"]), "genre"), *known])
+    )
+    for label, text in _lines(found):
+        output.say(f"  {label:<11} {text}")
+    longest = max(counts["tracks"] for counts in found["genres"].values())
+    parts = list(found["splits"])
+    rows = [
+        [genre, counts["tracks"], "█" * max(1, round(BAR * counts["tracks"] / longest))]
+        + [counts[part] for part in parts]
+        for genre, counts in found["genres"].items()
+    ]
+    output.show_table(["genre", "tracks", "", *parts], rows, right=["tracks", *parts])
+
+
+def _hours(found: dict[str, Any]) -> str:
+    unknown = found["tracks_of_unknown_length"]
+    if unknown == found["tracks"]:
+        return "of unknown length"
+    hours = (
+        f"{found['hours']:,.1f} hours"
+        if found["hours"] >= 1
+        else f"{60 * found['hours']:.0f} minutes"
+    )
+    return hours + (f" (without {unknown:,} of unknown length)" if unknown else "")
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    split = found["split"]
+    by = f", grouped by {split['grouped_by']}" if split.get("grouped_by") else ""
+    parts = " · ".join(f"{part} {count:,}" for part, count in found["splits"].items())
+    lines = [
+        ("audio", found["root"]),
+        ("split", f"{split['name']} ({split.get('made', '')}{by}): {parts}"),
+    ]
+    if len(found["split_names"]) > 1:
+        lines.append(("splits", ", ".join(found["split_names"])))
+    if found["left_out"]:
+        lines.append(
+            ("left out", ", ".join(f"{what} {n:,}" for what, n in found["left_out"].items()))
+        )
+    bad = ", ".join(f"{fault} {n:,}" for fault, n in found["quarantined"].items())
+    if bad or found["checked"]:
+        lines.append(("quarantine", bad or "none"))
+    else:
+        lines.append(("quarantine", f"not checked yet: mgc data check {found['name']}"))
+    return lines
 
 
 @app.command("remove")
@@ -134,3 +127,9 @@ def use(name: str) -> None:
     table.load(name)
     store_setting("dataset", name)
     output.say(f"{name} is now the default dataset.")
+
+
+app.command("check")(data_trust.check)
+app.command("audit")(data_trust.audit)
+app.command("split")(data_split.split)
+app.command("export")(data_split.export)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mgc.datasets import splits, table
+from mgc.datasets import checking, quarantine, splits, table
 from mgc.datasets.demo import make_demo
+from mgc.datasets.fma import import_fma
 from mgc.datasets.folder import import_folder
+from mgc.datasets.gtzan import import_gtzan
 from mgc.datasets.manifest import SUFFIXES, import_manifest
 from mgc.datasets.table import Dataset
 from mgc.errors import UsageError
@@ -39,6 +42,47 @@ def add_path(
     return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
 
 
+def add_fma(
+    name: str,
+    subset: str,
+    path: Path,
+    *,
+    metadata: Path | None = None,
+    bad_clips: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Import a tree of FMA with its official split, and save it.
+
+    ``bad_clips`` (track id → reason) and the clips that are known to be broken, if they are, are
+    quarantined.
+    """
+    table.checked_name(name)
+    tracks, root, record = import_fma(subset, path, metadata)
+    dataset = finish(name, tracks, root, record, group_by="artist", seed=0, drop_rare=True)
+    if bad_clips is not None:
+        rows = [(track_id, checking.CHECKSUM, reason) for track_id, reason in bad_clips.items()]
+        frame = pd.DataFrame(rows, columns=quarantine.COLUMNS)
+        quarantine.quarantine(dataset, frame, [checking.CHECKSUM])
+    checking.quarantine_known(dataset, checking.known_bad("fma"))
+    return dataset
+
+
+def add_gtzan(
+    name: str,
+    path: Path,
+    *,
+    filtered: Sequence[Path] = (),
+    artists: Path | None = None,
+    group_by: splits.GroupBy | None,
+    seed: int,
+) -> Dataset:
+    """Import a tree of GTZAN and save it; the known corrupt clip is quarantined if it is."""
+    table.checked_name(name)
+    tracks, root, record = import_gtzan(path, filtered, artists)
+    dataset = finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=True)
+    checking.quarantine_known(dataset, checking.known_bad("gtzan"))
+    return dataset
+
+
 def add_demo(name: str, *, seed: int, progress: Progress | None = None) -> Dataset:
     """Synthesise the demo dataset into its own folder and save it."""
     folder = table.datasets_home() / table.checked_name(name)
@@ -61,7 +105,10 @@ def finish(
     table.checked_name(name)
     by = group_by or splits.default_grouping(tracks)
     own_split = bool((tracks["split"] != "").any())
-    tracks, dropped = _without_rare(tracks, "none" if own_split else by, drop_rare)
+    if own_split:
+        tracks, dropped = _learnable(tracks, drop_rare)
+    else:
+        tracks, dropped = _without_rare(tracks, by, drop_rare)
     record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
     if own_split:
         record["split"] = {"made": "from the table's own column"}
@@ -99,6 +146,23 @@ def _without_rare(
     if drop:
         groups = splits.group_counts(tracks, splits.groups(tracks, by))
         rare = counts[groups.reindex(counts.index) < SMALLEST_GENRE]
+    return _without(tracks, rare)
+
+
+def _learnable(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+    """As `_without_rare`, for a split that the table brings: a genre needs a training track."""
+    counts = tracks["genre"].value_counts()
+    taught = tracks.loc[tracks["split"] == "training", "genre"].unique()
+    rare = counts[~counts.index.isin(taught)]
+    if len(rare) and not drop:
+        raise UsageError(
+            f"Genre {rare.index[0]!r} has no track in the training split.",
+            "Change the split column, or leave out such genres with --drop-rare.",
+        )
+    return _without(tracks, rare)
+
+
+def _without(tracks: pd.DataFrame, rare: pd.Series) -> tuple[pd.DataFrame, dict[str, int]]:
     kept = tracks[~tracks["genre"].isin(rare.index)].reset_index(drop=True)
     if kept["genre"].nunique() < 2:
         only = kept["genre"].nunique()

@@ -57,6 +57,26 @@ def import_manifest(path: Path) -> pd.DataFrame:
     return table(_with_split(rows, path), str(path))
 
 
+def import_split(path: Path) -> dict[str, str]:
+    """track_id → split from a table with these columns (or their aliases).
+
+    Raises UsageError where a column is missing or a split has an unknown name, MgcError where
+    the file cannot be read.
+    """
+    rows = _read(path)
+    rows.columns = [str(column).strip().lower() for column in rows.columns]
+    if "track_id" not in rows:
+        rows = rows.rename(columns={old: new for old, new in ALIASES.items() if new == "track_id"})
+    rows = _with_split(rows, path)
+    for column in ("track_id", "split"):
+        if column not in rows:
+            raise UsageError(
+                f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
+                "One row a track: track_id, split.",
+            )
+    return dict(zip(rows["track_id"].astype(str), rows["split"], strict=True))
+
+
 def _read(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":

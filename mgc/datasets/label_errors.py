@@ -1,0 +1,107 @@
+"""Tracks whose genre is likely wrong, from predictions of models that never saw them.
+
+Confident learning: C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating
+Uncertainty in Dataset Labels", JAIR 70 (2021). How many labels of each kind are wrong is
+estimated from the confident joint; those with the largest margin are named (the paper's "prune by
+noise rate").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mgc.errors import MgcError
+
+PREFIX = "p:"  # of a column of probabilities, as in a run's predictions
+MANY = 0.5  # share of suspects beyond which the model, not the labels, is in doubt
+
+
+def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFrame:
+    """The tracks whose label is likely wrong, the most suspicious first.
+
+    Args:
+        predictions: rows of track_id, fold, part, genre and one ``p:<genre>`` column each; only
+            rows of part "test" count: those that the model of their fold was not trained on.
+        genres: the genre names.
+
+    Returns:
+        track_id, genre, suggested, confidence (in the given genre) and margin (by which the
+        suggested genre is more probable); one row a suspect.
+
+    Raises:
+        MgcError: no test rows, or columns are missing.
+    """
+    columns = [PREFIX + genre for genre in genres]
+    absent = [name for name in ["track_id", "part", "genre", *columns] if name not in predictions]
+    if absent:
+        raise MgcError(f"The predictions have no column {absent[0]!r}.", "Fit again: mgc fit")
+    rows = predictions[(predictions["part"] == "test") & predictions["genre"].isin(list(genres))]
+    if not len(rows):
+        raise MgcError("The predictions hold no test rows.", "Fit with folds: mgc fit --folds 5")
+    rows = rows.groupby(["track_id", "genre"], as_index=False)[columns].mean()
+    number = {genre: index for index, genre in enumerate(genres)}
+    labels = rows["genre"].map(number).to_numpy(int)
+    probabilities = rows[columns].to_numpy(float)
+    suspects = suspicious(labels, probabilities)
+    guess = probabilities.argmax(axis=1)
+    each = np.arange(len(rows))
+    found = pd.DataFrame(
+        {
+            "track_id": rows["track_id"],
+            "genre": rows["genre"],
+            "suggested": np.array(genres, dtype=object)[guess],
+            "confidence": probabilities[each, labels],
+            "margin": probabilities[each, guess] - probabilities[each, labels],
+        }
+    )
+    return found[suspects].sort_values("margin", ascending=False, ignore_index=True)
+
+
+def suspicious(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Which labels are likely wrong: (track,) bool.
+
+    Args:
+        labels: the given class numbers (track,).
+        probabilities: out-of-sample class probabilities (track, class); each class has a track.
+    """
+    wrong = confident_joint(labels, probabilities)
+    np.fill_diagonal(wrong, 0)
+    found = np.zeros(len(labels), bool)
+    for given, truth in zip(*np.nonzero(wrong), strict=True):
+        rows = np.nonzero(labels == given)[0]
+        margin = probabilities[rows, truth] - probabilities[rows, given]
+        found[rows[np.argsort(-margin, kind="stable")[: wrong[given, truth]]]] = True
+    return found & (probabilities.argmax(axis=1) != labels)
+
+
+def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """How many tracks with a given label (row) truly are of each class (column): whole numbers.
+
+    A track counts for a class where its probability reaches the mean that this class has on the
+    tracks labelled so; each row is then scaled to its label's count (the paper's equations 1 to 3).
+    """
+    classes = probabilities.shape[1]
+    counts = np.bincount(labels, minlength=classes)
+    threshold = np.array(
+        [probabilities[labels == k, k].mean() if counts[k] else np.inf for k in range(classes)]
+    )
+    reached = probabilities >= threshold - 1e-6
+    sure = reached.any(axis=1)
+    # Where several classes are reached, the most probable one counts.
+    truth = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    joint = np.zeros((classes, classes))
+    np.add.at(joint, (labels[sure], truth[sure]), 1)
+    np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
+    joint *= (counts / joint.sum(axis=1))[:, None]
+    return np.stack([_whole(row, int(count)) for row, count in zip(joint, counts, strict=True)])
+
+
+def _whole(row: np.ndarray, total: int) -> np.ndarray:
+    """Round to whole numbers that still add up: the largest remainders are rounded up."""
+    made = np.floor(row + 1e-9).astype(int)
+    short = total - int(made.sum())
+    made[np.argsort(made - row, kind="stable")[:short]] += 1
+    return made

@@ -1,0 +1,97 @@
+"""A dataset's splits by name: made, brought along, cleaned; one of them is in use.
+
+``splits/NAME.csv`` in the dataset's folder holds track_id and split. The one in use is the
+table's split column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.datasets import table
+from mgc.datasets.manifest import import_split
+from mgc.datasets.splits import GroupBy, make_split
+from mgc.datasets.table import Dataset, checked_name
+from mgc.errors import MgcError, unknown
+from mgc.home import replace_file
+
+FIRST = "first"  # what the split of the import is called
+
+
+def current(dataset: Dataset) -> str:
+    """The name of the split in use."""
+    return str(dataset.record.get("split", {}).get("name", FIRST))
+
+
+def names(dataset: Dataset) -> list[str]:
+    """All its splits."""
+    stored = {path.stem for path in (dataset.folder / "splits").glob("*.csv")}
+    return sorted({current(dataset), *stored})
+
+
+def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
+    """Store a split under a name and put it to use; the one that was in use is kept.
+
+    Args:
+        dataset: a saved dataset.
+        name: of the new split; an old one of that name is replaced.
+        split: training, validation, test or "" for each row of the table.
+        how: how it was made, for the record.
+    """
+    checked_name(name)
+    return _in_use(_stored(dataset), split, {**how, "name": name})
+
+
+def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
+    """A new stratified, grouped split under a name, put to use."""
+    split = make_split(dataset.tracks, by, seed)
+    how = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
+    return put(dataset, name, split, how)
+
+
+def read(dataset: Dataset, name: str, path: Path) -> Dataset:
+    """A split from a table with track_id and split, put to use; others get none."""
+    split = dataset.tracks["track_id"].map(import_split(path)).fillna("").astype(str)
+    if (split == "").all():
+        raise MgcError(
+            f"{path} names none of the {len(split)} tracks of {dataset.name!r}.",
+            f"Its track_id column should hold ids like {dataset.tracks['track_id'].iloc[0]!r}.",
+        )
+    return put(dataset, name, split, {"made": f"read from {path}"})
+
+
+def use(dataset: Dataset, name: str) -> Dataset:
+    """Put a stored split to use. Raises UsageError for an unknown name."""
+    if name == current(dataset):
+        return dataset
+    if name not in names(dataset):
+        raise unknown("split", name, names(dataset), f"mgc data split {dataset.name} --list")
+    split = dataset.tracks["track_id"].map(import_split(_file(dataset, name)))
+    how = dataset.record.get("splits", {}).get(name, {"made": "stored"})
+    return _in_use(_stored(dataset), split.fillna("").astype(str), {**how, "name": name})
+
+
+def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
+    tracks, record = dataset.tracks.assign(split=split), {**dataset.record, "split": dict(how)}
+    made = _stored(replace(dataset, tracks=tracks, record=record))
+    table.save(made)
+    return made
+
+
+def _stored(dataset: Dataset) -> Dataset:
+    """Write the split in use to its file; the dataset with how it was made in its record."""
+    path = _file(dataset, current(dataset))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = dataset.tracks[["track_id", "split"]].to_csv(index=False).encode()
+    replace_file(path, content)
+    stored = {**dataset.record.get("splits", {}), path.stem: dict(dataset.record.get("split", {}))}
+    return replace(dataset, record={**dataset.record, "splits": stored})
+
+
+def _file(dataset: Dataset, name: str) -> Path:
+    return dataset.folder / "splits" / f"{name}.csv"

@@ -1,0 +1,122 @@
+"""Large files on disk that must be the ones that were published: hashed, measured, given room."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mgc.errors import MgcError
+from mgc.home import read_json, write_json
+from mgc.progress import Progress, Silent, Task
+
+BLOCK = 8 << 20  # bytes read at once
+MEGABYTE = 1_000_000  # bytes; the unit of progress
+#: Kept free on a disk beside what is written: a full disk breaks more than this program.
+RESERVE = 256 << 20  # bytes
+
+
+class Meter:
+    """Counts bytes and tells a task of whole megabytes."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.bytes = task, 0
+
+    def add(self, count: int) -> None:
+        """So many bytes more."""
+        before, self.bytes = self.bytes // MEGABYTE, self.bytes + count
+        if self.bytes // MEGABYTE > before:
+            self.task.advance(self.bytes // MEGABYTE - before)
+
+
+def verify(path: Path, sha1: str | None, progress: Progress | None = None) -> str:
+    """The SHA-1 of a file in hex; hashed unless it was before and has not changed since.
+
+    Raises MgcError where it is not ``sha1``.
+    """
+    note, stamp = _note(path), _stamp(path)
+    known = _read(note)
+    if known.get("stamp") == stamp:
+        found = str(known["sha1"])
+    else:
+        found = digest(path, progress or Silent()).hexdigest()
+    if sha1 is not None and found != sha1.lower():
+        raise wrong_sha1(path, found, sha1)
+    if known.get("stamp") != stamp and os.access(path.parent, os.W_OK):
+        write_json(note, {"sha1": found, "stamp": stamp})
+    return found
+
+
+def digest(path: Path, progress: Progress) -> Any:
+    """A SHA-1 object that has read the file."""
+    made = hashlib.sha1(usedforsecurity=False)
+    total = path.stat().st_size // MEGABYTE
+    with progress.task(f"checking {path.name}", total, "MB") as task, open(path, "rb") as file:
+        meter = Meter(task)
+        while block := file.read(BLOCK):
+            made.update(block)
+            meter.add(len(block))
+    return made
+
+
+def name_verified(part: Path, target: Path, sha1: str) -> None:
+    """Give a fetched file its name, and note that its hash is known."""
+    with open(part, "rb") as file:
+        os.fsync(file.fileno())
+    write_json(_note(target), {"sha1": sha1, "stamp": _stamp(part)})
+    os.replace(part, target)
+
+
+def remove(path: Path) -> None:
+    """Delete a file and the note of its hash."""
+    _note(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def wrong_sha1(path: Path, found: str, sha1: str, name: str = "") -> MgcError:
+    """The error for a file that is not the one that was published."""
+    return MgcError(
+        f"{path} is not the published file: its SHA-1 is {found}, not {sha1}.",
+        f"Run the command again to fetch it afresh; or, if it is meant to differ: "
+        f"--from {path} --sha1 {name or path.name}={found}",
+    )
+
+
+def need_space(folder: Path, needed: int, what: str) -> None:
+    """Raise MgcError unless the disk of ``folder`` has room for ``needed`` bytes."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free - RESERVE
+    if needed > free:
+        raise MgcError(
+            f"{what} needs {readable(needed)} in {folder}, and only {readable(max(free, 0))} "
+            f"are free there.",
+            "Free some space, or choose another place with --to DIR.",
+        )
+
+
+def readable(count: int) -> str:
+    """Bytes for people: ``7.7 GB``."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha1.json")
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        return read_json(note) if note.exists() else {}
+    except MgcError:
+        return {}
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,74 @@
+"""Tracks that are left out of everything, and why: one list, one policy, counts in every result.
+
+``quarantine.csv`` in the dataset's folder has a row for each: track_id, fault, detail. Checks write
+it; people may add rows of their own, which a check keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from mgc.datasets.table import Dataset
+from mgc.errors import MgcError
+from mgc.home import replace_file
+
+COLUMNS = ["track_id", "fault", "detail"]
+
+
+def quarantine_file(dataset: Dataset) -> Path:
+    """Where the list is kept."""
+    return dataset.folder / "quarantine.csv"
+
+
+def quarantined(dataset: Dataset) -> pd.DataFrame:
+    """The list: track_id, fault, detail. Raises MgcError where it is damaged."""
+    path = quarantine_file(dataset)
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=str)
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return rows[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise MgcError(
+            f"{path} cannot be read: {error}.",
+            f"Mend it, or delete it and run: mgc data check {dataset.name}",
+        ) from error
+
+
+def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) -> None:
+    """Write the list anew: ``rows`` take the place of all that were there for ``faults``."""
+    old = quarantined(dataset)
+    kept = old[~old["fault"].isin(list(faults))]
+    both = pd.concat([kept, rows[COLUMNS]]).drop_duplicates("track_id", keep="last")
+    content = both.sort_values("track_id").to_csv(index=False).encode()
+    replace_file(quarantine_file(dataset), content)
+
+
+def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The tracks to work with, and how many were left out for each fault.
+
+    Args:
+        dataset: any dataset, checked or not.
+        include_bad: take the quarantined tracks too (``--include-bad``).
+
+    Returns:
+        Rows of ``dataset.tracks`` with the index 0, 1, …, and {fault: tracks}.
+
+    Raises:
+        MgcError: every track is quarantined, or the list is damaged.
+    """
+    bad = quarantined(dataset).drop_duplicates("track_id")
+    bad = bad[bad["track_id"].isin(dataset.tracks["track_id"])]
+    if include_bad or not len(bad):
+        return dataset.tracks.reset_index(drop=True), {}
+    kept = dataset.tracks[~dataset.tracks["track_id"].isin(bad["track_id"])]
+    if not len(kept):
+        raise MgcError(
+            f"All {len(dataset.tracks)} tracks of {dataset.name!r} are quarantined.",
+            f"See why: mgc data check {dataset.name}; or take them all the same: --include-bad",
+        )
+    counts = bad["fault"].value_counts()
+    return kept.reset_index(drop=True), {str(fault): int(n) for fault, n in counts.items()}
