@@ -34,7 +34,8 @@ BLOCK_SAMPLES = 1 << 22
 SLACK_SECONDS = 0.1
 #: What `mgc data add` and `mgc predict` take for music in a folder.
 SUFFIXES = frozenset(
-    ".mp3 .wav .flac .ogg .oga .opus .au .snd .aif .aiff .aifc .m4a .mp4 .aac .wma .mka .webm".split()
+    (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff", ".aifc")
+    + (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
 )
 
 

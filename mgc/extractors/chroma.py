@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
 
 from mgc.clips import Clips
-from mgc.extractors.mel import HOP
+from mgc.extractors.mel import HOP, check_n_fft
 
+A0 = 440.0 / 16  # Hz; octaves are counted from here
+# librosa.filters.chroma weighs octaves by a bell around this one, this wide.
+CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 2.0
 # Where librosa.piptrack looks for spectral peaks when it estimates the tuning.
-LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4000.0  # Hz
+LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4_000.0  # Hz
 PEAK_THRESHOLD = 0.1  # of the frame's strongest bin
-TUNING_STEPS = 100  # a hundredth of a semitone each
+TUNING_STEPS = 100  # a hundredth of a bin each
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class ChromaParams:
     n_chroma: int = 12
     n_fft: int = 2048
     tuning: float | None = None
+
+    def __post_init__(self) -> None:
+        check_n_fft(self.n_fft)
+        if not 1 <= self.n_chroma <= 120:
+            raise ValueError("n_chroma must be 1 to 120 bins an octave")
 
 
 class Chroma:
@@ -47,7 +54,7 @@ class Chroma:
             tuning = p.tuning
             if tuning is None:
                 tuning = estimate_tuning(spectrum[:count], clips.sample_rate, p.n_fft, p.n_chroma)
-            bands = _chroma_bands(clips.sample_rate, p.n_fft, p.n_chroma, tuning)
+            bands = _cached_bands(clips.sample_rate, p.n_fft, p.n_chroma, tuning)
             rows.append(spectrum @ bands.to(clips.device))
         return _peak_normalised(torch.stack(rows)).transpose(1, 2)
 
@@ -59,10 +66,34 @@ def _peak_normalised(chroma: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=2 * TUNING_STEPS)
-def _chroma_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor:
-    """librosa's chroma filters for one tuning, (bin, pitch class) float32."""
-    bands = librosa.filters.chroma(sr=rate, n_fft=n_fft, n_chroma=n_chroma, tuning=tuning)
-    return torch.from_numpy(np.ascontiguousarray(bands.T))
+def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor:
+    return torch.from_numpy(chroma_bands(rate, n_fft, n_chroma, tuning))
+
+
+def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0) -> np.ndarray:
+    """How much of each bin goes to each pitch class from C, (bin, class) float32.
+
+    ``librosa.filters.chroma`` with its defaults (D. Ellis, "Chroma feature analysis and
+    synthesis", 2007): a bell around the nearest octave of the class, as wide as the bin, and a
+    wider one around octave 5. ``tuning`` is in bins.
+    """
+    bins = n_fft // 2 + 1
+    frequencies = np.arange(1, bins + 1) * (rate / n_fft)
+    place = n_chroma * octaves(frequencies, n_chroma, tuning)
+    place = np.concatenate(([place[0] - 1.5 * n_chroma], place))  # bin 0 has no pitch
+    width = np.maximum(np.diff(place), 1.0)[:, None]
+    half = round(n_chroma / 2)
+    away = np.mod(place[:bins, None] - np.arange(n_chroma) + half, n_chroma) - half
+    weights = np.exp(-0.5 * (2 * away / width) ** 2)
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    octave = (place[:bins, None] / n_chroma - CENTRE_OCTAVE) / OCTAVE_WIDTH
+    weights *= np.exp(-0.5 * octave**2)
+    return np.roll(weights, -3 * (n_chroma // 12), axis=1).astype(np.float32)  # from A to C
+
+
+def octaves(frequencies: np.ndarray, n_chroma: int, tuning: float = 0.0) -> np.ndarray:
+    """Hz → octaves above A0, where A = 440 Hz is moved by ``tuning`` bins."""
+    return np.log2(frequencies / (A0 * 2.0 ** (tuning / n_chroma)))
 
 
 def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> float:
@@ -72,26 +103,35 @@ def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> floa
     interpolation, the louder half of them, the fullest hundredth), looking only at the bins that
     can hold a peak.
     """
-    frequencies = librosa.fft_frequencies(sr=rate, n_fft=n_fft)
-    inside = np.nonzero((frequencies >= LOWEST_PEAK) & (frequencies < HIGHEST_PEAK))[0]
-    low, high = max(int(inside[0]), 1), min(int(inside[-1]) + 1, power.shape[1] - 1)
-    centre, left, right = power[:, low:high], power[:, low - 1 : high - 1], power[:, low + 1 : high + 1]
-    floor = PEAK_THRESHOLD * power.amax(dim=1, keepdim=True)
-    peaks = (centre > floor) & (centre > left.where(left > floor, 0)) & (centre >= right.where(right > floor, 0))
-    frame, offset = torch.nonzero(peaks, as_tuple=True)
+    spectrum = power.cpu().numpy()
+    frame, peak = _peaks(spectrum, rate / n_fft)
     if not len(frame):
         return 0.0
-    here, before, after = centre[peaks], left[peaks], right[peaks]
+    here, before, after = (spectrum[frame, peak + step] for step in (0, -1, 1))
     slope, bend = (after - before) / 2, after + before - 2 * here
-    shift = torch.where(slope.abs() >= bend.abs(), 0, -slope / bend)
-    pitch = ((offset + low + shift) * (rate / n_fft)).cpu().numpy().astype(np.float64)
-    magnitude = (here + 0.5 * slope * shift).cpu().numpy()
-    return float(_fullest_step(pitch[magnitude >= np.median(magnitude)], n_chroma))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift = np.where(np.abs(slope) >= np.abs(bend), 0.0, -slope / bend)
+    pitch = (peak + shift) * (rate / n_fft)
+    magnitude = here + 0.5 * slope * shift
+    return _fullest_step(pitch[magnitude >= np.median(magnitude)], n_chroma)
 
 
-def _fullest_step(pitch: np.ndarray, n_chroma: int) -> np.float64:
+def _peaks(spectrum: np.ndarray, hz_a_bin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Frame and bin of every local maximum that is loud in its frame."""
+    bins = spectrum.shape[1]
+    low = max(1, int(np.ceil(LOWEST_PEAK / hz_a_bin)))
+    high = min(bins - 1, int(np.ceil(HIGHEST_PEAK / hz_a_bin)))
+    centre = spectrum[:, low:high]
+    found = centre > PEAK_THRESHOLD * spectrum.max(axis=1, keepdims=True)
+    found &= centre > spectrum[:, low - 1 : high - 1]
+    found &= centre >= spectrum[:, low + 1 : high + 1]
+    frame, offset = np.divmod(np.flatnonzero(found), max(1, high - low))
+    return frame, offset + low
+
+
+def _fullest_step(pitch: np.ndarray, n_chroma: int) -> float:
     """The most frequent deviation of ``pitch`` (Hz) from the tempered scale (pitch_tuning)."""
-    residual = np.mod(n_chroma * librosa.hz_to_octs(pitch), 1.0)
+    residual = np.mod(n_chroma * octaves(pitch, n_chroma), 1.0)
     residual[residual >= 0.5] -= 1.0
-    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, TUNING_STEPS + 1))
-    return edges[np.argmax(counts)]
+    counts, edges = np.histogram(residual, TUNING_STEPS, (-0.5, 0.5))
+    return float(edges[np.argmax(counts)])

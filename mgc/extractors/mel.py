@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import librosa
+import numpy as np
 import torch
 from torch import Tensor
 
 from mgc.clips import Clips
 
+HOP = 512  # samples, as declared in mgc.builtin
 SMALLEST_POWER = 1e-10  # librosa's amin: -100 dB
+#: Bands projected at once. A band touches few bins, so 8 products of 16 bands each over their own
+#: bins take a quarter of the time of one product over all.
+GROUP_BANDS = 16
+# Slaney's mel scale: linear below 1 kHz, logarithmic above.
+LINEAR_HZ = 200.0 / 3  # Hz a mel
+BREAK_HZ = 1_000.0
+LOG_STEP = np.log(6.4) / 27.0  # natural logarithm of the frequency, a mel
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,26 @@ class MelParams:
     top_db: float | None = 80.0
     ref: Literal["one", "max"] = "one"
 
+    def __post_init__(self) -> None:
+        check_bands(self.n_mels, self.n_fft, self.fmin, self.fmax)
+        if self.top_db is not None and self.top_db <= 0:
+            raise ValueError("top_db must be above 0, or null for no floor")
+
+
+def check_bands(n_mels: int, n_fft: int, fmin: float, fmax: float | None) -> None:
+    """Raise ValueError for what gives no mel bands."""
+    check_n_fft(n_fft)
+    if not 1 <= n_mels <= n_fft // 2:
+        raise ValueError(f"n_mels must be 1 to n_fft / 2 = {n_fft // 2}")
+    if fmin < 0 or (fmax is not None and fmax <= fmin):
+        raise ValueError("the band from fmin to fmax (Hz) is empty")
+
+
+def check_n_fft(n_fft: int) -> None:
+    """Raise ValueError for a window that cannot be transformed."""
+    if n_fft % 2 or not 16 <= n_fft <= 65_536:
+        raise ValueError("n_fft must be even, 16 to 65536")
+
 
 class Mel:
     """Energy in mel bands in dB, equal to ``librosa.power_to_db(librosa.feature.melspectrogram)``.
@@ -48,41 +76,80 @@ class Mel:
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, mel band, frame) float32, dB."""
         p = self.params
-        power = mel_power(clips, p.n_mels, p.n_fft, p.fmin, p.fmax)
-        return power_to_db(power, clips, p.ref, p.top_db).transpose(1, 2)
+        decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, p.top_db)
+        if p.ref == "max":
+            decibel = decibel - _loudest(decibel, clips)
+        return decibel.transpose(1, 2)
 
 
-def mel_power(clips: Clips, n_mels: int, n_fft: int, fmin: float, fmax: float | None) -> Tensor:
-    """Power in mel bands (clip, frame, band), shared by all who ask with the same parameters."""
+def mel_decibel(
+    clips: Clips, n_mels: int, n_fft: int, fmin: float, fmax: float | None, top_db: float | None
+) -> Tensor:
+    """Mel bands in dB (clip, frame, band) float32, floored ``top_db`` below each clip's loudest
+    cell (``librosa.power_to_db`` with ref 1). All who ask for the same share it."""
 
-    def project() -> Tensor:
-        bands = mel_bands(clips.sample_rate, n_fft, n_mels, fmin, fmax).to(clips.device)
-        return clips.power_spectrum(n_fft, HOP) @ bands
+    def compute() -> Tensor:
+        power = _project(clips.power_spectrum(n_fft, HOP), clips.sample_rate, n_mels, fmin, fmax)
+        decibel = power.clamp_(min=SMALLEST_POWER).log10_().mul_(10.0)
+        if top_db is not None:
+            torch.maximum(decibel, _loudest(decibel, clips) - top_db, out=decibel)
+        return decibel
 
-    return clips.shared(("mel", n_mels, n_fft, fmin, fmax), project)
-
-
-HOP = 512  # samples, as declared in mgc.builtin
-
-
-@lru_cache
-def mel_bands(rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Tensor:
-    """librosa's mel filters, (bin, band) float32."""
-    return torch.from_numpy(
-        librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax).T.copy()
-    )
+    return clips.shared(("mel dB", n_mels, n_fft, fmin, fmax, top_db), compute)
 
 
-def power_to_db(power: Tensor, clips: Clips, ref: str, top_db: float | None) -> Tensor:
-    """10 · log10(power), floored ``top_db`` below each clip's loudest cell (librosa.power_to_db).
+def _loudest(decibel: Tensor, clips: Clips) -> Tensor:
+    """The loudest cell of each clip (clip, 1, 1); the padding of shorter clips does not count."""
+    counts = clips.frame_counts(HOP).tolist()
+    loudest = [clip[:count].amax() for clip, count in zip(decibel, counts, strict=True)]
+    return torch.stack(loudest)[:, None, None]
 
-    ``power`` is (clip, frame, band); the padding of shorter clips does not count.
+
+def _project(power: Tensor, rate: int, n_mels: int, fmin: float, fmax: float | None) -> Tensor:
+    """Power (clip, frame, bin) → power in mel bands (clip, frame, band)."""
+    n_fft = 2 * (power.shape[2] - 1)
+    groups = _grouped_bands(rate, n_fft, n_mels, fmin, fmax, power.device)
+    return torch.cat([power[..., low:high] @ bands for low, high, bands in groups], dim=-1)
+
+
+@lru_cache(maxsize=32)
+def _grouped_bands(
+    rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None, device: torch.device
+) -> tuple[tuple[int, int, Tensor], ...]:
+    """The mel filters in groups: first bin, end bin, (bin, band) of each."""
+    bands = mel_bands(rate, n_fft, n_mels, fmin, fmax)
+    groups = []
+    for first in range(0, n_mels, GROUP_BANDS):
+        part = bands[:, first : first + GROUP_BANDS]
+        used = np.flatnonzero(part.any(axis=1))
+        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        groups.append((low, high, torch.from_numpy(part[low:high].copy()).to(device)))
+    return tuple(groups)
+
+
+def mel_bands(
+    rate: int, n_fft: int, n_mels: int, fmin: float = 0.0, fmax: float | None = None
+) -> np.ndarray:
+    """Triangles of equal area on Slaney's mel scale, (bin, band) float32: ``librosa.filters.mel``.
+
+    Written out here since importing librosa's filters takes seconds in each worker.
     """
-    decibel = 10.0 * torch.log10(power.clamp(min=SMALLEST_POWER))
-    frames = torch.arange(power.shape[1], device=power.device)
-    counts = clips.frame_counts(HOP).to(power.device)
-    outside = (frames[None, :] >= counts[:, None])[..., None]
-    peak = decibel.masked_fill(outside, -torch.inf).amax(dim=(1, 2), keepdim=True)
-    if top_db is not None:
-        decibel = torch.maximum(decibel, peak - top_db)
-    return decibel - peak if ref == "max" else decibel
+    top = rate / 2 if fmax is None else fmax
+    edges = _hz(np.linspace(_mel(fmin), _mel(top), n_mels + 2))
+    ramps = edges[:, None] - np.fft.rfftfreq(n_fft, 1.0 / rate)[None, :]
+    widths = np.diff(edges)[:, None]
+    rising, falling = -ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]
+    triangles = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    triangles *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    return np.ascontiguousarray(triangles.T)
+
+
+def _mel(hz: float) -> float:
+    if hz < BREAK_HZ:
+        return hz / LINEAR_HZ
+    return BREAK_HZ / LINEAR_HZ + float(np.log(hz / BREAK_HZ) / LOG_STEP)
+
+
+def _hz(mel: np.ndarray) -> np.ndarray:
+    above = mel - BREAK_HZ / LINEAR_HZ
+    return np.where(above < 0, mel * LINEAR_HZ, BREAK_HZ * np.exp(LOG_STEP * above))

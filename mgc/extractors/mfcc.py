@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import scipy.fft
+import numpy as np
 import torch
 from torch import Tensor
 
 from mgc.clips import Clips
-from mgc.extractors.mel import mel_power, power_to_db
+from mgc.extractors.mel import check_bands, mel_decibel
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,14 @@ class MfccParams:
     fmin: float = 0.0
     fmax: float | None = None
 
+    def __post_init__(self) -> None:
+        check_bands(self.n_mels, self.n_fft, self.fmin, self.fmax)
+        if not 1 <= self.n_mfcc <= self.n_mels:
+            raise ValueError(f"n_mfcc must be 1 to n_mels = {self.n_mels}")
+
 
 class Mfcc:
-    """Equal to ``librosa.feature.mfcc`` with the same ``n_mfcc`` (DCT-II, orthonormal, top_db 80)."""
+    """Equal to ``librosa.feature.mfcc`` with the same ``n_mfcc`` (DCT-II, orthonormal)."""
 
     Params = MfccParams
 
@@ -40,13 +45,14 @@ class Mfcc:
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, coefficient, frame) float32."""
         p = self.params
-        power = mel_power(clips, p.n_mels, p.n_fft, p.fmin, p.fmax)
-        decibel = power_to_db(power, clips, ref="one", top_db=80.0)
+        decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, top_db=80.0)
         return (decibel @ _dct(p.n_mels, p.n_mfcc).to(clips.device)).transpose(1, 2)
 
 
 @lru_cache
 def _dct(n_mels: int, n_mfcc: int) -> Tensor:
-    """The orthonormal DCT-II as a matrix (band, coefficient)."""
-    basis = scipy.fft.dct(torch.eye(n_mels, dtype=torch.float64).numpy(), norm="ortho", axis=1)
-    return torch.from_numpy(basis[:, :n_mfcc].copy()).float()
+    """The orthonormal DCT-II as a matrix (band, coefficient) float32."""
+    band, coefficient = np.arange(n_mels)[:, None], np.arange(n_mfcc)
+    basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)
+    basis[:, 0] = np.sqrt(1 / n_mels)
+    return torch.from_numpy(basis.astype(np.float32))
