@@ -77,15 +77,16 @@ class StrategyInfo:
 
     ``combines`` says what a strategy sees of its members: their ``probabilities``
     (member, track, genre), or their ``embeddings``, one (track, dimension) array a member.
-    ``learns`` says whether `Strategy.fit` wants tracks that no member was trained on: ``nothing``
-    or ``held-out`` (the validation part of a split, or the out-of-fold rows of the other folds).
+    ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
+    ``held-out`` (tracks that no member was trained on) or ``training`` (the fold's own training
+    and validation tracks; for embeddings, whose spaces differ from fold to fold).
     """
 
     name: str
     summary: str
     load: str
     combines: Literal["probabilities", "embeddings"] = "probabilities"
-    learns: Literal["nothing", "held-out"] = "nothing"
+    learns: Literal["nothing", "held-out", "training"] = "nothing"
     requires: tuple[str, ...] = ()
     install: str = ""
     revision: int = 1
@@ -193,19 +194,33 @@ class Strategy(Protocol):
 
     def __init__(self, params: Any, seed: int) -> None: ...
 
-    def fit(self, members: Any, genres: np.ndarray, groups: np.ndarray) -> Strategy:
-        """Learn from held-out tracks with genre numbers (track,); return self."""
+    def combine(self, members: Any) -> np.ndarray:
+        """Return probabilities (track, genre) float64; rows sum to 1.
+
+        Each track is combined by itself: no other track of the call changes its answer.
+        """
         ...
 
-    def combine(self, members: Any) -> np.ndarray:
-        """Return probabilities (track, genre) float64; rows sum to 1."""
+
+@runtime_checkable
+class LearningStrategy(Strategy, Protocol):
+    """A strategy that learns how to combine; its record says from what (``learns``)."""
+
+    def fit(
+        self, members: Any, genres: np.ndarray, groups: np.ndarray, n_genres: int
+    ) -> LearningStrategy:
+        """Learn from tracks with genre numbers (track,) in [0, n_genres); return self.
+
+        ``groups`` (track,) numbers the artists (or tracks), for inner cross-validation. A second
+        fit forgets the first. A genre may be absent from ``genres``.
+        """
         ...
 
     def state(self) -> Mapping[str, np.ndarray]:
-        """What `fit` learnt, as named arrays (empty where nothing is learnt)."""
+        """What `fit` learnt, as named arrays."""
         ...
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> Strategy:
+    def restore(self, state: Mapping[str, np.ndarray]) -> LearningStrategy:
         """Take back what `state` gave; return self."""
         ...
 
@@ -218,4 +233,4 @@ KINDS: Mapping[str, type] = {
 #: What `mgc … list` is called for each kind of plug-in.
 NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
 #: The one protocol of each way to be loaded, for conformance checks.
-PROTOCOLS: Sequence[type] = (Extractor, GradientHead, EstimatorHead, Strategy)
+PROTOCOLS: Sequence[type] = (Extractor, GradientHead, EstimatorHead, Strategy, LearningStrategy)

@@ -1,0 +1,61 @@
+"""Temperature scaling: makes a confidence of 0.7 mean right in seven cases of ten.
+
+Guo et al. 2017, "On Calibration of Modern Neural Networks": logits are divided by one
+temperature T > 0, chosen to minimise the negative log-likelihood of tracks that the model has
+not learnt from. A decision never changes, since the order of the genres does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+#: Probabilities of 0 have no logarithm; below this they are all the same to us.
+SMALLEST = 1e-7
+#: ln T is drawn towards 0 as by a normal prior with this deviation: with 20 tracks a temperature
+#: of 10 needs more evidence than one of 1.5; with hundreds the prior is not felt.
+PRIOR_DEVIATION = 0.7
+LARGEST = 10.0  # T stays in [1 / LARGEST, LARGEST]
+
+
+def logits(probabilities: np.ndarray) -> np.ndarray:
+    """Log-probabilities (…, genre), finite also where a probability is 0."""
+    return np.log(np.clip(probabilities, SMALLEST, None))
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities (…, genre) from logits; rows sum to 1."""
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    normal: np.ndarray = powers / powers.sum(-1, keepdims=True)
+    return normal
+
+
+def tempered(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
+    """Probabilities (…, genre) at a temperature: above 1 less sure, below 1 surer.
+
+    ``temperature`` broadcasts against the probabilities; where it is 1 they stay as they are.
+    """
+    scaled = softmax(logits(probabilities) / temperature)
+    return np.where(np.asarray(temperature) == 1.0, probabilities, scaled)
+
+
+def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
+    """The temperature that makes (track, genre) probabilities likeliest for the true genres.
+
+    A posterior mode: see `PRIOR_DEVIATION`. 1 where there is no track.
+    """
+    if not len(genres):
+        return 1.0
+    scores = logits(probabilities)
+    rows = np.arange(len(genres))
+
+    def loss(log_temperature: float) -> float:
+        scaled = scores / np.exp(log_temperature)
+        highest = scaled.max(1)
+        norm = highest + np.log(np.exp(scaled - highest[:, None]).sum(1))
+        prior = (log_temperature / PRIOR_DEVIATION) ** 2 / 2
+        return float((norm - scaled[rows, genres]).sum() + prior)
+
+    bound = np.log(LARGEST)
+    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded")
+    return float(np.exp(found.x))

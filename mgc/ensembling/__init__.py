@@ -1,0 +1,23 @@
+"""Runs × strategy → run."""
+
+from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
+from mgc.ensembling.choosing import groups_of_members, latest, title
+from mgc.ensembling.combination import Combination, StrategySpec
+from mgc.ensembling.learning import LearnFrom
+from mgc.ensembling.making import Request, apply_ensemble, check_members, ensemble
+
+__all__ = [
+    "SMALLEST_SHARE",
+    "Aligned",
+    "Combination",
+    "LearnFrom",
+    "Request",
+    "StrategySpec",
+    "align",
+    "apply_ensemble",
+    "check_members",
+    "ensemble",
+    "groups_of_members",
+    "latest",
+    "title",
+]

@@ -1,0 +1,170 @@
+"""Puts the predictions of several runs side by side, row by row: by fold, part and track id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from mgc import runs
+from mgc.errors import MgcError, UsageError
+from mgc.runs import Run
+
+KEYS = ["fold", "part", "track_id"]
+#: Members may lack tracks (an extractor that could not use a file); with a smaller share of the
+#: tracks in common than this, the figures would be of another dataset.
+SMALLEST_SHARE = 0.9
+TOLERANCE = 1e-3  # by which the sum of a row of stored probabilities may differ from 1
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The rows that all members have.
+
+    Attributes:
+        members: the runs.
+        table: the first member's rows (track, …), sorted by fold, part and track id, without
+            its probabilities.
+        positions: for each member, the numbers (row,) of these rows in its own predictions.
+        tracks: how many different tracks all members have in common.
+        of: how many tracks any member has.
+    """
+
+    members: Sequence[Run]
+    table: pd.DataFrame
+    positions: Sequence[np.ndarray]
+    tracks: int
+    of: int
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """(member, row, genre) float64; rows sum to 1."""
+        return np.stack(
+            [checked(run)[at] for run, at in zip(self.members, self.positions, strict=True)]
+        )
+
+    @cached_property
+    def embeddings(self) -> list[np.ndarray]:
+        """For each member (row, dimension) float32."""
+        return [run.embeddings[at] for run, at in zip(self.members, self.positions, strict=True)]
+
+    @cached_property
+    def genres(self) -> np.ndarray:
+        """The true genre numbers (row,)."""
+        return self.members[0].truth(self.table)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The number of each row's group (artist); a track of its own where none is known."""
+        column = "group" if "group" in self.table else "track_id"
+        return pd.factorize(self.table[column])[0]
+
+    @cached_property
+    def folds(self) -> list[int]:
+        """The fold numbers, in order."""
+        return sorted(int(fold) for fold in self.table["fold"].unique())
+
+    def rows(self, fold: int, *parts: str) -> np.ndarray:
+        """The numbers of the rows of some parts of a fold."""
+        inside = (self.table["fold"] == fold) & self.table["part"].isin(parts)
+        return np.nonzero(inside.to_numpy())[0]
+
+
+def align(members: Sequence[Run], smallest_share: float = SMALLEST_SHARE) -> Aligned:
+    """Put runs side by side.
+
+    Rows are matched by fold, part and track id, whatever their order in the files.
+
+    Raises:
+        UsageError: the runs are of other datasets, genres or splits, or share too few tracks.
+        MgcError: a run lists a track twice, runs differ in a track's genre, or probabilities are
+            not finite.
+    """
+    runs.same_tracks(members)
+    tables = [_indexed(run) for run in members]
+    common = tables[0].index
+    for table in tables[1:]:
+        common = common.intersection(table.index)
+    common = common.sort_values()
+    tracks, of = _enough(members, tables, common, smallest_share)
+    genres = tables[0]["genre"].loc[common].to_numpy()
+    for run, table in zip(members[1:], tables[1:], strict=True):
+        _same_genres(members[0], run, common, genres, table["genre"].loc[common].to_numpy())
+    first = members[0].predictions
+    positions = [table["row"].loc[common].to_numpy() for table in tables]
+    columns = [c for c in first.columns if not c.startswith(runs.PREFIX)]
+    table = first.iloc[positions[0]][columns].reset_index(drop=True)
+    return Aligned(members, table, positions, tracks, of)
+
+
+def checked(run: Run) -> np.ndarray:
+    """All of a run's probabilities (row, genre) float64, rows summing to 1 exactly.
+
+    Raises MgcError for rows that are no probabilities.
+    """
+    probabilities = run.probabilities(run.predictions)
+    sums = probabilities.sum(1)
+    bad = ~np.isfinite(sums) | (np.abs(sums - 1) > TOLERANCE) | (probabilities < 0).any(1)
+    if bad.any():
+        first = run.predictions["track_id"].iloc[int(bad.argmax())]
+        raise MgcError(
+            f"Run {run.name!r} has {int(bad.sum()):,} rows that are no probabilities "
+            f"(NaN, negative, or not summing to 1), the first of track {first!r}.",
+            f"Leave it out, or fit it again: mgc runs show {run.name}",
+        )
+    normal: np.ndarray = probabilities / sums[:, None]
+    return normal
+
+
+def _indexed(run: Run) -> pd.DataFrame:
+    """A run's genres and row numbers, by `KEYS`."""
+    table = run.predictions[[*KEYS, "genre"]].copy()
+    table["row"] = np.arange(len(table))
+    table = table.set_index(KEYS)
+    if not table.index.is_unique:
+        twice = table.index[table.index.duplicated()][0][2]
+        raise runs.damaged(run.folder, f"track {twice!r} is predicted twice in one fold")
+    return table
+
+
+def _enough(
+    members: Sequence[Run],
+    tables: Sequence[pd.DataFrame],
+    common: pd.MultiIndex,
+    smallest_share: float,
+) -> tuple[int, int]:
+    """How many tracks are common, of how many. Raises UsageError below the bound."""
+    shared = common.get_level_values("track_id").nunique()
+    every = set().union(*(table.index.get_level_values("track_id") for table in tables))
+    if shared < smallest_share * len(every) or not _all_parts(tables[0].index, common):
+        counts = ", ".join(
+            f"{run.name} {table.index.get_level_values('track_id').nunique():,}"
+            for run, table in zip(members, tables, strict=True)
+        )
+        raise UsageError(
+            f"Only {shared:,} of {len(every):,} tracks are in every run ({counts}); "
+            f"at least {smallest_share:.0%} must be, in every fold and part.",
+            "Fit the runs anew on the same files, or allow less with --min-overlap.",
+        )
+    return shared, len(every)
+
+
+def _all_parts(before: pd.MultiIndex, after: pd.MultiIndex) -> bool:
+    """Whether every part of every fold still has a row."""
+    return set(before.droplevel("track_id")) == set(after.droplevel("track_id"))
+
+
+def _same_genres(
+    first: Run, other: Run, common: pd.MultiIndex, mine: np.ndarray, theirs: np.ndarray
+) -> None:
+    differs = mine != theirs
+    if differs.any():
+        number = int(differs.argmax())
+        raise MgcError(
+            f"{first.name} and {other.name} differ in the genre of {int(differs.sum()):,} rows, "
+            f"first of track {common[number][2]!r}: {mine[number]} and {theirs[number]}.",
+            "They were fitted on different versions of the dataset: fit them again.",
+        )

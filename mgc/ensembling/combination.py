@@ -1,0 +1,127 @@
+"""A strategy as asked for, and a strategy as fitted for one fold: with temperatures, on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+from safetensors.numpy import save as tensor_bytes
+
+from mgc import params as plugin_params
+from mgc import registry
+from mgc.calibration import tempered
+from mgc.contract import StrategyInfo
+from mgc.errors import MgcError
+from mgc.home import replace_file
+
+FILE = "strategy.safetensors"
+LEARNT = "learnt."  # before the names of the strategy's own arrays in the file
+TOLERANCE = 1e-6  # by which a strategy's row may miss 1
+
+
+@dataclass(frozen=True)
+class StrategySpec:
+    """One strategy as asked for: its name and its parameters."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def entry(self) -> registry.Entry:
+        """The catalogue's entry. Raises MgcError where there is no usable strategy of that name."""
+        return registry.find("strategy", self.name)
+
+    @property
+    def info(self) -> StrategyInfo:
+        """What the strategy declares."""
+        assert isinstance(self.entry.info, StrategyInfo)
+        return self.entry.info
+
+    @cached_property
+    def implementation(self) -> type[Any]:
+        """The strategy's class, imported on first use."""
+        return registry.load(self.entry)
+
+    @cached_property
+    def params(self) -> Any:
+        """The strategy's parameters, checked, with the defaults filled in."""
+        cls = plugin_params.params_class(self.implementation)
+        return plugin_params.build(cls, self.settings, f"strategy {self.name}")
+
+    def make(self, seed: int = 0) -> Any:
+        """A new, unfitted strategy. Raises MgcError for what cannot be found or set."""
+        return self.implementation(self.params, seed)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A strategy fitted for one fold; turns what members say of tracks into one answer.
+
+    ``temperatures`` (member,) are applied to the members, ``pooled`` to the result; all 1 where
+    nothing was calibrated.
+    """
+
+    spec: StrategySpec
+    strategy: Any
+    temperatures: np.ndarray
+    pooled: float = 1.0
+
+    def __call__(self, probabilities: np.ndarray, embeddings: Sequence[np.ndarray]) -> np.ndarray:
+        """(member, track, genre) and each member's (track, dimension) → (track, genre).
+
+        Raises MgcError where the strategy's answer is no probabilities.
+        """
+        members: Any = embeddings
+        if self.spec.info.combines == "probabilities":
+            members = tempered(probabilities, self.temperatures[:, None, None])
+        answer = checked(self.strategy.combine(members), probabilities.shape[1:], self.spec)
+        return tempered(answer, self.pooled)
+
+    def save(self, folder: Path) -> None:
+        """Write temperatures and what was learnt; no pickle."""
+        learns = self.spec.info.learns != "nothing"
+        learnt = self.strategy.state() if learns else {}
+        arrays = {f"{LEARNT}{name}": np.ascontiguousarray(a) for name, a in learnt.items()}
+        arrays["temperatures"] = np.asarray(self.temperatures, np.float64)
+        arrays["pooled"] = np.array([self.pooled], np.float64)
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / FILE, tensor_bytes(arrays))
+
+
+def restore(spec: StrategySpec, folder: Path, seed: int) -> Combination:
+    """Read what `Combination.save` wrote. Raises MgcError where the file is damaged."""
+    try:
+        arrays = load_file(folder / FILE)
+        temperatures, pooled = arrays.pop("temperatures"), float(arrays.pop("pooled")[0])
+    except Exception as error:
+        raise MgcError(
+            f"{folder / FILE} cannot be read: {error}.", "Make the ensemble again: mgc ensemble …"
+        ) from error
+    strategy = spec.make(seed)
+    if spec.info.learns != "nothing":
+        strategy.restore({name.removeprefix(LEARNT): a for name, a in arrays.items()})
+    return Combination(spec, strategy, temperatures, pooled)
+
+
+def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarray:
+    """What a strategy answered, if it is probabilities (track, genre); rows sum to 1 exactly."""
+    found = np.asarray(answer, np.float64)
+    problem = ""
+    if found.shape != shape:
+        problem = f"an array of shape {found.shape} where {shape} belongs"
+    elif not np.isfinite(found).all() or (found < 0).any():
+        problem = "values that are negative or not finite"
+    elif (np.abs(found.sum(1) - 1) > TOLERANCE).any():
+        problem = "rows that do not sum to 1"
+    if problem:
+        raise MgcError(
+            f"Strategy {spec.name!r} of {spec.entry.distribution} returned {problem}.",
+            f"Run: mgc plugins check {spec.name}",
+        )
+    normal: np.ndarray = found / found.sum(1, keepdims=True)
+    return normal

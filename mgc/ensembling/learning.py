@@ -1,0 +1,140 @@
+"""What a strategy learns, and from which tracks.
+
+The labels of the tracks that a fold scores are never seen by what is learnt for that fold: neither
+by weights, nor by temperatures, nor by a meta-model.
+
+- ``validation``: the fold's own validation part. Where a dataset has one split, this is it.
+- ``out-of-fold`` (the default for K-fold runs): the test rows of the *other* folds, each
+  predicted by members that had not seen it (Wolpert 1992). The folds keep artists together, so
+  no artist of the scored tracks is among them. They are K-1 times as many as the fold scores;
+  a validation part is an eighth of the training side, and too small for a meta-model.
+
+  The members of another fold did learn from tracks that this fold scores: their *predictions*
+  of their own test rows are inputs here, the labels of the scored tracks are not. With labels
+  shuffled the learnt strategies stay at chance (tests/test_leakage.py); where even that
+  dependence is unwanted, ``validation`` has none.
+
+A strategy that combines embeddings learns in the fold's own embedding space, since each fold's
+members are models of their own; see `mgc.contract.StrategyInfo`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from mgc.calibration import fit_temperature, tempered
+from mgc.ensembling.alignment import Aligned
+from mgc.ensembling.combination import Combination, StrategySpec
+from mgc.errors import UsageError
+
+LearnFrom = Literal["auto", "validation", "out-of-fold"]
+INNER_FOLDS = 5  # of the cross-fitting behind the temperature of a learnt strategy's answer
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Fits a strategy for one fold of aligned members, and temperatures with ``calibrate``."""
+
+    spec: StrategySpec
+    aligned: Aligned
+    calibrate: bool
+    learn_from: LearnFrom
+    seed: int
+
+    def learn(self, fold: int) -> Combination:
+        """Temperatures of the members, then the strategy, then the temperature of its answer."""
+        held_out = self.held_out(fold)
+        temperatures = self._temperatures(held_out)
+        by_training = self.spec.info.learns == "training"
+        own = self.aligned.rows(fold, "training", "validation")
+        made = self._fitted(own if by_training else held_out, temperatures)
+        if not self.calibrate:
+            return made
+        answers, rows = self._unseen_answers(made, fold, held_out)
+        return replace(made, pooled=fit_temperature(answers, self.aligned.genres[rows]))
+
+    @property
+    def _by_embedding(self) -> bool:
+        return self.spec.info.combines == "embeddings"
+
+    def held_out(self, fold: int) -> np.ndarray:
+        """Row numbers of tracks that no member learnt from and that the fold does not score.
+
+        Raises UsageError where out-of-fold rows are wanted and there is one split only.
+        """
+        others = [other for other in self.aligned.folds if other != fold]
+        wanted = self.learn_from
+        if wanted == "validation" or self._by_embedding or (wanted == "auto" and not others):
+            return self.aligned.rows(fold, "validation")
+        if not others:
+            raise UsageError(
+                "These runs have one split and no folds: nothing is out of fold.",
+                "Use --learn-from validation, or fit with --folds 5.",
+            )
+        return np.concatenate([self.aligned.rows(other, "test") for other in others])
+
+    def answers(self, made: Combination, rows: np.ndarray) -> np.ndarray:
+        """What a combination says of some rows: (row, genre)."""
+        embeddings = [e[rows] for e in self.aligned.embeddings] if self._by_embedding else []
+        return made(self.aligned.probabilities[:, rows], embeddings)
+
+    def _temperatures(self, held_out: np.ndarray) -> np.ndarray:
+        members = self.aligned.probabilities
+        if not self.calibrate or self._by_embedding:
+            return np.ones(len(members))
+        genres = self.aligned.genres[held_out]
+        return np.array([fit_temperature(member[held_out], genres) for member in members])
+
+    def _fitted(self, rows: np.ndarray, temperatures: np.ndarray) -> Combination:
+        """The strategy, fitted on some rows where it learns."""
+        strategy = self.spec.make(self.seed)
+        if self.spec.info.learns != "nothing":
+            aligned = self.aligned
+            n_genres = aligned.probabilities.shape[2]
+            seen = self._seen(rows, temperatures)
+            strategy.fit(seen, aligned.genres[rows], aligned.groups[rows], n_genres)
+        return Combination(self.spec, strategy, temperatures)
+
+    def _seen(self, rows: np.ndarray, temperatures: np.ndarray) -> Any:
+        """The members as the strategy sees them on some rows."""
+        if self._by_embedding:
+            return [e[rows] for e in self.aligned.embeddings]
+        return tempered(self.aligned.probabilities[:, rows], temperatures[:, None, None])
+
+    def _unseen_answers(
+        self, made: Combination, fold: int, held_out: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Answers (row, genre) on held-out rows that their fit did not learn from, and the rows."""
+        learns = self.spec.info.learns
+        if learns == "nothing":
+            return self.answers(made, held_out), held_out
+        if learns == "training":
+            made = self._fitted(self.aligned.rows(fold, "training"), made.temperatures)
+            return self.answers(made, held_out), held_out
+        parts = group_parts(self.aligned.groups[held_out], INNER_FOLDS)
+        if not parts:  # one artist alone: nothing to tell over- from under-confidence by
+            return np.empty((0, self.aligned.probabilities.shape[2])), held_out[:0]
+        answers = [
+            self.answers(self._fitted(held_out[~inside], made.temperatures), held_out[inside])
+            for inside in parts
+        ]
+        return np.concatenate(answers), np.concatenate([held_out[inside] for inside in parts])
+
+
+def group_parts(groups: np.ndarray, count: int) -> list[np.ndarray]:
+    """Masks (row,) that part rows into ``count`` parts with whole groups, or one a group where
+    there are fewer; no part where all is one group."""
+    from sklearn.model_selection import GroupKFold
+
+    count = min(count, len(np.unique(groups)))
+    if count < 2:
+        return []
+    parts = []
+    for _, inside in GroupKFold(count).split(groups, groups=groups):
+        mask = np.zeros(len(groups), bool)
+        mask[inside] = True
+        parts.append(mask)
+    return parts

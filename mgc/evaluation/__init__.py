@@ -1,0 +1,1 @@
+"""How good runs are, side by side: tests, tables, pictures."""

@@ -1,0 +1,205 @@
+"""Systems side by side: figures with intervals, ranks, and paired tests against a reference.
+
+- Folds of a run are pooled: every track is scored once. Seeds are runs of their own: a figure is
+  the mean over them, and ``seed_interval`` the half width of its 95 % t interval.
+- The interval of an accuracy speaks of other tracks (by other artists), not of other seeds; see
+  `mgc.evaluation.intervals.accuracy_interval`.
+- Tests are paired by track. The bootstrap draws artists, with all their tracks and in all seeds
+  at once; McNemar's test takes tracks for independent and is given beside it, as is usual.
+- The reference is the best single system unless one is named. It was chosen by the very figures
+  that are then tested, which favours *it*: what still beats it does so in spite of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgc.errors import unknown
+from mgc.evaluation import intervals
+from mgc.evaluation.systems import (
+    System,
+    group_numbers,
+    groups_known,
+    share_tracks,
+)
+
+FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared, and how.
+
+    Attributes:
+        rows: one mapping a system, JSON-ready, the best accuracy first.
+        reference: the name of the system that the others are tested against, if any.
+        tracks: how many tracks all systems scored; the tests stand on these.
+        groups: how many groups (artists) these are of; 0 where groups are not known.
+        resamples: of the bootstrap.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    reference: str | None
+    tracks: int
+    groups: int
+    resamples: int
+
+
+def compare(
+    compared: Sequence[System], reference: str | None = None, resamples: int = intervals.RESAMPLES
+) -> Comparison:
+    """Figures, ranks and tests of systems. Systems that share no split are not tested.
+
+    Raises UsageError where ``reference`` is not among them.
+    """
+    rows = [_figures(system) for system in compared]
+    splits, tracks = share_tracks(compared)
+    chosen = _reference(compared, rows, reference) if len(tracks) else None
+    groups = group_numbers(compared, tracks)
+    if len(tracks):
+        tested = _Tested(compared, splits, tracks, groups, resamples)
+        tested.add_shares(rows)
+        if chosen is not None:
+            _test(rows, tested, chosen)
+    rows = sorted(rows, key=lambda row: -row["accuracy"])
+    for row in rows:
+        row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
+    name = None if chosen is None else compared[chosen].name
+    n_groups = len(np.unique(groups)) if groups_known(compared) else 0
+    return Comparison(rows, name, len(tracks), n_groups, resamples)
+
+
+def _figures(system: System) -> dict[str, Any]:
+    """The figures of one system over its own tracks."""
+    groups = group_numbers([system], system.right.index)
+    low, high = intervals.accuracy_interval(system.right.to_numpy(), groups)
+    means = {name: float(np.mean(system.figures(name))) for name in FIGURES}
+    spread = intervals.seed_interval(system.figures("accuracy"))
+    return {
+        "name": system.name,
+        "kind": system.kind,
+        **means,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "tracks": len(system.right),
+        "seeds": len(system.runs),
+        "seed_interval": None if np.isnan(spread) else spread,
+        "runs": [run.name for run in system.runs],
+    }
+
+
+def _reference(
+    compared: Sequence[System], rows: Sequence[dict[str, Any]], name: str | None
+) -> int | None:
+    names = [system.name for system in compared]
+    if name is not None:
+        by_run = {run.name: i for i, system in enumerate(compared) for run in system.runs}
+        found = names.index(name) if name in names else by_run.get(name)
+        if found is None:
+            raise unknown("compared system", name, names, "mgc compare")
+        return found
+    singles = [i for i, system in enumerate(compared) if system.kind == "single"]
+    if len(compared) < 2:
+        return None
+    candidates = singles or range(len(compared))
+    return max(candidates, key=lambda i: rows[i]["accuracy"])
+
+
+class _Tested:
+    """Accuracy and macro F1 of every system on every bootstrap resample of the shared tracks."""
+
+    def __init__(
+        self,
+        compared: Sequence[System],
+        splits: Sequence[str],
+        tracks: pd.Index,
+        groups: np.ndarray,
+        count: int,
+    ) -> None:
+        self.compared, self.splits, self.tracks, self.groups = compared, splits, tracks, groups
+        self.n_groups = int(groups.max()) + 1
+        confusions = [list(self._confusions(system)) for system in compared]
+        self.here = self._statistics(confusions, np.ones((1, self.n_groups)))[..., 0]
+        chunks = [
+            self._statistics(confusions, drawn)
+            for drawn in intervals.resamples(self.n_groups, count=count)
+        ]
+        self.drawn = np.concatenate(chunks, axis=2)
+
+    def _confusions(self, system: System) -> Iterator[np.ndarray]:
+        """For each run in the shared splits: (group, genre × genre), in tracks."""
+        n_genres = len(system.runs[0].genres)
+        for split, table in zip(system.splits, system.tables, strict=True):
+            if split in self.splits:
+                rows = table.loc[self.tracks]
+                counts = np.zeros((self.n_groups, n_genres, n_genres))
+                np.add.at(counts, (self.groups, rows["genre"], rows["answer"]), 1)
+                yield counts.reshape(self.n_groups, -1)
+
+    def _statistics(self, confusions: Sequence[list[np.ndarray]], drawn: np.ndarray) -> np.ndarray:
+        """(accuracy and macro F1, system, resample); means over runs."""
+        made = []
+        for runs in confusions:
+            n_genres = int(np.sqrt(runs[0].shape[1]))
+            counts = [(drawn @ run).reshape(-1, n_genres, n_genres) for run in runs]
+            hits = [c.trace(axis1=1, axis2=2) / c.sum((1, 2)) for c in counts]
+            made.append((np.mean(hits, 0), np.mean([intervals.macro_f1(c) for c in counts], 0)))
+        return np.array(made).swapaxes(0, 1)
+
+    def add_shares(self, rows: Sequence[dict[str, Any]]) -> None:
+        """In which share of the resamples each system is the most accurate, and its F1 interval."""
+        accuracy = self.drawn[0]
+        best = accuracy >= accuracy.max(0) - 1e-12
+        shares = (best / best.sum(0)).mean(1)
+        for number, row in enumerate(rows):
+            row["best_share"] = float(shares[number])
+            row["f1_low"], row["f1_high"] = intervals.percentile_interval(self.drawn[1, number])
+
+    def mcnemar(self, first: System, second: System) -> float:
+        """Over pairs of runs of one split, seed by seed."""
+        values = []
+        for split in self.splits:
+            pairs = zip(self._right(first, split), self._right(second, split), strict=False)
+            values += [intervals.mcnemar(one, other) for one, other in pairs]
+        return intervals.pooled_p(values)
+
+    def _right(self, system: System, split: str) -> list[np.ndarray]:
+        pairs = zip(system.splits, system.tables, strict=True)
+        return [t["right"].loc[self.tracks].to_numpy() > 0.5 for s, t in pairs if s == split]
+
+
+def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> None:
+    """Add the differences from the reference, their intervals and p values to the rows."""
+    others = [number for number in range(len(rows)) if number != reference]
+    differences = {n: tested.drawn[:, n] - tested.drawn[:, reference] for n in others}
+    p_values = {n: intervals.bootstrap_p(differences[n][0]) for n in others}
+    adjusted = dict(zip(others, intervals.holm([p_values[n] for n in others]), strict=True))
+    for number, row in enumerate(rows):
+        row["reference"] = number == reference
+        if number == reference:
+            continue
+        accuracy, f1 = tested.here[:, number] - tested.here[:, reference]
+        row["difference"], row["f1_difference"] = float(accuracy), float(f1)
+        low, high = intervals.percentile_interval(differences[number][0])
+        row["difference_low"], row["difference_high"] = low, high
+        row["p"], row["p_adjusted"] = p_values[number], adjusted[number]
+        row["f1_p"] = intervals.bootstrap_p(differences[number][1])
+        pair = tested.compared[number], tested.compared[reference]
+        row["mcnemar_p"] = tested.mcnemar(*pair)
+
+
+def by_genre(compared: Sequence[System]) -> pd.DataFrame:
+    """F1 of each genre (row) under each system (column), means over seeds, in [0, 1]; the column
+    ``tracks`` counts the genre's tracks."""
+    columns: dict[str, Any] = {}
+    for system in compared:
+        per_run = [run.record["metrics"]["test"]["by_genre"] for run in system.runs]
+        genres = list(per_run[0])
+        columns[system.name] = [float(np.mean([r[g]["f1"] for r in per_run])) for g in genres]
+        columns.setdefault("tracks", [per_run[0][g]["tracks"] for g in genres])
+    return pd.DataFrame(columns, index=compared[0].runs[0].genres)

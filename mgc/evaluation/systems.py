@@ -1,0 +1,128 @@
+"""What is compared: systems, each one or several runs (seeds) of the same request, by track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgc.ensembling.alignment import checked
+from mgc.ensembling.choosing import title
+from mgc.errors import UsageError
+from mgc.runs import Run
+
+
+@dataclass(frozen=True)
+class System:
+    """Runs that differ in their seed only. Figures are means over them; folds are pooled."""
+
+    name: str
+    kind: str
+    runs: Sequence[Run]
+
+    @cached_property
+    def tables(self) -> list[pd.DataFrame]:
+        """For each run its test rows: genre and answer (numbers), right, and group, by track id."""
+        return [_scored(run) for run in self.runs]
+
+    @property
+    def splits(self) -> list[str]:
+        """For each run the name of its division into splits."""
+        return [str(run.record["dataset"].get("split", "")) for run in self.runs]
+
+    @cached_property
+    def right(self) -> pd.Series:
+        """For each track (index) the share of the runs that were right."""
+        return pd.concat([table["right"] for table in self.tables]).groupby(level=0).mean()
+
+    def figures(self, name: str) -> list[float]:
+        """One of the test figures of run.json, run by run."""
+        return [float(run.record["metrics"]["test"][name]) for run in self.runs]
+
+
+def _scored(run: Run) -> pd.DataFrame:
+    rows = run.rows("test")
+    probabilities = checked(run)[rows.index]
+    genre, answer = run.truth(rows), probabilities.argmax(1)
+    group = rows["group"] if "group" in rows else rows["track_id"]
+    table = {"genre": genre, "answer": answer, "right": (genre == answer).astype(float)}
+    return pd.DataFrame({**table, "group": group.to_numpy()}, index=rows["track_id"].to_numpy())
+
+
+def systems(found: Sequence[Run]) -> list[System]:
+    """Group runs into systems, in the order given; a run of the same request and seed as another
+    (a repetition) is a system of its own.
+
+    Raises UsageError where runs are of other datasets, genres or numbers of folds: their figures
+    mean different things and do not belong in one table.
+    """
+    if not found:
+        raise UsageError("There is no run to compare.", "Run: mgc fit --extractor mfcc")
+    for run in found[1:]:
+        _same_protocol(found[0], run)
+    grouped: dict[tuple[str, int], list[Run]] = {}
+    seen: dict[tuple[str, Any], int] = {}
+    for run in {run.folder: run for run in found}.values():
+        key = _request(run), run.record.get("seed")
+        repetition = seen[key] = seen.get(key, -1) + 1
+        grouped.setdefault((key[0], repetition), []).append(run)
+    names = [title(members[0]) for members in grouped.values()]
+    return [
+        System(
+            name if names.count(name) == 1 else f"{name} ({members[0].name})",
+            members[0].kind,
+            sorted(members, key=lambda run: run.record.get("seed") or 0),
+        )
+        for name, members in zip(names, grouped.values(), strict=True)
+    ]
+
+
+def _request(run: Run) -> str:
+    """What a run was asked to be, without its seed: equal for the seeds of one system."""
+    record: Any = run.record
+    parts = [title(run)]
+    if run.kind == "single":
+        parts += [record["extractor"].get("fingerprint"), record["head"].get("params")]
+        parts += [record["head"].get("training")]
+    else:
+        strategy = record["strategy"]
+        parts += [record["member_labels"], strategy.get("params"), strategy.get("learn_from")]
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+def _same_protocol(first: Run, other: Run) -> None:
+    for what, word in (("name", "dataset"), ("genres", "genres"), ("folds", "number of folds")):
+        mine, theirs = (run.record["dataset"].get(what) for run in (first, other))
+        if mine != theirs:
+            raise UsageError(
+                f"{first.name} and {other.name} differ in their {word}: {mine} and {theirs}.",
+                "Name runs of one dataset and protocol: mgc runs list",
+            )
+
+
+def share_tracks(compared: Sequence[System]) -> tuple[list[str], pd.Index]:
+    """The splits that all systems have runs of, and the tracks that all of those runs scored."""
+    splits = [s for s in dict.fromkeys(compared[0].splits) if all(s in c.splits for c in compared)]
+    tracks: pd.Index | None = None
+    for system in compared:
+        for split, table in zip(system.splits, system.tables, strict=True):
+            if split in splits:
+                tracks = table.index if tracks is None else tracks.intersection(table.index)
+    return splits, (pd.Index([]) if tracks is None else tracks.unique().sort_values())
+
+
+def group_numbers(compared: Sequence[System], tracks: pd.Index) -> np.ndarray:
+    """The group number of each track (track,); one run's numbers, for they are a run's own."""
+    table = compared[0].tables[0]
+    groups = table["group"][~table.index.duplicated()].reindex(tracks)
+    return pd.factorize(groups)[0]
+
+
+def groups_known(compared: Sequence[System]) -> bool:
+    """Whether tracks come in groups (artists, albums) that are larger than one track."""
+    return any(table["group"].nunique() < len(table) for table in compared[0].tables)

@@ -1,0 +1,1 @@
+"""The built-in ensemble strategies; they import only what a stranger's plug-in may import."""
