@@ -6,7 +6,10 @@ A subclass names its parameters and builds a classifier:
 
     class Nearest(ScikitHead):
         Params = NearestParams
-        trusted = ("sklearn.neighbors._classification.KNeighborsClassifier",)
+        trusted = (
+            "sklearn.metrics._dist_metrics.EuclideanDistance64",
+            "sklearn.neighbors._kd_tree.KDTree",
+        )
 
         def classifier(self):
             return KNeighborsClassifier(self.params.neighbours)

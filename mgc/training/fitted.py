@@ -46,9 +46,7 @@ class FittedHead(Protocol):
         embeddings (track, dimension) float32; both are means over a track's clips."""
         ...
 
-    def predict_tracks(
-        self, data: TrackData, tracks: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`predict` for tracks of a dataset, by number; what was pooled for the fit is reused."""
         ...
 
@@ -108,9 +106,7 @@ class FittedEstimator:
         """See `FittedHead.predict`."""
         return self._predict([pooled(self.pooling, clips) for clips in features])
 
-    def predict_tracks(
-        self, data: TrackData, tracks: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `FittedHead.predict_tracks`."""
         return self._predict(data.vectors(self.pooling, tracks))
 
@@ -145,9 +141,7 @@ class FittedModule:
             features = [pooled(self.pooling, clips) for clips in features]
         return self._predict(features)
 
-    def predict_tracks(
-        self, data: TrackData, tracks: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `FittedHead.predict_tracks`."""
         if self.pooling is not None:
             return self._predict(data.vectors(self.pooling, tracks))

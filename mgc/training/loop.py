@@ -157,9 +157,9 @@ class Loop:
         """Keep this epoch's weights where they are the best so far, or nothing can tell."""
         state, monitor = self.state, self.training.monitor
         score = row.get(f"validation_{monitor}")
-        if score is not None and state.best_score is not None:
-            if not is_better(score, state.best_score, monitor):
-                return
+        known = score is not None and state.best_score is not None
+        if known and not is_better(score, state.best_score, monitor):
+            return
         state.best_score, state.best_epoch = score, int(row["epoch"])
         state.tensors["best"] = {
             name: tensor.detach().clone() for name, tensor in self.evaluated.state_dict().items()

@@ -15,12 +15,14 @@ from mgc.training.tracking import Summary
 @dataclass(frozen=True)
 class WandbSettings:
     """Where the run goes. ``offline`` writes files below ``folder`` for a later ``wandb sync``;
-    ``online`` uses the login that ``wandb login`` stored, which mgc never reads."""
+    ``online`` uses the login that ``wandb login`` stored, which mgc never reads, and waits
+    ``patience`` seconds for the server."""
 
     mode: Literal["offline", "online"] = "offline"
     project: str = "mgc"
     entity: str | None = None
     folder: Path | None = None
+    patience: float = 30.0
 
 
 class WandbTracker:
@@ -47,7 +49,7 @@ class WandbTracker:
                 dir=folder,
                 config=dict(config),
                 reinit="create_new",
-                settings=quiet(),
+                settings=quiet(self.settings.patience),
             )
         except wandb.Error as error:
             raise MgcError(
@@ -89,7 +91,7 @@ class WandbTracker:
         self._run.finish()
 
 
-def quiet() -> Any:
+def quiet(patience: float) -> Any:
     """Settings that keep W&B from printing, and from looking at the code or the machine."""
     import wandb
 
@@ -101,4 +103,5 @@ def quiet() -> Any:
         x_disable_meta=True,
         x_disable_stats=True,
         save_code=False,
+        init_timeout=patience,
     )
