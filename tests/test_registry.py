@@ -82,7 +82,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_wheel(folder, "mgc-second", {"second.py": declaring("twice")}),
         write_wheel(folder, "mgc-own-mel", {"own_mel.py": declaring("mel")}),
         write_wheel(folder, "mgc-doubled", {"doubled.py": DOUBLED}),
-        write_wheel(folder, "mgc-damaged", {"damaged.py": declaring("damaged")}),
         write_wheel(
             folder,
             "mgc-needs",
@@ -100,11 +99,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         write_wheel(folder, "mgc-no-code", {"no_code.py": declaring("no-code", load="gone:Gone")}),
     ]
-    site = install(wheels, folder / "site")
-    # An installer refuses such a file; a full disk or an editor does not.
-    (damaged,) = site.glob("mgc_damaged-*/entry_points.txt")
-    damaged.write_text("[mgc]\nno equals sign\n")
-    return site
+    return install(wheels, folder / "site")
 
 
 DOUBLED = declaring("doubled") + declaring("doubled").replace("mgc_extractors", "again").replace(
@@ -135,9 +130,21 @@ def test_an_import_error_names_the_line_of_the_plugin(plugins: dict[str, dict]) 
     assert "mgc_raises.py:1" in plugins["mgc-raises"]["problem"]
 
 
-def test_a_damaged_entry_points_file_is_its_own_packages_trouble(plugins: dict[str, dict]) -> None:
+def test_a_damaged_entry_points_file_is_its_own_packages_trouble(tmp_path: Path) -> None:
+    wheels = [
+        write_wheel(tmp_path, name, {f"{name.replace('-', '_')}.py": declaring(name)})
+        for name in ("mgc-damaged", "mgc-whole")
+    ]
+    site = install(wheels, tmp_path / "site")
+    # An installer refuses such a file; a full disk does not.
+    (damaged,) = site.glob("mgc_damaged-*/entry_points.txt")
+    damaged.write_text("[mgc]\nno equals sign\n")
+    result = run_mgc("plugins", "list", "--json", path=site)
+    assert result.code == 0, result.err
+    plugins = {plugin["distribution"]: plugin for plugin in json.loads(result.out)}
     assert plugins["mgc-damaged"]["status"] == "broken"
     assert plugins["mgc-damaged"]["hint"] == "pip install --force-reinstall mgc-damaged"
+    assert plugins["mgc-whole"]["status"] == plugins["mgc"]["status"] == "ready"
 
 
 def test_the_rest_is_ready(plugins: dict[str, dict]) -> None:

@@ -1,0 +1,28 @@
+"""The conformance checks: does a plug-in keep the contract? And if not, how is it mended?
+
+`checks` yields small checks for any extractor, head or strategy; ``mgc plugins check NAME`` runs
+them, and so does pytest:
+
+.. code-block:: python
+
+    from mgc.checks import parametrize
+
+    @parametrize("loudness")
+    def test_conformance(check):
+        check()
+"""
+
+from mgc.checks.kit import Check, NotApplicable, Outcome, Problem, Subject
+from mgc.checks.running import checks, parametrize, subjects, verdicts
+
+__all__ = [
+    "Check",
+    "NotApplicable",
+    "Outcome",
+    "Problem",
+    "Subject",
+    "checks",
+    "parametrize",
+    "subjects",
+    "verdicts",
+]

@@ -1,0 +1,102 @@
+"""Checks of what every plug-in declares, whatever it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from mgc import params as plugin_params
+from mgc.checks import elsewhere
+from mgc.checks.kit import Problem, Subject
+from mgc.errors import MgcError
+
+
+def check_declaration_is_light(subject: Subject) -> None:
+    """Listing the plug-in imports nothing heavy."""
+    heavy = elsewhere.report(subject).heavy
+    if heavy:
+        raise Problem(
+            f"importing {subject.module} loads none of {', '.join(elsewhere.HEAVY)}",
+            f"it loads {', '.join(heavy)}",
+            f"declare in {subject.module} with nothing but `from mgc import …`; keep the code, and "
+            f'its imports, in the module that load="{subject.info.load}" names',
+        )
+
+
+def check_summary(subject: Subject) -> None:
+    """The summary is one short line."""
+    summary = subject.info.summary
+    if not summary.strip() or "\n" in summary or len(summary) > 120:
+        raise Problem(
+            "a summary of one line, at most 120 characters",
+            repr(summary),
+            "say in summary=… what it is; `mgc … list` shows it",
+        )
+
+
+def check_install_hint(subject: Subject) -> None:
+    """What it requires, it tells how to install."""
+    if subject.info.requires and not subject.info.install:
+        raise Problem(
+            f"install='pip install …' beside requires={subject.info.requires!r}",
+            "no install=…",
+            "name the command that brings what is required; the error of a user who lacks it "
+            "shows it",
+        )
+
+
+def check_code_loads(subject: Subject) -> None:
+    """The class behind the record is there."""
+    try:
+        found = subject.implementation
+    except MgcError as error:
+        raise Problem(
+            f"a class at {subject.info.load!r}", error.message, "correct load=… or the import error"
+        ) from error
+    if not isinstance(found, type):
+        raise Problem(
+            f"a class at {subject.info.load!r}",
+            f"a {type(found).__name__}",
+            "let load=… name the class itself, not an instance or a function",
+        )
+
+
+def check_params_class(subject: Subject) -> None:
+    """Params is a frozen dataclass in which everything has a default."""
+    cls = plugin_params.params_class(subject.implementation)
+    mend = "write @dataclass(frozen=True) class Params: with a default for every field"
+    frozen = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    if not isinstance(cls, type) or not frozen:
+        raise Problem("Params is a frozen dataclass", repr(cls), mend)
+    missing = dataclasses.MISSING
+    bare = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.default is missing and field.default_factory is missing
+    ]
+    if bare:
+        raise Problem("a default for every parameter", f"none for {', '.join(bare)}", mend)
+
+
+def check_params_round_trip(subject: Subject) -> None:
+    """Parameters survive the way through JSON, as a run stores them."""
+    cls = plugin_params.params_class(subject.implementation)
+    for params in (cls(), subject.params):
+        mend = "use int, float, str, bool, None, Literal and tuples of them, with fitting defaults"
+        try:
+            stored = json.loads(json.dumps(plugin_params.as_dict(params), allow_nan=False))
+            back = plugin_params.build(cls, stored, f"{subject.entry.kind} {subject.info.name}")
+        except (TypeError, ValueError, MgcError) as error:
+            raise Problem("values that JSON can hold", str(error), mend) from error
+        if back != params:
+            raise Problem(repr(params), repr(back), mend)
+
+
+CHECKS = [
+    check_summary,
+    check_install_hint,
+    check_declaration_is_light,
+    check_code_loads,
+    check_params_class,
+    check_params_round_trip,
+]

@@ -1,0 +1,85 @@
+"""Golden numbers: what an extractor made of one piece of music when its revision was set.
+
+They lie beside the code, as ``golden/NAME.json`` in the package of the module that ``load``
+names, and travel with it. Numbers that change without a new ``revision`` would leave old and new
+features side by side in a store, under one fingerprint.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mgc.checks.kit import NotApplicable, Problem, Subject
+from mgc.errors import MgcError
+from mgc.home import read_json, write_json
+
+SECONDS = 2.0
+SEED = 7
+VALUES = 32  # of them, spread evenly over the feature
+TOLERANCE = 5e-3  # of the feature's deviation: other processors and library versions round so
+
+
+def path(subject: Subject) -> Path:
+    """Where the golden numbers of a subject lie."""
+    module = importlib.util.find_spec(subject.info.load.partition(":")[0])
+    if module is None or module.origin is None:
+        raise MgcError(f"The module of {subject.info.load!r} has no file.")
+    name = f"{subject.info.name}-{subject.variant}" if subject.variant else subject.info.name
+    return Path(module.origin).parent / "golden" / f"{name}.json"
+
+
+def summary(feature: np.ndarray) -> dict[str, Any]:
+    """The feature's shape, mean, deviation and some of its values."""
+    flat = feature.astype(np.float64).ravel()
+    chosen = flat[np.linspace(0, len(flat) - 1, VALUES).round().astype(int)]
+    return {
+        "shape": list(feature.shape),
+        "mean": float(flat.mean()),
+        "deviation": float(flat.std()),
+        "values": [float(f"{value:.7g}") for value in chosen],
+    }
+
+
+def write_numbers(subject: Subject) -> Path:
+    """Keep what the extractor makes of the music as the numbers of its revision."""
+    from mgc.checks.extractors import heard
+
+    try:
+        feature = heard(subject, SECONDS, SEED).float().cpu().numpy()
+    except NotApplicable as reason:
+        raise MgcError(f"{subject.info.name} cannot be run here: {reason}") from reason
+    where = path(subject)
+    write_json(where, {"revision": subject.info.revision, **summary(feature)})
+    return where
+
+
+def compare(subject: Subject, feature: np.ndarray) -> None:
+    """Raise `Problem` where the numbers are not those of the revision."""
+    where, revision = path(subject), subject.info.revision
+    if not where.exists():
+        raise NotApplicable(f"no golden numbers yet: mgc plugins check {_named(subject)}")
+    kept = read_json(where)
+    again = f"write the numbers of the new one: mgc plugins check {_named(subject)}"
+    if kept["revision"] != revision:
+        raise Problem(f"golden numbers of revision {revision}", f"of {kept['revision']}", again)
+    now = summary(feature)
+    scale = TOLERANCE * (kept["deviation"] or 1.0)
+    if now["shape"] != kept["shape"]:
+        got = f"shape {now['shape']}, then {kept['shape']}"
+    else:
+        old = np.array([kept["mean"], kept["deviation"], *kept["values"]])
+        new = np.array([now["mean"], now["deviation"], *now["values"]])
+        error = float(np.abs(old - new).max())
+        if error <= scale:
+            return
+        got = f"a difference of up to {error:.3g}, where {scale:.3g} is rounding"
+    mend = f"if the change is meant, raise revision to {revision + 1} and {again}; if not, undo it"
+    raise Problem(f"the numbers in {where}", got, mend)
+
+
+def _named(subject: Subject) -> str:
+    return f"{subject.info.name} --write-golden"
