@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,7 +38,8 @@ def _shape(source: Source, taken: str) -> tuple[FeatureShape, int]:
     rng = np.random.default_rng(SEED)
     samples = int(source.policy.seconds * source.info.sample_rate)
     wave = rng.uniform(-0.5, 0.5, samples).astype(np.float32)
-    [feature] = apply(source, Clips(torch.from_numpy(wave)[None], source.info.sample_rate))
+    clips = Clips(torch.from_numpy(wave)[None], source.info.sample_rate)
+    [feature] = apply(source, clips, Path("(noise)"))
     if taken == "vector":
         return shape_of("vector", fit_pooling(source.kind, [feature])(feature)), 0
     frames = feature.shape[1] if source.kind == "sequence" else 0

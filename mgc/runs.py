@@ -3,6 +3,8 @@
 ``run.json`` holds the request and the figures, ``predictions.parquet`` one row for each track and
 fold, ``embeddings.safetensors`` the embedding of each of those rows, ``fold-N/`` the trained head.
 A run needs nothing but its folder to predict, ensemble or report.
+
+Tables and arrays are imported where they are read: listing runs reads JSON alone.
 """
 
 from __future__ import annotations
@@ -15,16 +17,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-from safetensors.numpy import load_file
-from safetensors.numpy import save as tensor_bytes
+from typing import TYPE_CHECKING, Any
 
 from mgc import __version__
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 SCHEMA = 1
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
@@ -72,6 +73,8 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
+        import pandas as pd
+
         try:
             return pd.read_parquet(self.folder / "predictions.parquet")
         except (OSError, ValueError) as error:
@@ -81,6 +84,8 @@ class Run:
     def embeddings(self) -> np.ndarray:
         """(row of `predictions`, dimension) float32. Folds are models of their own, so only
         rows of one fold share a space."""
+        from safetensors.numpy import load_file
+
         try:
             return load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
@@ -94,12 +99,12 @@ class Run:
 
     def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
         """(row, genre) float64 of some rows of `predictions`."""
-        return rows[[PREFIX + genre for genre in self.genres]].to_numpy(np.float64)
+        return rows[[PREFIX + genre for genre in self.genres]].to_numpy("float64")
 
     def truth(self, rows: pd.DataFrame) -> np.ndarray:
         """The true genre numbers (row,)."""
         numbers = {genre: i for i, genre in enumerate(self.genres)}
-        return rows["genre"].map(numbers).to_numpy(np.int64)
+        return rows["genre"].map(numbers).to_numpy("int64")
 
 
 def runs_home() -> Path:
@@ -157,8 +162,10 @@ def finish(
     run: Run, predictions: pd.DataFrame, embeddings: np.ndarray, results: Mapping[str, Any]
 ) -> Run:
     """Write what the run predicted and how good that is; from here on it is ``finished``."""
+    from safetensors.numpy import save as tensor_bytes
+
     replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
-    tensor = {"embeddings": np.ascontiguousarray(embeddings, np.float32)}
+    tensor = {"embeddings": embeddings.astype("float32", order="C")}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
     write_json(run.folder / "run.json", record)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from mgc.cli import (
     features,
     fit,
     heads,
+    output,
     plugins,
     predict,
     runs,
@@ -32,6 +32,8 @@ app = typer.Typer(
     name="mgc",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Panels and colours for people; plain text, which starts twice as fast, for pipes.
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Which genre is this, how sure are we, and which view of the sound tells us? "
     "Any feature extractor × any head × any ensemble strategy, each a plug-in.",
@@ -104,15 +106,10 @@ def _system(error: OSError) -> str:
 
 def _complain(error: MgcError) -> None:
     if os.environ.get("MGC_DEBUG") == "1":
+        import traceback
+
         traceback.print_exc()
-    from rich.text import Text
-
-    from mgc.cli import output
-
-    err = output.errors()
-    err.print(Text("Error: ", style="bold red") + Text(error.message, style=""), soft_wrap=True)
-    if error.hint:
-        err.print(Text("Hint:  ", style="bold") + Text(error.hint, style=""), soft_wrap=True)
+    output.complain(error.message, error.hint)
 
 
 if __name__ == "__main__":

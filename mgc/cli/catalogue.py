@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mgc import params, registry
 from mgc.cli import output
-from mgc.contract import NOUNS
+
+if TYPE_CHECKING:
+    from mgc import registry
 
 
 def show_list(kind: str, as_json: bool) -> None:
     """All plug-ins of a kind with their status; what is wrong stands below."""
+    from mgc import registry
+
     catalogue = registry.catalogue()
     entries = catalogue.entries(kind)
     if as_json:
@@ -43,6 +46,9 @@ def describe(entry: registry.Entry) -> dict[str, Any]:
 
 def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
     """One plug-in: its record, and its parameters with types and defaults."""
+    from mgc import params, registry
+    from mgc.contract import NOUNS
+
     entry = registry.find(kind, name)
     implementation = registry.load(entry)
     cls = params.params_class(implementation)

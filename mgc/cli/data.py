@@ -23,17 +23,17 @@ def list_datasets(as_json: JsonOption = False) -> None:
     from mgc.datasets import table
     from mgc.home import setting
 
-    found = [table.load(name) for name in table.names()]
+    found = table.records()
     rows = [
         {
-            "name": dataset.name,
-            "tracks": len(dataset.tracks),
-            "genres": len(dataset.genres),
-            "group_by": dataset.record.get("group_by", "none"),
-            "source": dataset.record.get("source", ""),
-            "default": dataset.name == setting("dataset") or len(found) == 1,
+            "name": record["name"],
+            "tracks": record["tracks"],
+            "genres": len(record["genres"]),
+            "group_by": record.get("group_by", "none"),
+            "source": record.get("source", ""),
+            "default": record["name"] == setting("dataset") or len(found) == 1,
         }
-        for dataset in found
+        for record in found
     ]
     if as_json:
         output.emit_json(rows)

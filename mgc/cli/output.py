@@ -1,38 +1,36 @@
-"""How results look: tables, JSON, notes. Results go to stdout, everything else to stderr."""
+"""How results look: tables, JSON, notes. Results go to stdout, everything else to stderr.
+
+On a terminal rich sets the tables; piped, they are plain aligned columns, and rich is not even
+imported: ``mgc … list | grep`` starts in the time that Typer takes.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-#: The width of tables that are not shown on a terminal: wide enough that nothing is cut.
-PIPED_WIDTH = 200
+if TYPE_CHECKING:
+    from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def console() -> Console:
-    """Where results go. Not a module constant: tests and pipes swap sys.stdout."""
-    return Console(width=None if sys.stdout.isatty() else _piped_width(), highlight=False)
+    """A rich console on stdout. Not a module constant: tests and pipes swap sys.stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False)
 
 
 def errors() -> Console:
-    """Where notes, progress and errors go."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    """A rich console on stderr: progress and errors."""
+    from rich.console import Console
 
-
-def _piped_width() -> int:
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdigit() and int(columns) > 0 else PIPED_WIDTH
+    return Console(stderr=True, highlight=False)
 
 
 def emit_json(value: Any) -> None:
@@ -42,13 +40,31 @@ def emit_json(value: Any) -> None:
 
 
 def say(line: str = "") -> None:
-    """A plain line of the result; markup in names is shown, not obeyed."""
-    console().print(Text(line), soft_wrap=True)
+    """A plain line of the result."""
+    sys.stdout.write(line + "\n")
 
 
 def note(line: str) -> None:
     """A remark beside the result (stderr)."""
-    errors().print(Text(line), style="dim")
+    if not sys.stderr.isatty():
+        sys.stderr.write(line + "\n")
+        return
+    from rich.text import Text
+
+    errors().print(Text(line), style="dim", soft_wrap=True)
+
+
+def complain(message: str, hint: str) -> None:
+    """An error, as the user sees it (stderr)."""
+    if not sys.stderr.isatty():
+        sys.stderr.write(f"Error: {message}\n" + (f"Hint:  {hint}\n" if hint else ""))
+        return
+    from rich.text import Text
+
+    err = errors()
+    err.print(Text("Error: ", style="bold red") + Text(message, style=""), soft_wrap=True)
+    if hint:
+        err.print(Text("Hint:  ", style="bold") + Text(hint, style=""), soft_wrap=True)
 
 
 def show_table(
@@ -60,14 +76,46 @@ def show_table(
     styles: Mapping[str, str] | None = None,
 ) -> None:
     """A table of plain values; columns named in ``right`` are set flush right."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _rich_table(columns, cells, title, right, styles or {})
+    else:
+        _plain_table(columns, cells, title, right)
+
+
+def _plain_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, right: Sequence[str]
+) -> None:
+    """Columns aligned by spaces, two between them, nothing cut."""
+    lines = [list(columns), *([" ".join(cell.split("\n")) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    if title:
+        say(title)
+    for line in lines:
+        placed = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        ]
+        say("  ".join(placed).rstrip())
+
+
+def _rich_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str,
+    right: Sequence[str],
+    styles: Mapping[str, str],
+) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
-        justify = "right" if column in right else "left"
-        table.add_column(
-            column, justify=justify, style=(styles or {}).get(column), overflow="fold"
-        )
+        justify: Any = "right" if column in right else "left"
+        table.add_column(column, justify=justify, style=styles.get(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(cell) for cell in row))  # as Text: markup in names is shown
     console().print(table)
 
 

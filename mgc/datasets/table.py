@@ -1,7 +1,8 @@
 """The table of tracks: what a dataset is, and how it is kept at home.
 
 A dataset is a folder with ``tracks.parquet`` (one row a track, see `COLUMNS`) and
-``dataset.json``. The audio stays where it is.
+``dataset.json``. The audio stays where it is. pandas is imported where a table is touched:
+listing datasets reads JSON alone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, setting, store_setting, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 SPLITS = ("training", "validation", "test")  # FMA's words
 #: Every table has these; an importer may add its own behind them. All are text but duration (s).
 COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
+#: What dataset.json says beside `Dataset.record`.
+OWN = ("schema", "name", "root", "tracks", "genres")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -78,6 +82,8 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     Missing columns are added empty; rows are sorted by track id. Raises MgcError where there is
     no row or where an id comes twice; ``source`` names the origin in messages.
     """
+    import pandas as pd
+
     if not len(tracks):
         raise MgcError(f"{source} holds no tracks.", "Check the path; see: mgc data add --help")
     made = pd.DataFrame(index=tracks.index)
@@ -101,12 +107,15 @@ def save(dataset: Dataset) -> None:
     checked_name(dataset.name)
     dataset.folder.mkdir(parents=True, exist_ok=True)
     replace_file(dataset.folder / "tracks.parquet", dataset.tracks.to_parquet(index=False))
-    record = {"schema": SCHEMA, "name": dataset.name, "root": str(dataset.root), **dataset.record}
+    own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
+    record = dict(dataset.record) | dict(zip(OWN, own, strict=True))
     write_json(dataset.folder / "dataset.json", record)
 
 
 def load(name: str) -> Dataset:
     """Read a dataset. Raises UsageError for an unknown name, MgcError for damage."""
+    import pandas as pd
+
     folder = datasets_home() / name
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
@@ -119,8 +128,13 @@ def load(name: str) -> Dataset:
         raise MgcError(
             f"Dataset {name!r} is damaged: {error}.", f"Import it again: mgc data add {name} …"
         ) from error
-    rest = {key: value for key, value in record.items() if key not in ("schema", "name", "root")}
+    rest = {key: value for key, value in record.items() if key not in OWN}
     return Dataset(name, tracks, root, rest)
+
+
+def records() -> list[dict[str, Any]]:
+    """What dataset.json says of each dataset at home; no table is read."""
+    return [read_json(datasets_home() / name / "dataset.json") for name in names()]
 
 
 def names() -> list[str]:
