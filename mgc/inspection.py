@@ -11,7 +11,7 @@ import torch
 from mgc import asking
 from mgc.clips import Clips
 from mgc.contract import FeatureShape
-from mgc.extraction import apply
+from mgc.extraction.features import apply
 from mgc.fitting import check_fits
 from mgc.pooling import fit_pooling
 from mgc.sources import Source, shape_of

@@ -80,13 +80,10 @@ def main() -> None:
     except MgcError as error:
         _complain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("\nStopped. What was finished is kept; run the same command to go on.", file=sys.stderr)
-        sys.exit(STOPPED)
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`mgc … | head`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as left:
+        if left.code == STOPPED:  # Typer has caught Ctrl-C
+            output.note("Stopped. What was finished is kept; run the same command to go on.")
+        raise
     except OSError as error:
         _complain(MgcError(_system(error), "Set MGC_DEBUG=1 to see where it happened."))
         sys.exit(1)

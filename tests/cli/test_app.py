@@ -1,0 +1,137 @@
+"""The command line as a whole: start-up, errors, Ctrl-C, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mgc.cli import app, output
+from mgc.errors import MgcError
+
+HEAVY = (
+    "torch torchaudio numpy pandas librosa transformers sklearn scipy wandb matplotlib accelerate "
+    "ray soundfile pyarrow pydantic"
+).split()
+
+QUICK = [
+    ["--help"],
+    ["--version"],
+    ["features", "list"],
+    ["features", "list", "--json"],
+    ["features", "status"],
+    ["heads", "list"],
+    ["strategies", "list"],
+    ["plugins", "list"],
+    ["data", "list"],
+    ["runs", "list"],
+    ["fit", "--help"],
+    ["data", "add", "--help"],
+]
+
+
+@pytest.mark.parametrize("words", QUICK, ids=" ".join)
+def test_listings_and_help_load_nothing_heavy(words: list[str], mgc_home: Path) -> None:
+    program = (
+        "import sys, json\n"
+        "from mgc.cli.app import main\n"
+        f"sys.argv = ['mgc', *{words!r}]\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    assert not left.code, left.code\n"
+        f"print('\\n' + json.dumps([m for m in {HEAVY!r} if m in sys.modules]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize(
+    "noun", ["features", "heads", "strategies", "plugins", "data", "runs"]
+)
+def test_every_listing_has_json(mgc: Callable, noun: str) -> None:
+    told = mgc(noun, "list", "--json")
+    assert told.code == 0
+    assert isinstance(told.json, list)
+
+
+def test_every_command_has_help(mgc: Callable) -> None:
+    told = mgc("--help")
+    for command in ("demo", "data", "features", "fit", "ensemble", "compare", "predict", "runs"):
+        assert command in told.out
+        assert mgc(command, "--help").code == 0
+
+
+def test_home_option_decides_where_things_live(mgc: Callable, tmp_path: Path) -> None:
+    home = tmp_path / "other"
+    assert mgc("--home", home, "data", "list").code == 0
+    assert os.environ["MGC_HOME"] == str(home)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MgcError("It [red]broke[/red].", "Mend it."), 1, "It [red]broke[/red]."),
+        (KeyboardInterrupt(), 130, "run the same command to go on"),
+        (OSError(28, "No space left on device", "/x"), 1, "No space left on device: /x"),
+        (ZeroDivisionError("odd"), 1, "mgc itself failed: ZeroDivisionError: odd"),
+    ],
+)
+def test_errors_become_text(
+    mgc: Callable, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(output, "emit_json", fail)
+    told = mgc("features", "list", "--json")
+    assert told.code == code
+    assert said in told.err
+    assert "Traceback" not in told.err
+    monkeypatch.setenv("MGC_DEBUG", "1")
+    if code == 1 and isinstance(error, MgcError):
+        assert "Traceback" in mgc("features", "list", "--json").err
+
+
+def test_a_reader_that_leaves_early_is_no_error(mgc_home: Path) -> None:
+    command = f"{sys.executable} -m mgc features list | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_tables_in_a_pipe_are_plain_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 300
+    output.show_table(["name", "n"], [[long, 1], ["[bold]b[/bold]\nc", 10]], right=["n"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == f"{long}   1"
+    assert lines[2].startswith("[bold]b[/bold] c ")
+    assert len(lines) == 3
+
+
+def test_tables_on_a_terminal_keep_to_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    output.show_table(["name", "n"], [["word " * 30, 1]])
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())  # without colours
+    assert 20 < max(len(line) for line in shown.splitlines()) <= 40
+
+
+def test_main_is_the_console_script() -> None:
+    from importlib.metadata import entry_points
+
+    [script] = [point for point in entry_points(group="console_scripts") if point.name == "mgc"]
+    assert script.load() is app.main

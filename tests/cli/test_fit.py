@@ -1,0 +1,124 @@
+"""``mgc fit``, ``mgc runs``, ``mgc predict``: from a folder of music to a genre."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mgc import runs
+
+
+@pytest.fixture
+def ready(mgc: Callable, music: Path) -> Callable:
+    """The command line with a dataset ``m``."""
+    assert mgc("data", "add", "m", music).code == 0
+    return mgc
+
+
+def test_fit_two_extractors_then_list_show_predict_and_remove(ready: Callable, music: Path) -> None:
+    told = ready("fit", "--extractor", "mfcc", "--extractor", "chroma", "--head", "logistic")
+    assert told.code == 0, told.err
+    assert "m-mfcc-logistic-1" in told.out
+    assert "m-chroma-logistic-1" in told.out
+    listed = ready("runs", "list", "--json").json
+    assert [run["label"] for run in listed] == ["mfcc · logistic", "chroma · logistic"]
+    assert all(run["state"] == "finished" for run in listed)
+    shown = ready("runs", "show", "m-mfcc-logistic-1")
+    assert "to repeat: mgc fit --extractor mfcc --extractor chroma --head logistic" in shown.out
+    song = next((music / "metal").rglob("*.wav"))
+    [answer] = ready("predict", song, "--run", "m-mfcc-logistic-1", "--json").json
+    assert answer["genre"] == "metal"
+    assert sum(answer["probabilities"].values()) == pytest.approx(1.0)
+    assert ready("runs", "remove", "m-mfcc-logistic-1").code == 0
+    assert [run["name"] for run in ready("runs", "list", "--json").json] == ["m-chroma-logistic-1"]
+
+
+def test_seeds_make_a_run_each(ready: Callable) -> None:
+    told = ready("fit", "-e", "mfcc", "--head", "logistic", "--folds", "3", "--seeds", "2")
+    assert told.code == 0, told.err
+    found = ready("runs", "list", "--json").json
+    assert [run["seed"] for run in found] == [0, 1]
+    assert all(run["folds"] == 3 for run in found)
+
+
+def test_the_default_head_is_said(ready: Callable) -> None:
+    told = ready("fit", "-e", "mfcc", "--device", "cpu")
+    assert "head: logistic (the default on cpu" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["fit"], "Which extractor", "--extractor mfcc"),
+        (["fit", "-e", "mfc"], "No extractor is named 'mfc'", "'mfcc'"),
+        (["fit", "-e", "mfcc", "--head", "logistics"], "No head is named", "'logistic'"),
+        (["fit", "-e", "mfcc", "--data", "x"], "No dataset is named 'x'", "mgc data list"),
+        (["fit", "-e", "mfcc", "--set", "n_mfc=3"], "n_mfc", "'n_mfcc'"),
+        (["fit", "-e", "mfcc", "--folds", "1"], "too few", "5 is usual"),
+        (["fit", "-e", "mfcc", "--folds", "9"], "has only 5 artists", "--group-by none"),
+        (["fit", "--resume", "x"], "No run is named 'x'", "mgc runs list"),
+        (["predict", "nowhere.wav"], "does not exist", "Check"),
+        (["runs", "show", "x"], "No run is named", "mgc runs list"),
+        (["runs", "remove", "x"], "No run is named", "mgc runs list"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_code_2(
+    ready: Callable, words: list[str], message: str, hint: str
+) -> None:
+    told = ready(*words)
+    assert told.code == 2
+    assert message in told.err
+    assert hint in told.err
+    assert "Traceback" not in told.err
+    assert ready("runs", "list", "--json").json == []
+
+
+def test_predict_without_a_run_says_what_to_do(ready: Callable, music: Path) -> None:
+    told = ready("predict", music)
+    assert told.code == 1
+    assert "no finished run on m" in told.err
+    assert "mgc fit" in told.err
+
+
+def test_predict_a_folder_with_bad_files(ready: Callable, music: Path, tmp_path: Path) -> None:
+    assert ready("fit", "-e", "mfcc", "--head", "logistic").code == 0
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    shutil.copy(next((music / "jazz").rglob("*.wav")), folder / "a [bold]song[/bold].wav")
+    (folder / "broken.mp3").write_bytes(b"\xff\xfb nothing")
+    (folder / "empty.flac").write_bytes(b"")
+    told = ready("predict", folder, "--csv")
+    assert told.code == 0
+    rows = list(csv.DictReader(io.StringIO(told.out)))
+    assert [row["genre"] != "" for row in rows] == [True, False, False]
+    assert "a [bold]song[/bold].wav" in rows[0]["path"]
+    assert "is empty" in rows[2]["error"]
+    assert "2 files of 3 could not be used" in told.err
+    told = ready("predict", folder / "empty.flac")
+    assert told.code == 1
+    assert "No file could be used" in told.err
+
+
+def test_a_run_that_did_not_finish_says_how_to_go_on(ready: Callable, music: Path) -> None:
+    assert ready("fit", "-e", "mfcc", "--head", "logistic").code == 0
+    run = runs.load("m-mfcc-logistic-1")
+    (run.folder / "run.json").write_text(
+        (run.folder / "run.json").read_text().replace('"finished"', '"running"')
+    )
+    told = ready("predict", music, "--run", run.name)
+    assert told.code == 1
+    assert f"mgc fit --resume {run.name}" in told.err
+    told = ready("fit", "--resume", run.name)
+    assert told.code == 0, told.err
+    assert runs.load(run.name).finished
+
+
+def test_tracking_offline_leaves_files_and_no_network(ready: Callable, mgc_home: Path) -> None:
+    told = ready("fit", "-e", "mfcc", "--head", "logistic", "--track", "wandb")
+    assert told.code == 0, told.err
+    assert list((mgc_home / "tracking").rglob("*.wandb"))
