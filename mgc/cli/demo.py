@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mgc.cli import compare, data, ensemble, fit, output, predict
+from mgc.cli import compare, data_get, ensemble, fit, output, predict
 
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
@@ -26,7 +26,7 @@ def demo() -> None:
         "1. A dataset. Tracks of one artist never stand on both sides of the split.",
         "mgc data add demo",
         "mgc data add my-music PATH_TO_GENRE_FOLDERS",
-        lambda: data.add(NAME),
+        lambda: data_get.add(NAME),
     )
     extractors = " ".join(f"--extractor {name}" for name in EXTRACTORS)
     _step(
