@@ -93,8 +93,7 @@ class Subject:
     def module(self) -> str:
         """The module that declares the plug-in (not the one that implements it)."""
         for plugin in registry.catalogue().plugins:
-            same = (entry.kind == self.entry.kind for entry in plugin.entries)
-            if plugin.distribution == self.entry.distribution and any(same):
+            if self.entry in plugin.entries:
                 return plugin.module
         raise MgcError(f"{self.info.name!r} is declared by no installed package.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from mgc import registry
@@ -49,16 +50,16 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 
 def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
-    from mgc.checks import declaration, estimators, extractors, gradients, learning, strategies
-
+    """The checks of a kind of plug-in; the modules of the others, and torch, stay out."""
     info = subject.info
     if isinstance(info, HeadInfo):
-        kind = gradients if info.trained_by == "gradient" else estimators
-        return [*declaration.CHECKS, *kind.CHECKS]
-    if isinstance(info, StrategyInfo):
-        more = learning.CHECKS if info.learns != "nothing" else []
-        return [*declaration.CHECKS, *strategies.CHECKS, *more]
-    return [*declaration.CHECKS, *extractors.CHECKS]
+        kinds = ["gradients" if info.trained_by == "gradient" else "estimators"]
+    elif isinstance(info, StrategyInfo):
+        kinds = ["strategies"] if info.learns == "nothing" else ["strategies", "learning"]
+    else:
+        kinds = ["extractors"]
+    modules = [import_module(f"mgc.checks.{kind}") for kind in ("declaration", *kinds)]
+    return [check for module in modules for check in module.CHECKS]
 
 
 def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:
