@@ -57,7 +57,9 @@ class ScikitHead(ABC):
         self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
         scaled = self.embed(features)
         self.only_ = int(genres[0]) if len(np.unique(genres)) == 1 else None
-        self.estimator_ = None if self.only_ is not None else self.learn(scaled, genres, groups)
+        self.estimator_: Any = (
+            None if self.only_ is not None else self.learn(scaled, genres, groups)
+        )
         return self
 
     def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:

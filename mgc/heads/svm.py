@@ -47,7 +47,8 @@ class Svm(ScikitHead):
 
     def probabilities(self, scaled: np.ndarray) -> np.ndarray:
         """Standardised features → probabilities of the genres seen in training."""
-        return softmax(self.sharpness_ * decisions(self.estimator_, scaled), axis=1)
+        found: np.ndarray = softmax(self.sharpness_ * decisions(self.estimator_, scaled), axis=1)
+        return found
 
     def _sharpness(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> float:
         seen, numbers = np.unique(genres, return_inverse=True)

@@ -91,7 +91,7 @@ def clip_table(kind: FeatureKind, features: Sequence[Clips], size: int) -> ClipT
     return ClipTable(kind, clips, first, frames, size)
 
 
-def window_frames(kind: FeatureKind, training: Training, clips: Iterator[np.ndarray]) -> int:
+def window_frames(kind: FeatureKind, training: Training, clips: Sequence[np.ndarray]) -> int:
     """The length of a window: the crop, or the longest clip where that is shorter or 0."""
     if kind != "sequence":
         return 1

@@ -13,7 +13,7 @@ from mgc.errors import MgcError
 from mgc.pooling import Pooling, fit_pooling
 
 #: One track: its clips, each (feature, frame), (feature,) or (layer, feature).
-Clips = Sequence[np.ndarray]
+Clips = Sequence[np.ndarray] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,12 @@ class TrackData:
         return fit_pooling(self.kind, self.clips(train))
 
     def vectors(self, pooling: Pooling, tracks: np.ndarray) -> list[np.ndarray]:
-        """(clip, dimension) float32 of each of ``tracks``; pooled once for each pooling."""
-        known = self._vectors.setdefault(_digest(pooling), [np.empty(0)] * len(self.features))
+        """(clip, dimension) float32 of each of ``tracks``; kept until another pooling is used."""
+        digest = _digest(pooling)
+        if digest not in self._vectors:
+            self._vectors.clear()
+            self._vectors[digest] = [np.empty(0)] * len(self.features)
+        known = self._vectors[digest]
         for track in tracks:
             if known[track].size == 0:
                 known[track] = pooled(pooling, self.features[track])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchinfo import summary
 
 from mgc.contract import FeatureShape
 from mgc.errors import UsageError
-from mgc.training.model import Classifier
+from mgc.pooling import COMPONENTS
+from mgc.training.model import Classifier, Normalisation
 from mgc.training.scoring import lengths_of
 from mgc.training.specs import HeadSpec
 
@@ -28,15 +31,17 @@ def describe_head(spec: HeadSpec, shape: FeatureShape, genres: int, frames: int 
             f"Its parameters: mgc heads show {spec.name}",
         )
     window = min(spec.training.crop_frames or frames, frames or spec.training.crop_frames)
+    if shape.kind == "sequence" and spec.training.normalisation == "whitening":
+        shape = replace(shape, features=min(COMPONENTS, shape.features))
     size: tuple[int, ...] = {
         "sequence": (1, shape.features, window),
         "layers": (1, shape.layers, shape.features),
         "vector": (1, shape.features),
     }[shape.kind]
-    features = torch.zeros(size)
     with torch.random.fork_rng():
         head = spec.implementation(spec.params, shape, genres)
-    model = Classifier(head, torch.zeros(()), torch.ones(()))
+    features = torch.zeros(size)
+    model = Classifier(head, Normalisation(torch.zeros(1), torch.ones(1), torch.zeros(0, 0)))
     model.eval()
     table = summary(
         model,

@@ -148,7 +148,7 @@ class FittedModule:
         return self._predict([data.features[track] for track in tracks])
 
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        self.model.to(self.device, memory_format=torch.channels_last)
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         parts = [
             self._score(features[i : i + TRACKS_AT_A_TIME])
             for i in range(0, len(features), TRACKS_AT_A_TIME)

@@ -22,7 +22,7 @@ from mgc.training.devices import accelerator, precision_of, resolve_device
 from mgc.training.fitted import FACTS, Facts, FittedEstimator, FittedHead, FittedModule
 from mgc.training.loop import Job
 from mgc.training.loop import train as train_loop
-from mgc.training.model import Classifier, normalisation
+from mgc.training.model import Classifier, fit_normalisation
 from mgc.training.restoring import restore_head
 from mgc.training.specs import HeadSpec, taken_kind
 from mgc.training.tracking import Guarded, NoTracker, Tracker
@@ -110,10 +110,11 @@ class _ModuleFit:
     ) -> None:
         self.spec, self.data, self.pooling, self.seed = spec, data, pooling, seed
         self.tracks = {"train": np.asarray(train), "validation": np.asarray(validation)}
-        clips = list(self.features("train"))
-        self.mean, self.scale = normalisation(kind, (c for track in clips for c in track))
-        window = window_frames(kind, spec.training, (c for track in clips for c in track))
-        shape = shape_of(kind, clips[0][0])
+        clips = [clip for track in self.features("train") for clip in track]
+        whiten = spec.training.normalisation == "whitening"
+        self.normalisation = fit_normalisation(kind, clips, whiten)
+        window = window_frames(kind, spec.training, clips)
+        shape = self.normalisation.shape(clips[0], kind)
         self.facts = Facts(spec, data.kind, shape, data.n_genres, seed, window)
 
     def features(self, part: str) -> Sequence[Clips]:
@@ -178,7 +179,7 @@ class _ModuleFit:
     def _model(self) -> Classifier:
         torch.manual_seed(self.seed)
         head = self.spec.implementation(self.spec.params, self.facts.shape, self.data.n_genres)
-        return Classifier(head, self.mean, self.scale)
+        return Classifier(head, self.normalisation)
 
     def _source(self, part: str, device: torch.device) -> Source:
         table = clip_table(self.facts.shape.kind, self.features(part), self.facts.window)
@@ -186,7 +187,7 @@ class _ModuleFit:
 
     def _setup(self, precision: str, processes: int) -> dict[str, Any]:
         """What makes a training this one and no other."""
-        content = [*self.tracks.values(), self.data.genres, self.mean.numpy(), self.scale.numpy()]
+        content = [*self.tracks.values(), self.data.genres, *vars(self.normalisation).values()]
         digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in content))
         return {
             **self.facts.as_dict(),

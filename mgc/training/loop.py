@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -83,8 +83,10 @@ class Loop:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.training = job.training
-        self.model = job.model.to(job.accelerator.device, memory_format=torch.channels_last)
+        self.model = job.model.to(job.accelerator.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = _average(self.model, job.training.ema)
+        self.rows = len(self.model.basis) or len(self.model.mean)
         self.steps = _steps(job)
         self.wrapped, self.optimizer = job.accelerator.prepare(
             self.model, _optimizer(self.model, job.training)
@@ -95,8 +97,7 @@ class Loop:
     @property
     def evaluated(self) -> Classifier:
         """The weights that are scored and kept: the average where there is one."""
-        module: Classifier = self.model if self.average is None else self.average.module
-        return module
+        return self.model if self.average is None else cast(Classifier, self.average.module)
 
     def finished(self) -> bool:
         """All epochs are done, or patience is at its end."""
@@ -108,7 +109,7 @@ class Loop:
         """Train on one window of every track. Return the loss of each step (step,)."""
         job, training, device = self.job, self.training, self.job.accelerator.device
         table = job.source.table
-        augment = Augment(training, table.kind, len(self.model.mean), table.size)
+        augment = Augment(training, table.kind, self.rows, table.size)
         windows = table.draw(self._seed_epoch(), sum(total for _, total in self.steps))
         genres = torch.from_numpy(job.genres[windows.track]).to(device)
         weights = _genre_weights(job).to(device)
@@ -156,9 +157,8 @@ class Loop:
     def keep_best(self, row: Mapping[str, Any]) -> None:
         """Keep this epoch's weights where they are the best so far, or nothing can tell."""
         state, monitor = self.state, self.training.monitor
-        score = row.get(f"validation_{monitor}")
-        known = score is not None and state.best_score is not None
-        if known and not is_better(score, state.best_score, monitor):
+        score, best = row.get(f"validation_{monitor}"), state.best_score
+        if score is not None and best is not None and not is_better(score, best, monitor):
             return
         state.best_score, state.best_epoch = score, int(row["epoch"])
         state.tensors["best"] = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mgc.contract import FeatureKind
-from mgc.training.data import check_finite
+from mgc.contract import FeatureKind, FeatureShape
+from mgc.pooling import fit_pooling
+from mgc.training.data import check_finite, shape_of
 
 SMALLEST_DEVIATION = 1e-4  # a row that never changes is left at 0, not blown up
 
@@ -19,21 +21,24 @@ class Classifier(nn.Module):
     """Normalised features → logits and embedding.
 
     ``mean`` and ``scale`` have the shape of a clip with one frame: (feature, 1), (feature,) or
-    (layer, feature). They are saved with the weights.
+    (layer, feature). With a ``basis`` (component, feature) the rows of a sequence are projected
+    onto it. All three are saved with the weights.
     """
 
     mean: Tensor
     scale: Tensor
+    basis: Tensor
 
-    def __init__(self, head: Any, mean: Tensor, scale: Tensor) -> None:
+    def __init__(self, head: Any, normalisation: Normalisation) -> None:
         super().__init__()
         self.head = head
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        for name, tensor in asdict(normalisation).items():
+            self.register_buffer(name, tensor)
 
     def normalise(self, features: Tensor) -> Tensor:
         """Raw features (clip, …) of any float type → float32 of mean 0 and deviation 1 a row."""
-        return (features.float() - self.mean) / self.scale
+        scaled = (features.float() - self.mean) / self.scale
+        return self.basis @ scaled if len(self.basis) else scaled
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised features and valid frames (clip,) → logits (clip, genre), embedding."""
@@ -41,10 +46,24 @@ class Classifier(nn.Module):
         return self.head.classify(embedding), embedding
 
 
-def normalisation(
-    kind: FeatureKind, clips: Iterable[np.ndarray], name: str = "the training tracks"
-) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each feature row over all frames of all ``clips``.
+@dataclass(frozen=True)
+class Normalisation:
+    """See `Classifier`; ``basis`` (0, 0) is none."""
+
+    mean: Tensor
+    scale: Tensor
+    basis: Tensor
+
+    def shape(self, clip: np.ndarray, kind: FeatureKind) -> FeatureShape:
+        """The shape that the head is built for, from one clip's raw feature."""
+        shape = shape_of(kind, clip)
+        return replace(shape, features=len(self.basis)) if len(self.basis) else shape
+
+
+def fit_normalisation(
+    kind: FeatureKind, clips: Sequence[np.ndarray], whiten: bool, name: str = "the training tracks"
+) -> Normalisation:
+    """Mean and deviation of each feature row over all frames of all ``clips``, or whitening.
 
     Raises MgcError where a value is not finite.
     """
@@ -63,9 +82,11 @@ def normalisation(
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     deviation[deviation < SMALLEST_DEVIATION] = 1.0
+    if kind == "sequence" and whiten:
+        pooling = fit_pooling(kind, clips)
+        mean, deviation, basis = pooling.mean, np.ones(1), pooling.components
+    else:
+        basis = np.zeros((0, 0))
     shape = (-1, 1) if kind == "sequence" else mean.shape
-    return _tensor(mean.reshape(shape)), _tensor(deviation.reshape(shape))
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+    parts = (mean.reshape(shape), deviation.reshape(shape), basis)
+    return Normalisation(*(torch.from_numpy(np.ascontiguousarray(p, np.float32)) for p in parts))

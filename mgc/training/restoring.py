@@ -27,7 +27,7 @@ from mgc.training.fitted import (
     FittedHead,
     FittedModule,
 )
-from mgc.training.model import Classifier
+from mgc.training.model import Classifier, Normalisation
 from mgc.training.specs import HeadSpec
 from mgc.training.tracking import read_history
 
@@ -94,7 +94,8 @@ def _model(folder: Path, facts: Facts) -> Classifier:
     with torch.random.fork_rng():
         head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
     try:
-        model = Classifier(head, weights["mean"], weights["scale"])
+        parts = (weights[name] for name in ("mean", "scale", "basis"))
+        model = Classifier(head, Normalisation(*parts))
         model.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         raise _damaged(folder / MODEL, error) from error

@@ -32,6 +32,9 @@ class Training:
     ema: decay a step of the exponential moving average of the weights that is evaluated and kept.
     patience: epochs without a better validation loss after which training stops.
     monitor: the validation figure that decides which epoch's weights are kept.
+    normalisation: ``rows`` gives every feature row mean 0 and deviation 1 (of the training
+        tracks); ``whitening`` also decorrelates the rows of a sequence and keeps at most 40, the
+        same as pooled statistics start from. Vectors and layers always get ``rows``.
     precision: ``auto`` is bf16 where the device computes it fast, else fp32.
     features: ``device`` keeps all training features in the device's memory, ``disk`` reads them
         as they are needed, ``auto`` is the former where they take less than half of what is free.
@@ -53,6 +56,7 @@ class Training:
     ema: float = 0.0
     patience: int = 20
     monitor: Literal["loss", "accuracy", "f1"] = "loss"
+    normalisation: Literal["rows", "whitening"] = "rows"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     features: Literal["auto", "device", "disk"] = "auto"
 

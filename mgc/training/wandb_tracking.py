@@ -73,13 +73,13 @@ class WandbTracker:
         self._run.summary.update(dict(summary.metrics))
         names = list(summary.genres)
         truth, probabilities = summary.truth, summary.probabilities
-        chosen = probabilities.argmax(1)
+        chosen, rows = probabilities.argmax(1), probabilities.tolist()
         plots = {
             "confusion_matrix": wandb.plot.confusion_matrix(
                 y_true=truth.tolist(), preds=chosen.tolist(), class_names=names
             ),
-            "roc_curve": wandb.plot.roc_curve(truth, probabilities, labels=names),
-            "precision_recall_curve": wandb.plot.pr_curve(truth, probabilities, labels=names),
+            "roc_curve": wandb.plot.roc_curve(truth.tolist(), rows, labels=names),
+            "precision_recall_curve": wandb.plot.pr_curve(truth.tolist(), rows, labels=names),
         }
         self._run.log(plots)
         artifact = wandb.Artifact(folder.name, type="run")

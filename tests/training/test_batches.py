@@ -114,4 +114,4 @@ def test_a_reader_that_fails_says_so() -> None:
 )
 def test_a_window_is_the_crop_or_the_longest_clip(crop: int, longest: int, expected: int) -> None:
     clips = [np.zeros((3, 5)), np.zeros((3, longest))]
-    assert window_frames("sequence", Training(crop_frames=crop), iter(clips)) == expected
+    assert window_frames("sequence", Training(crop_frames=crop), clips) == expected

@@ -48,6 +48,9 @@ def test_learns_and_comes_back_from_disk_the_same(head: str, tmp_path: Path) -> 
     assert probabilities.dtype == np.float64
     assert embeddings.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1.0, atol=1e-9)
+    stored = fitted.predict_tracks(data, split(data)[2])
+    np.testing.assert_array_equal(stored[0], probabilities)
+    np.testing.assert_array_equal(stored[1], embeddings)
     again = restore_head(tmp_path, "cpu").predict(features)
     np.testing.assert_array_equal(again[0], probabilities)
     np.testing.assert_array_equal(again[1], embeddings)

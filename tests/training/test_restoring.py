@@ -66,7 +66,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_plugin_is_named_with_its_distribution(tmp_path: Path) -> None:
     change(fitted(tmp_path), head="magic", distribution="mgc-magic", version="1.2")
-    with pytest.raises(MgcError, match="'magic' .* is not installed") as caught:
+    with pytest.raises(MgcError, match=r"'magic' .* is not installed") as caught:
         restore_head(tmp_path, "cpu")
     assert "pip install mgc-magic" in caught.value.hint
 
@@ -96,11 +96,11 @@ def test_facts_without_an_entry_are_damaged(tmp_path: Path) -> None:
     facts = json.loads(path.read_text())
     del facts["shape"]
     path.write_text(json.dumps(facts))
-    with pytest.raises(MgcError, match="head.json is damaged"):
+    with pytest.raises(MgcError, match=r"head\.json is damaged"):
         restore_head(tmp_path, "cpu")
 
 
 def test_weights_of_another_shape_are_damaged(tmp_path: Path) -> None:
     change(fitted(tmp_path), genres=7)
-    with pytest.raises(MgcError, match="model.safetensors is damaged"):
+    with pytest.raises(MgcError, match=r"model\.safetensors is damaged"):
         restore_head(tmp_path, "cpu")
