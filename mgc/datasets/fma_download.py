@@ -16,8 +16,6 @@ from mgc.errors import MgcError, UsageError
 from mgc.home import home, read_json, write_json
 from mgc.progress import Progress, Silent
 
-#: In an unpacked folder: all of it is there and was checked.
-DONE = ".mgc-complete.json"
 CHECKSUMS = "checksums"
 
 
@@ -96,7 +94,7 @@ def download(
         _bring(archive, folder, sources, keep_zips, progress, patience)
     faults: dict[str, str] = {}
     for archive in archives:
-        faults |= read_json(_unpacked(folder, archive) / DONE)["faults"]
+        faults |= read_json(_note(folder, archive))["faults"]
     return Tree(folder, faults)
 
 
@@ -114,6 +112,11 @@ def _unpacked(folder: Path, archive: Archive) -> Path:
     return folder / archive.name.removesuffix(".zip")
 
 
+def _note(folder: Path, archive: Archive) -> Path:
+    """Beside an unpacked folder: all of it is there and was checked."""
+    return folder / f".{archive.name.removesuffix('.zip')}.complete.json"
+
+
 def _wanted(archive: Archive, name: str) -> bool:
     """Of the metadata only the tables that are read; never a pickle."""
     top, _, rest = name.partition("/")
@@ -128,23 +131,24 @@ def _complete(folder: Path, archive: Archive, progress: Progress) -> bool:
     needed = list(_listed(top, archive))
     if archive is facts.FMA_METADATA:
         needed += ["tracks.csv", "genres.csv"]
-    if (top / DONE).exists():
-        faults = read_json(top / DONE)["faults"]
+    note = _note(folder, archive)
+    if note.exists():
+        faults = read_json(note)["faults"]
         needed = [name for name in needed if f"{top.name}/{name}" not in faults]
         return all((top / name).is_file() for name in needed)
     zip_file = folder / archive.name
     under_way = zip_file.exists() or zip_file.with_name(f"{zip_file.name}.part").exists()
-    return not under_way and _right_already(top, archive, progress)
+    if under_way or not _right_already(top, archive, progress):
+        return False
+    write_json(note, {"from": "a tree that was there", "faults": {}})
+    return True
 
 
 def _right_already(top: Path, archive: Archive, progress: Progress) -> bool:
     listed = _listed(top, archive)
     if not listed or not all((top / name).is_file() for name in listed):
         return False
-    if _differing(top, listed, progress):
-        return False
-    write_json(top / DONE, {"from": "a tree that was there", "files": len(listed), "faults": {}})
-    return True
+    return not _differing(top, listed, progress)
 
 
 def _listed(top: Path, archive: Archive) -> dict[str, str]:
@@ -220,7 +224,7 @@ def _bring(
         )
     done = _unpack(archive, zip_file, folder, progress)
     record = {"zip_sha1": found, "files": done.written + done.found, "faults": done.faults}
-    write_json(_unpacked(folder, archive) / DONE, record)
+    write_json(_note(folder, archive), record)
     if not given and not keep_zips:
         published.remove(zip_file)
 

@@ -51,7 +51,7 @@ def _until_crash(
     pool = ProcessPoolExecutor(
         min(workers, len(paths)),
         mp_context=multiprocessing.get_context("spawn"),  # no thread or lock is inherited
-        initializer=_end_with_parent,
+        initializer=_begin,
     )
     try:
         futures: dict[Future[T], Path] = {pool.submit(work, path): path for path in paths}
@@ -63,8 +63,12 @@ def _until_crash(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """A killed parent cannot tell its workers to stop: each watches for itself."""
+def _begin() -> None:
+    """Prepare a worker: decoders write their complaints to stderr, results hold them already.
+
+    A killed parent cannot tell its workers to stop, so each watches for itself.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=[parent.sentinel], daemon=True).start()

@@ -23,13 +23,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def music(seed: int, seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
     """Tones and noise bursts (sample,) float32 that no other seed has."""
     random = np.random.default_rng(seed)
-    time = np.arange(int(seconds * rate)) / rate
-    wave = np.zeros(len(time))
-    for start in np.arange(0, seconds, 0.25):
-        tone = np.sin(2 * np.pi * random.uniform(150, 1800, 3)[:, None] * time).sum(axis=0)
-        decay = np.exp(-6 * np.clip(time - start, 0, None)) * (time >= start)
-        wave += tone * decay * random.uniform(0.3, 1)
-    wave += 0.02 * random.standard_normal(len(time))
+    wave = 0.02 * random.standard_normal(int(seconds * rate))
+    ring = np.arange(rate) / rate
+    for start in range(0, len(wave), rate // 4):
+        pitches = random.uniform(150, 1800, 3)[:, None]
+        tone = np.sin(2 * np.pi * pitches * ring).sum(axis=0) * np.exp(-6 * ring)
+        part = wave[start : start + rate]
+        part += random.uniform(0.3, 1) * tone[: len(part)]
     return (0.5 * wave / np.abs(wave).max()).astype(np.float32)
 
 
