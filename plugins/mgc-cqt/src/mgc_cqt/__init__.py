@@ -1,0 +1,1 @@
+"""Constant-Q, variable-Q and tempogram features for mgc."""
