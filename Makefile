@@ -7,7 +7,9 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench format clean
+DOCUMENTS := $(wildcard docs/*.md)
+COG := PYTHONPATH=. $(BIN)/cog -P
+.PHONY: help setup demo test lint bench format docs pictures clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,10 +33,14 @@ lint: setup ## Check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(COG) --check $(DOCUMENTS)
 
 format: setup ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## Renew what the documents take from the code
+	$(COG) -r $(DOCUMENTS)
 
 bench: setup ## Measure speed against named peers
 	$(BIN)/python -m benchmarks
