@@ -132,7 +132,7 @@ def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """(sample,) float32 at ``rate`` Hz → (⌈sample · wanted / rate⌉,) at ``wanted`` Hz."""
     if rate == wanted:
         return wave
-    made = soxr.resample(wave, rate, wanted, quality="HQ")
+    made: np.ndarray = soxr.resample(wave, rate, wanted, quality="HQ")
     length = int(np.ceil(len(wave) * wanted / rate))  # librosa's rule
     if len(made) >= length:
         return made[:length]
@@ -144,10 +144,11 @@ def mono(block: np.ndarray) -> np.ndarray:
     if block.shape[1] == 1:
         return block[:, 0]
     if block.shape[1] == 2:  # 25 × faster than mean(axis=1), with the same bits
-        wave = block[:, 0] + block[:, 1]
+        wave: np.ndarray = block[:, 0] + block[:, 1]
         wave *= np.float32(0.5)
         return wave
-    return block.mean(axis=1, dtype=np.float32)
+    mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
+    return mean
 
 
 def content_hash(path: Path) -> str:

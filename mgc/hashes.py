@@ -1,53 +1,89 @@
 """Remembers the content hash of audio files, so that a second run does not read them to know them.
 
-One SQLite file at home: (path, size, modification time) → SHA-256. Losing it costs time only.
+One SQLite file at home: (path, size, modification time) → SHA-256. Losing it costs time only, so
+no trouble with it stops a run.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from mgc.home import home
 
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS audio"
-    " (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT)"
+    "CREATE TABLE IF NOT EXISTS files"
+    " (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) WITHOUT ROWID"
 )
+_FIND = "SELECT sha256 FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
+_KEEP = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)"
+
+Stamp = tuple[int, int]  # size in bytes, time of the last change in ns
 
 
-def known(paths: Iterable[Path]) -> dict[Path, str]:
-    """The hashes of those files that have not changed since they were hashed."""
-    with closing(_open()) as database:
-        rows = {row[0]: row[1:] for row in database.execute("SELECT * FROM audio")}
+def stamp(path: Path) -> Stamp | None:
+    """What changes when a file does; None where there is no file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
+    """The stamps and hashes of those files that have not changed since they were hashed."""
     found = {}
-    for path in paths:
-        row = rows.get(str(path))
-        if row is not None and row[:2] == _stamp(path):
-            found[path] = row[2]
+    with _database() as database:
+        for path in paths:
+            now = stamp(path)
+            if now is None:
+                continue
+            row = database.execute(_FIND, (os.fsencode(path), *now)).fetchone()
+            if row is not None:
+                found[path] = (now, row[0])
     return found
 
 
-def remember(hashes: Mapping[Path, str]) -> None:
-    """Keep the hashes of files just read."""
-    rows = [(str(path), *stamp, sha) for path, sha in hashes.items() if (stamp := _stamp(path))]
-    with closing(_open()) as database, database:
-        database.executemany("INSERT OR REPLACE INTO audio VALUES (?, ?, ?, ?)", rows)
+def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> None:
+    """Keep hashes, each with the stamp that the file had before it was read."""
+    rows = [(os.fsencode(path), *stamp, sha) for path, (stamp, sha) in hashes.items()]
+    with _database() as database, database:
+        database.executemany(_KEEP, rows)
+
+
+@contextmanager
+def _database() -> Iterator[sqlite3.Connection]:
+    """The database; one in memory where that at home cannot be used."""
+    try:
+        database = _open()
+    except (OSError, sqlite3.Error):
+        database = sqlite3.connect(":memory:")
+        database.execute(_TABLE)
+    # Locked for a minute, or the disk is full: then less is known, and nothing is remembered.
+    with closing(database), suppress(sqlite3.Error):
+        yield database
 
 
 def _open() -> sqlite3.Connection:
-    folder = home()
-    folder.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(folder / "audio-hashes.sqlite", timeout=60)
-    database.execute(_TABLE)
-    return database
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
+    path = home() / "audio-hashes.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+        return _prepared(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:  # "file is not a database"
+        path.unlink()
+        return _prepared(path)
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60)
+    try:
+        database.execute(_TABLE)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

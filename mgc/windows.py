@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mgc.errors import UsageError
+
 DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
 DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more adds time, hardly accuracy
 #: Audio shorter than this has fewer frames than a head's first convolutions span.
 SHORTEST_SECONDS = 0.25
+LONGEST_SECONDS = 3_600.0  # an hour's features are held in memory at once
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,24 @@ class ClipPolicy:
     A track shorter than one clip is one shorter clip; otherwise every clip has full length, and
     there are as many as fit side by side, at most ``per_track``. A single clip is the middle.
     Training draws from a track's clips, scoring averages over all of them.
+
+    Raises UsageError for a length or a number that gives nothing to hear.
     """
 
     seconds: float = DEFAULT_SECONDS
     per_track: int = DEFAULT_CLIPS_PER_TRACK
+
+    def __post_init__(self) -> None:
+        if not SHORTEST_SECONDS <= self.seconds <= LONGEST_SECONDS:
+            raise UsageError(
+                f"Clips of {self.seconds} s are not possible.",
+                f"--clip-seconds takes {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f}.",
+            )
+        if self.per_track < 1:
+            raise UsageError(
+                f"{self.per_track} clips a track are not possible.",
+                "--clips-per-track takes 1 or more.",
+            )
 
     def starts(self, duration: float) -> list[float]:
         """Where the clips of a track of ``duration`` seconds begin, in seconds."""

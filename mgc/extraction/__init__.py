@@ -1,0 +1,10 @@
+"""Tracks × extractors → feature store. Each file is decoded once for all extractors.
+
+``plan`` says which files need what, ``features`` makes one file's features, ``pool`` does so on
+all cores and ``cluster`` on a Ray cluster, ``run`` puts the results into shards, in order.
+"""
+
+from mgc.extraction.features import features_of
+from mgc.extraction.run import Extraction, Failure, extract
+
+__all__ = ["Extraction", "Failure", "extract", "features_of"]

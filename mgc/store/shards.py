@@ -1,0 +1,120 @@
+"""The file of a shard: a safetensors file, written in one stream and read through a map."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from mgc.errors import MgcError
+
+SUFFIX = ".safetensors"
+DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+CODES = {dtype: code for code, dtype in DTYPES.items()}
+ALIGNMENT = 8  # bytes; the data begin at a multiple of it
+HEADER_BYTES = 100_000_000  # safetensors allows no longer header
+#: Shards mapped at once. A map holds a file descriptor, and a process may have 1,024 of them.
+MAPS = 384
+
+
+class Row(NamedTuple):
+    """Where one clip's feature stands: shard, byte range, shape and type."""
+
+    shard: Path
+    begin: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def serialised(tracks: Mapping[str, Sequence[np.ndarray]]) -> Iterator[bytes | memoryview]:
+    """A safetensors file in pieces: its header, then each clip's bytes, nothing copied.
+
+    Clips are float16 or float32; float32 stands first, so that every tensor is aligned.
+    """
+    clips = [
+        (f"{audio_hash}.{number}", np.ascontiguousarray(clip))
+        for audio_hash, parts in tracks.items()
+        for number, clip in enumerate(parts)
+    ]
+    clips.sort(key=lambda named: -named[1].itemsize)
+    header: dict[str, Any] = {"__metadata__": {"mgc": "1"}}
+    end = 0
+    for name, clip in clips:
+        begin, end = end, end + clip.nbytes
+        shape = list(clip.shape)
+        header[name] = {"dtype": CODES[clip.dtype], "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    yield struct.pack("<Q", len(text)) + text
+    for _, clip in clips:
+        yield clip.data.cast("B") if clip.size else b""
+
+
+def head(file: BinaryIO) -> bytes:
+    """The first bytes of a shard, its header included."""
+    first = file.read(8)
+    return first + file.read(missing(first))
+
+
+def missing(head: bytes) -> int:
+    """Bytes of the header that the first bytes of a shard do not hold yet; 0 where there is no
+    telling."""
+    if len(head) < 8 or _header_length(head) > HEADER_BYTES:
+        return 0
+    return max(0, 8 + _header_length(head) - len(head))
+
+
+def _header_length(head: bytes) -> int:
+    return int(struct.unpack_from("<Q", head)[0])
+
+
+def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
+    """Audio hash → where its clips stand in a shard of ``size`` bytes that begins with ``head``.
+
+    Raises MgcError that names a damaged shard.
+    """
+    try:
+        data = 8 + _header_length(head)
+        if data > len(head):
+            raise ValueError("its header is cut off")
+        numbered: dict[str, dict[int, Row]] = {}
+        for name, tensor in json.loads(head[8:data]).items():
+            if name == "__metadata__":
+                continue
+            audio_hash, _, number = name.rpartition(".")
+            begin, end = tensor["data_offsets"]
+            if data + end > size:
+                raise ValueError("it is cut off")
+            row = Row(shard, data + begin, tuple(tensor["shape"]), DTYPES[tensor["dtype"]])
+            numbered.setdefault(audio_hash, {})[int(number)] = row
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise MgcError(
+            f"{shard} is damaged: {error}.",
+            f"Remove it, and the next fit makes it anew: rm '{shard}'",
+        ) from error
+    return {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
+
+
+def view(row: Row) -> np.ndarray:
+    """A clip's feature as a read-only array on mapped memory."""
+    count = int(np.prod(row.shape, dtype=np.int64))
+    try:
+        return np.frombuffer(_mapped(row.shard), row.dtype, count, row.begin).reshape(row.shape)
+    except OSError:  # too many maps are held by those who read: copy
+        with open(row.shard, "rb") as file:
+            file.seek(row.begin)
+            return np.frombuffer(file.read(count * row.dtype.itemsize), row.dtype).reshape(
+                row.shape
+            )
+
+
+@lru_cache(maxsize=MAPS)
+def _mapped(shard: Path) -> mmap.mmap:
+    with open(shard, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
