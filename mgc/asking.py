@@ -16,7 +16,6 @@ from mgc.windows import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
 if TYPE_CHECKING:
     from mgc.training import HeadSpec
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def dataset(name: str | None) -> table.Dataset:
@@ -26,17 +25,9 @@ def dataset(name: str | None) -> table.Dataset:
 
 def device(name: str) -> str:
     """``auto`` resolved to what is there. Raises UsageError for a device that is not."""
-    kind = name.partition(":")[0]
-    if kind not in DEVICES:
-        raise unknown("device", name, DEVICES, "mgc fit --help")
-    import torch
+    from mgc.training import resolve_device
 
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next(d for d in ("cuda", "mps", "cpu") if there[d])
-    if not there[kind]:
-        raise UsageError(f"This machine has no {kind} device.", "Use --device auto or cpu.")
-    return name
+    return str(resolve_device(name))
 
 
 def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolicy:

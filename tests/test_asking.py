@@ -63,13 +63,16 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert asking.device("auto") == asking.device("cpu") == "cpu"
-    with pytest.raises(UsageError, match="no cuda device"):
+    with pytest.raises(UsageError, match="no device 'cuda'"):
         asking.device("cuda")
     with pytest.raises(UsageError, match="gpu"):
         asking.device("gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert asking.device("auto") == "cuda"
     assert asking.device("cuda:1") == "cuda:1"
+    with pytest.raises(UsageError, match="no device 'cuda:2'"):
+        asking.device("cuda:2")
 
 
 def test_dataset_is_the_default_where_none_is_named(mgc_home: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,10 @@ def fit(
 ) -> None:
     """Train: extract what is missing, fit, score the test split once, write a run folder."""
     from mgc import fitting
+    from mgc.training import processes
 
+    if not processes.is_main():  # of several processes, one talks
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     if resume is not None:
         _report([fitting.resume(resume, progress())])
         return

@@ -24,6 +24,7 @@ from mgc.training import (
     WandbSettings,
     WandbTracker,
     fit_head,
+    processes,
 )
 
 
@@ -41,14 +42,18 @@ def fit(
     if prepared is None:
         prepared = prepare_for([request], progress)[request.source.store.fingerprint]
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
-    run = runs.start(name, describe(request, prepared))
+    started = runs.start(name, describe(request, prepared)).name if processes.is_main() else ""
+    run = runs.load(processes.from_main(started))
     return _train(run, request, prepared, progress)
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
     """Features for all requests on a dataset, by the fingerprint of their source."""
+    first = wanted[0]
     sources = {request.source.store.fingerprint: request.source for request in wanted}
-    return prepare(wanted[0].dataset, list(sources.values()), progress, wanted[0].include_bad)
+    processes.meet(first.device)
+    with processes.main_first():
+        return prepare(first.dataset, list(sources.values()), progress, first.include_bad)
 
 
 def resume(name: str, progress: Progress | None = None) -> Run:
@@ -95,13 +100,15 @@ def _train(
         embeddings.append(embedding)
     predictions = pd.concat(tables, ignore_index=True)
     figures = {"metrics": _score(run, predictions), "seconds": time.perf_counter() - begun}
-    done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
-    tracker.finish(_summary(done), done.folder)
-    return done
+    if processes.is_main():
+        done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
+        tracker.finish(_summary(done), done.folder)
+    processes.wait()
+    return runs.load(run.name)
 
 
 def _tracker(run: Run, request: FitRequest, progress: Progress) -> Tracker:
-    if request.tracking is None:
+    if request.tracking is None or not processes.is_main():
         return Guarded(None, progress)
     return Guarded(WandbTracker(run.name, WandbSettings(**request.tracking)), progress)
 

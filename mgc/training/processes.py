@@ -1,0 +1,59 @@
+"""One training in several processes: who writes, who waits.
+
+``accelerate launch`` or ``torchrun`` start the same command once for each process. The main one
+extracts, makes the run folder and writes the results; all of them train. In a single process
+everything here does nothing, and accelerate is not even imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def several() -> bool:
+    """Whether a launcher has started more than one process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes; known before the processes have met."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def meet(device: str) -> None:
+    """Join the other processes: gloo on a CPU, NCCL on CUDA. Call it before the rest."""
+    if several():
+        from accelerate import PartialState
+
+        PartialState(cpu=device == "cpu")
+
+
+@contextmanager
+def main_first() -> Iterator[None]:
+    """The main process does the block first; the others do it when it is done."""
+    if not several():
+        yield
+        return
+    from accelerate import PartialState
+
+    with PartialState().main_process_first():
+        yield
+
+
+def from_main(text: str) -> str:
+    """What the main process gives, in every process."""
+    if not several():
+        return text
+    from accelerate.utils import broadcast_object_list
+
+    return str(broadcast_object_list([text])[0])
+
+
+def wait() -> None:
+    """Go on when every process is here."""
+    if several():
+        from accelerate import PartialState
+
+        PartialState().wait_for_everyone()
