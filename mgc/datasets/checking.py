@@ -7,13 +7,13 @@ named and kept.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mgc.datasets import facts
+from mgc.datasets import facts, table
 from mgc.datasets.listening import Heard, hear
 from mgc.datasets.quarantine import COLUMNS, quarantine, quarantined
 from mgc.datasets.table import Dataset
@@ -80,6 +80,8 @@ def check(
 ) -> Check:
     """Hear all tracks, write the quarantine list and ``check.csv``; resumable.
 
+    The table's durations become the measured ones.
+
     Args:
         dataset: a saved dataset.
         workers: processes; 0 takes one for each core.
@@ -99,6 +101,8 @@ def check(
     ordered = [heard[path] for path in dataset.paths()]
     findings = _findings(dataset, ordered, shortest)
     findings["left_out"] = findings["fault"].isin([*LEFT_OUT, *also])
+    seconds = [one.seconds if not one.problem else np.nan for one in ordered]
+    table.save(replace(dataset, tracks=dataset.tracks.assign(duration=seconds)))
     replace_file(dataset.folder / "check.csv", findings.to_csv(index=False).encode())
     bad = findings[findings["left_out"]].drop_duplicates("track_id")
     quarantine(dataset, bad, [*LEFT_OUT, *REMARKS])

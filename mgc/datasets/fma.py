@@ -68,6 +68,7 @@ def import_fma(
         "subset": subset,
         "source": str(audio),
         "left_out": left_out,
+        "split_from": "the official one",
         "hierarchy": genres,
     }
     return table(_finished(kept, genres, audio), str(path)), audio, record

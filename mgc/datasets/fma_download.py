@@ -211,7 +211,7 @@ def _bring(
     zip_file = given or folder / archive.name
     expected = sources.sha1.get(archive.name, archive.sha1)
     if given:
-        found = published.verify(zip_file, expected, progress)
+        found = published.verify(zip_file, expected, progress, notes=folder)
     else:
         exact = archive.exact and archive.name not in sources.sha1
         found = fetch(

@@ -52,7 +52,13 @@ def import_gtzan(
         outside = int((tracks["split"] == "").sum())
         left_out |= {"not in the filtered lists": outside} if outside else {}
         tracks = tracks[tracks["split"] != ""]
-    record = {"importer": "gtzan", "source": str(root), "left_out": left_out}
+    record: dict[str, Any] = {
+        "importer": "gtzan",
+        "source": str(root),
+        "left_out": left_out,
+    }
+    if filtered:
+        record["split_from"] = "the fault-filtered lists"
     return table(tracks, str(path)), root, record
 
 

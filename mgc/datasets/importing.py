@@ -111,7 +111,7 @@ def finish(
         tracks, dropped = _without_rare(tracks, by, drop_rare)
     record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
     if own_split:
-        record["split"] = {"made": "from the table's own column"}
+        record["split"] = {"made": record.pop("split_from", "from the table's own column")}
     else:
         tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
         record["split"] = {"made": "stratified by genre", "grouped_by": by, "seed": seed}

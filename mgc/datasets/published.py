@@ -31,12 +31,15 @@ class Meter:
             self.task.advance(self.bytes // MEGABYTE - before)
 
 
-def verify(path: Path, sha1: str | None, progress: Progress | None = None) -> str:
+def verify(
+    path: Path, sha1: str | None, progress: Progress | None = None, notes: Path | None = None
+) -> str:
     """The SHA-1 of a file in hex; hashed unless it was before and has not changed since.
 
-    Raises MgcError where it is not ``sha1``.
+    That is noted in the folder ``notes``; default: beside the file. Raises MgcError where the
+    hash is not ``sha1``.
     """
-    note, stamp = _note(path), _stamp(path)
+    note, stamp = _note(path if notes is None else notes / path.name), _stamp(path)
     known = _read(note)
     if known.get("stamp") == stamp:
         found = str(known["sha1"])
@@ -44,7 +47,7 @@ def verify(path: Path, sha1: str | None, progress: Progress | None = None) -> st
         found = digest(path, progress or Silent()).hexdigest()
     if sha1 is not None and found != sha1.lower():
         raise wrong_sha1(path, found, sha1)
-    if known.get("stamp") != stamp and os.access(path.parent, os.W_OK):
+    if known.get("stamp") != stamp:
         write_json(note, {"sha1": found, "stamp": stamp})
     return found
 

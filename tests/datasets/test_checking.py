@@ -18,9 +18,9 @@ from .conftest import RATE, music, rows, write
 SECONDS = 4.0
 
 
-def plant(folder: Path) -> dict[str, str]:
-    """Ten faults among good clips: file → fault."""
-    good = music(99, SECONDS)
+def plant(folder: Path, seconds: float = SECONDS) -> dict[str, str]:
+    """Ten faults among good clips of so many seconds: file → fault."""
+    good = music(99, seconds)
     quiet = np.float32(1e-4) * np.random.default_rng(0).standard_normal(len(good))
     spoilt = good.copy()
     spoilt[1000] = np.nan
@@ -29,7 +29,7 @@ def plant(folder: Path) -> dict[str, str]:
     write(folder / "rock/zero.wav", np.zeros_like(good))
     write(folder / "jazz/near-silent.wav", quiet, subtype="FLOAT")
     write(folder / "jazz/clipped.wav", np.clip(8 * good, -0.8, 0.8))
-    write(folder / "jazz/rate.wav", music(98, SECONDS, 16_000), 16_000)
+    write(folder / "jazz/rate.wav", music(98, seconds, 16_000), 16_000)
     write(folder / "jazz/channels.wav", np.stack([good, good], axis=1))
     write(folder / "jazz/duration.wav", music(97, 7.0))
     (folder / "rock/empty.mp3").write_bytes(b"")
@@ -76,6 +76,10 @@ def test_every_fault_is_named_and_nothing_else(planted: tuple) -> None:
     assert details["jazz/rate.wav"] == "16000 Hz, most have 22050"
     assert details["jazz/channels.wav"] == "2, most have 1"
     assert details["jazz/duration.wav"] == "7.00 s, most have 4.00"
+    lengths = table.load("mine").tracks.set_index("track_id")["duration"]
+    assert lengths["rock/07.wav"] == SECONDS
+    assert lengths["rock/short.wav"] == 0.5
+    assert np.isnan(lengths["rock/empty.mp3"])
     written = pd.read_csv(dataset.folder / "check.csv")
     assert set(written["path"]) == set(faults)
 
