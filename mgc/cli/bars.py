@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mgc.cli import output
-from mgc.cli.live import EPOCH_COLUMNS, ended, figure
+from mgc.cli.lines import EPOCH_COLUMNS, ended, figure
 from mgc.progress import Task
 
 EPOCHS_SHOWN = 8
