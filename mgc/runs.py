@@ -202,14 +202,16 @@ def load_finished(name: str) -> Run:
     """A run that has results. Raises MgcError where its training did not end."""
     run = load(name)
     if not run.finished:
-        raise MgcError(
-            f"Run {name!r} did not finish.", f"Go on with it: mgc fit --resume {name}"
-        )
+        raise MgcError(f"Run {name!r} did not finish.", f"Go on with it: mgc fit --resume {name}")
     return run
 
 
 def _folders() -> list[str]:
-    return [path.name for path in runs_home().iterdir() if path.is_dir()] if runs_home().exists() else []
+    return (
+        [path.name for path in runs_home().iterdir() if path.is_dir()]
+        if runs_home().exists()
+        else []
+    )
 
 
 def names() -> list[str]:
@@ -234,7 +236,7 @@ def _number(name: str) -> int:
 
 
 def newest(found: Iterable[Run], dataset: str) -> list[Run]:
-    """Of the finished runs on a dataset, the newest of each label (extractor · head, or strategy)."""
+    """Of the finished runs on a dataset, the newest of each label."""
     latest: dict[str, Run] = {}
     for run in found:
         if run.finished and run.record["dataset"]["name"] == dataset:

@@ -23,7 +23,7 @@ class Source:
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    policy: ClipPolicy = ClipPolicy()
+    policy: ClipPolicy = field(default_factory=ClipPolicy)
     device: str = "cpu"
 
     def __getstate__(self) -> dict[str, Any]:

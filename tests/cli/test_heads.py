@@ -8,7 +8,7 @@ from collections.abc import Callable
 def test_show_tells_parameters(mgc: Callable) -> None:
     told = mgc("heads", "show", "logistic", "--json")
     assert told.code == 0
-    assert [parameter["name"] for parameter in told.json["params"]][0] == "C"
+    assert told.json["params"][0]["name"] == "C"
 
 
 def test_show_for_an_extractor_tells_layers_and_costs(mgc: Callable) -> None:

@@ -84,5 +84,5 @@ def test_each_voice_plays_the_pitch_that_it_is_asked_for(name: str) -> None:
 
 
 def test_an_unknown_genre_is_named_with_the_known_ones() -> None:
-    with pytest.raises(KeyError, match="polka.*ambient"):
+    with pytest.raises(KeyError, match=r"polka.*ambient"):
         synthesise("polka", 0, 0)
