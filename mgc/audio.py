@@ -21,6 +21,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from mgc.audio_format import AudioFormat
 from mgc.errors import AudioError
 
 #: Enters the fingerprint of features: another decoder may give other numbers. PyAV is left out,
@@ -37,20 +38,6 @@ SUFFIXES = frozenset(
     (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff", ".aifc")
     + (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
 )
-
-
-@dataclass(frozen=True)
-class AudioFormat:
-    """What a file's header says: rate in Hz, channels, and length in samples a channel."""
-
-    sample_rate: int
-    channels: int
-    samples: int
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.samples / self.sample_rate
 
 
 class Reader(Protocol):

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mgc.audio import AudioFormat
+from mgc.audio_format import AudioFormat
 from mgc.errors import AudioError
 
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.

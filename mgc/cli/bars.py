@@ -12,13 +12,17 @@ from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress as Bars,
     ProgressColumn,
     SpinnerColumn,
-    Task as BarTask,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bars,
+)
+from rich.progress import (
+    Task as BarTask,
 )
 from rich.table import Table
 from rich.text import Text
