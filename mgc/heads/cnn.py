@@ -1,4 +1,4 @@
-"""A small convolutional network over the spectrogram, with attentive pooling over time."""
+"""A small convolutional network over time, beside the statistics of what it hears."""
 
 from __future__ import annotations
 
@@ -6,69 +6,86 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
+from mgc.heads.statistics import SequenceStatistics
+
+LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
 
 
 @dataclass(frozen=True)
 class CnnParams:
-    """``width`` channels in the first block, twice and four times that in the later ones;
-    ``embedding`` numbers a frame after the convolutions; ``dropout`` before the classifier;
-    ``initialisation`` scheme of the weights."""
+    """``width`` channels of ``blocks`` convolution blocks; ``hidden`` units on the statistics;
+    ``dropout`` before the classifier; ``initialisation`` scheme of the weights."""
 
-    width: int = 16
-    blocks: int = 4
-    embedding: int = 128
+    width: int = 64
+    blocks: int = 3
+    hidden: int = 256
     dropout: float = 0.5
     initialisation: Scheme = "kaiming"
 
 
 class Cnn(nn.Module):
-    """Convolution blocks halve time and feature axes; statistics over time do the rest."""
+    """The feature rows are channels of convolutions over time, pooled by attention; statistics of
+    the same rows, which a few hundred tracks are enough to learn from, go beside."""
 
     Params = CnnParams
-    training_defaults: ClassVar[Mapping[str, Any]] = {}
+    # Mixing tracks or masking rows makes statistics that no music has: 2 points less on 240 tracks.
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "normalisation": "whitening",
+        "epochs": 40,
+        "weight_decay": 0.05,
+        "ema": 0.98,
+        "mixup": 0.0,
+        "mask_features": 0.0,
+        "mask_frames": 0.0,
+    }
 
     def __init__(self, params: CnnParams, shape: FeatureShape, genres: int) -> None:
         super().__init__()
-        channels, rows, blocks = 1, shape.features, []
-        for number in range(params.blocks):
-            out = params.width * min(4, 2**number)
-            halving = 2 if rows >= 4 else 1
-            blocks.append(block(channels, out, halving))
-            channels, rows = out, rows // halving
-        self.blocks = nn.Sequential(*blocks)
-        self.project = nn.Sequential(
-            nn.Conv1d(channels * rows, params.embedding, 1, bias=False),
-            nn.BatchNorm1d(params.embedding),
-            nn.ReLU(),
+        self.statistics = SequenceStatistics(shape.features)
+        self.standardise = nn.BatchNorm1d(self.statistics.size, affine=False)
+        self.describe = nn.Sequential(
+            nn.Hardtanh(-LARGEST, LARGEST),
+            nn.Dropout(0.3),
+            nn.Linear(self.statistics.size, params.hidden),
+            nn.LayerNorm(params.hidden),
+            nn.GELU(),
+        )
+        self.blocks = nn.Sequential(
+            *(
+                block(params.width if n else shape.features, params.width)
+                for n in range(params.blocks)
+            )
         )
         self.halvings = params.blocks
-        self.pool = AttentiveStatistics(params.embedding)
-        self.norm = nn.BatchNorm1d(2 * params.embedding)
+        self.pool = AttentiveStatistics(params.width)
+        self.norm = nn.LayerNorm(2 * params.width)
         self.dropout = nn.Dropout(params.dropout)
-        self.output = nn.Linear(2 * params.embedding, genres)
+        self.output = nn.Linear(params.hidden + 2 * params.width, genres)
         initialise(self, params.initialisation)
 
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """(clip, feature, frame) and valid frames → (clip, 2 × embedding)."""
-        maps = self.blocks(features[:, None])
-        frames = self.project(maps.flatten(1, 2))
-        return self.norm(self.pool(frames, lengths // 2**self.halvings))
+        """(clip, feature, frame) and valid frames → (clip, hidden + 2 × width)."""
+        with torch.autocast(features.device.type, enabled=False):  # powers of small numbers
+            statistics = self.standardise(self.statistics(features, lengths))
+        heard = self.pool(self.blocks(features), lengths // 2**self.halvings)
+        return torch.cat([self.describe(statistics), self.norm(heard)], 1)
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Embedding → logits (clip, genre)."""
         return self.output(self.dropout(embedding))
 
 
-def block(channels: int, out: int, halving: int) -> nn.Module:
-    """3 × 3 convolution, norm, pooling by 2 in time and by ``halving`` in features."""
+def block(channels: int, out: int) -> nn.Module:
+    """Convolution over five frames, norm, pooling by two."""
     return nn.Sequential(
-        nn.Conv2d(channels, out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out),
-        nn.ReLU(),
-        nn.MaxPool2d((halving, 2)),
-        nn.Dropout2d(0.1),
+        nn.Conv1d(channels, out, 5, padding=2, bias=False),
+        nn.BatchNorm1d(out),
+        nn.GELU(),
+        nn.MaxPool1d(2),
+        nn.Dropout(0.1),
     )

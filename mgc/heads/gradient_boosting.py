@@ -13,14 +13,14 @@ from mgc.scikit import ScikitHead
 @dataclass(frozen=True)
 class GradientBoostingParams:
     """``rounds`` of one small tree a genre, each weighted by ``learning_rate``; ``leaves`` of a
-    tree; ``features``: the fraction of the statistics that a split may choose from."""
+    tree; ``feature_share``: the fraction of the statistics that a split may choose from."""
 
     rounds: int = 100
     learning_rate: float = 0.08
     leaves: int = 8
     smallest_leaf: int = 5
     l2: float = 1.0
-    features: float = 0.1
+    feature_share: float = 0.3
 
 
 class GradientBoosting(ScikitHead):
@@ -40,7 +40,7 @@ class GradientBoosting(ScikitHead):
             max_leaf_nodes=p.leaves,
             min_samples_leaf=p.smallest_leaf,
             l2_regularization=p.l2,
-            max_features=p.features,
+            max_features=p.feature_share,
             early_stopping=False,
             random_state=self.seed,
         )

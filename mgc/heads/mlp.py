@@ -21,7 +21,7 @@ class MlpParams:
     units; ``initialisation`` scheme of the weights."""
 
     hidden: int = 256
-    input_dropout: float = 0.3
+    input_dropout: float = 0.5
     dropout: float = 0.5
     initialisation: Scheme = "kaiming"
 
@@ -30,7 +30,7 @@ class Mlp(nn.Module):
     """Hidden layer, then logits. Layers are first mixed with learnt weights that sum to 1."""
 
     Params = MlpParams
-    training_defaults: ClassVar[Mapping[str, Any]] = {}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3, "weight_decay": 0.1}
 
     def __init__(self, params: MlpParams, shape: FeatureShape, genres: int) -> None:
         super().__init__()

@@ -164,7 +164,7 @@ Source = DeviceSource | DiskSource
 
 
 def source(table: ClipTable, device: torch.device, where: str) -> Source:
-    """The features of a table, on the device or on disk; see `Training.features`."""
+    """The features of a table, on the device or on disk; see `Training.features_on`."""
     size = sum(clip.nbytes for clip in table.clips)
     fits = size < SHARE_OF_MEMORY * _free_memory(device)
     on_device = where == "device" or (where == "auto" and fits)

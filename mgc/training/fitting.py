@@ -183,7 +183,7 @@ class _ModuleFit:
 
     def _source(self, part: str, device: torch.device) -> Source:
         table = clip_table(self.facts.shape.kind, self.features(part), self.facts.window)
-        return source(table, device, self.spec.training.features)
+        return source(table, device, self.spec.training.features_on)
 
     def _setup(self, precision: str, processes: int) -> dict[str, Any]:
         """What makes a training this one and no other."""

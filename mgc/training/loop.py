@@ -216,7 +216,7 @@ class Loop:
         if not torch.isfinite(losses).all():
             raise MgcError(
                 f"The training loss is no longer finite in epoch {self.state.epoch + 1}.",
-                "Try a lower learning rate (--train learning_rate=0.0005) or precision=fp32.",
+                "Try a lower learning rate (--set learning_rate=0.0005) or precision=fp32.",
             )
         return losses
 

@@ -11,10 +11,10 @@ from mgc.errors import UsageError
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of the trainer, as in ``--train epochs=40``.
+    """Settings of the trainer, as in ``--set epochs=40``.
 
-    A head may bring its own defaults as a class attribute ``training``. Fractions are of 1;
-    a value of 0 turns the thing off, unless said otherwise.
+    A head may bring its own defaults as a class attribute ``training_defaults``. Fractions are
+    of 1; a value of 0 turns the thing off, unless said otherwise.
 
     epochs: passes over the training tracks, at most; each draws one clip and crop of a track.
     batch_size: tracks an optimiser step, over all processes together.
@@ -36,7 +36,7 @@ class Training:
         tracks); ``whitening`` also decorrelates the rows of a sequence and keeps at most 40, the
         same as pooled statistics start from. Vectors and layers always get ``rows``.
     precision: ``auto`` is bf16 where the device computes it fast, else fp32.
-    features: ``device`` keeps all training features in the device's memory, ``disk`` reads them
+    features_on: ``device`` keeps all training features in the device's memory, ``disk`` reads them
         as they are needed, ``auto`` is the former where they take less than half of what is free.
     """
 
@@ -58,7 +58,7 @@ class Training:
     monitor: Literal["loss", "accuracy", "f1"] = "loss"
     normalisation: Literal["rows", "whitening"] = "rows"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    features: Literal["auto", "device", "disk"] = "auto"
+    features_on: Literal["auto", "device", "disk"] = "auto"
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value out of its range."""

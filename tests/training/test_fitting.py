@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mgc.errors import MgcError, UsageError
 from mgc.progress import Silent
@@ -87,8 +88,6 @@ def test_same_seed_same_weights_another_seed_others(head: str, tmp_path: Path) -
 
 
 def test_what_torch_draws_elsewhere_is_left_alone(tmp_path: Path) -> None:
-    import torch
-
     torch.manual_seed(5)
     before = torch.get_rng_state()
     fit(spec("cnn", epochs=1), track_data(), tmp_path)
@@ -107,19 +106,32 @@ def test_a_track_gets_the_same_answer_alone_and_among_others(tmp_path: Path) -> 
 @pytest.mark.parametrize("where", ["device", "disk"])
 def test_features_on_disk_train_as_on_the_device(where: str, tmp_path: Path) -> None:
     data = track_data(clips=2, frames=(30, 200))
-    reference: Any = fit(spec("cnn", epochs=2, features="device"), data, tmp_path / "a")
-    fitted: Any = fit(spec("cnn", epochs=2, features=where), data, tmp_path / "b")
+    reference: Any = fit(spec("cnn", epochs=2, features_on="device"), data, tmp_path / "a")
+    fitted: Any = fit(spec("cnn", epochs=2, features_on=where), data, tmp_path / "b")
     for name, tensor in reference.model.state_dict().items():
         np.testing.assert_array_equal(tensor, fitted.model.state_dict()[name])
 
 
 def test_normalisation_is_that_of_the_training_tracks(tmp_path: Path) -> None:
     data = track_data()
-    fitted: Any = fit(spec("cnn", epochs=1), data, tmp_path)
+    fitted: Any = fit(spec("cnn", epochs=1, normalisation="rows"), data, tmp_path)
+    assert fitted.model.basis.shape == (0, 0)
     train = split(data)[0]
     frames = np.concatenate([data.features[t][0] for t in train], axis=1).astype(np.float64)
     np.testing.assert_allclose(fitted.model.mean[:, 0], frames.mean(1), atol=1e-5)
     np.testing.assert_allclose(fitted.model.scale[:, 0], frames.std(1), rtol=1e-5)
+
+
+def test_whitened_rows_are_uncorrelated_over_the_training_tracks(tmp_path: Path) -> None:
+    data = track_data(features=50)
+    for clips in data.features:
+        clips[0][1] = clips[0][0] * 2  # two rows that say the same
+    fitted: Any = fit(spec("cnn", epochs=1, normalisation="whitening"), data, tmp_path)
+    assert fitted.facts.shape.features == 40
+    every_tenth = [data.features[t][0][:, ::10] for t in split(data)[0]]
+    frames = np.concatenate(every_tenth, axis=1)
+    white = fitted.model.normalise(torch.from_numpy(frames)[None])[0].numpy()
+    np.testing.assert_allclose(np.cov(white), np.eye(40), atol=0.01)
 
 
 def test_tracks_outside_the_split_change_nothing(tmp_path: Path) -> None:
