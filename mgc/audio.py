@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -35,8 +34,8 @@ BLOCK_SAMPLES = 1 << 22
 SLACK_SECONDS = 0.1
 #: What `mgc data add` and `mgc predict` take for music in a folder.
 SUFFIXES = frozenset(
-    (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff", ".aifc")
-    + (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
+    ".mp3 .wav .flac .ogg .oga .opus .au .snd .aif .aiff .aifc "
+    ".m4a .mp4 .aac .wma .mka .webm".split()  # these through PyAV
 )
 
 
