@@ -1,0 +1,1 @@
+"""Music and audio encoders for mgc."""

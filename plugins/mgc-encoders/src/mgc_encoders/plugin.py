@@ -1,0 +1,67 @@
+"""Declares the encoders; imports nothing but mgc."""
+
+from collections.abc import Iterator
+
+from mgc import ExtractorInfo, hookimpl
+
+MUSIC_RATE, SPEECH_RATE, CLAP_RATE = 24_000, 16_000, 48_000  # Hz, as the models were trained
+NEEDS = {"requires": ("transformers",), "install": "pip install mgc-encoders", "unit": "embedding"}
+
+
+@hookimpl
+def mgc_extractors() -> Iterator[ExtractorInfo]:
+    """Each family under its own name; the model is a parameter."""
+    yield ExtractorInfo(
+        name="mert",
+        summary="MERT: trained on music by masked prediction (weights CC BY-NC 4.0)",
+        load="mgc_encoders.speech:Mert",
+        sample_rate=MUSIC_RATE,
+        hop_samples=320,
+        kind="layers",
+        **NEEDS,
+    )
+    yield ExtractorInfo(
+        name="clap",
+        summary="CLAP: trained on music with its captions (weights Apache-2.0)",
+        load="mgc_encoders.clap:Clap",
+        sample_rate=CLAP_RATE,
+        hop_samples=480,
+        kind="vector",
+        **NEEDS,
+    )
+    yield ExtractorInfo(
+        name="ast",
+        summary="Audio Spectrogram Transformer: trained on AudioSet (weights BSD-3-Clause)",
+        load="mgc_encoders.ast:Ast",
+        sample_rate=SPEECH_RATE,
+        hop_samples=160,
+        kind="layers",
+        **NEEDS,
+    )
+    yield ExtractorInfo(
+        name="wav2vec2",
+        summary="wav2vec 2.0: trained on speech (weights Apache-2.0)",
+        load="mgc_encoders.speech:Wav2Vec2",
+        sample_rate=SPEECH_RATE,
+        hop_samples=320,
+        kind="layers",
+        **NEEDS,
+    )
+    yield ExtractorInfo(
+        name="hubert",
+        summary="HuBERT: trained on speech (weights Apache-2.0)",
+        load="mgc_encoders.speech:Hubert",
+        sample_rate=SPEECH_RATE,
+        hop_samples=320,
+        kind="layers",
+        **NEEDS,
+    )
+    yield ExtractorInfo(
+        name="wavlm",
+        summary="WavLM: trained on speech, noisy and overlapping (weights: see the model card)",
+        load="mgc_encoders.speech:WavLm",
+        sample_rate=SPEECH_RATE,
+        hop_samples=320,
+        kind="layers",
+        **NEEDS,
+    )

@@ -1,0 +1,203 @@
+"""Weights on this machine: found, identified, loaded. Only `fetch` uses the network.
+
+Safetensors only: a pickle can run any code when it is read. No code from the hub is run either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from mgc import MgcError
+
+CONFIG = "config.json"
+WANTED = (CONFIG, "preprocessor_config.json", "model.safetensors", "model.safetensors.index.json",
+          "model-*-of-*.safetensors")  # fmt: skip
+#: Nothing that is absolute, starts with a dot or goes deeper than owner/name.
+HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
+#: Who opens Hugging Face's pull requests with weights converted to safetensors.
+CONVERTER = "SFconvertbot"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model in transformers' format. ``extractor`` is who wants it, for messages."""
+
+    extractor: str
+    model: str
+    revision: str | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        """The local folder, or the model's place in Hugging Face's cache.
+
+        Raises MgcError, naming the command that fetches it, where it is not on this machine.
+        """
+        folder = Path(self.model).expanduser()
+        if folder.is_dir():
+            return folder
+        if HUB_NAME.fullmatch(self.model) is None:
+            raise MgcError(
+                f"There is no folder {folder.absolute()} with a model.",
+                "Check the path, or use a model by its hub name: --set model=OWNER/NAME",
+            )
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(self.model, CONFIG, revision=self.revision)
+        if not isinstance(config, str):
+            raise MgcError(
+                f"Model {self.model!r} of extractor {self.extractor} is not on this machine.",
+                f"Fetch it once: {self.command} (or name a folder that has its config.json and "
+                "model.safetensors: --set model=FOLDER)",
+            )
+        return Path(config).parent
+
+    @property
+    def command(self) -> str:
+        """What to type to get the weights."""
+        asked = f"mgc features fetch {self.extractor} --set model={self.model}"
+        return f"{asked} --set revision={self.revision}" if self.revision else asked
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json``. Raises MgcError where it cannot be read."""
+        path = self.folder / CONFIG
+        try:
+            read: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise MgcError(f"{path} cannot be read: {error}.", f"Again: {self.command}") from error
+        return read
+
+    def check_type(self, types: Iterable[str]) -> None:
+        """Raise MgcError where the model is of no family that the extractor knows."""
+        found = self.config.get("model_type")
+        if found not in types:
+            raise MgcError(
+                f"{self.folder / CONFIG} describes a {found!r} model; extractor {self.extractor} "
+                f"takes {', '.join(types)}.",
+                "Choose the extractor of that family: mgc features list",
+            )
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The safetensors files. Raises MgcError where there are none, or pickles only."""
+        found = sorted(self.folder.glob("model*.safetensors"))
+        if found:
+            return found
+        pickles = sorted(path.name for path in self.folder.glob("*.bin"))
+        what = f"its weights as {', '.join(pickles)} only" if pickles else "no model.safetensors"
+        raise _unsafe(self, what)
+
+    def digest(self) -> str:
+        """SHA-256 of the config and the weights."""
+        paths = [self.folder / CONFIG, *self.files]
+        return _digest(tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths))
+
+    def load(self, cls: Any, config: Any = None) -> Any:
+        """The model of a transformers class, ready to evaluate, in float32.
+
+        Raises MgcError where the weights do not fill the model: what is missing would otherwise
+        be drawn at random.
+        """
+        from transformers.utils import logging
+
+        self.files  # noqa: B018 - raises where there is nothing to read
+        shown, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            model, info = cls.from_pretrained(
+                self.folder,
+                config=config,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype="float32",
+                output_loading_info=True,
+            )
+        except Exception as error:  # safetensors, transformers and torch each raise their own
+            reason = " ".join(str(error).split())
+            raise MgcError(
+                f"{self.folder} cannot be loaded: {reason}", f"Again: {self.command}"
+            ) from error
+        finally:
+            logging.set_verbosity(shown)
+            if bars:
+                logging.enable_progress_bar()
+        # Of use in pre-training only, and absent from some copies.
+        missing = sorted(set(info["missing_keys"]) - {"masked_spec_embed"})
+        if missing:
+            raise MgcError(
+                f"{self.folder} has no {', '.join(missing[:3])} ({len(missing)} tensors are "
+                f"missing): it is no whole {cls.__name__}.",
+                f"Take another copy: {self.command}",
+            )
+        return model.eval().requires_grad_(False)
+
+    def fetch(self) -> Path:
+        """Download config and safetensors; a local folder is only checked. Return the folder."""
+        if HUB_NAME.fullmatch(self.model) and not Path(self.model).expanduser().is_dir():
+            self._download()
+        self.config, self.files  # noqa: B018 - raises where the model is not whole
+        return self.folder
+
+    def _download(self) -> None:
+        from huggingface_hub import snapshot_download
+
+        try:
+            snapshot_download(self.model, revision=self.revision, allow_patterns=list(WANTED))
+        except Exception as error:  # the hub's errors have no common root but this one
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise MgcError(
+                f"Model {self.model!r} could not be fetched: {reason}",
+                "Check the name and the connection (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and "
+                "HTTPS_PROXY are respected), or bring a folder with the model's config.json and "
+                "model.safetensors to this machine: --set model=FOLDER",
+            ) from error
+        if not list(self.folder.glob("model*.safetensors")):
+            raise _unsafe(self, "no safetensors", converted_at(self.model))
+
+
+@lru_cache
+def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    """Reads every byte; remembered until the size or time of a file changes."""
+    digest = hashlib.sha256()
+    for path, size, _ in stamps:
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def converted_at(model: str) -> str | None:
+    """The revision with Hugging Face's own conversion to safetensors, such as ``refs/pr/3``."""
+    from huggingface_hub import HfApi
+
+    try:
+        for found in HfApi().get_repo_discussions(model, author=CONVERTER):
+            if found.is_pull_request and "safetensors" in found.title.lower():
+                return found.git_reference
+    except Exception:  # only a better hint is lost
+        return None
+    return None
+
+
+def _unsafe(weights: Weights, what: str, revision: str | None = None) -> MgcError:
+    convert = (
+        "where you trust its pickle, convert it with transformers: "
+        "AutoModel.from_pretrained(NAME).save_pretrained(FOLDER), then --set model=FOLDER"
+    )
+    if revision:
+        again = f"mgc features fetch {weights.extractor} --set model={weights.model}"
+        convert = f"{again} --set revision={revision} (converted by {CONVERTER}); or, {convert}"
+    return MgcError(
+        f"Model {weights.model!r} has {what}; mgc reads no pickle, which can run any code.",
+        convert[0].upper() + convert[1:],
+    )

@@ -1,0 +1,294 @@
+"""The numbers of transformers' own models, what cannot be used and why, and mgc's contract."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mgc_encoders import ast, clap, speech, weights
+from mgc_encoders.windows import windows
+from safetensors.torch import load_file, save_file
+
+from mgc import MgcError, UsageError
+from mgc.checks import parametrize
+from mgc.clips import Clips
+
+from . import tiny
+
+KINDS = {
+    "mert": (speech.Mert, tiny.mert),
+    "clap": (clap.Clap, tiny.clap),
+    "ast": (ast.Ast, tiny.ast),
+    "wav2vec2": (speech.Wav2Vec2, tiny.wav2vec2),
+    "hubert": (speech.Hubert, lambda folder: tiny.wav2vec2(folder, "Hubert")),
+    "wavlm": (speech.WavLm, lambda folder: tiny.wav2vec2(folder, "WavLM")),
+}
+
+
+@cache
+def folder(name: str) -> Path:
+    """A tiny model of an extractor's family; it lives as long as this process."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    return KINDS[name][1](Path(made.name) / name)
+
+
+def extractor(name: str, **settings: Any) -> Any:
+    cls = KINDS[name][0]
+    return cls(cls.Params(**{"model": str(folder(name)), **settings}), "cpu")
+
+
+def wave(seconds: float, rate: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    tone = np.sin(2 * np.pi * random.uniform(100, 900) * time)
+    return (0.3 * tone + 0.05 * random.standard_normal(len(time))).astype(np.float32)
+
+
+def heard(made: Any, sound: np.ndarray) -> np.ndarray:
+    return made(Clips(torch.from_numpy(sound)[None], made.rate))[0].numpy()
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "hubert", "wavlm", "mert"])
+def test_states_are_those_of_the_model(name: str) -> None:
+    from transformers import AutoModel, HubertModel, Wav2Vec2FeatureExtractor
+
+    made = extractor(name)
+    sound = wave(3.0, made.rate)
+    prepare = Wav2Vec2FeatureExtractor.from_pretrained(folder(name))
+    inputs = prepare(sound, sampling_rate=made.rate, return_tensors="pt")
+    cls = HubertModel if name == "mert" else AutoModel
+    config = speech.hubert_config(made.weights) if name == "mert" else None
+    model = cls.from_pretrained(folder(name), config=config).eval()
+    with torch.inference_mode():
+        states = model(**inputs, output_hidden_states=True).hidden_states
+    wanted = torch.stack([state[0].mean(0) for state in states]).numpy()
+    assert wanted.shape == (tiny.BLOCKS + 1, tiny.WIDTH)
+    np.testing.assert_allclose(heard(made, sound), wanted, atol=1e-5)
+
+
+def test_a_full_ast_window_is_the_mean_of_all_patches() -> None:
+    from transformers import ASTFeatureExtractor, ASTModel
+
+    made = extractor("ast")
+    sound = wave(10.24, made.rate)
+    prepared = ASTFeatureExtractor()(sound, sampling_rate=made.rate, return_tensors="pt")
+    model = ASTModel.from_pretrained(folder("ast")).eval()
+    with torch.inference_mode():
+        states = model(**prepared, output_hidden_states=True).hidden_states
+    wanted = torch.stack([state[0, 2:].mean(0) for state in states]).numpy()
+    np.testing.assert_allclose(heard(made, sound), wanted, atol=1e-5)
+
+
+def test_the_mask_of_ast_leaves_out_patches_of_padding() -> None:
+    made = extractor("ast")
+    patches = made._heard(100)
+    assert patches.shape == (12 * 101,)
+    columns = patches.view(12, 101)
+    assert columns[:, :10].all()
+    assert not columns[:, 10:].any()
+
+
+def test_clap_is_the_projected_audio_embedding() -> None:
+    from transformers import ClapFeatureExtractor, ClapModel
+
+    made = extractor("clap")
+    sound = wave(7.0, made.rate)
+    prepare = ClapFeatureExtractor.from_pretrained(folder("clap"))
+    inputs = prepare(sound, sampling_rate=made.rate, return_tensors="pt")
+    model = ClapModel.from_pretrained(folder("clap")).eval()
+    with torch.inference_mode():
+        state = model.audio_model(input_features=inputs["input_features"]).pooler_output
+        wanted = model.audio_projection(state)[0].numpy()
+    got = heard(made, sound)
+    assert got.shape == (24,)
+    # transformers scales an embedding to unit length in one of the two, not in the other.
+    cosine = got @ wanted / np.linalg.norm(got) / np.linalg.norm(wanted)
+    assert cosine == pytest.approx(1.0, abs=1e-5)
+
+
+def test_windows_are_averaged_by_their_length() -> None:
+    made = extractor("hubert")
+    sound = wave(14.0, made.rate)
+    first, second = heard(made, sound[: 10 * made.rate]), heard(made, sound[10 * made.rate :])
+    np.testing.assert_allclose(heard(made, sound), (10 * first + 4 * second) / 14, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("samples", "lengths"), [(5, [5]), (20, [10, 10]), (21, [10, 10]), (24, [10, 10, 4])]
+)
+def test_a_short_remainder_is_left_out(samples: int, lengths: list[int]) -> None:
+    assert [part.weight for part in windows(torch.zeros(samples), 10, 3)] == lengths
+
+
+def test_one_layer_is_a_vector_and_all_are_layers() -> None:
+    sound = wave(1.5, 16_000)
+    every = heard(extractor("hubert"), sound)
+    for layer, wanted in [(0, every[0]), (2, every[2]), ("last", every[-1]), (-2, every[-2]),
+                          ("mean", every[1:].mean(0))]:  # fmt: skip
+        made = extractor("hubert", layer=layer)
+        assert made.kind == "vector"
+        np.testing.assert_allclose(heard(made, sound), wanted, atol=1e-6)
+
+
+def test_a_layer_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="has layers 0 to 3"):
+        heard(extractor("hubert", layer=9), wave(1.5, 16_000))
+
+
+def test_weights_saved_under_torchs_older_names_are_the_same(tmp_path: Path) -> None:
+    """The hub's copies of these models were saved before torch renamed weight norm's tensors."""
+    tiny.mert(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    new = "encoder.pos_conv_embed.conv.parametrizations.weight.original"
+    old = {
+        name.replace(f"{new}0", "encoder.pos_conv_embed.conv.weight_g").replace(
+            f"{new}1", "encoder.pos_conv_embed.conv.weight_v"
+        ): tensor
+        for name, tensor in tensors.items()
+    }
+    assert set(old) != set(tensors)
+    save_file(old, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    sound = wave(1.5, 24_000)
+    got = heard(extractor("mert", model=str(tmp_path)), sound)
+    np.testing.assert_allclose(got, heard(extractor("mert"), sound), atol=1e-6)
+
+
+@pytest.mark.parametrize("addition", [{"feature_extractor_cqt": True}, {"deepnorm": True}])
+def test_a_mert_that_is_more_than_hubert_is_refused(addition: dict, tmp_path: Path) -> None:
+    tiny.mert(tmp_path, **addition)
+    with pytest.raises(MgcError, match="more than HuBERT") as caught:
+        heard(extractor("mert", model=str(tmp_path)), wave(1.5, 24_000))
+    assert "m-a-p/MERT-v1-95M" in caught.value.hint
+
+
+def test_code_in_the_models_folder_is_never_run(tmp_path: Path) -> None:
+    tiny.mert(tmp_path)
+    for name in ("configuration_MERT.py", "modeling_MERT.py"):
+        (tmp_path / name).write_text("raise SystemExit('this code must not run')")
+    heard(extractor("mert", model=str(tmp_path)), wave(1.5, 24_000))
+
+
+def test_a_model_of_another_family_is_refused() -> None:
+    with pytest.raises(MgcError, match="describes a 'hubert' model; extractor clap takes clap"):
+        heard(extractor("clap", model=str(folder("hubert"))), wave(1.5, 48_000))
+
+
+def test_a_model_of_another_rate_is_refused(tmp_path: Path) -> None:
+    tiny.wav2vec2(tmp_path, rate=8_000)
+    with pytest.raises(MgcError, match="hears 8,000 Hz; extractor wav2vec2 gives 16,000 Hz"):
+        heard(extractor("wav2vec2", model=str(tmp_path)), wave(1.5, 16_000))
+
+
+def test_weights_that_do_not_fill_the_model_are_refused(tmp_path: Path) -> None:
+    tiny.wav2vec2(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    kept = {name: t for name, t in tensors.items() if "layers.1.attention" not in name}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(MgcError, match="tensors are missing"):
+        heard(extractor("wav2vec2", model=str(tmp_path)), wave(1.5, 16_000))
+
+
+def test_damaged_weights_are_an_error_with_a_hint(tmp_path: Path) -> None:
+    tiny.wav2vec2(tmp_path)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MgcError, match="cannot be loaded"):
+        heard(extractor("wav2vec2", model=str(tmp_path)), wave(1.5, 16_000))
+
+
+def test_a_pickle_is_not_read(tmp_path: Path) -> None:
+    tiny.wav2vec2(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(MgcError, match="mgc reads no pickle") as caught:
+        extractor("wav2vec2", model=str(tmp_path)).identity()
+    assert "save_pretrained" in caught.value.hint
+
+
+def test_a_model_that_is_not_here_says_how_to_fetch_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    made = extractor("mert", model="m-a-p/not-a-model", revision="refs/pr/1")
+    with pytest.raises(MgcError, match="not on this machine") as caught:
+        made.identity()
+    command = "mgc features fetch mert --set model=m-a-p/not-a-model --set revision=refs/pr/1"
+    assert command in caught.value.hint
+    with pytest.raises(MgcError, match="no folder"):
+        extractor("mert", model="../nowhere").identity()
+
+
+def test_fetch_without_a_connection_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(MgcError, match="no route to host") as caught:
+        extractor("mert", model="m-a-p/MERT-v1-95M").fetch()
+    assert "HF_ENDPOINT" in caught.value.hint
+    assert extractor("mert").fetch() == folder("mert")
+
+
+def test_fetch_names_the_conversion_of_a_repository_with_a_pickle_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: None)
+    monkeypatch.setattr(weights.Weights, "folder", tmp_path)
+    found = SimpleNamespace(
+        is_pull_request=True,
+        title="Adding `safetensors` variant of this model",
+        git_reference="refs/pr/3",
+    )
+    monkeypatch.setattr("huggingface_hub.HfApi.get_repo_discussions", lambda *_, **__: [found])
+    with pytest.raises(MgcError, match="no safetensors") as caught:
+        extractor("mert", model="m-a-p/MERT-v1-95M").fetch()
+    assert "--set revision=refs/pr/3" in caught.value.hint
+
+
+def test_the_digest_follows_the_weights(tmp_path: Path) -> None:
+    tiny.wav2vec2(tmp_path)
+    made = extractor("wav2vec2", model=str(tmp_path))
+    before = made.identity()
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
+    assert extractor("wav2vec2", model=str(tmp_path)).identity() != before
+
+
+@parametrize("mert", settings=lambda: {"model": str(folder("mert"))})
+def test_mert_conforms(check: Any) -> None:
+    check()
+
+
+@parametrize("clap", settings=lambda: {"model": str(folder("clap"))})
+def test_clap_conforms(check: Any) -> None:
+    check()
+
+
+@parametrize("ast", settings=lambda: {"model": str(folder("ast"))})
+def test_ast_conforms(check: Any) -> None:
+    check()
+
+
+@parametrize("wav2vec2", settings=lambda: {"model": str(folder("wav2vec2")), "layer": "mean"})
+def test_wav2vec2_conforms(check: Any) -> None:
+    check()
+
+
+@parametrize("hubert", settings=lambda: {"model": str(folder("hubert"))})
+def test_hubert_conforms(check: Any) -> None:
+    check()
+
+
+@parametrize("wavlm", settings=lambda: {"model": str(folder("wavlm"))})
+def test_wavlm_conforms(check: Any) -> None:
+    check()

@@ -1,0 +1,96 @@
+"""Small random models, saved by transformers in the formats of the real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+WIDTH, BLOCKS = 32, 3
+SMALL = {
+    "hidden_size": WIDTH,
+    "num_hidden_layers": BLOCKS,
+    "num_attention_heads": 2,
+    "intermediate_size": 2 * WIDTH,
+}
+
+
+def lively(model: nn.Module) -> nn.Module:
+    """Weights large enough that every block changes what goes through it."""
+    for name, weight in model.named_parameters():
+        if weight.ndim >= 2 and "embed" not in name:
+            nn.init.xavier_normal_(weight)
+    return model
+
+
+def wav2vec2(folder: Path, family: str = "Wav2Vec2", rate: int = 16_000, **more: Any) -> Path:
+    """wav2vec 2.0, HuBERT or WavLM, with the real ones' seven convolutions."""
+    import transformers
+
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{family}Config")(
+        **SMALL, conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        **more,
+    )  # fmt: skip
+    lively(getattr(transformers, f"{family}Model")(config)).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(sampling_rate=rate).save_pretrained(folder)
+    return folder
+
+
+def mert(folder: Path, **changes: Any) -> Path:
+    """MERT v1: HuBERT's weights under a configuration that asks for the hub's own code."""
+    wav2vec2(folder, "Hubert", 24_000)
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | {
+        "model_type": "mert_model",
+        "architectures": ["MERTModel"],
+        "auto_map": {
+            "AutoConfig": "configuration_MERT.MERTConfig",
+            "AutoModel": "modeling_MERT.MERTModel",
+        },
+        "sample_rate": 24_000,
+        "feature_extractor_cqt": False,
+        "feature_extractor_cqt_bins": 336,
+        "deepnorm": False,
+        "attention_relax": -1.0,
+    }
+    path.write_text(json.dumps(config | changes))
+    return folder
+
+
+def ast(folder: Path) -> Path:
+    """AST with the real one's input of 1,024 frames."""
+    from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
+
+    torch.manual_seed(0)
+    model = ASTForAudioClassification(ASTConfig(**SMALL, num_labels=5))
+    lively(model).save_pretrained(folder)
+    ASTFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def clap(folder: Path) -> Path:
+    """The whole of CLAP, text side included, as the hub has it."""
+    from transformers import (
+        ClapAudioConfig,
+        ClapConfig,
+        ClapFeatureExtractor,
+        ClapModel,
+        ClapTextConfig,
+    )
+
+    torch.manual_seed(0)
+    audio = ClapAudioConfig(
+        patch_embeds_hidden_size=16, depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2],
+        hidden_size=128, projection_dim=24, enable_fusion=False,
+    )  # fmt: skip
+    text = ClapTextConfig(
+        **SMALL, vocab_size=50, projection_dim=24, pad_token_id=1, max_position_embeddings=20
+    )
+    config = ClapConfig(text_config=text.to_dict(), audio_config=audio.to_dict(), projection_dim=24)
+    lively(ClapModel(config)).save_pretrained(folder)
+    ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    return folder
