@@ -153,7 +153,7 @@ def _copies(
         for pair in duplicates.near(prints)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
-    return found
+    return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then the surest
 
 
 def _pair(
