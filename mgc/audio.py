@@ -32,11 +32,10 @@ RATES = range(2_000, 768_001)  # Hz
 BLOCK_SAMPLES = 1 << 22
 #: A header may claim this much more than is there: lossy codecs pad, estimates round.
 SLACK_SECONDS = 0.1
+LIBSNDFILE = (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff")
+FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
 #: What `mgc data add` and `mgc predict` take for music in a folder.
-SUFFIXES = frozenset(
-    ".mp3 .wav .flac .ogg .oga .opus .au .snd .aif .aiff .aifc "
-    ".m4a .mp4 .aac .wma .mka .webm".split()  # these through PyAV
-)
+SUFFIXES = frozenset({*LIBSNDFILE, ".aifc", *FFMPEG})
 
 
 class Reader(Protocol):
