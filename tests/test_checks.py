@@ -168,11 +168,20 @@ def test_weights_that_are_not_here_skip_what_needs_them(faulty: Path) -> None:
     assert not [outcome for outcome in outcomes if outcome.verdict == "failed"]
 
 
-def test_the_report_of_another_process_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    (subject,) = checks.subjects("majority-voting")
-    first = elsewhere.report(subject)
-    monkeypatch.setattr(elsewhere.subprocess, "run", None)
-    assert elsewhere.report(subject) is first
+def test_the_other_process_answers_again_and_again(faulty: Path) -> None:
+    (mel,), (mfcc,) = checks.subjects("mel"), checks.subjects("mfcc")
+    reports = [elsewhere.report(subject) for subject in (mel, mfcc, mel)]
+    assert [report.feature.shape[1] for report in reports] == [128, 40, 128]
+    assert reports[2] is reports[0]
+    assert reports[0].identity != reports[1].identity
+
+
+def test_a_plugin_that_ends_the_other_process_is_found_out(faulty: Path) -> None:
+    (subject,) = checks.subjects("leaves")
+    (outcome,) = [o for o in checks.verdicts(subject, "other-process") if o.verdict == "failed"]
+    assert "exit code 7" in outcome.got
+    (mel,) = checks.subjects("mel")
+    assert elsewhere.report(mel).feature is not None
 
 
 @parametrize("mel", "mfcc", "chroma")

@@ -13,7 +13,7 @@ from mgc.errors import MgcError
 
 def check_declaration_is_light(subject: Subject) -> None:
     """Listing the plug-in imports nothing heavy."""
-    heavy = elsewhere.report(subject).heavy
+    heavy = elsewhere.heavy_imports(subject.module)
     if heavy:
         raise Problem(
             f"importing {subject.module} loads none of {', '.join(elsewhere.HEAVY)}",

@@ -1,17 +1,19 @@
-"""The same plug-in in a fresh process: what importing it loads, and whether the numbers agree.
+"""The same plug-in in another process: what importing it loads, and whether the numbers agree.
 
-Run as ``python -m mgc.checks.elsewhere``: a request as JSON on stdin, the answer on stdout.
+Run as ``python -m mgc.checks.elsewhere``: a request a line as JSON on stdin, an answer a line on
+stdout. The process stays for the next request, for torch takes seconds to import.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,71 +25,119 @@ from mgc.checks.kit import Problem, Subject, music
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "librosa", "transformers", "matplotlib")
 SECONDS = 1.98  # of music that both processes listen to
 SEED = 11
-PATIENCE = 600  # seconds; a large model on a slow disk
 #: What lies below these is opened by imports, and by Python itself.
 INSTALLED = ("/proc", "/sys", "/dev", sys.prefix, sys.base_prefix)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the other process found."""
+    """What the other process found: files and hosts that construction touched, the identity,
+    the feature, and the error that came before one of them."""
 
-    heavy: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     identity: dict[str, Any] | None = None
     feature: Any = None
     error: str = ""
 
 
+@cache
+def heavy_imports(module: str) -> list[str]:
+    """Which of `HEAVY` a fresh process has loaded after importing a plug-in's module.
+
+    Raises `Problem` where it cannot be imported.
+    """
+    program = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=False,
+    )
+    if done.returncode:
+        raise Problem(
+            f"{module} can be imported in a fresh process",
+            done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}",
+            f"make `python -c 'import {module}'` work",
+        )
+    return done.stdout.strip().rpartition("\n")[2].split()
+
+
 def report(subject: Subject) -> Report:
-    """Import the plug-in (and run it, if it is an extractor) in another process; made once."""
+    """Construct and run an extractor in another process; made once for the same request."""
     settings = json.dumps(subject.settings, sort_keys=True)
-    return _report(subject.module, subject.entry.kind, subject.info.name, settings)
+    return _report(subject.info.name, settings, tuple(sys.path))
 
 
 @cache
-def _report(module: str, kind: str, name: str, settings: str) -> Report:
+def _report(name: str, settings: str, path: tuple[str, ...]) -> Report:
     with tempfile.TemporaryDirectory() as folder:
-        asked = {"module": module, "kind": kind, "name": name, "settings": json.loads(settings)}
-        asked["feature"] = str(Path(folder) / "feature.npy")
-        done = subprocess.run(
-            [sys.executable, "-m", "mgc.checks.elsewhere"],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            # Another hash seed, so that an order of a set or dict that leaks is seen.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "4711"},
-            check=False,
-        )
-        if done.returncode:
-            raise Problem(
-                "the plug-in runs in another process",
-                done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}",
-                f"make `python -c 'import {module}'` work",
-            )
-        answer = json.loads(done.stdout)
+        target = Path(folder) / "feature.npy"
+        asked = {"name": name, "settings": json.loads(settings), "feature": str(target)}
+        answer = _ask(path, asked)
         feature = None
-        if answer.pop("has_feature"):
+        if target.exists():
             import numpy as np
 
-            feature = np.load(asked["feature"], allow_pickle=False)
+            feature = np.load(target, allow_pickle=False)
         return Report(**answer, feature=feature)
 
 
+def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
+    process = _process(path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except OSError:
+        line = ""
+    if not line:
+        code = process.wait()
+        _process.cache_clear()
+        raise Problem(
+            "the extractor runs in another process",
+            f"the process ended with exit code {code}",
+            "do not leave the process (sys.exit) and mind native code that crashes",
+        )
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+@cache
+def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
+    """The other process, with this process's search path; it ends with this one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mgc.checks.elsewhere"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=_environment(),
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def _environment() -> dict[str, str]:
+    # Another hash seed, so that the order of a set that leaks into the numbers is seen.
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
+
+
 def main() -> None:
-    """Answer one request."""
-    asked = json.load(sys.stdin)
-    answer: dict[str, Any] = {"has_feature": False}
-    with contextlib.redirect_stdout(sys.stderr):
-        importlib.import_module(asked["module"])
-        answer["heavy"] = sorted(set(HEAVY) & set(sys.modules))
-        if asked["kind"] == "extractor":
-            try:
-                _run(asked, answer)
-            except Exception as error:  # the other process hears of it as a finding
-                answer["error"] = f"{type(error).__name__}: {error}"
-    json.dump(answer, sys.stdout)
+    """Answer requests until there are no more."""
+    # What a plug-in prints, also from native code, must not get between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        answer: dict[str, Any] = {}
+        try:
+            _run(json.loads(line), answer)
+        except Exception as error:  # the other process hears of it as a finding
+            answer["error"] = f"{type(error).__name__}: {error}"
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -107,12 +157,11 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     with torch.inference_mode():
         output = source.extractor(Clips(wave, source.info.sample_rate))
     np.save(asked["feature"], output.float().cpu().numpy())
-    answer["has_feature"] = True
 
 
 @contextlib.contextmanager
-def watched() -> Any:
-    """Collect the files and hosts that are opened meanwhile. The watch stays in the process."""
+def watched() -> Iterator[list[str]]:
+    """Collect the files and hosts that are opened meanwhile. The hook stays in the process."""
     touched: list[str] = []
     watching = True
 

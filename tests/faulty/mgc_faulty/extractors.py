@@ -1,5 +1,6 @@
 """Extractors, sound but for one thing each."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,3 +127,10 @@ class ClockIdentity(Sound):
 class Broken(Sound):
     def finished(self, power):
         raise RuntimeError("size mismatch")
+
+
+class Leaves(Sound):
+    def finished(self, power):
+        if "mgc.checks.extractors" not in __import__("sys").modules:
+            os._exit(7)
+        return super().finished(power)

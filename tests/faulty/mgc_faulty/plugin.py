@@ -21,6 +21,7 @@ EXTRACTORS = (
     "Changed",
     "ClockIdentity",
     "Broken",
+    "Leaves",
 )
 ESTIMATORS = ("Scores", "WarmStart", "Shifted", "Pickled", "Forgetful", "Unscaled", "Random")
 MODULES = ("BatchStatistics", "IgnoresLengths", "UnusedWeights", "FixedLength")
