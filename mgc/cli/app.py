@@ -15,6 +15,7 @@ from mgc.cli import (
     data,
     demo,
     ensemble,
+    experiment,
     features,
     fit,
     heads,
@@ -45,6 +46,7 @@ app.add_typer(features.app, name="features", rich_help_panel=DATA)
 app.command("fit", rich_help_panel=MODELS)(fit.fit)
 app.command("ensemble", rich_help_panel=MODELS)(ensemble.ensemble)
 app.command("compare", rich_help_panel=MODELS)(compare.compare)
+app.add_typer(experiment.app, name="experiment", rich_help_panel=MODELS)
 app.command("predict", rich_help_panel=MODELS)(predict.predict)
 app.add_typer(runs.app, name="runs", rich_help_panel=MODELS)
 app.add_typer(heads.app, name="heads", rich_help_panel=PLUGINS)
