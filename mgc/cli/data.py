@@ -23,18 +23,20 @@ def list_datasets(as_json: JsonOption = False) -> None:
     from mgc.datasets import table
     from mgc.home import setting
 
-    found = table.records()
+    found, errors = table.records()
     rows = [
         {
             "name": record["name"],
             "tracks": record["tracks"],
-            "genres": len(record["genres"]),
+            "genres": len(record.get("genres", [])),
             "group_by": record.get("group_by", "none"),
             "source": record.get("source", ""),
             "default": record["name"] == setting("dataset") or len(found) == 1,
         }
         for record in found
     ]
+    for error in errors:
+        output.note(error.message)
     if as_json:
         output.emit_json(rows)
     elif rows:

@@ -101,7 +101,7 @@ def audit(
     """Look at a dataset's split; files not heard before are decoded once."""
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
-    heard = hear(paths, workers=workers, progress=progress)
+    heard = hear(paths, codes=True, workers=workers, progress=progress)
     ordered = [heard[path] for path in paths]
     copies = _copies(tracks, [one.samples for one in ordered], [one.codes for one in ordered])
     tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})

@@ -69,9 +69,9 @@ def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int, int]]:
         return
     codes = np.concatenate(prints)
     lengths = np.array([len(one) for one in prints])
-    track = np.repeat(np.arange(len(prints), dtype=np.int64), lengths)
+    track = np.repeat(np.arange(len(prints), dtype=np.int32), lengths)
     start = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    place = np.arange(len(codes), dtype=np.int64) - start
+    place = (np.arange(len(codes)) - start).astype(np.int32)
     span = int(lengths.max(initial=1)) + 1  # offsets lie in (-span, span)
     found = [
         _hits(codes[rows], track[rows], place[rows], span, len(prints))
@@ -109,7 +109,7 @@ def _hits(
         one, other = same, same + step
         apart = track[one] < track[other]  # the stable sort keeps the tracks in order
         one, other = one[apart], other[apart]
-        pair = track[one] * count + track[other]
+        pair = track[one].astype(np.int64) * count + track[other]
         keys.append(pair * (2 * span) + (place[one] - place[other] + span))
     return np.concatenate(keys) if keys else np.zeros(0, np.int64)
 

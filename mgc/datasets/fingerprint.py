@@ -19,8 +19,8 @@ LOWEST, HIGHEST = 300.0, 2_000.0  # Hz
 SECONDS_PER_CODE = HOP / SAMPLE_RATE
 #: Frames below this RMS carry no music; their bits would be rounding.
 SILENCE = 1e-4
-#: Of a long track the first minutes are enough to know it by.
-LONGEST_SECONDS = 600.0
+#: Of a long track its beginning is enough to know it by.
+LONGEST_SECONDS = 120.0
 BLOCK = 512  # frames transformed at once: bounded memory, and the cache holds them
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +26,17 @@ from mgc.progress import Progress, Silent
 REVISION = 1  # raise it when anything below gives other values: all files are heard again
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
+PART_SECONDS = 300  # decoded at once: an hour of music takes no more memory than this
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS heard (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
     " revision TEXT, facts TEXT, codes BLOB)"
 )
+
+
+NO_CODES: Any = np.zeros(0, np.uint32)
+NO_CODES.flags.writeable = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class Heard:
         peak: largest absolute sample of the mono mix.
         loudest: RMS of its loudest second.
         ceiling: share of the samples that lie at the ceiling.
-        samples: a hash of the decoded mono samples and their rate.
+        samples: a hash of the decoded mono samples and their rate. Beyond `PART_SECONDS` an mp3
+            and a lossless copy of what it decodes to may differ (its parts begin in the middle).
         codes: its fingerprint (frame,) uint32.
     """
 
@@ -57,30 +64,57 @@ class Heard:
     loudest: float = 0.0
     ceiling: float = 0.0
     samples: str = ""
-    codes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32), compare=False)
+    codes: np.ndarray = field(default_factory=lambda: NO_CODES, compare=False)
 
 
 def listen(path: Path) -> Heard:
     """Decode a file and measure it. What is wrong with it is in the result, never raised."""
     try:
-        header = audio.probe(path)
-        wave, rate = audio.decode(path)
+        return _measure(path, audio.probe(path))
     except AudioError as error:
         return Heard(problem=error.message.removeprefix(f"{path}: "))
     except (MemoryError, ValueError, RuntimeError) as error:
         return Heard(problem=f"the decoder failed ({error}).")
-    magnitude = np.abs(wave)
-    peak = float(magnitude.max())
+
+
+def _measure(path: Path, header: audio.AudioFormat) -> Heard:
+    length, peak, loudest, digest = 0, 0.0, 0.0, hashlib.blake2b(digest_size=16)
+    levels: list[np.ndarray] = []  # loud samples of each part, until the peak is known
+    codes = NO_CODES
+    for wave, rate in _parts(path, header):
+        magnitude = np.abs(wave)
+        peak = max(peak, float(magnitude.max()))
+        levels.append(magnitude[magnitude >= CEILING * min(peak, 1.0)])
+        loudest = max(loudest, _loudest_second(wave, rate))
+        digest.update(np.ascontiguousarray(wave).data)
+        if not length:
+            codes = fingerprint.codes(wave, rate)
+        length += len(wave)
+    digest.update(str(rate).encode())
+    ceiling = CEILING * min(peak, 1.0)
+    full = sum(int(np.count_nonzero(level >= ceiling)) for level in levels)
     return Heard(
         rate=rate,
         channels=header.channels,
-        seconds=len(wave) / rate,
+        seconds=length / rate,
         peak=peak,
-        loudest=_loudest_second(wave, rate),
-        ceiling=float(np.mean(magnitude >= CEILING * min(peak, 1.0))) if peak else 0.0,
-        samples=hashlib.blake2b(wave.tobytes() + str(rate).encode(), digest_size=16).hexdigest(),
-        codes=fingerprint.codes(wave, rate),
+        loudest=loudest,
+        ceiling=full / length if peak else 0.0,
+        samples=digest.hexdigest(),
+        codes=codes,
     )
+
+
+def _parts(path: Path, header: audio.AudioFormat) -> Iterator[tuple[np.ndarray, int]]:
+    """(mono samples, rate) of the file, a long one in parts of `PART_SECONDS`."""
+    yield audio.decode(path, seconds=PART_SECONDS)
+    for start in range(PART_SECONDS, int(np.ceil(header.seconds)), PART_SECONDS):
+        try:
+            yield audio.decode(path, start=start, seconds=PART_SECONDS)
+        except AudioError as error:
+            if "holds no samples" in error.message:
+                return  # a header may promise a little more than there is
+            raise
 
 
 def _loudest_second(wave: np.ndarray, rate: int) -> float:
@@ -90,18 +124,23 @@ def _loudest_second(wave: np.ndarray, rate: int) -> float:
 
 
 def hear(
-    paths: Sequence[Path], *, workers: int = 0, progress: Progress | None = None
+    paths: Sequence[Path],
+    *,
+    codes: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> dict[Path, Heard]:
     """What each file holds; those heard before and unchanged are not decoded again.
 
     Args:
         paths: the files; one that is missing is no error here, see `Heard.problem`.
+        codes: give the fingerprints too; without, they are stored only (5 kB a clip).
         workers: processes; 0 takes one for each core.
         progress: told of files.
     """
     from mgc.datasets.workers import each
 
-    found = recall(paths)
+    found = recall(paths, codes=codes)
     todo = [path for path in paths if path not in found]
     if not todo:
         return found
@@ -109,7 +148,8 @@ def hear(
     with (progress or Silent()).task("listening", len(todo), "tracks") as task:
         try:
             for path, heard in each(listen, todo, workers, _crashed):
-                found[path] = new[path] = heard
+                new[path] = heard
+                found[path] = heard if codes else replace(heard, codes=NO_CODES)
                 if len(new) >= KEPT_AT_ONCE:
                     remember(new)
                     new.clear()
@@ -123,15 +163,18 @@ def _crashed(path: Path) -> Heard:
     return Heard(problem="the decoder crashed on it.")
 
 
-def recall(paths: Iterable[Path]) -> dict[Path, Heard]:
+def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, Heard]:
     """What was heard of those files that have not changed since."""
+    columns = f"size, mtime_ns, revision, facts{', codes' if codes else ''}"
+    query = f"SELECT {columns} FROM heard WHERE path = ?"
     with closing(_open()) as database:
         found = {}
         for path in paths:
             stamp = _stamp(path)
-            row = database.execute("SELECT * FROM heard WHERE path = ?", [str(path)]).fetchone()
-            if stamp and row and row[1:4] == (*stamp, _revision()):
-                found[path] = Heard(**json.loads(row[4]), codes=np.frombuffer(row[5], "<u4"))
+            row = database.execute(query, [str(path)]).fetchone()
+            if stamp and row and row[:3] == (*stamp, _revision()):
+                own = np.frombuffer(row[4], "<u4") if codes else NO_CODES
+                found[path] = Heard(**json.loads(row[3]), codes=own)
         return found
 
 

@@ -132,9 +132,20 @@ def load(name: str) -> Dataset:
     return Dataset(name, tracks, root, rest)
 
 
-def records() -> list[dict[str, Any]]:
-    """What dataset.json says of each dataset at home; no table is read."""
-    return [read_json(datasets_home() / name / "dataset.json") for name in names()]
+def records() -> tuple[list[dict[str, Any]], list[MgcError]]:
+    """What dataset.json says of each dataset at home, and the errors of those that cannot be read.
+
+    No table is read.
+    """
+    found, errors = [], []
+    for name in names():
+        try:
+            record = read_json(datasets_home() / name / "dataset.json")
+            found.append({**record, "name": name, "tracks": record["tracks"]})
+        except (MgcError, KeyError) as error:
+            reason = error.message if isinstance(error, MgcError) else f"it lacks {error}"
+            errors.append(MgcError(f"Dataset {name!r} is damaged: {reason}"))
+    return found, errors
 
 
 def names() -> list[str]:

@@ -80,6 +80,19 @@ def test_list_and_use_and_remove(mine: Mgc, music: Path) -> None:
     assert mine("data", "remove", "yours").code == 2
 
 
+def test_a_damaged_dataset_does_not_hide_the_others(mine: Mgc, mgc_home: Path) -> None:
+    for name, text in (("bad", "{"), ("odd", "{}")):
+        (mgc_home / "datasets" / name).mkdir()
+        (mgc_home / "datasets" / name / "dataset.json").write_text(text)
+    told = mine("data", "list", "--json")
+    assert told.code == 0
+    assert [entry["name"] for entry in told.json] == ["mine"]
+    assert "Dataset 'bad' is damaged" in told.err
+    assert "Dataset 'odd' is damaged" in told.err
+    assert mine("data", "show", "odd").code == 1
+    assert mine("data", "remove", "odd").code == 0
+
+
 def test_show_is_readable_and_complete(mine: Mgc) -> None:
     told = mine("data", "show", "mine")
     for text in (
