@@ -191,9 +191,11 @@ def _wave(path: Path, reader: Reader, start: float, seconds: float | None) -> np
     count = None if seconds is None else round(seconds * rate)
     parts = []
     for block in reader.blocks(round(start * rate), count):
-        parts.append(mono(block))
+        with np.errstate(invalid="ignore", over="ignore"):
+            parts.append(mono(block))
+            total = parts[-1].sum()
         # The sum is finite unless a sample is not: one pass, no mask. (Overflow needs 1e33.)
-        if not np.isfinite(parts[-1].sum()):
+        if not np.isfinite(total):
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite).")
     if len(parts) == 1:
         return parts[0]

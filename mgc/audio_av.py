@@ -27,9 +27,12 @@ def opened(path: Path) -> Iterator[AvReader]:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
+            if container.streams.audio[0].codec_context is None:
+                raise AudioError(f"{path}: does not decode (its codec is unknown).")
             yield AvReader(container)
     except (av.FFmpegError, ValueError) as error:
-        raise AudioError(f"{path}: does not decode ({error}).") from error
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{path}: does not decode ({reason}).") from error
 
 
 class AvReader:

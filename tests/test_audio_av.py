@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,21 @@ def test_cut_off_files_decode_or_say_why(song: tuple[Path, np.ndarray]) -> None:
             assert str(path) in error.message  # noqa: PT017 - either outcome is right
         else:
             assert np.isfinite(wave).all()
+
+
+def test_an_unknown_codec_in_a_known_container(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    form = struct.pack("<HHIIHH", 0x1234, 1, RATE, 4, 4, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 4_000)
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4_036) + body + bytes(4_000))
+    with pytest.raises(AudioError, match="does not decode") as caught:
+        audio.decode(path)
+    assert caught.value.message.count(str(path)) == 1
+
+
+def test_rubbish_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.m4a"
+    path.write_bytes(np.random.default_rng(0).bytes(20_000))
+    with pytest.raises(AudioError, match="Invalid data") as caught:
+        audio.decode(path)
+    assert caught.value.message.count(str(path)) == 1
