@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mgc_encoders import ast, clap, speech, weights
+from mgc_encoders import ast, clap, speech
 from mgc_encoders.windows import windows
 from safetensors.torch import load_file, save_file
 
-from mgc import MgcError, UsageError
+from mgc import MgcError, UsageError, weights
 from mgc.checks import parametrize
 from mgc.clips import Clips
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mgc import MgcError
 from mgc.contract import FeatureKind
+from mgc.weights import Weights
 from mgc_encoders.plugin import MUSIC_RATE, SPEECH_RATE
-from mgc_encoders.weights import Weights
 from mgc_encoders.windows import Encoder, Layer, chosen
 
 #: The first convolutions see so much: shorter waves are padded with silence.

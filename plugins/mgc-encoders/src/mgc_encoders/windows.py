@@ -14,7 +14,7 @@ from torch import Tensor
 from mgc import MgcError, UsageError
 from mgc.clips import Clips
 from mgc.contract import FeatureKind
-from mgc_encoders.weights import Weights
+from mgc.weights import Weights
 
 #: A window's remainder that is shorter is heard with the window before it.
 SHORTEST_SECONDS = 1.0

@@ -1,6 +1,7 @@
-"""Weights on this machine: found, identified, loaded. Only `fetch` uses the network.
+"""Weights of a transformers model on this machine: found, identified, loaded; for plug-ins.
 
 Safetensors only: a pickle can run any code when it is read. No code from the hub is run either.
+Only `Weights.fetch` uses the network.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from mgc import MgcError
+from mgc.errors import MgcError
 
 CONFIG = "config.json"
-WANTED = (CONFIG, "preprocessor_config.json", "model.safetensors", "model.safetensors.index.json",
-          "model-*-of-*.safetensors")  # fmt: skip
+#: What every model needs: its shape, how its input is made, and its tensors.
+WANTED = (
+    CONFIG,
+    "preprocessor_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
+)
 #: Nothing that is absolute, starts with a dot or goes deeper than owner/name.
 HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
 #: Who opens Hugging Face's pull requests with weights converted to safetensors.
@@ -27,11 +34,16 @@ CONVERTER = "SFconvertbot"
 
 @dataclass(frozen=True)
 class Weights:
-    """A model in transformers' format. ``extractor`` is who wants it, for messages."""
+    """A model in transformers' format: a hub name, at a ``revision``, or a local folder.
+
+    ``extractor`` is who wants it, for messages; ``more`` names further files of the repository
+    that it needs (a tokenizer's).
+    """
 
     extractor: str
     model: str
     revision: str | None = None
+    more: tuple[str, ...] = ()
 
     @cached_property
     def folder(self) -> Path:
@@ -151,7 +163,8 @@ class Weights:
         from huggingface_hub import snapshot_download
 
         try:
-            snapshot_download(self.model, revision=self.revision, allow_patterns=list(WANTED))
+            wanted = [*WANTED, *self.more]
+            snapshot_download(self.model, revision=self.revision, allow_patterns=wanted)
         except Exception as error:  # the hub's errors have no common root but this one
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise MgcError(
