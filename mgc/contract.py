@@ -102,8 +102,12 @@ class Extractor(Protocol):
     Optional extras, used where present: ``kind`` (property: the feature kind for these params),
     ``frame_count(samples: int) -> int`` (frames that are valid for so many samples; the default
     is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (what weights stand
-    behind the numbers; enters the fingerprint) and ``fetch()`` (gets weights from the network;
-    only `mgc features fetch` calls it).
+    behind the numbers; enters the fingerprint), ``fetch()`` (gets weights from the network and
+    may return the folder that it filled; only `mgc features fetch` calls it),
+    ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes can be told
+    before anything is made) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
+    pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number
+    or name of each row).
     """
 
     Params: ClassVar[type]

@@ -81,7 +81,9 @@ def test_the_same_seed_gives_the_same_run(dataset: table.Dataset, head: str) -> 
     )
 
 
-def test_bad_files_are_left_out_listed_and_counted(mgc_home: Path, music: Path, tmp_path: Path) -> None:
+def test_bad_files_are_left_out_listed_and_counted(
+    mgc_home: Path, music: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(music, folder)
     bad = folder / "jazz" / "artist-0" / "0.wav"
@@ -109,7 +111,11 @@ def test_a_head_that_cannot_take_the_feature_is_refused_before_audio(
 ) -> None:
     entry = registry.find("extractor", "mfcc")
     vector = ExtractorInfo(
-        name="mfcc", summary="", load=entry.info.load, sample_rate=22_050, hop_samples=512,
+        name="mfcc",
+        summary="",
+        load=entry.info.load,
+        sample_rate=22_050,
+        hop_samples=512,
         kind="vector",
     )
     changed = registry.Entry("extractor", vector, "mgc", "0")
@@ -122,7 +128,9 @@ def test_a_head_that_cannot_take_the_feature_is_refused_before_audio(
         asked(head="cnn")
 
 
-def test_an_interrupted_run_goes_on(dataset: table.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_goes_on(
+    dataset: table.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = fitting.fit(asked(head="cnn", folds=3, assignments=["epochs=2"]))
     real, calls = making.fit_head, []
 
@@ -158,8 +166,15 @@ def test_resume_refuses_a_dataset_that_has_changed(dataset: table.Dataset) -> No
 
 def test_a_missing_plug_in_says_which_package_to_install(dataset: table.Dataset) -> None:
     run = fitting.fit(asked())
-    record = {**run.record, "extractor": {**run.record["extractor"], "name": "gone",
-                                          "distribution": "mgc-gone", "version": "1.2"}}
+    record = {
+        **run.record,
+        "extractor": {
+            **run.record["extractor"],
+            "name": "gone",
+            "distribution": "mgc-gone",
+            "version": "1.2",
+        },
+    }
     with pytest.raises(MgcError, match=r"mgc-gone 1\.2") as caught:
         fitting.load_source(runs.Run(run.folder, record))
     assert caught.value.hint == "Install it: pip install mgc-gone"
@@ -202,3 +217,11 @@ def test_quarantined_tracks_are_left_out_and_counted(
     assert first not in set(run.predictions["track_id"])
     everything = fitting.fit(asked(include_bad=True))
     assert first in set(everything.predictions["track_id"])
+
+
+def test_other_weights_than_in_training_are_refused(dataset: table.Dataset) -> None:
+    run = fitting.fit(asked())
+    identity = {**run.record["extractor"]["identity"], "weights": "0123 bf16"}
+    record = {**run.record, "extractor": {**run.record["extractor"], "identity": identity}}
+    with pytest.raises(MgcError, match="other weights"):
+        fitting.load_source(runs.Run(run.folder, record))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,9 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
     if described:
         rows = [(n, t, d) for n, t, d in described]
         output.show_table(["parameter (--set)", "type", "default"], rows)
-    if (implementation.__doc__ or "").strip():
-        output.say((implementation.__doc__ or "").strip().split("\n\n")[0])
+    words = inspect.getdoc(implementation)
+    if words:
+        output.say(words)
     output.note(f"Others: mgc {NOUNS[kind]} list")
 
 

@@ -83,7 +83,23 @@ def load_source(run: Run, device: str = "cpu") -> Source:
             f"{wanted['distribution']} {wanted['version']}: {error.message}",
             f"Install it: pip install {wanted['distribution']}",
         ) from error
+    _same_weights(run, source, identity["weights"])
     return source
+
+
+def _same_weights(run: Run, source: Source, recorded: str | None) -> None:
+    """Refuse weights that are not those of the run; its head would answer nonsense.
+
+    Only the first word of the identity counts, the content; what follows (such as the precision)
+    may go with the device.
+    """
+    now = source.identity()["weights"]
+    if (now or "").split()[:1] != (recorded or "").split()[:1]:
+        raise MgcError(
+            f"Run {run.name!r} was trained on other weights of {source.name!r} "
+            f"({recorded}; here: {now}).",
+            f"Put the weights back that it was trained on (settings: {dict(source.settings)}).",
+        )
 
 
 def load_request(run: Run, dataset: Any) -> FitRequest:
