@@ -63,7 +63,7 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
     facts = {**facts, "from": _origin(entry), **(more or {})}
     output.show_table(["property", "value"], [(k, _plain(v)) for k, v in facts.items()])
     if described:
-        rows = [(n, t, d) for n, t, d in described]
+        rows = [(n, t, repr(d)) for n, t, d in described]
         output.show_table(["parameter (--set)", "type", "default"], rows)
     words = inspect.getdoc(implementation)
     if words:
