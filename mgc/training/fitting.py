@@ -62,6 +62,7 @@ def fit_head(
             "Choose another with --head; see: mgc heads list",
         )
     if resume and (folder / FACTS).exists():
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # killed between the two
         return restore_head(folder, device)
     pooling = data.pooling(train) if kind == "vector" else None
     if spec.info.trained_by == "estimator":

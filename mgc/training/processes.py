@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LONGEST_TEXT = 1024
+
 
 def several() -> bool:
     """Whether a launcher has started more than one process."""
@@ -43,12 +45,17 @@ def main_first() -> Iterator[None]:
 
 
 def from_main(text: str) -> str:
-    """What the main process gives, in every process."""
+    """What the main process gives, in every process; at most `LONGEST_TEXT` bytes."""
     if not several():
         return text
-    from accelerate.utils import broadcast_object_list
+    import torch
+    from accelerate import PartialState
+    from accelerate.utils import broadcast
 
-    return str(broadcast_object_list([text])[0])
+    # As bytes: torch's own way to send an object is a pickle.
+    padded = text.encode().ljust(LONGEST_TEXT, b"\0")
+    sent = torch.frombuffer(bytearray(padded), dtype=torch.uint8).to(PartialState().device)
+    return bytes(broadcast(sent).tolist()).rstrip(b"\0").decode()
 
 
 def wait() -> None:

@@ -32,6 +32,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     command = [sys.executable, *program, str(folder), json.dumps(JOBS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    for rank in (0, 1):
+        assert (folder / f"agreed-{rank}.txt").read_text() == "said by 0: é"
     found = {}
     for head, settings in JOBS.items():
         two = json.loads((folder / head / "result.json").read_text())

@@ -124,8 +124,10 @@ def wait_for_epoch(epoch: int, history: Path, process: subprocess.Popen[bytes]) 
 def test_resuming_what_is_finished_reads_it_back(tmp_path: Path) -> None:
     first = fit(tmp_path)
     before = (tmp_path / "model.safetensors").stat().st_mtime_ns
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"left by a kill just before the end")
     again = fit(tmp_path, resume=True)
     assert again.history == first.history
+    assert not (tmp_path / "checkpoint.safetensors").exists()
     assert (tmp_path / "model.safetensors").stat().st_mtime_ns == before
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mgc.training import HeadSpec, fit_head
+from mgc.training import HeadSpec, fit_head, processes
 from tests.tunes import split, track_data
 
 
@@ -32,11 +32,16 @@ def fit(folder: Path, head: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(folder: Path, jobs: str) -> None:
-    """Fit one head after the other."""
+    """Meet the other processes, if any; fit one head after the other."""
     torch.set_num_threads(1)
+    rank = os.environ.get("RANK", "0")
+    processes.meet("cpu")
+    agreed = processes.from_main(f"said by {rank}: é")
+    folder.mkdir(exist_ok=True)
+    (folder / f"agreed-{rank}.txt").write_text(agreed)
     for head, settings in json.loads(jobs).items():
         result = fit(folder / head, head, settings)
-        if os.environ.get("RANK", "0") == "0":
+        if rank == "0":
             (folder / head / "result.json").write_text(json.dumps(result))
 
 
