@@ -1,0 +1,1 @@
+"""Lyrics as a feature for mgc."""
