@@ -31,7 +31,8 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="REMARK",
-            help="Leave these out too: clipped, rate, channels or duration; repeatable.",
+            help="Leave these out too: clipped, rate, channels, 'dead channel' or duration; "
+            "repeatable.",
         ),
     ] = None,
     workers: Workers = 0,
@@ -245,7 +246,9 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
     if labels is None:
         output.note("Likely label errors: shown once there is a run, best with mgc fit --folds 5.")
         return
-    output.say(f"Likely label errors by {source} (confident learning): {len(labels)}")
+    output.say(
+        f"Likely label errors by {source} (confident learning): {len(labels)}, the likeliest first"
+    )
     rows = [
         [
             row.track_id,

@@ -35,6 +35,7 @@ REMARKS = {
     "clipped": "the wave is cut off at a ceiling",
     "rate": "another sample rate than most",
     "channels": "another number of channels than most",
+    "dead channel": "one of its channels is silent, which halves the mix",
     "duration": "another length than nearly all",
 }
 #: Other modules quarantine for this: an unpacked file that is not what its publisher lists.
@@ -193,6 +194,8 @@ class _Usual:
         found = []
         if one.ceiling > CLIPPED:
             found.append(("clipped", f"{100 * one.ceiling:.1f} % of it at the ceiling"))
+        if one.channels > 1 and one.quietest < SILENT / 10:
+            found.append(("dead channel", f"the quietest of {one.channels} is silent"))
         if self.rate and one.rate != self.rate:
             found.append(("rate", f"{one.rate} Hz, most have {self.rate}"))
         if self.channels and one.channels != self.channels:

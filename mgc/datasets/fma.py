@@ -52,7 +52,7 @@ def import_fma(
     tracks = _read_tracks(tables / "tracks.csv")
     genres = _read_genres(tables / "genres.csv")
     tracks = tracks[tracks["subset"].isin(facts.FMA_SUBSETS[: _level(subset) + 1])]
-    left_out = {}
+    left_out: dict[str, int] = {}
     with_genre = tracks[tracks["genre"] != ""]
     _count(left_out, "no single top genre", len(tracks) - len(with_genre))
     there = _files(audio)

@@ -16,7 +16,6 @@ import pandas as pd
 from mgc.errors import MgcError
 
 PREFIX = "p:"  # of a column of probabilities, as in a run's predictions
-MANY = 0.5  # share of suspects beyond which the model, not the labels, is in doubt
 
 
 def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFrame:

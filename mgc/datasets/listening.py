@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,10 +23,9 @@ from mgc.errors import AudioError
 from mgc.home import home
 from mgc.progress import Progress, Silent
 
-REVISION = 1  # raise it when anything below gives other values: all files are heard again
+REVISION = 2  # raise it when anything below gives other values: all files are heard again
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
-PART_SECONDS = 300  # decoded at once: an hour of music takes no more memory than this
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
 
 _TABLE = (
@@ -48,11 +47,11 @@ class Heard:
         rate: samples a second.
         channels: how many.
         seconds: decoded length.
-        peak: largest absolute sample of the mono mix.
-        loudest: RMS of its loudest second.
+        peak: largest absolute sample of all channels.
+        loudest: RMS of its loudest second, all channels mixed.
+        quietest: RMS of its quietest channel.
         ceiling: share of the samples that lie at the ceiling.
-        samples: a hash of the decoded mono samples and their rate. Beyond `PART_SECONDS` an mp3
-            and a lossless copy of what it decodes to may differ (its parts begin in the middle).
+        samples: a hash of the decoded mono samples and their rate.
         codes: its fingerprint (frame,) uint32.
     """
 
@@ -62,6 +61,7 @@ class Heard:
     seconds: float = 0.0
     peak: float = 0.0
     loudest: float = 0.0
+    quietest: float = 0.0
     ceiling: float = 0.0
     samples: str = ""
     codes: np.ndarray = field(default_factory=lambda: NO_CODES, compare=False)
@@ -70,51 +70,64 @@ class Heard:
 def listen(path: Path) -> Heard:
     """Decode a file and measure it. What is wrong with it is in the result, never raised."""
     try:
-        return _measure(path, audio.probe(path))
+        with audio.opened(path) as reader:
+            measured = _Measured(reader.format.sample_rate, reader.format.channels)
+            for block in reader.blocks(0, None):
+                measured.add(block)
+        return measured.result()
     except AudioError as error:
         return Heard(problem=error.message.removeprefix(f"{path}: "))
     except (MemoryError, ValueError, RuntimeError) as error:
         return Heard(problem=f"the decoder failed ({error}).")
 
 
-def _measure(path: Path, header: audio.AudioFormat) -> Heard:
-    length, peak, loudest, digest = 0, 0.0, 0.0, hashlib.blake2b(digest_size=16)
-    levels: list[np.ndarray] = []  # loud samples of each part, until the peak is known
-    codes = NO_CODES
-    for wave, rate in _parts(path, header):
-        magnitude = np.abs(wave)
-        peak = max(peak, float(magnitude.max()))
-        levels.append(magnitude[magnitude >= CEILING * min(peak, 1.0)])
-        loudest = max(loudest, _loudest_second(wave, rate))
-        digest.update(np.ascontiguousarray(wave).data)
-        if not length:
-            codes = fingerprint.codes(wave, rate)
-        length += len(wave)
-    digest.update(str(rate).encode())
-    ceiling = CEILING * min(peak, 1.0)
-    full = sum(int(np.count_nonzero(level >= ceiling)) for level in levels)
-    return Heard(
-        rate=rate,
-        channels=header.channels,
-        seconds=length / rate,
-        peak=peak,
-        loudest=loudest,
-        ceiling=full / length if peak else 0.0,
-        samples=digest.hexdigest(),
-        codes=codes,
-    )
+class _Measured:
+    """What a file's blocks add up to; an hour of music takes no more memory than a block."""
 
+    def __init__(self, rate: int, channels: int) -> None:
+        self.rate, self.channels = rate, channels
+        self.length, self.loudest = 0, 0.0
+        self.energy = np.zeros(channels)
+        self.loud: list[np.ndarray] = []  # samples near the peak, as far as it is known
+        self.peak = 0.0
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.beginning: list[np.ndarray] = []
 
-def _parts(path: Path, header: audio.AudioFormat) -> Iterator[tuple[np.ndarray, int]]:
-    """(mono samples, rate) of the file, a long one in parts of `PART_SECONDS`."""
-    yield audio.decode(path, seconds=PART_SECONDS)
-    for start in range(PART_SECONDS, int(np.ceil(header.seconds)), PART_SECONDS):
-        try:
-            yield audio.decode(path, start=start, seconds=PART_SECONDS)
-        except AudioError as error:
-            if "holds no samples" in error.message:
-                return  # a header may promise a little more than there is
-            raise
+    def add(self, block: np.ndarray) -> None:
+        """The next (sample, channel) float32 of the file."""
+        energy = np.einsum("ij,ij->j", block, block, dtype=np.float64)
+        if not np.isfinite(energy).all():
+            raise AudioError("holds samples that are not numbers (NaN or infinite).")
+        magnitude = np.abs(block)
+        self.peak = max(self.peak, float(magnitude.max()))
+        self.loud.append(magnitude[magnitude >= CEILING * min(self.peak, 1.0)])
+        wave = np.ascontiguousarray(audio.mono(block))
+        if not self.length or 2 * len(wave) >= self.rate:
+            self.loudest = max(self.loudest, _loudest_second(wave, self.rate))
+        self.digest.update(wave.data)
+        if self.length < fingerprint.LONGEST_SECONDS * self.rate:
+            self.beginning.append(wave)
+        self.energy += energy
+        self.length += len(wave)
+
+    def result(self) -> Heard:
+        """All of it."""
+        if not self.length:
+            raise AudioError("holds no samples.")
+        self.digest.update(str(self.rate).encode())
+        ceiling = CEILING * min(self.peak, 1.0)
+        full = sum(int(np.count_nonzero(loud >= ceiling)) for loud in self.loud)
+        return Heard(
+            rate=self.rate,
+            channels=self.channels,
+            seconds=self.length / self.rate,
+            peak=self.peak,
+            loudest=self.loudest,
+            quietest=float(np.sqrt(self.energy.min() / self.length)),
+            ceiling=full / (self.length * self.channels) if self.peak else 0.0,
+            samples=self.digest.hexdigest(),
+            codes=fingerprint.codes(np.concatenate(self.beginning), self.rate),
+        )
 
 
 def _loudest_second(wave: np.ndarray, rate: int) -> float:

@@ -131,16 +131,16 @@ def test_check_names_each_fault_and_fit_runs_on_the_rest(
     for path, fault in faults.items():
         assert f"{Path(path).name}: {fault}" in told.out
     bad = sum(fault in LEFT_OUT for fault in faults.values())
-    assert f"{40 - bad} of 40 tracks can be used" in told.out
+    assert f"{41 - bad} of 41 tracks can be used" in told.out
     found = mgc("data", "check", "mine", "--json").json
-    assert found["usable"] == 40 - bad
-    assert {Path(item["path"]).name: item["fault"] for item in found["findings"]} == {
-        Path(path).name: fault for path, fault in faults.items()
-    }
+    assert found["usable"] == 41 - bad
+    named = {(Path(item["path"]).name, item["fault"]) for item in found["findings"]}
+    assert named >= {(Path(path).name, fault) for path, fault in faults.items()}
+    assert len(named) == len(faults) + 1  # the one-sided file has another number of channels too
     told = mgc("fit", "--extractor", "mfcc", "--head", "logistic", "--folds", "3", "--data", "mine")
     assert told.code == 0, told.err
     row = mgc("compare", "--json").json[0]
-    assert row["tracks"] == 40 - bad
+    assert row["tracks"] == 41 - bad
 
 
 def test_audit_finds_copies_and_fixes_leaks(mgc: Mgc, music: Path, tmp_path: Path) -> None:
