@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from mgc import params as plugin_params
-from mgc import registry
+from mgc.chosen import Chosen
 from mgc.contract import Extractor, ExtractorInfo, FeatureKind, FeatureShape
 from mgc.store import FeatureStore
 from mgc.windows import ClipPolicy
 
 
 @dataclass(frozen=True)
-class Source:
-    """One extractor as asked for. Built from plain values, so it travels to a worker process.
+class Source(Chosen):
+    """One extractor as asked for, with the clips that it hears; travels to worker processes."""
 
-    Raises MgcError on construction where the extractor or a parameter is not there.
-    """
+    kind_of_plugin: ClassVar[str] = "extractor"
 
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
     policy: ClipPolicy = field(default_factory=ClipPolicy)
     device: str = "cpu"
 
@@ -33,27 +29,11 @@ class Source:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    @cached_property
-    def entry(self) -> registry.Entry:
-        """The catalogue's entry."""
-        return registry.find("extractor", self.name)
-
     @property
     def info(self) -> ExtractorInfo:
         """What the extractor declares."""
         assert isinstance(self.entry.info, ExtractorInfo)
         return self.entry.info
-
-    @cached_property
-    def implementation(self) -> type[Any]:
-        """The extractor's class, imported on first use."""
-        return registry.load(self.entry)
-
-    @cached_property
-    def params(self) -> Any:
-        """The parameters, checked, with the defaults filled in."""
-        cls = plugin_params.params_class(self.implementation)
-        return plugin_params.build(cls, self.settings, f"extractor {self.name}")
 
     @cached_property
     def extractor(self) -> Extractor:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save as tensor_bytes
 
-from mgc import params as plugin_params
-from mgc import registry
 from mgc.calibration import tempered
+from mgc.chosen import Chosen
 from mgc.contract import StrategyInfo
 from mgc.errors import MgcError
 from mgc.home import replace_file
@@ -25,33 +23,16 @@ TOLERANCE = 1e-6  # by which a strategy's row may miss 1
 
 
 @dataclass(frozen=True)
-class StrategySpec:
+class StrategySpec(Chosen):
     """One strategy as asked for: its name and its parameters."""
 
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def entry(self) -> registry.Entry:
-        """The catalogue's entry. Raises MgcError where there is no usable strategy of that name."""
-        return registry.find("strategy", self.name)
+    kind_of_plugin: ClassVar[str] = "strategy"
 
     @property
     def info(self) -> StrategyInfo:
         """What the strategy declares."""
         assert isinstance(self.entry.info, StrategyInfo)
         return self.entry.info
-
-    @cached_property
-    def implementation(self) -> type[Any]:
-        """The strategy's class, imported on first use."""
-        return registry.load(self.entry)
-
-    @cached_property
-    def params(self) -> Any:
-        """The strategy's parameters, checked, with the defaults filled in."""
-        cls = plugin_params.params_class(self.implementation)
-        return plugin_params.build(cls, self.settings, f"strategy {self.name}")
 
     def make(self, seed: int = 0) -> Any:
         """A new, unfitted strategy. Raises MgcError for what cannot be found or set."""

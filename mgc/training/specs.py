@@ -5,44 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from mgc import params as plugin_params
-from mgc import registry
+from mgc.chosen import Chosen
 from mgc.contract import FeatureKind, HeadInfo
 from mgc.errors import UsageError
 from mgc.training.settings import Training
 
 
 @dataclass(frozen=True)
-class HeadSpec:
+class HeadSpec(Chosen):
     """One head as asked for: its name, its own parameters and the trainer's settings."""
 
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    training_settings: Mapping[str, Any] = field(default_factory=dict)
+    kind_of_plugin: ClassVar[str] = "head"
 
-    @cached_property
-    def entry(self) -> registry.Entry:
-        """The catalogue's entry. Raises MgcError where there is no usable head of that name."""
-        return registry.find("head", self.name)
+    training_settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def info(self) -> HeadInfo:
         """What the head declares."""
         assert isinstance(self.entry.info, HeadInfo)
         return self.entry.info
-
-    @cached_property
-    def implementation(self) -> type[Any]:
-        """The head's class, imported on first use."""
-        return registry.load(self.entry)
-
-    @cached_property
-    def params(self) -> Any:
-        """The head's parameters, checked, with the defaults filled in."""
-        cls = plugin_params.params_class(self.implementation)
-        return plugin_params.build(cls, self.settings, f"head {self.name}")
 
     @cached_property
     def training(self) -> Training:
