@@ -1,0 +1,1 @@
+"""LightGBM as a head for mgc."""

@@ -1,0 +1,1 @@
+"""The logarithmic opinion pool as an ensemble strategy for mgc."""
