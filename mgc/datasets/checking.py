@@ -17,7 +17,7 @@ from mgc.datasets import facts, table
 from mgc.datasets.listening import Heard, hear
 from mgc.datasets.quarantine import COLUMNS, quarantine, quarantined
 from mgc.datasets.table import Dataset
-from mgc.errors import UsageError, unknown
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import replace_file
 from mgc.progress import Progress
 
@@ -91,13 +91,18 @@ def check(
         progress: told of tracks.
 
     Raises:
-        UsageError: an unknown name in ``also``.
+        UsageError: an unknown name in ``also``. MgcError: not a single file is there.
     """
     for name in also:
         if name not in REMARKS:
             raise unknown("remark", name, REMARKS, "mgc data check --help")
     if shortest < 0:
         raise UsageError(f"{shortest} s cannot be the shortest length.", "Use --shortest 2")
+    if not any(path.exists() for path in dataset.paths()):
+        raise MgcError(
+            f"None of the {len(dataset.tracks):,} files of {dataset.name!r} is there.",
+            f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
+        )
     heard = hear(dataset.paths(), workers=workers, progress=progress)
     ordered = [heard[path] for path in dataset.paths()]
     findings = _findings(dataset, ordered, shortest)

@@ -102,7 +102,7 @@ class _Measured:
         self.peak = max(self.peak, float(magnitude.max()))
         self.loud.append(magnitude[magnitude >= CEILING * min(self.peak, 1.0)])
         wave = np.ascontiguousarray(audio.mono(block))
-        if not self.length or 2 * len(wave) >= self.rate:
+        if not self.length or 2 * len(wave) > self.rate:
             self.loudest = max(self.loudest, _loudest_second(wave, self.rate))
         self.digest.update(wave.data)
         if self.length < fingerprint.LONGEST_SECONDS * self.rate:

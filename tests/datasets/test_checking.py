@@ -146,13 +146,25 @@ def test_lists_of_other_tracks_do_not_count() -> None:
     assert len(usable(dataset)[0]) == len(dataset.tracks)
 
 
-def test_a_dataset_of_bad_tracks_only_is_said() -> None:
-    dataset = table.Dataset("x", rows(), Path("/nowhere"), {})
+def test_a_dataset_of_bad_tracks_only_is_said(tmp_path: Path) -> None:
+    dataset = table.Dataset("x", rows(), tmp_path, {})
     table.save(dataset)
+    for path in dataset.paths():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     assert check(dataset, workers=1).left_out == len(dataset.tracks)
     with pytest.raises(MgcError, match="All 36 tracks of 'x' are quarantined"):
         usable(dataset)
     assert len(usable(dataset, include_bad=True)[0]) == 36
+
+
+def test_a_disk_that_is_not_there_quarantines_nothing() -> None:
+    dataset = table.Dataset("x", rows(), Path("/nowhere"), {})
+    table.save(dataset)
+    with pytest.raises(MgcError, match="None of the 36 files of 'x' is there") as caught:
+        check(dataset)
+    assert "/nowhere" in caught.value.hint
+    assert usable(dataset)[1] == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x00"])
