@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,13 @@ from mgc.cli.live import progress
 from mgc.cli.options import ClipSeconds, ClipsPerTrack, DataName, Device, Settings
 from mgc.cli.output import JsonOption
 from mgc.errors import MgcError, UsageError
+
+Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
+PictureFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The picture: .png, .svg or .pdf (default: a .png here)."),
+]
+OpenIt = Annotated[bool, typer.Option("--open", help="Open the picture.")]
 
 app = typer.Typer(no_args_is_help=True, help="Feature extractors, and the features they have made.")
 
@@ -22,10 +30,64 @@ def list_features(as_json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: str, settings: Settings = None, as_json: JsonOption = False) -> None:
-    """Show an extractor, its parameters, and how much room its features take."""
-    size = _size_of_a_thousand(name, settings)
+def show(
+    name: Annotated[str, typer.Argument(help="An extractor; or a file, or a track id.")],
+    extractors: Annotated[
+        list[str] | None,
+        typer.Option("--extractor", "-e", help="Draw this feature of the track (repeatable)."),
+    ] = None,
+    data: DataName = None,
+    settings: Settings = None,
+    clip: Clip = 1,
+    clip_seconds: ClipSeconds = None,
+    out: PictureFile = None,
+    opened: OpenIt = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an extractor and its parameters; or draw features of a track under one another."""
+    if extractors:
+        from mgc.cli import picture
+
+        picture.draw_track(name, extractors, data, settings, clip, clip_seconds, out, opened)
+        return
+    size = _size_of_a_thousand(_extractor(name), settings)
     catalogue.show_one("extractor", name, as_json, {"size": size} if size else None)
+
+
+def _extractor(name: str) -> str:
+    """The name, unless it is a file: then an extractor has been forgotten. Raises UsageError."""
+    if Path(name).is_file():
+        raise UsageError(
+            f"{name} is a file: which feature of it is to be drawn?",
+            f"Run: mgc features show {name} --extractor mel",
+        )
+    return name
+
+
+@app.command("compare")
+def compare(
+    tracks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRACK]...", help="Files or track ids (default: one of each genre)."
+        ),
+    ] = None,
+    extractors: Annotated[
+        list[str] | None, typer.Option("--extractor", "-e", help="Feature to draw (repeatable).")
+    ] = None,
+    data: DataName = None,
+    settings: Settings = None,
+    clip: Clip = 1,
+    clip_seconds: ClipSeconds = None,
+    out: PictureFile = None,
+    opened: OpenIt = False,
+) -> None:
+    """Draw features of several tracks side by side, each feature on one colour scale."""
+    from mgc.cli import picture
+
+    picture.draw_tracks(
+        tracks or [], extractors or ["mel"], data, settings, clip, clip_seconds, out, opened
+    )
 
 
 def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:

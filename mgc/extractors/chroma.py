@@ -18,6 +18,7 @@ CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 2.0
 # Where librosa.piptrack looks for spectral peaks when it estimates the tuning.
 LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4_000.0  # Hz
 PEAK_THRESHOLD = 0.1  # of the frame's strongest bin
+PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 TUNING_STEPS = 100  # a hundredth of a bin each
 
 
@@ -55,19 +56,26 @@ class Chroma:
             if tuning is None:
                 tuning = estimate_tuning(spectrum[:count], clips.sample_rate, p.n_fft, p.n_chroma)
             bands = _cached_bands(clips.sample_rate, p.n_fft, p.n_chroma, tuning)
-            rows.append(spectrum @ bands.to(clips.device))
-        return _peak_normalised(torch.stack(rows)).transpose(1, 2)
+            rows.append(bands.to(clips.device) @ spectrum.T)
+        return _peak_normalised(torch.stack(rows))
+
+    def feature_axis(self, sample_rate: int) -> tuple[str, list[str]]:
+        """The pitch classes by name; finer bins than semitones by number."""
+        count = self.params.n_chroma
+        names = PITCH_CLASSES if count == 12 else [str(number) for number in range(count)]
+        return "pitch class", list(names)
 
 
 def _peak_normalised(chroma: Tensor) -> Tensor:
     """Divide each frame by its largest value; a silent frame stays as it is (librosa's rule)."""
-    peak = chroma.amax(dim=-1, keepdim=True)
+    peak = chroma.amax(dim=1, keepdim=True)
     return chroma / peak.where(peak >= torch.finfo(torch.float32).tiny, torch.ones_like(peak))
 
 
 @lru_cache(maxsize=2 * TUNING_STEPS)
 def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor:
-    return torch.from_numpy(chroma_bands(rate, n_fft, n_chroma, tuning))
+    """(class, bin)."""
+    return torch.from_numpy(chroma_bands(rate, n_fft, n_chroma, tuning).T.copy())
 
 
 def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0) -> np.ndarray:
@@ -107,7 +115,7 @@ def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> floa
     frame, peak = _peaks(spectrum, rate / n_fft)
     if not len(frame):
         return 0.0
-    here, before, after = (spectrum[frame, peak + step] for step in (0, -1, 1))
+    here, before, after = _around(spectrum, frame, peak)
     slope, bend = (after - before) / 2, after + before - 2 * here
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = np.where(np.abs(slope) >= np.abs(bend), 0.0, -slope / bend)
@@ -121,12 +129,18 @@ def _peaks(spectrum: np.ndarray, hz_a_bin: float) -> tuple[np.ndarray, np.ndarra
     bins = spectrum.shape[1]
     low = max(1, int(np.ceil(LOWEST_PEAK / hz_a_bin)))
     high = min(bins - 1, int(np.ceil(HIGHEST_PEAK / hz_a_bin)))
-    centre = spectrum[:, low:high]
-    found = centre > PEAK_THRESHOLD * spectrum.max(axis=1, keepdims=True)
-    found &= centre > spectrum[:, low - 1 : high - 1]
-    found &= centre >= spectrum[:, low + 1 : high + 1]
-    frame, offset = np.divmod(np.flatnonzero(found), max(1, high - low))
-    return frame, offset + low
+    loud = spectrum[:, low:high] > PEAK_THRESHOLD * spectrum.max(axis=1, keepdims=True)
+    frame, offset = np.divmod(np.flatnonzero(loud), max(1, high - low))
+    peak = offset + low
+    here, before, after = _around(spectrum, frame, peak)
+    found = (here > before) & (here >= after)
+    return frame[found], peak[found]
+
+
+def _around(spectrum: np.ndarray, frame: np.ndarray, peak: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The values at some bins, one bin below and one bin above."""
+    flat, at = spectrum.reshape(-1), frame * spectrum.shape[1] + peak
+    return flat[at], flat[at - 1], flat[at + 1]
 
 
 def _fullest_step(pitch: np.ndarray, n_chroma: int) -> float:

@@ -79,13 +79,20 @@ class Mel:
         decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, p.top_db)
         if p.ref == "max":
             decibel = decibel - _loudest(decibel, clips)
-        return decibel.transpose(1, 2)
+        return decibel
+
+    def feature_axis(self, sample_rate: int) -> tuple[str, list[float]]:
+        """The centre of each band, Hz."""
+        p = self.params
+        top = sample_rate / 2 if p.fmax is None else p.fmax
+        edges = _hz(np.linspace(_mel(p.fmin), _mel(top), p.n_mels + 2))
+        return "frequency (Hz)", edges[1:-1].tolist()
 
 
 def mel_decibel(
     clips: Clips, n_mels: int, n_fft: int, fmin: float, fmax: float | None, top_db: float | None
 ) -> Tensor:
-    """Mel bands in dB (clip, frame, band) float32, floored ``top_db`` below each clip's loudest
+    """Mel bands in dB (clip, band, frame) float32, floored ``top_db`` below each clip's loudest
     cell (``librosa.power_to_db`` with ref 1). All who ask for the same share it."""
 
     def compute() -> Tensor:
@@ -101,29 +108,30 @@ def mel_decibel(
 def _loudest(decibel: Tensor, clips: Clips) -> Tensor:
     """The loudest cell of each clip (clip, 1, 1); the padding of shorter clips does not count."""
     counts = clips.frame_counts(HOP).tolist()
-    loudest = [clip[:count].amax() for clip, count in zip(decibel, counts, strict=True)]
+    loudest = [clip[:, :count].amax() for clip, count in zip(decibel, counts, strict=True)]
     return torch.stack(loudest)[:, None, None]
 
 
 def _project(power: Tensor, rate: int, n_mels: int, fmin: float, fmax: float | None) -> Tensor:
-    """Power (clip, frame, bin) → power in mel bands (clip, frame, band)."""
+    """Power (clip, frame, bin) → power in mel bands (clip, band, frame)."""
     n_fft = 2 * (power.shape[2] - 1)
     groups = _grouped_bands(rate, n_fft, n_mels, fmin, fmax, power.device)
-    return torch.cat([power[..., low:high] @ bands for low, high, bands in groups], dim=-1)
+    parts = [bands @ power[..., low:high].transpose(1, 2) for low, high, bands in groups]
+    return torch.cat(parts, dim=1)
 
 
 @lru_cache(maxsize=32)
 def _grouped_bands(
     rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None, device: torch.device
 ) -> tuple[tuple[int, int, Tensor], ...]:
-    """The mel filters in groups: first bin, end bin, (bin, band) of each."""
+    """The mel filters in groups: first bin, end bin, (band, bin) of each."""
     bands = mel_bands(rate, n_fft, n_mels, fmin, fmax)
     groups = []
     for first in range(0, n_mels, GROUP_BANDS):
         part = bands[:, first : first + GROUP_BANDS]
         used = np.flatnonzero(part.any(axis=1))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-        groups.append((low, high, torch.from_numpy(part[low:high].copy()).to(device)))
+        groups.append((low, high, torch.from_numpy(part[low:high].T.copy()).to(device)))
     return tuple(groups)
 
 

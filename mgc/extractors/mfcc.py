@@ -46,13 +46,17 @@ class Mfcc:
         """(clip, coefficient, frame) float32."""
         p = self.params
         decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, top_db=80.0)
-        return (decibel @ _dct(p.n_mels, p.n_mfcc).to(clips.device)).transpose(1, 2)
+        return _dct(p.n_mels, p.n_mfcc).to(clips.device) @ decibel
+
+    def feature_axis(self, sample_rate: int) -> tuple[str, list[float]]:
+        """The coefficients' numbers; 0 is loudness."""
+        return "coefficient", [float(number) for number in range(self.params.n_mfcc)]
 
 
 @lru_cache
 def _dct(n_mels: int, n_mfcc: int) -> Tensor:
-    """The orthonormal DCT-II as a matrix (band, coefficient) float32."""
-    band, coefficient = np.arange(n_mels)[:, None], np.arange(n_mfcc)
+    """The orthonormal DCT-II as a matrix (coefficient, band) float32."""
+    band, coefficient = np.arange(n_mels), np.arange(n_mfcc)[:, None]
     basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)
-    basis[:, 0] = np.sqrt(1 / n_mels)
+    basis[0] = np.sqrt(1 / n_mels)
     return torch.from_numpy(basis.astype(np.float32))

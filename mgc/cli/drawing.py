@@ -1,0 +1,106 @@
+"""Figures in a terminal: sparklines, bars, shaded matrices and a map of letters.
+
+All are plain text first: colour only adds to them, so that they read the same with ``NO_COLOR``,
+in a pipe and in a log. Where the output cannot be written in Unicode, ASCII stands in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite
+
+BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "._-=+*%#"
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+SHADES, ASCII_SHADES = " ░▒▓█", " .:*#"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+MIXED = "+"  # a place of the map that two genres share
+
+
+def unicode_output() -> bool:
+    """Whether stdout can be written in the block characters."""
+    try:
+        (BLOCKS + SHADES + EIGHTHS).encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The course of some values in at most ``width`` characters; what is not a number is blank."""
+    blocks = BLOCKS if unicode_output() else ASCII_BLOCKS
+    thinned = _thinned(values, width)
+    known = [value for value in thinned if isfinite(value)]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+
+    def block(value: float) -> str:
+        if not isfinite(value):
+            return " "
+        share = (value - low) / span if span else 0.5
+        return blocks[min(int(share * len(blocks)), len(blocks) - 1)]
+
+    return "".join(map(block, thinned))
+
+
+def _thinned(values: Sequence[float], width: int) -> list[float]:
+    """Means of as many runs of values as there are places."""
+    if len(values) <= width:
+        return list(values)
+    edges = [round(i * len(values) / width) for i in range(width + 1)]
+    parts = [values[a:b] for a, b in pairwise(edges)]
+    return [sum(part) / len(part) for part in parts]
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of ``share`` in [0, 1] of ``width`` characters."""
+    share = min(max(share, 0.0), 1.0)
+    if not unicode_output():
+        return "#" * round(share * width)
+    eighths = round(share * width * 8)
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + EIGHTHS[rest].strip()
+
+
+def shade(share: float) -> str:
+    """A character as dark as ``share`` in [0, 1] is large."""
+    shades = SHADES if unicode_output() else ASCII_SHADES
+    return shades[min(int(share * len(shades)), len(shades) - 1)]
+
+
+def whisker(low: float, middle: float, high: float, width: int) -> str:
+    """An interval in [0, 1] as a line with its middle marked, ``width`` characters."""
+    plain = not unicode_output()
+    line, dot = ("-", "o") if plain else ("─", "●")
+    places = [min(int(value * width), width - 1) for value in (low, middle, high)]
+    cells = [line if places[0] <= i <= places[2] else " " for i in range(width)]
+    cells[places[1]] = dot
+    return "".join(cells)
+
+
+def letter_map(
+    points: Sequence[tuple[float, float]], groups: Sequence[int], width: int, height: int
+) -> list[str]:
+    """Points in [-1, 1] × [-1, 1] as lines of letters, one letter a group; a place with points
+    of several groups has the letter of the most, or ``+`` where none has most."""
+    cells: dict[tuple[int, int], dict[int, int]] = {}
+    for (x, y), group in zip(points, groups, strict=True):
+        column = min(int((x + 1) / 2 * width), width - 1)
+        row = min(int((1 - y) / 2 * height), height - 1)
+        here = cells.setdefault((row, column), {})
+        here[group] = here.get(group, 0) + 1
+    lines = []
+    for row in range(height):
+        letters = (_letter(cells.get((row, column), {})) for column in range(width))
+        lines.append("".join(letters).rstrip())
+    return lines
+
+
+def _letter(here: dict[int, int]) -> str:
+    if not here:
+        return " "
+    most = max(here.values())
+    first = [group for group, count in here.items() if count == most]
+    return LETTERS[first[0] % len(LETTERS)] if len(first) == 1 else MIXED

@@ -1,0 +1,72 @@
+"""What a training looked like, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mgc.errors import UsageError
+from mgc.fitting import model_folders
+from mgc.runs import Run
+from mgc.training.tracking import read_history
+
+LOSSES = ("train_loss", "validation_loss")
+SCORES = ("validation_accuracy", "validation_f1")
+NAMES = {
+    "train_loss": "training loss",
+    "validation_loss": "validation loss",
+    "validation_accuracy": "validation accuracy",
+    "validation_f1": "validation macro F1",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One fold's training: figures by name, each (epoch,), NaN where one was not taken."""
+
+    fold: int
+    epochs: Sequence[int]
+    figures: Mapping[str, np.ndarray]
+
+
+def curves(run: Run) -> list[Curve]:
+    """The trainings behind a run, one a fold; none where its head does not learn in epochs."""
+    made = []
+    for number, folder in enumerate(model_folders(run)):
+        rows = read_history(folder)
+        if rows:
+            made.append(Curve(number, [int(row["epoch"]) for row in rows], _figures(rows)))
+    return made
+
+
+def some_curves(run: Run) -> list[Curve]:
+    """See `curves`. Raises UsageError where there are none."""
+    found = curves(run)
+    if not found:
+        what = "An ensemble" if run.kind == "ensemble" else f"Head {run.record['head']['name']!r}"
+        raise UsageError(
+            f"{what} does not learn in epochs: run {run.name} has no curves.",
+            "Name a run of a head that does, such as cnn: mgc runs list",
+        )
+    return found
+
+
+def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    there = [name for name in (*LOSSES, *SCORES) if any(name in row for row in rows)]
+    return {
+        name: np.array([row.get(name, float("nan")) for row in rows], np.float64) for name in there
+    }
+
+
+def mean_curve(found: Sequence[Curve], name: str) -> np.ndarray:
+    """The mean of a figure over the folds that still trained, (epoch,)."""
+    longest = max(len(curve.epochs) for curve in found)
+    table = np.full((len(found), longest), np.nan)
+    for row, curve in zip(table, found, strict=True):
+        values = curve.figures.get(name, np.empty(0))
+        row[: len(values)] = values
+    counts = np.isfinite(table).sum(0)
+    return np.where(counts > 0, np.nansum(table, 0) / np.maximum(counts, 1), np.nan)

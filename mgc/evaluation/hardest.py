@@ -1,0 +1,84 @@
+"""The tracks that systems get most wrong: mistakes to listen to, or wrong labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mgc.runs import Run
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run said of a track: the genre, and how sure it was of it, in [0, 1]."""
+
+    run: str
+    genre: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class HardTrack:
+    """A track that was hard; ``trust`` is the mean probability of its own genre, in [0, 1]."""
+
+    track_id: str
+    title: str
+    artist: str
+    path: str
+    genre: str
+    trust: float
+    answers: Sequence[Answer]
+
+    @property
+    def wrong(self) -> int:
+        """How many answers were wrong."""
+        return sum(answer.genre != self.genre for answer in self.answers)
+
+
+def hardest(named: Sequence[tuple[str, Run]], count: int) -> list[HardTrack]:
+    """The tracks whose own genre is least probable, in the mean over runs; hardest first.
+
+    Args:
+        named: what each run is called, and the run; all of one dataset.
+        count: how many tracks.
+
+    Only tracks that every run has scored and that somebody got wrong are named.
+    """
+    tables = [_scored(run) for _, run in named]
+    common = tables[0].index
+    for table in tables[1:]:
+        common = common.intersection(table.index)
+    trust = np.mean([table.loc[common, "own"].to_numpy() for table in tables], axis=0)
+    wrong = np.any(
+        [(t.loc[common, "said"] != t.loc[common, "genre"]).to_numpy() for t in tables], axis=0
+    )
+    order = [i for i in np.argsort(trust, kind="stable") if wrong[i]][:count]
+    return [_track(common[i], float(trust[i]), named, tables) for i in order]
+
+
+def _scored(run: Run) -> pd.DataFrame:
+    rows = run.rows("test").drop_duplicates("track_id")
+    probabilities = run.probabilities(rows)
+    table = rows[["track_id", "title", "artist", "path", "genre"]].set_index("track_id")
+    table["own"] = probabilities[np.arange(len(rows)), run.truth(rows)]
+    table["said"] = np.array(run.genres, dtype=object)[probabilities.argmax(1)]
+    table["confidence"] = probabilities.max(1)
+    return table
+
+
+def _track(
+    track_id: str,
+    trust: float,
+    named: Sequence[tuple[str, Run]],
+    tables: Sequence[pd.DataFrame],
+) -> HardTrack:
+    row = tables[0].loc[track_id]
+    answers = [
+        Answer(name, str(table.at[track_id, "said"]), float(table.at[track_id, "confidence"]))
+        for (name, _), table in zip(named, tables, strict=True)
+    ]
+    words = (str(row[column]) for column in ("title", "artist", "path", "genre"))
+    return HardTrack(str(track_id), *words, trust, answers)

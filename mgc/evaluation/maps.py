@@ -1,0 +1,195 @@
+"""Two-dimensional maps of embeddings: what a model finds alike lies close together.
+
+t-SNE (van der Maaten and Hinton 2008), on the leading principal components and started from them,
+so that the large-scale order means something (Kobak and Berens 2019).
+
+A run with folds holds one model a fold, each with a space of its own: their numbers cannot go
+into one map as they are. Every fold's model has embedded all tracks, though, so the spaces are
+laid over the first one by the rotation that fits best on the tracks that were training material
+in both (orthogonal Procrustes, Schönemann 1966; no genre is looked at), in their leading principal
+components. How well this works is measured on the other tracks and stated; where the spaces are
+too unlike, each fold keeps a map of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import orthogonal_procrustes
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from mgc.runs import Run
+
+Method = Literal["tsne", "pca"]
+SHARED_COMPONENTS = 20  # two folds' models agree on the strong directions, not on the faint ones
+KEPT_COMPONENTS = 50  # what t-SNE is usually given; more is noise, and slow
+PERPLEXITY = 30.0
+SMALLEST_FIT = 0.5  # share of variance that must survive the laying over
+#: Points that t-SNE itself arranges; the rest are put between their nearest ones, for its time
+#: grows faster than their number (25,000: minutes).
+ARRANGED = 3_000
+NEAREST = 4
+FEWEST = 8  # points below which neighbourhoods mean nothing and PCA is drawn
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """The test rows of a run on a plane.
+
+    Attributes:
+        rows: the rows of ``run.predictions``, in the order of the points.
+        points: (row, 2) float64 in [-1, 1].
+        joined: whether all folds share one space.
+        fit: where folds were laid over each other, the share of variance (R²) that agreed on
+            tracks that the fit did not see; else None.
+        method: how the plane was found.
+    """
+
+    rows: pd.DataFrame
+    points: np.ndarray
+    joined: bool
+    fit: float | None
+    method: Method
+
+    @property
+    def note(self) -> str:
+        """How the map was made, for people."""
+        how = "t-SNE" if self.method == "tsne" else "two principal components"
+        if self.rows["fold"].nunique() == 1:
+            return f"{how} of the embeddings of the test tracks."
+        if self.fit is not None and self.joined:
+            return (
+                f"{how} of the test tracks of all folds. Each fold has a model and a space of its "
+                "own: they were rotated onto the first one by tracks that neither model was tested "
+                f"on, without a look at the genres (R² {self.fit:.2f} on other tracks)."
+            )
+        if self.joined:
+            return f"{how}. The members' probabilities mean the same in every fold: one space."
+        return (
+            f"{how}, fold by fold: the folds' models arrange the music too differently to share a "
+            f"map (R² {self.fit:.2f}), so compare points of one fold only."
+        )
+
+
+def embedding_map(run: Run, method: Method = "tsne", seed: int = 0) -> EmbeddingMap:
+    """Arrange the test rows of a run on a plane."""
+    rows = run.rows("test")
+    folds = sorted(rows["fold"].unique())
+    fit = None
+    if len(folds) == 1 or run.kind == "ensemble":
+        vectors = run.embeddings[rows.index]
+    else:
+        vectors, fit = shared_space(run, rows)
+        if fit < SMALLEST_FIT:
+            return _apart(run, rows, fit, method, seed)
+    return EmbeddingMap(rows, _framed(plane(vectors, method, seed)), True, fit, method)
+
+
+def _apart(run: Run, rows: pd.DataFrame, fit: float, method: Method, seed: int) -> EmbeddingMap:
+    points = np.zeros((len(rows), 2))
+    for fold in rows["fold"].unique():
+        here = (rows["fold"] == fold).to_numpy()
+        points[here] = _framed(plane(run.embeddings[rows.index[here]], method, seed))
+    return EmbeddingMap(rows, points, False, fit, method)
+
+
+def plane(vectors: np.ndarray, method: Method = "tsne", seed: int = 0) -> np.ndarray:
+    """(row, dimension) → (row, 2) float64; deterministic for a seed."""
+    vectors = np.asarray(vectors, np.float64)
+    components = _components(vectors, KEPT_COMPONENTS, seed)
+    if method == "pca" or len(vectors) < FEWEST:
+        return np.pad(components, ((0, 0), (0, 2)))[:, :2]
+    if len(vectors) <= ARRANGED:
+        return _tsne(components, seed)
+    return _around_landmarks(components, seed)
+
+
+def _components(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
+    count = min(most, *vectors.shape)
+    made: np.ndarray = PCA(count, random_state=seed).fit_transform(vectors)
+    return made
+
+
+def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
+    perplexity = min(PERPLEXITY, (len(components) - 1) / 3)
+    start = "pca" if components.shape[1] >= 2 else "random"
+    with threadpool_limits(1):  # one order of summation: the same map on every machine
+        made = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(components)
+    return np.asarray(made, np.float64)
+
+
+def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
+    """t-SNE of a random part; every other point at the weighted mean of its nearest ones."""
+    chosen = np.random.default_rng(seed).permutation(len(components))[:ARRANGED]
+    arranged = _tsne(components[chosen], seed)
+    distance, near = (
+        NearestNeighbors(n_neighbors=NEAREST).fit(components[chosen]).kneighbors(components)
+    )
+    weight = 1 / np.maximum(distance, 1e-9) ** 2
+    points: np.ndarray = (arranged[near] * weight[..., None]).sum(1) / weight.sum(1)[:, None]
+    points[chosen] = arranged
+    return points
+
+
+def _framed(points: np.ndarray) -> np.ndarray:
+    """Moved and scaled into [-1, 1], proportions kept."""
+    low, high = points.min(0), points.max(0)
+    half = float((high - low).max()) / 2 or 1.0
+    framed: np.ndarray = (points - (low + high) / 2) / half
+    return framed
+
+
+def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float]:
+    """The embeddings of ``rows``, all in the first fold's space (row, component), and the R² of
+    laying the folds over each other, on tracks that the fit did not see (mean over folds)."""
+    everything = run.predictions[["track_id", "fold", "part"]]
+    folds = sorted(rows["fold"].unique())
+    tables = [everything[everything["fold"] == fold] for fold in folds]
+    count = min(SHARED_COMPONENTS, run.embeddings.shape[1], *(_learners(t) for t in tables))
+    spaces = [_space(run.embeddings, table, count) for table in tables]
+    made = np.zeros((len(rows), count))
+    fits = []
+    for fold, space in zip(folds, spaces, strict=True):
+        here = (rows["fold"] == fold).to_numpy()
+        moved, fit = _laid_over(space, spaces[0]) if fold != folds[0] else (space, 1.0)
+        made[here] = moved.loc[rows["track_id"][here], list(range(count))].to_numpy()
+        if fold != folds[0]:
+            fits.append(fit)
+    return made, float(np.mean(fits))
+
+
+def _learners(table: pd.DataFrame) -> int:
+    return max(1, int((table["part"] == "training").sum()) - 1)
+
+
+def _space(embeddings: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """All tracks of a fold in the leading components of its training tracks, by track id."""
+    vectors = np.asarray(embeddings[table.index], np.float64)
+    learners = (table["part"] == "training").to_numpy()
+    components = PCA(count, random_state=0).fit(vectors[learners]).transform(vectors)
+    space = pd.DataFrame(components, index=table["track_id"].to_numpy())
+    space["training"] = learners
+    return space
+
+
+def _laid_over(space: pd.DataFrame, onto: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+    """A fold's space rotated and scaled onto another, and the R² on tracks not used for that."""
+    numbers = [column for column in space if column != "training"]
+    common = space.index.intersection(onto.index)
+    known = (space.loc[common, "training"] & onto.loc[common, "training"]).to_numpy()
+    mine, theirs = (table.loc[common, numbers].to_numpy() for table in (space, onto))
+    centre, target = mine[known].mean(0), theirs[known].mean(0)
+    rotation, stretch = orthogonal_procrustes(mine[known] - centre, theirs[known] - target)
+    scale = stretch / max(float(((mine[known] - centre) ** 2).sum()), 1e-12)
+    moved = (space[numbers].to_numpy() - centre) @ rotation * scale + target
+    result = pd.DataFrame(moved, index=space.index)
+    apart = result.loc[common].to_numpy()[~known] - theirs[~known]
+    spread = theirs[~known] - theirs[~known].mean(0)
+    left = float((apart**2).sum()) / max(float((spread**2).sum()), 1e-12)
+    return result, 1.0 - left

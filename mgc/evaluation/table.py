@@ -1,0 +1,101 @@
+"""A comparison in words: Markdown, CSV, and what may be said of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mgc.evaluation.compare import Comparison
+
+FIGURES = ("precision", "recall", "f1")
+#: The columns of the table, as they are called in files.
+COLUMNS = (
+    "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
+    "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
+    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank",
+)  # fmt: skip
+SURE, SURER = 0.05, 0.01
+
+
+def markdown(made: Comparison) -> list[str]:
+    """The table as Markdown lines, the best in bold, marks explained below."""
+    lines = [
+        "| name | kind | precision | recall | F1 | accuracy % | 95 % interval | tracks |",
+        "|---|---|--:|--:|--:|--:|:-:|--:|",
+    ]
+    for row in made.rows:
+        accuracy = percent(row["accuracy"])
+        accuracy = f"**{accuracy}**" if row["rank"] == 1 else accuracy
+        figures = " | ".join(f"{row[name]:.3f}" for name in FIGURES)
+        lines.append(
+            f"| {_escaped(row['name'])} | {row['kind']} | {figures} | "
+            f"{accuracy}{mark(row).replace('*', chr(92) + '*')} | {interval(row)} | "
+            f"{row['tracks']:,} |"
+        )
+    if made.reference is not None:
+        note = footnote(made).replace("*", "\\*")
+        lines += ["", f"Tested against {_escaped(made.reference)}. {note}"]
+    return lines
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def csv_text(made: Comparison) -> str:
+    """The rows as CSV, fractions in [0, 1]."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(made.rows)
+    return file.getvalue()
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """The interval of an accuracy, in percent."""
+    return f"{percent(row['accuracy_low'])}–{percent(row['accuracy_high'])}"
+
+
+def verdict(made: Comparison) -> str:
+    """What the figures allow to be said of the best, and no more."""
+    best = [row["name"] for row in made.rows if row["rank"] == 1]
+    first = made.rows[0]
+    named = " and ".join([", ".join(best[:-1]), best[-1]] if best[1:] else best)
+    said = f"Best: {named}, {percent(first['accuracy'])} % ({interval(first)})"
+    if made.reference is None or made.reference in best:
+        return f"{said}."
+    against = f"{made.reference} (p = {p_value(first['p_adjusted'])}, adjusted)"
+    if first["p_adjusted"] < SURE:
+        return f"{said}; better than {against}."
+    return f"{said}; on these tracks not to be told from {against}."
+
+
+def mark(row: Mapping[str, Any]) -> str:
+    """``**`` and ``*`` for p < 0.01 and < 0.05, adjusted for the number of comparisons."""
+    p = row.get("p_adjusted")
+    if p is None:
+        return ""
+    return "**" if p < SURER else "*" if p < SURE else ""
+
+
+def p_value(value: float) -> str:
+    """``0.032``, ``< 0.001``."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def footnote(made: Comparison) -> str:
+    """How the intervals and tests were made."""
+    units = f"{made.groups:,} groups (artists) of" if made.groups else ""
+    return (
+        f"Paired on {units} {made.tracks:,} tracks; bootstrap with {made.resamples:,} resamples of "
+        f"whole {'groups' if made.groups else 'tracks'}; * p < {SURE}, ** p < {SURER} after Holm's "
+        "correction for the number of rows. McNemar's test (mid-p) takes tracks as independent."
+    ).replace("  ", " ")
+
+
+def percent(value: float) -> str:
+    """0.634 → ``63.4``."""
+    return f"{100 * value:.1f}"
