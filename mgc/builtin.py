@@ -115,3 +115,39 @@ def mgc_strategies() -> Iterator[StrategyInfo]:
         summary="the most confident member decides, track by track",
         load="mgc.strategies.confidence:Confidence",
     )
+    yield StrategyInfo(
+        name="geometric-mean",
+        summary="the normalised geometric mean of the members' probabilities",
+        load="mgc.strategies.geometric_mean:GeometricMean",
+    )
+    yield StrategyInfo(
+        name="weighted",
+        summary="mean probability with weights learnt from held-out tracks",
+        load="mgc.strategies.weighted:Weighted",
+        learns="held-out",
+    )
+    yield StrategyInfo(
+        name="greedy",
+        summary="members picked again and again while held-out tracks gain by it (Caruana)",
+        load="mgc.strategies.greedy:Greedy",
+        learns="held-out",
+    )
+    yield StrategyInfo(
+        name="best-subset",
+        summary="the mean of those members that do best together on held-out tracks",
+        load="mgc.strategies.best_subset:BestSubset",
+        learns="held-out",
+    )
+    yield StrategyInfo(
+        name="stacking",
+        summary="logistic meta-model over all members' probabilities of held-out tracks",
+        load="mgc.strategies.stacking:Stacking",
+        learns="held-out",
+    )
+    yield StrategyInfo(
+        name="embeddings",
+        summary="one classifier over all members' embeddings, scaled block by block",
+        load="mgc.strategies.embeddings:Embeddings",
+        combines="embeddings",
+        learns="training",
+    )

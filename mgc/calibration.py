@@ -12,9 +12,9 @@ from scipy.optimize import minimize_scalar
 
 #: Probabilities of 0 have no logarithm; below this they are all the same to us.
 SMALLEST = 1e-7
-#: ln T is drawn towards 0 as by a normal prior with this deviation: with 20 tracks a temperature
-#: of 10 needs more evidence than one of 1.5; with hundreds the prior is not felt.
-PRIOR_DEVIATION = 0.7
+#: ln T is drawn towards 0 as by a normal prior with this deviation: twenty tracks alone would put
+#: it off by as much as that for nothing; hundreds are not held back by it.
+PRIOR_DEVIATION = 0.3
 LARGEST = 10.0  # T stays in [1 / LARGEST, LARGEST]
 
 

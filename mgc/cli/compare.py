@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,20 +12,13 @@ from mgc.cli import output
 from mgc.cli.options import DataName
 from mgc.cli.output import JsonOption
 from mgc.errors import UsageError
+from mgc.evaluation import table
 
 if TYPE_CHECKING:
     from mgc.evaluation.agreement import Agreement
     from mgc.evaluation.compare import Comparison
     from mgc.evaluation.systems import System
 
-FIGURES = ("precision", "recall", "f1")
-#: The columns of the table, as they are called in files.
-COLUMNS = (
-    "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
-    "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
-    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank",
-)  # fmt: skip
-SURE, SURER = 0.05, 0.01
 WIDE = 104  # characters; a narrower terminal goes without the columns that names imply
 
 
@@ -62,11 +54,11 @@ def compare(
     if as_json:
         output.emit_json(_json(made, systems, by_genre, agreement))
     elif as_csv:
-        _write_csv(made)
+        sys.stdout.write(table.csv_text(made))
     elif markdown:
-        output.say("\n".join(markdown_table(made)))
+        output.say("\n".join(table.markdown(made)))
     else:
-        _show(made, systems, by_genre, agreement)
+        show(made, systems, by_genre, agreement)
 
 
 def _systems(names: Sequence[str], data: str | None) -> list[System]:
@@ -94,9 +86,9 @@ def _json(
     if by_genre:
         from mgc.evaluation.compare import by_genre as genre_table
 
-        table = genre_table(systems)
+        found_f1 = genre_table(systems)
         for row in rows:
-            row["f1_by_genre"] = {str(g): float(v) for g, v in table[row["name"]].items()}
+            row["f1_by_genre"] = {str(g): float(v) for g, v in found_f1[row["name"]].items()}
     if agreement:
         from mgc.evaluation.agreement import agreement as find
 
@@ -107,13 +99,10 @@ def _json(
     return rows
 
 
-def _write_csv(made: Comparison) -> None:
-    writer = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(made.rows)
-
-
-def _show(made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool) -> None:
+def show(
+    made: Comparison, systems: Sequence[System], by_genre: bool = False, agreement: bool = False
+) -> None:
+    """Print the table, what may be said of the best, the tests, and what else is wanted."""
     narrow = sys.stdout.isatty() and output.console().width < WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
     columns = ["name", *([] if narrow else ["kind"]), "prec.", "recall", "F1", "acc. %"]
@@ -125,7 +114,7 @@ def _show(made: Comparison, systems: Sequence[System], by_genre: bool, agreement
             [name, *([] if narrow else [kind]), *figures, *([_spread(row)] if seeds else [])]
         )
     output.show_table(columns, rows, right=[c for c in columns if c not in ("name", "kind")])
-    output.say(verdict(made))
+    output.say(table.verdict(made))
     if made.reference is not None:
         _show_tests(made)
     elif len(made.rows) > 1:
@@ -141,42 +130,16 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [
         row["name"] + best,
         row["kind"],
-        *(f"{row[name]:.3f}" for name in FIGURES),
+        *(f"{row[name]:.3f}" for name in table.FIGURES),
         output.percent(row["accuracy"]),
-        interval(row),
+        table.interval(row),
         f"{row['tracks']:,}",
     ]
-
-
-def interval(row: Mapping[str, Any]) -> str:
-    """The interval of an accuracy, in percent."""
-    return f"{output.percent(row['accuracy_low'])}–{output.percent(row['accuracy_high'])}"
 
 
 def _spread(row: Mapping[str, Any]) -> str:
     half = row["seed_interval"]
     return "" if half is None else f"{100 * half:.1f} ({row['seeds']})"
-
-
-def verdict(made: Comparison) -> str:
-    """What the figures allow to be said of the best, and no more."""
-    best = [row["name"] for row in made.rows if row["rank"] == 1]
-    first = made.rows[0]
-    said = f"Best: {' and '.join(best)}, {output.percent(first['accuracy'])} % ({interval(first)})"
-    if made.reference is None or made.reference in best:
-        return f"{said}."
-    against = f"{made.reference}, p = {p_value(first['p_adjusted'])}"
-    if first["p_adjusted"] < SURE:
-        return f"{said}; better than {against}."
-    return f"{said}; on these tracks not to be told from {against}."
-
-
-def mark(row: Mapping[str, Any]) -> str:
-    """``**`` and ``*`` for p < 0.01 and < 0.05, adjusted for the number of comparisons."""
-    p = row.get("p_adjusted")
-    if p is None:
-        return ""
-    return "**" if p < SURER else "*" if p < SURE else ""
 
 
 def _show_tests(made: Comparison) -> None:
@@ -187,12 +150,12 @@ def _show_tests(made: Comparison) -> None:
             rows.append(
                 (
                     row["name"],
-                    f"{100 * row['difference']:+.1f} {mark(row)}".rstrip(),
+                    f"{100 * row['difference']:+.1f} {table.mark(row)}".rstrip(),
                     between,
-                    p_value(row["p"]),
-                    p_value(row["mcnemar_p"]),
+                    table.p_value(row["p"]),
+                    table.p_value(row["mcnemar_p"]),
                     f"{row['f1_difference']:+.3f}",
-                    p_value(row["f1_p"]),
+                    table.p_value(row["f1_p"]),
                 )
             )
     columns = [
@@ -205,39 +168,24 @@ def _show_tests(made: Comparison) -> None:
         "p (F1)",
     ]
     output.show_table(columns, rows, right=columns[2:])
-    output.note(footnote(made))
-
-
-def p_value(value: float) -> str:
-    """``0.032``, ``< 0.001``."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def footnote(made: Comparison) -> str:
-    """How the intervals and tests were made."""
-    units = f"{made.groups:,} groups (artists) of" if made.groups else ""
-    return (
-        f"Paired on {units} {made.tracks:,} tracks; bootstrap with {made.resamples:,} resamples of "
-        f"whole {'groups' if made.groups else 'tracks'}; * p < {SURE}, ** p < {SURER} after Holm's "
-        "correction for the number of rows. McNemar's test (mid-p) takes tracks as independent."
-    ).replace("  ", " ")
+    output.note(table.footnote(made))
 
 
 def _show_genres(systems: Sequence[System]) -> None:
     from mgc.evaluation.compare import by_genre
 
-    table = by_genre(systems)
-    counts = table.pop("tracks")
+    scores = by_genre(systems)
+    counts = scores.pop("tracks")
     singles = [system.name for system in systems if system.kind == "single"]
     rows = []
-    for genre, values in table.iterrows():
+    for genre, values in scores.iterrows():
         won = max((values[name] for name in singles), default=None)
         cells = [
             f"{value:.2f}{' ◂' if name in singles and value == won and len(singles) > 1 else ''}"
             for name, value in values.items()
         ]
         rows.append([genre, *cells, counts[genre]])
-    columns = ["F1 by genre", *table.columns, "tracks"]
+    columns = ["F1 by genre", *scores.columns, "tracks"]
     output.show_table(columns, rows, right=columns[1:])
     if len(singles) > 1:
         output.note("◂ the best single system for the genre")
@@ -271,28 +219,3 @@ def _show_agreement(systems: Sequence[System]) -> None:
         f"{output.count(found.tracks, 'track')}; all are right on "
         f"{output.percent(found.all_right)} %, none on {output.percent(found.none_right)} %."
     )
-
-
-def markdown_table(made: Comparison) -> list[str]:
-    """The table as Markdown lines, the best in bold, marks explained below."""
-    lines = [
-        "| name | kind | precision | recall | F1 | accuracy % | 95 % interval | tracks |",
-        "|---|---|--:|--:|--:|--:|:-:|--:|",
-    ]
-    for row in made.rows:
-        accuracy = output.percent(row["accuracy"])
-        accuracy = f"**{accuracy}**" if row["rank"] == 1 else accuracy
-        figures = " | ".join(f"{row[name]:.3f}" for name in FIGURES)
-        lines.append(
-            f"| {_escaped(row['name'])} | {row['kind']} | {figures} | "
-            f"{accuracy}{mark(row).replace('*', chr(92) + '*')} | {interval(row)} | "
-            f"{row['tracks']:,} |"
-        )
-    if made.reference is not None:
-        note = footnote(made).replace("*", "\\*")
-        lines += ["", f"Tested against {_escaped(made.reference)}. {note}"]
-    return lines
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,20 +14,26 @@ from mgc.cli.options import DataName, Settings
 from mgc.cli.output import JsonOption
 
 if TYPE_CHECKING:
+    from mgc.ensembling import Request, StrategySpec
     from mgc.runs import Run
+
+SEARCH = "search"
+SUBSETS_SHOWN = 10
 
 
 class LearnFrom(StrEnum):
     """The tracks that weights, temperatures and meta-models are learnt from."""
 
-    auto = "auto"
     validation = "validation"
     out_of_fold = "out-of-fold"
 
 
 def ensemble(
     strategy: Annotated[
-        str, typer.Argument(help="A strategy (mgc strategies list), or 'all' for each of them.")
+        str,
+        typer.Argument(
+            help="A strategy (mgc strategies list), 'all' of them, or 'search' among subsets."
+        ),
     ],
     members: Annotated[
         list[str] | None,
@@ -42,8 +48,8 @@ def ensemble(
     ] = False,
     learn_from: Annotated[
         LearnFrom,
-        typer.Option(help="auto: the other folds' test tracks; without folds, validation."),
-    ] = LearnFrom.auto,
+        typer.Option(help="Held-out tracks for weights, temperatures and meta-models."),
+    ] = LearnFrom.validation,
     min_overlap: Annotated[
         float,
         typer.Option(help="Smallest share of tracks that all runs must have.", min=0.0, max=1.0),
@@ -53,10 +59,10 @@ def ensemble(
 ) -> None:
     """Combine runs into one; the result is a run too."""
     from mgc import params
-    from mgc.ensembling import Request, StrategySpec, ensemble
+    from mgc.ensembling import Request, ensemble
 
     values = params.parse_assignments(settings or [])
-    specs = [StrategySpec(name, values) for name in _names(strategy)]
+    specs = _specs(_names(strategy), values)
     for spec in specs:
         spec.make()
     done: list[Run] = []
@@ -66,15 +72,38 @@ def ensemble(
             request = Request(
                 spec, calibrate, learn_from.value, min_overlap, ["mgc", *sys.argv[1:]]
             )
+            if strategy == SEARCH:
+                _show_search(request, group)
             done.append(ensemble(request, group))
     _report(done, as_json)
+
+
+def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
+    """Each strategy with those of the settings that it has. Raises UsageError for one that
+    nobody has."""
+    from dataclasses import fields
+
+    from mgc.ensembling import StrategySpec
+    from mgc.errors import unknown
+    from mgc.params import params_class
+
+    made, known = [], set()
+    for name in names:
+        own = {f.name for f in fields(params_class(StrategySpec(name).implementation))}
+        known |= own
+        made.append(StrategySpec(name, {k: v for k, v in values.items() if k in own}))
+    for name in values:
+        if name not in known:
+            owners = names[0] if len(names) == 1 else "the strategies"
+            raise unknown(f"parameter of {owners}", name, known, "mgc strategies show NAME")
+    return made
 
 
 def _names(strategy: str) -> list[str]:
     from mgc import registry
 
     if strategy != "all":
-        return [strategy]
+        return ["best-subset" if strategy == SEARCH else strategy]
     entries = registry.catalogue().entries("strategy")
     for entry in entries:
         if entry.status != "ready":
@@ -99,6 +128,20 @@ def _say_members(group: Sequence[Run]) -> None:
     seeds = {run.record.get("seed") for run in group}
     seed = f" (seed {seeds.pop()})" if len(seeds) == 1 else ""
     output.note(f"members{seed}: {', '.join(run.name for run in group)}")
+
+
+def _show_search(request: Request, group: Sequence[Run]) -> None:
+    """What was tried, by held-out tracks; on stderr, for the result is the ensemble."""
+    from mgc.ensembling import search
+
+    tried = search(request, group)
+    output.note(f"{output.count(len(tried), 'subset')} by the held-out tracks of each fold:")
+    for one in tried[:SUBSETS_SHOWN]:
+        names = ", ".join(group[number].label for number in one.members)
+        chosen = f", chosen in {output.count(one.chosen, 'fold')}" if one.chosen else ""
+        output.note(
+            f"  NLL {one.nll:.3f}, accuracy {output.percent(one.accuracy)} %: {names}{chosen}"
+        )
 
 
 def _report(done: Sequence[Run], as_json: bool) -> None:

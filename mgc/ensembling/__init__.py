@@ -5,6 +5,7 @@ from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
 from mgc.ensembling.learning import LearnFrom
 from mgc.ensembling.making import Request, apply_ensemble, check_members, ensemble
+from mgc.ensembling.search import Tried, search
 
 __all__ = [
     "SMALLEST_SHARE",
@@ -13,11 +14,13 @@ __all__ = [
     "LearnFrom",
     "Request",
     "StrategySpec",
+    "Tried",
     "align",
     "apply_ensemble",
     "check_members",
     "ensemble",
     "groups_of_members",
     "latest",
+    "search",
     "title",
 ]

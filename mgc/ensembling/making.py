@@ -36,7 +36,7 @@ class Request:
 
     spec: StrategySpec
     calibrate: bool = False
-    learn_from: LearnFrom = "auto"
+    learn_from: LearnFrom = "validation"
     smallest_share: float = SMALLEST_SHARE
     command: Sequence[str] = ()
 

@@ -1,0 +1,18 @@
+"""A whole results table from one file: dataset, extractors, heads, seeds, strategies."""
+
+from mgc.experiment.beside import Beside, beside, markdown
+from mgc.experiment.plan import Plan, Published, read_plan
+from mgc.experiment.running import Done, Step, perform, steps
+
+__all__ = [
+    "Beside",
+    "Done",
+    "Plan",
+    "Published",
+    "Step",
+    "beside",
+    "markdown",
+    "perform",
+    "read_plan",
+    "steps",
+]

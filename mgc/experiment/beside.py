@@ -1,0 +1,70 @@
+"""The results of an experiment beside published figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mgc.evaluation.compare import Comparison
+from mgc.experiment.plan import Plan, Published
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One line: a published figure, our row, or both.
+
+    ``row`` is a row of `mgc.evaluation.compare`; accuracies in it are in [0, 1], published ones
+    in percent.
+    """
+
+    published: Published | None
+    row: dict[str, Any] | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the published accuracy, in points."""
+        if self.published is None or self.row is None:
+            return None
+        return 100 * float(self.row["accuracy"]) - self.published.accuracy
+
+
+def beside(plan: Plan, made: Comparison) -> list[Beside]:
+    """Published figures in the file's order, each with our row; then our other rows, the best
+    first."""
+    rows = {row["name"]: row for row in made.rows}
+    lines = [Beside(one, rows.get(one.row)) for one in plan.published]
+    shown = {one.row for one in plan.published}
+    return lines + [Beside(None, row) for name, row in rows.items() if name not in shown]
+
+
+def markdown(lines: Sequence[Beside]) -> list[str]:
+    """The side-by-side table as Markdown lines."""
+    table = [
+        "| published | accuracy % | protocol | here | accuracy % | 95 % interval | points | F1 |",
+        "|---|--:|---|---|--:|:-:|--:|--:|",
+    ]
+    for line in lines:
+        cells = [text.replace("|", "\\|") for text in (*_theirs(line), *_ours(line))]
+        table.append(f"| {' | '.join(cells)} |")
+    return table
+
+
+def _theirs(line: Beside) -> tuple[str, str, str]:
+    if line.published is None:
+        return "", "", ""
+    one = line.published
+    return one.name, f"{one.accuracy:g}", one.protocol
+
+
+def _ours(line: Beside) -> tuple[str, str, str, str, str]:
+    if line.row is None:
+        return "", "", "", "", ""
+    row, points = line.row, line.difference
+    return (
+        row["name"],
+        f"{100 * row['accuracy']:.1f}",
+        f"{100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f}",
+        "" if points is None else f"{points:+.1f}",
+        f"{row['f1']:.3f}",
+    )

@@ -1,0 +1,62 @@
+"""A weighted mean, the weights learnt from held-out tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.optimize import minimize
+
+from mgc.calibration import SMALLEST, softmax
+
+
+@dataclass(frozen=True)
+class WeightedParams:
+    """``shrinkage`` is how strongly the weights are drawn to be equal: it counts like so many
+    tracks of evidence for that, so it is felt with tens of tracks and not with hundreds."""
+
+    shrinkage: float = 3.0
+
+
+class Weighted:
+    """The weighted mean of probabilities that makes the held-out tracks likeliest.
+
+    Weights are positive and sum to 1. The squared logarithm of each weight's ratio to the equal
+    weight is penalised, half of it ``shrinkage`` times.
+    """
+
+    Params = WeightedParams
+
+    def __init__(self, params: WeightedParams, seed: int) -> None:
+        self.params = params
+
+    def fit(
+        self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
+    ) -> Self:
+        """Learn from probabilities (member, track, genre) and genre numbers (track,)."""
+        count = len(members)
+        chosen = members[:, np.arange(len(genres)), genres]
+
+        def loss(scores: np.ndarray) -> float:
+            weights = softmax(scores)
+            likelihood = np.log(np.maximum(weights @ chosen, SMALLEST)).sum()
+            ratios = np.log(np.maximum(weights * count, SMALLEST))
+            return float(self.params.shrinkage / 2 * (ratios @ ratios) - likelihood)
+
+        self.weights_ = softmax(minimize(loss, np.zeros(count), method="L-BFGS-B").x)
+        return self
+
+    def combine(self, members: np.ndarray) -> np.ndarray:
+        """(member, track, genre) → (track, genre)."""
+        return np.einsum("m,mtg->tg", self.weights_, members)
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """The weights (member,)."""
+        return {"weights": self.weights_}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
+        """Take back the weights."""
+        self.weights_ = state["weights"]
+        return self
