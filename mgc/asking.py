@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mgc.training import HeadSpec
 
 
-
 def dataset(name: str | None) -> table.Dataset:
     """The dataset asked for, or the default one."""
     return table.load(name if name is not None else table.default_name())

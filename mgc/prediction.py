@@ -45,7 +45,8 @@ class Predictor:
         if self.run.kind == "single":
             return [self.run]
         return [
-            runs.load(str(self.run.folder / "members" / name)) for name in self.run.record["members"]
+            runs.load(str(self.run.folder / "members" / name))
+            for name in self.run.record["members"]
         ]
 
     @cached_property

@@ -9,7 +9,14 @@ import typer
 
 from mgc.cli import catalogue, output
 from mgc.cli.live import progress
-from mgc.cli.options import ClipSeconds, ClipsPerTrack, DataName, Device, Settings
+from mgc.cli.options import (
+    ClipSeconds,
+    ClipsPerTrack,
+    DataName,
+    Device,
+    IncludeBad,
+    Settings,
+)
 from mgc.cli.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
@@ -136,14 +143,28 @@ def extract(
     clip_seconds: ClipSeconds = None,
     clips_per_track: ClipsPerTrack = None,
     device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes (default: one for each core).", min=1)
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="ray[://HOST:PORT]", help="Extract on a Ray cluster (extra: ray)."),
+    ] = None,
+    include_bad: IncludeBad = False,
 ) -> None:
     """Extract features of a dataset; each file is decoded once for all of them."""
     from mgc import asking, extraction
+    from mgc.datasets.quarantine import usable
 
     dataset = asking.dataset(data)
     clips = asking.policy(clip_seconds, clips_per_track)
     sources = asking.sources(names, settings, clips, asking.device(device))
-    made = extraction.extract(dataset.paths(), sources, progress())
+    tracks, quarantined = usable(dataset, include_bad)
+    paths = [dataset.root / path for path in tracks["path"]]
+    made = extraction.extract(paths, sources, progress(), workers=workers, on=on)
+    if quarantined:
+        number = output.count(sum(quarantined.values()), "track")
+        output.note(f"{number} in quarantine left out (mgc data check; --include-bad takes them).")
     output.say(
         f"{' + '.join(names)}: {output.count(made.made, 'track')} extracted, "
         f"{made.found:,} already there, {len(made.failures):,} could not be used."

@@ -123,7 +123,9 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
             done.append(fitting.fit(request, news, ready))
         except MgcError as error:
             errors.append(error)
-            output.note(f"{request.source.name} · {request.head.name}: {error.message} {error.hint}")
+            output.note(
+                f"{request.source.name} · {request.head.name}: {error.message} {error.hint}"
+            )
     if errors and not done:
         raise errors[0]
     return done
@@ -135,8 +137,14 @@ def _report(done: list[Run]) -> None:
         test = run.record["metrics"]["test"]
         interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
         rows.append(
-            (run.name, output.percent(test["accuracy"]), interval, f"{test['f1']:.3f}",
-             test["tracks"], f"{run.record['seconds']:.0f}")
+            (
+                run.name,
+                output.percent(test["accuracy"]),
+                interval,
+                f"{test['f1']:.3f}",
+                test["tracks"],
+                f"{run.record['seconds']:.0f}",
+            )
         )
     columns = ["run", "accuracy %", "95 % interval", "macro F1", "tracks", "seconds"]
     output.show_table(columns, rows, right=columns[1:])

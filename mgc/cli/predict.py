@@ -67,7 +67,9 @@ def _run(name: str | None, data: str | None) -> Any:
     if name is not None:
         return runs.load_finished(name)
     dataset = asking.dataset(data).name
-    found = [r for r in runs.everything()[0] if r.finished and r.record["dataset"]["name"] == dataset]
+    found = [
+        r for r in runs.everything()[0] if r.finished and r.record["dataset"]["name"] == dataset
+    ]
     if not found:
         raise MgcError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")
     output.note(f"run: {found[-1].name} (the newest on {dataset})")

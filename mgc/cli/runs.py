@@ -21,8 +21,16 @@ def list_runs(as_json: JsonOption = False) -> None:
         output.emit_json(rows)
     elif rows:
         cells = [
-            (r["name"], r["label"], r["dataset"], r["folds"] or "split", r["seed"], r["state"],
-             "" if r["accuracy"] is None else output.percent(r["accuracy"]), r["created"][:16])
+            (
+                r["name"],
+                r["label"],
+                r["dataset"],
+                r["folds"] or "split",
+                r["seed"],
+                r["state"],
+                "" if r["accuracy"] is None else output.percent(r["accuracy"]),
+                r["created"][:16],
+            )
             for r in rows
         ]
         output.show_table(

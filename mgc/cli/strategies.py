@@ -7,7 +7,9 @@ import typer
 from mgc.cli import catalogue
 from mgc.cli.output import JsonOption
 
-app = typer.Typer(no_args_is_help=True, help="Ensemble strategies: how several runs decide together.")
+app = typer.Typer(
+    no_args_is_help=True, help="Ensemble strategies: how several runs decide together."
+)
 
 
 @app.command("list")

@@ -65,9 +65,7 @@ def requests(
         for spec in specs:
             check_fits(source, spec)
     return [
-        FitRequest(
-            dataset, source, spec, folds, seed, where, include_bad, tuple(command), tracking
-        )
+        FitRequest(dataset, source, spec, folds, seed, where, include_bad, tuple(command), tracking)
         for seed in seeds
         for source in sources
         for spec in specs
