@@ -128,9 +128,8 @@ def mono(block: np.ndarray) -> np.ndarray:
     """(sample, channel) float32 → the mean of the channels (sample,)."""
     if block.shape[1] == 1:
         return block[:, 0]
-    if block.shape[1] == 2:  # 25 × faster than mean(axis=1), with the same bits
-        wave: np.ndarray = block[:, 0] + block[:, 1]
-        wave *= np.float32(0.5)
+    if block.shape[1] == 2:  # halves are exact, so the bits are those of mean(axis=1), 30 × slower
+        wave: np.ndarray = block @ np.array([0.5, 0.5], np.float32)
         return wave
     mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
     return mean
@@ -179,9 +178,10 @@ class _SoundFileReader:
         while count is None or count > 0:
             wanted = size if count is None else min(size, count)
             block = self.file.read(wanted, "float32", always_2d=True)
-            if not len(block):
+            if len(block):
+                yield block
+            if len(block) < wanted:  # asking once more costs a seek
                 return
-            yield block
             count = None if count is None else count - len(block)
 
 
@@ -193,9 +193,9 @@ def _wave(path: Path, reader: Reader, start: float, seconds: float | None) -> np
     for block in reader.blocks(round(start * rate), count):
         with np.errstate(invalid="ignore", over="ignore"):
             parts.append(mono(block))
-            total = parts[-1].sum()
-        # The sum is finite unless a sample is not: one pass, no mask. (Overflow needs 1e33.)
-        if not np.isfinite(total):
+            energy = np.dot(parts[-1], parts[-1])
+        # Finite unless a sample is not: one quick pass, no mask. (Overflow needs samples of 1e15.)
+        if not np.isfinite(energy):
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite).")
     if len(parts) == 1:
         return parts[0]
