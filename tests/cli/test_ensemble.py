@@ -1,0 +1,133 @@
+"""``mgc ensemble``, as a user types it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mgc import runs
+from mgc.datasets import importing
+from tests.members import World, accuracy, answers, single, world
+
+
+def three(made: World, seed: int = 0) -> list[str]:
+    return [
+        single(made, answers(made, 0.6, 10 * seed + i), name, seed).name
+        for i, name in enumerate(("mel", "mfcc", "chroma"))
+    ]
+
+
+@pytest.fixture
+def dataset(mgc_home: Path, music: Path) -> str:
+    """A dataset called as the made-up runs say."""
+    return importing.add_path("made-up", music, group_by=None, seed=0, drop_rare=False).name
+
+
+def test_without_runs_each_seed_is_combined(mgc: Callable, dataset: str) -> None:
+    for seed in range(2):
+        three(world(), seed)
+    told = mgc("ensemble", "mean-probability")
+    assert told.code == 0, told.err
+    assert "made-up-mean-probability-1" in told.out
+    assert "made-up-mean-probability-2" in told.out
+    assert "members (seed 1): made-up-mel-cnn-2, made-up-mfcc-cnn-2" in told.err
+    assert [runs.load(f"made-up-mean-probability-{n}").record["seed"] for n in (1, 2)] == [0, 1]
+
+
+def test_all_of_them(mgc: Callable) -> None:
+    names = three(world(tracks=200, artists=100))
+    told = mgc("ensemble", "all", *names, "--json")
+    assert told.code == 0, told.err
+    found = {run["strategy"]["name"] for run in told.json}
+    assert found >= {
+        "majority-voting", "mean-probability", "confidence", "geometric-mean", "weighted",
+        "greedy", "best-subset", "stacking", "embeddings",
+    }  # fmt: skip
+    assert all(run["command"][:3] == ["mgc", "ensemble", "all"] for run in told.json)
+    assert len(mgc("strategies", "list", "--json").json) == len(found)
+
+
+def test_calibration_is_shown(mgc: Callable) -> None:
+    made = world(tracks=300, artists=100)
+    names = [
+        single(made, answers(made, 0.7, 0), "mel").name,
+        single(made, answers(made, 0.5, 1, sharpness=10), "mfcc").name,
+    ]
+    told = mgc("ensemble", "mean-probability", *names, "--calibrate")
+    assert told.code == 0, told.err
+    header = next(line for line in told.out.splitlines() if line.startswith("calibrated"))
+    assert "NLL before" in header
+    assert "ECE before" in header
+    line = next(line for line in told.out.splitlines() if line.startswith("made-up-mfcc-cnn-1"))
+    _, temperature, nll_before, nll_after, ece_before, ece_after = line.split()
+    assert float(temperature) > 2
+    assert float(nll_after) < float(nll_before)
+    assert float(ece_after) < float(ece_before)
+
+
+def test_search_looks_at_held_out_tracks(mgc: Callable) -> None:
+    made = world(tracks=300, artists=100)
+    names = [
+        single(made, answers(made, right, i), name).name
+        for i, (name, right) in enumerate((("mel", 0.7), ("mfcc", 0.7), ("chroma", 0.2)))
+    ]
+    told = mgc("ensemble", "search", *names)
+    assert told.code == 0, told.err
+    assert "7 subsets" in told.err
+    best = next(line for line in told.err.splitlines() if "NLL" in line)
+    assert best.endswith("mel · cnn, mfcc · cnn, chosen in 1 fold")
+    run = runs.load("made-up-best-subset-1")
+    assert run.record["strategy"]["learnt"] == {"0": {"chosen": [1.0, 1.0, 0.0]}}
+    pair = mgc("ensemble", "mean-probability", *names[:2])
+    assert pair.code == 0
+    assert accuracy(run) == accuracy(runs.load("made-up-mean-probability-1"))
+
+
+def test_tracks_that_some_runs_lack_are_told(mgc: Callable) -> None:
+    made = world()
+    first = single(made, answers(made, 0.6, 0), "mel")
+    keep = made.table.index[made.table["track_id"] != "t0007"].to_numpy()
+    second = single(made, answers(made, 0.6, 1), "mfcc", keep=keep)
+    told = mgc("ensemble", "confidence", first.name, second.name)
+    assert told.code == 0
+    assert "119 of 120 tracks are in every member" in told.err
+
+
+def test_parameters_go_to_the_strategies_that_have_them(mgc: Callable) -> None:
+    names = three(world())
+    told = mgc("ensemble", "stacking", *names, "--set", "penalty=7", "--json")
+    assert told.json[0]["strategy"]["params"] == {"penalty": 7.0}
+    wrong = mgc("ensemble", "stacking", *names, "--set", "penalti=7")
+    assert wrong.code == 2
+    assert "No parameter of stacking is named 'penalti'" in wrong.err
+    assert "'penalty'" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["mean-probabilty", "made-up-mel-cnn-1", "made-up-mfcc-cnn-1"], 2, "'mean-probability'"),
+        (["confidence", "made-up-mel-cnn-1"], 2, "at least two runs"),
+        (["confidence", "made-up-mel-cnn-1", "made-up-mel-cnn-1"], 2, "named twice"),
+        (["confidence", "made-up-mel-cnn-1", "made-up-mell-cnn-1"], 2, "'made-up-mel-cnn-1'"),
+        (["confidence", "made-up-mel-cnn-1", "elsewhere-mel-cnn-1"], 2, "dataset"),
+        (["confidence", "--data", "nothing"], 2, "No dataset is named 'nothing'"),
+        (
+            ["stacking", "made-up-mel-cnn-1", "made-up-mfcc-cnn-1", "--learn-from", "out-of-fold"],
+            2,
+            "nothing is out of fold",
+        ),
+    ],
+)
+def test_what_cannot_be_combined(mgc: Callable, words: list[str], code: int, said: str) -> None:
+    three(world())
+    single(World(world().table, name="elsewhere"), answers(world(), 0.6, 0))
+    before = runs.names()
+    told = mgc("ensemble", *words)
+    assert told.code == code
+    assert said in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
+    assert runs.names() == before
