@@ -58,14 +58,14 @@ def mgc_heads() -> Iterator[HeadInfo]:
     """What ships: torch modules for sequences, scikit-learn on pooled statistics."""
     yield HeadInfo(
         name="cnn",
-        summary="small convolutional network with attentive pooling over time",
+        summary="convolutions over time with attentive pooling, beside statistics of the rows",
         load="mgc.heads.cnn:Cnn",
         trained_by="gradient",
         accepts=("sequence",),
     )
     yield HeadInfo(
         name="attention",
-        summary="small transformer over frames, gated attention pooling over time",
+        summary="small transformer over stretches of a clip, with gated attention pooling",
         load="mgc.heads.attention:Attention",
         trained_by="gradient",
         accepts=("sequence",),

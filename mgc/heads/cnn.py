@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
-from mgc.heads.statistics import SequenceStatistics
-
-LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
+from mgc.heads.statistics import Description
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,7 @@ class Cnn(nn.Module):
 
     def __init__(self, params: CnnParams, shape: FeatureShape, genres: int) -> None:
         super().__init__()
-        self.statistics = SequenceStatistics(shape.features)
-        self.standardise = nn.BatchNorm1d(self.statistics.size, affine=False)
-        self.describe = nn.Sequential(
-            nn.Hardtanh(-LARGEST, LARGEST),
-            nn.Dropout(0.3),
-            nn.Linear(self.statistics.size, params.hidden),
-            nn.LayerNorm(params.hidden),
-            nn.GELU(),
-        )
+        self.describe = Description(shape.features, params.hidden, 0.3)
         self.blocks = nn.Sequential(
             *(
                 block(params.width if n else shape.features, params.width)
@@ -76,10 +66,8 @@ class Cnn(nn.Module):
 
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(clip, feature, frame) and valid frames → (clip, hidden + 2 × width)."""
-        with torch.autocast(features.device.type, enabled=False):  # powers of small numbers
-            statistics = self.standardise(self.statistics(features, lengths))
         heard = self.pool(self.blocks(features), lengths // 2**self.halvings)
-        return torch.cat([self.describe(statistics), self.norm(heard)], 1)
+        return torch.cat([self.describe(features, lengths), self.norm(heard)], 1)
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Embedding → logits (clip, genre)."""

@@ -11,6 +11,31 @@ from mgc.heads.layers import valid
 from mgc.pooling import BAND_EDGES, HANN, LEADING, MODULATION_WINDOW, SMALLEST_POWER
 
 SMALLEST_VARIANCE = 1e-6
+LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
+
+
+class Description(nn.Module):
+    """What a few hundred tracks are enough to learn from: the statistics of a sequence,
+    standardised, through one hidden layer."""
+
+    def __init__(self, rows: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.statistics = SequenceStatistics(rows)
+        self.standardise = nn.BatchNorm1d(self.statistics.size, affine=False)
+        self.hidden = nn.Sequential(
+            nn.Hardtanh(-LARGEST, LARGEST),
+            nn.Dropout(dropout),
+            nn.Linear(self.statistics.size, hidden),
+            nn.LayerNorm(hidden),
+            nn.GELU(),
+        )
+
+    def forward(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, row, frame) and valid frames (clip,) → (clip, hidden)."""
+        with torch.autocast(rows.device.type, enabled=False):  # powers of small numbers
+            statistics = self.standardise(self.statistics(rows, lengths))
+        described: Tensor = self.hidden(statistics)
+        return described
 
 
 class SequenceStatistics(nn.Module):

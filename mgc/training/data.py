@@ -74,9 +74,9 @@ def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
         raise MgcError(f"A genre number of the {what} tracks is not in [0, {data.n_genres}).")
 
 
-def check_finite(clip: np.ndarray, name: str) -> None:
+def check_finite(values: np.ndarray, name: str) -> None:
     """Raise MgcError where a feature holds NaN or infinity."""
-    if not np.isfinite(clip).all():
+    if not np.isfinite(values).all():
         raise MgcError(
             f"The features of {name} hold values that are not finite.",
             "Extract them anew: mgc features clear, then the same command again.",

@@ -38,7 +38,7 @@ def describe_head(spec: HeadSpec, shape: FeatureShape, genres: int, frames: int 
         "layers": (1, shape.layers, shape.features),
         "vector": (1, shape.features),
     }[shape.kind]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([]):
         head = spec.implementation(spec.params, shape, genres)
     features = torch.zeros(size)
     model = Classifier(head, Normalisation(torch.zeros(1), torch.ones(1), torch.zeros(0, 0)))

@@ -69,8 +69,9 @@ def fit_head(
         return _fit_estimator(spec, data, train, seed, folder, pooling)
     fit = _ModuleFit(spec, data, train, validation, kind, pooling, seed)
     guarded = Guarded(tracker or NoTracker(), progress)
-    with torch.random.fork_rng():
-        return fit.run(resolve_device(device), folder, progress, guarded, resume)
+    where = resolve_device(device)
+    with torch.random.fork_rng([where] if where.type == "cuda" else []):
+        return fit.run(where, folder, progress, guarded, resume)
 
 
 def _fit_estimator(

@@ -61,15 +61,32 @@ class Normalisation:
 
 
 def fit_normalisation(
-    kind: FeatureKind, clips: Sequence[np.ndarray], whiten: bool, name: str = "the training tracks"
+    kind: FeatureKind, clips: Sequence[np.ndarray], whiten: bool
 ) -> Normalisation:
     """Mean and deviation of each feature row over all frames of all ``clips``, or whitening.
 
     Raises MgcError where a value is not finite.
     """
+    count, total, squares = _sums(kind, clips)
+    check_finite(total, "the training tracks")
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    deviation[deviation < SMALLEST_DEVIATION] = 1.0
+    basis = np.zeros((0, 0))
+    if whiten and kind == "sequence":
+        pooling = fit_pooling(kind, clips)
+        mean, deviation, basis = pooling.mean, np.ones(1), pooling.components
+    if kind == "sequence":
+        mean, deviation = mean[:, None], deviation[:, None]
+    parts = (mean, deviation, basis)
+    return Normalisation(*(torch.from_numpy(np.ascontiguousarray(p, np.float32)) for p in parts))
+
+
+def _sums(kind: FeatureKind, clips: Sequence[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many frames there are (clips, where there is no time axis), and for each row the sum
+    and the sum of squares; a value that is not finite makes its sum so."""
     count, total, squares = 0, np.zeros(()), np.zeros(())
     for clip in clips:
-        check_finite(clip, name)
         values = np.asarray(clip, np.float32)
         if kind == "sequence":
             count += values.shape[1]
@@ -77,16 +94,6 @@ def fit_normalisation(
             squares = squares + np.einsum("ft,ft->f", values, values, dtype=np.float64)
         else:
             count += 1
-            total = total + values
+            total = total + values.astype(np.float64)
             squares = squares + values.astype(np.float64) ** 2
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    deviation[deviation < SMALLEST_DEVIATION] = 1.0
-    if kind == "sequence" and whiten:
-        pooling = fit_pooling(kind, clips)
-        mean, deviation, basis = pooling.mean, np.ones(1), pooling.components
-    else:
-        basis = np.zeros((0, 0))
-    shape = (-1, 1) if kind == "sequence" else mean.shape
-    parts = (mean.reshape(shape), deviation.reshape(shape), basis)
-    return Normalisation(*(torch.from_numpy(np.ascontiguousarray(p, np.float32)) for p in parts))
+    return count, total, squares

@@ -91,7 +91,7 @@ def _pooling(folder: Path, kind: FeatureKind) -> Pooling:
 
 def _model(folder: Path, facts: Facts) -> Classifier:
     weights = _read(load_tensors, folder / MODEL)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([]):
         head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
     try:
         parts = (weights[name] for name in ("mean", "scale", "basis"))
