@@ -5,6 +5,6 @@ all cores and ``cluster`` on a Ray cluster, ``run`` puts the results into shards
 """
 
 from mgc.extraction.features import features_of
-from mgc.extraction.run import Extraction, Failure, extract
+from mgc.extraction.run import Extraction, Failure, extract, features_of_each
 
-__all__ = ["Extraction", "Failure", "extract", "features_of"]
+__all__ = ["Extraction", "Failure", "extract", "features_of", "features_of_each"]

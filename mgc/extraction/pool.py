@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -31,6 +32,7 @@ HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
 FILE_SECONDS = 1_800.0  # a worker busy with one file for longer hangs
 START_SECONDS = 300.0  # for importing everything, on a slow disk
+END_SECONDS = 10.0
 MESSAGE_SECONDS = 120.0  # for the rest of a message that has begun
 RESTARTS = 5  # of the nursery in a row without a file done
 _RUN = """import json, sys; sys.path[:] = json.loads(sys.argv[2])
@@ -96,7 +98,19 @@ class Pool:
     # Starting and ending
 
     def _start(self) -> None:
-        """Start the nursery and wait until it is ready, then have it fork the workers."""
+        """Start the nursery, and have it fork the workers."""
+        while not self._raise_nursery():
+            self._count_start()
+        self.control.settimeout(MESSAGE_SECONDS)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        try:
+            for _ in range(self.count):
+                self._add_worker()
+        except OSError:
+            self._restart()
+
+    def _raise_nursery(self) -> bool:
+        """Start the nursery and wait until it is ready. False where it was killed meanwhile."""
         self.control, theirs = socket.socketpair()
         with theirs:
             self.nursery = subprocess.Popen(
@@ -113,13 +127,13 @@ class Pool:
             wire.send(self.control, self.asked)
             said = wire.receive(self.control).record
         except (EOFError, OSError) as error:
+            self._end_nursery()
+            if self.nursery.returncode < 0:
+                return False
             raise self._cannot_start() from error
         if "error" in said:
             raise MgcError(said["error"], said["hint"])
-        self.control.settimeout(MESSAGE_SECONDS)
-        self.selector.register(self.control, selectors.EVENT_READ)
-        for _ in range(self.count):
-            self._add_worker()
+        return True
 
     def _add_worker(self) -> None:
         ours, theirs = socket.socketpair()
@@ -136,24 +150,30 @@ class Pool:
             worker.link.close()
         self.workers.clear()
         if hasattr(self, "nursery"):
-            if self.control.fileno() in self.selector.get_map():
+            with suppress(KeyError, ValueError):  # it was never ready
                 self.selector.unregister(self.control)
-            self.control.close()  # it ends its workers, and itself
-            try:
-                self.nursery.wait(10)
-            except subprocess.TimeoutExpired:
-                self.nursery.kill()
-                self.nursery.wait()
+            self._end_nursery()
+
+    def _end_nursery(self) -> None:
+        self.control.close()  # it ends its workers, and itself
+        try:
+            self.nursery.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.nursery.kill()
+            self.nursery.wait()
 
     def _restart(self) -> None:
         """The nursery is gone (killed from outside): no file is to blame."""
-        self.starts += 1
-        if self.starts > RESTARTS:
-            raise self._cannot_start()
+        self._count_start()
         held = sorted((job for w in self.workers for job in w.held), key=lambda job: job.number)
         self.again.extendleft(reversed(held))
         self._stop()
         self._start()
+
+    def _count_start(self) -> None:
+        self.starts += 1
+        if self.starts > RESTARTS:
+            raise self._cannot_start()
 
     def _cannot_start(self) -> MgcError:
         self.log.seek(0)

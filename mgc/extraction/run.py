@@ -85,6 +85,25 @@ def extract(
     return result
 
 
+def features_of_each(
+    paths: Sequence[Path], sources: Sequence[Source], *, workers: int | None = None
+) -> Iterator[tuple[Path, list[Rows] | Failure]]:
+    """The features of file after file, in their order, without a store.
+
+    Args:
+        paths: the audio files.
+        sources: the extractors; the features come in their order, a list of clips for each.
+        workers: as for `extract`.
+
+    Yields:
+        A path with its features, or with the failure that says why it could not be used.
+    """
+    everything = tuple(range(len(sources)))
+    jobs = (Job(number, path, wanted=everything) for number, path in enumerate(paths))
+    for job, answer in _where(sources, len(paths), workers, None)(jobs):
+        yield job.path, Failure(job.path, answer.reason) if answer.reason else answer.rows()
+
+
 Workplace = Callable[[Iterator[Job]], Iterator[tuple[Job, Answer]]]
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mgc.errors import MgcError
-from mgc.extraction import extract, pool, run
+from mgc.extraction import Failure, extract, features_of, features_of_each, pool, run
 from mgc.sources import Source
 from mgc.windows import ClipPolicy
 from tests.extraction.hostile import HANG, KILL, KILL_ONCE, RAISE, SEGFAULT, hostile, told
@@ -86,6 +86,23 @@ def test_workers_have_one_thread_each(tmp_path: Path, hostile: str) -> None:
     assert max(seen) == 1
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_features_without_a_store(tmp_path: Path, mgc_home: Path, workers: int) -> None:
+    paths = album(tmp_path, 5)
+    paths[2].write_text("no music")
+    made = list(features_of_each(paths, sources("mel", "chroma"), workers=workers))
+    assert [path for path, _ in made] == paths
+    for path, found in made:
+        if path == paths[2]:
+            assert isinstance(found, Failure)
+            assert "does not decode" in found.reason
+            continue
+        expected = features_of(path, sources("mel", "chroma"))
+        for rows, other in zip(found, expected.values(), strict=True):
+            assert [row.tobytes() for row in rows] == [row.tobytes() for row in other]
+    assert not mgc_home.exists()
+
+
 @pytest.mark.parametrize(
     ("what", "reason"), [(SEGFAULT, "SIGSEGV: a crash"), (KILL, "SIGKILL: memory may have run out")]
 )
@@ -151,6 +168,22 @@ def test_a_killed_nursery_costs_no_file(tmp_path: Path) -> None:
         killer.join()
     assert killed
     assert (done.made, done.failures) == (60, [])
+
+
+def test_a_nursery_that_is_killed_while_it_starts_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "killed"
+    kill = f"""
+import os, pathlib, signal
+marker = pathlib.Path({str(marker)!r})
+if len(marker.read_text() if marker.exists() else "") < 2:
+    marker.write_text((marker.read_text() if marker.exists() else "") + "x")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    monkeypatch.setattr(pool, "_RUN", kill + pool._RUN)
+    assert extract(album(tmp_path / "music", 3), sources("mel"), workers=2).made == 3
+    assert marker.read_text() == "xx"
 
 
 def test_workers_that_cannot_start_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,72 @@
+"""The benchmarks run, and their arithmetic is right."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import extraction, music, report, store
+from benchmarks.timing import Row, Section, Times, in_turns, row
+
+
+def test_cases_take_turns_after_a_warm_up() -> None:
+    calls: list[tuple[str, int]] = []
+    cases = {name: lambda turn, name=name: calls.append((name, turn)) for name in "abc"}
+    times = in_turns(cases, 3)
+    assert [name for name, _ in calls[3:]] == list("abc" + "bca" + "cab")
+    assert [turn for _, turn in calls[3:]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert all(len(each.clock) == len(each.processor) == 3 for each in times.values())
+
+
+def test_time_is_measured() -> None:
+    times = in_turns({"sleep": lambda _: time.sleep(0.01)}, 3)
+    assert all(0.01 <= clock < 1 for clock in times["sleep"].clock)
+    assert all(processor < 0.01 for processor in times["sleep"].processor)
+
+
+def test_ratios_are_taken_within_turns() -> None:
+    times = {"a": Times([2, 4, 6], [1, 10, 3]), "b": Times([1, 1, 1], [1, 5, 1])}
+    made = row(times, "a", "b", scale=1e3, unit="ms")
+    assert (made.value, made.low, made.high, made.ratio) == (4_000, 2_000, 6_000, 2)
+
+
+def test_tables(tmp_path: Path) -> None:
+    rows = [Row("a", 1234.5, "ms", 1.25, 2_000, 1.5, "b", "a note"), Row("b", 0.5, "s")]
+    facts = report.machine()
+    made = report.as_markdown(facts, [Section("Title", "Text.", rows)])
+    assert "| a | 1,234 ms | 1.25 – 2,000 | 1.50 | b | a note |" in made
+    assert "| b | 0.5 s |  |  |  |  |" in made
+    record = json.loads(report.as_json(facts, [Section("Title", "Text.", rows)]))
+    assert record["sections"][0]["rows"][0]["ratio"] == 1.5
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.write_into(page, "new")
+    assert page.read_text() == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
+
+
+def test_the_floor_and_peers_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(music, "SECONDS", 3.0)
+    [path] = music.synthesised(tmp_path, 1)
+    rows = extraction.measure([path], 1).rows
+    assert {extraction.FLOOR, extraction.OURS, "librosa, loaded once"} <= {r.name for r in rows}
+    assert all(r.value > 0 for r in rows)
+    copies = music.multiplied([path], tmp_path / "many", 3)
+    assert len({copy.read_bytes() for copy in copies}) == 3
+
+
+def test_only_long_stereo_mp3s_of_a_folder_are_taken(tmp_path: Path) -> None:
+    made = music.synthesised(tmp_path, 1)
+    (tmp_path / "other.wav").touch()
+    assert music.found(tmp_path, 5) == made
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="holds no"):
+        music.found(tmp_path / "empty", 5)
+
+
+def test_the_store_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "TRACKS", 64)
+    monkeypatch.setattr(store, "SHAPE", (8, 1_000))
+    assert [r.unit for r in store.measure(tmp_path, 1).rows] == ["MB/s", "ms", "clips/s", "clips/s"]
