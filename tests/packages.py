@@ -46,11 +46,15 @@ def write_wheel(
     return path
 
 
+def uv() -> str | None:
+    """uv beside this Python (make setup puts it there), or on the search path."""
+    beside = Path(sys.executable).parent / "uv"
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
 def install(wheels: Sequence[Path], target: Path) -> Path:
     """Install wheels into a folder of their own, with uv or else pip; nothing is downloaded."""
-    uv = Path(sys.executable).parent / "uv"
-    found = str(uv) if uv.exists() else shutil.which("uv")
-    if found:
+    if (found := uv()) is not None:
         command = [found, "pip", "install", "--offline", "--python", sys.executable]
     else:
         command = [sys.executable, "-m", "pip", "install", "--no-index"]
