@@ -20,8 +20,10 @@ from mgc.cli import (
     fit,
     heads,
     output,
+    plot,
     plugins,
     predict,
+    report,
     runs,
     strategies,
 )
@@ -47,6 +49,8 @@ app.command("fit", rich_help_panel=MODELS)(fit.fit)
 app.command("ensemble", rich_help_panel=MODELS)(ensemble.ensemble)
 app.command("compare", rich_help_panel=MODELS)(compare.compare)
 app.add_typer(experiment.app, name="experiment", rich_help_panel=MODELS)
+app.command("report", rich_help_panel=MODELS)(report.report)
+app.add_typer(plot.app, name="plot", rich_help_panel=MODELS)
 app.command("predict", rich_help_panel=MODELS)(predict.predict)
 app.add_typer(runs.app, name="runs", rich_help_panel=MODELS)
 app.add_typer(heads.app, name="heads", rich_help_panel=PLUGINS)

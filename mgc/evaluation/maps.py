@@ -5,10 +5,10 @@ so that the large-scale order means something (Kobak and Berens 2019).
 
 A run with folds holds one model a fold, each with a space of its own: their numbers cannot go
 into one map as they are. Every fold's model has embedded all tracks, though, so the spaces are
-laid over the first one by the rotation that fits best on the tracks that were training material
-in both (orthogonal Procrustes, Schönemann 1966; no genre is looked at), in their leading principal
+laid over the first one by the rotation that fits best on the tracks that neither model was tested
+on (orthogonal Procrustes, Schönemann 1966; no genre is looked at), in their leading principal
 components. How well this works is measured on the other tracks and stated; where the spaces are
-too unlike, each fold keeps a map of its own.
+too unlike, or share too few tracks (two folds share none), each fold keeps a map of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Method = Literal["tsne", "pca"]
 SHARED_COMPONENTS = 20  # two folds' models agree on the strong directions, not on the faint ones
 KEPT_COMPONENTS = 50  # what t-SNE is usually given; more is noise, and slow
 PERPLEXITY = 30.0
+TRACKS_A_COMPONENT = 3  # that two folds must share, for the rotation not to fit noise
 SMALLEST_FIT = 0.5  # share of variance that must survive the laying over
 #: Points that t-SNE itself arranges; the rest are put between their nearest ones, for its time
 #: grows faster than their number (25,000: minutes).
@@ -45,7 +46,7 @@ class EmbeddingMap:
     Attributes:
         rows: the rows of ``run.predictions``, in the order of the points.
         points: (row, 2) float64 in [-1, 1].
-        joined: whether all folds share one space.
+        joined: whether all points share one space.
         fit: where folds were laid over each other, the share of variance (R²) that agreed on
             tracks that the fit did not see; else None.
         method: how the plane was found.
@@ -71,27 +72,28 @@ class EmbeddingMap:
             )
         if self.joined:
             return f"{how}. The members' probabilities mean the same in every fold: one space."
-        return (
-            f"{how}, fold by fold: the folds' models arrange the music too differently to share a "
-            f"map (R² {self.fit:.2f}), so compare points of one fold only."
-        )
+        why = "have too few tracks in common"
+        if self.fit is not None:
+            why = f"arrange the music too differently (R² {self.fit:.2f})"
+        return f"{how}, fold by fold: the folds' models {why}. Compare points of one fold only."
 
 
 def embedding_map(run: Run, method: Method = "tsne", seed: int = 0) -> EmbeddingMap:
     """Arrange the test rows of a run on a plane."""
     rows = run.rows("test")
     folds = sorted(rows["fold"].unique())
-    fit = None
     if len(folds) == 1 or run.kind == "ensemble":
-        vectors = run.embeddings[rows.index]
-    else:
-        vectors, fit = shared_space(run, rows)
-        if fit < SMALLEST_FIT:
-            return _apart(run, rows, fit, method, seed)
+        points = plane(run.embeddings[rows.index], method, seed)
+        return EmbeddingMap(rows, _framed(points), True, None, method)
+    vectors, fit = shared_space(run, rows)
+    if fit is None or fit < SMALLEST_FIT:
+        return _apart(run, rows, fit, method, seed)
     return EmbeddingMap(rows, _framed(plane(vectors, method, seed)), True, fit, method)
 
 
-def _apart(run: Run, rows: pd.DataFrame, fit: float, method: Method, seed: int) -> EmbeddingMap:
+def _apart(
+    run: Run, rows: pd.DataFrame, fit: float | None, method: Method, seed: int
+) -> EmbeddingMap:
     points = np.zeros((len(rows), 2))
     for fold in rows["fold"].unique():
         here = (rows["fold"] == fold).to_numpy()
@@ -111,6 +113,8 @@ def plane(vectors: np.ndarray, method: Method = "tsne", seed: int = 0) -> np.nda
 
 
 def _components(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
+    if len(vectors) == 1:
+        return np.zeros((1, 1))
     count = min(most, *vectors.shape)
     made: np.ndarray = PCA(count, random_state=seed).fit_transform(vectors)
     return made
@@ -145,51 +149,57 @@ def _framed(points: np.ndarray) -> np.ndarray:
     return framed
 
 
-def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float]:
+def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None]:
     """The embeddings of ``rows``, all in the first fold's space (row, component), and the R² of
-    laying the folds over each other, on tracks that the fit did not see (mean over folds)."""
+    laying the folds over each other, on tracks that the fit did not see (mean over folds).
+
+    None in the place of R², and zeros, where the folds share too few tracks.
+    """
     everything = run.predictions[["track_id", "fold", "part"]]
-    folds = sorted(rows["fold"].unique())
-    tables = [everything[everything["fold"] == fold] for fold in folds]
-    count = min(SHARED_COMPONENTS, run.embeddings.shape[1], *(_learners(t) for t in tables))
-    spaces = [_space(run.embeddings, table, count) for table in tables]
+    tables = [table.set_index("track_id") for _, table in everything.groupby("fold")]
+    places = [np.asarray(index) for index in everything.groupby("fold").indices.values()]
+    known = [table.index[table["part"] != "test"] for table in tables]
+    shared = min(len(known[0].intersection(other)) for other in known[1:])
+    count = min(SHARED_COMPONENTS, run.embeddings.shape[1], shared // TRACKS_A_COMPONENT)
+    if count < 2:
+        return np.zeros((len(rows), 2)), None
+    spaces = [
+        _space(run.embeddings[place], table, count)
+        for place, table in zip(places, tables, strict=True)
+    ]
+    first, fits = spaces[0], []
+    moved = [first]
+    for other, theirs in zip(spaces[1:], known[1:], strict=True):
+        laid, fit = _laid_over(other, first, known[0].intersection(theirs))
+        moved.append(laid)
+        fits.append(fit)
     made = np.zeros((len(rows), count))
-    fits = []
-    for fold, space in zip(folds, spaces, strict=True):
+    for fold, laid in zip(sorted(everything["fold"].unique()), moved, strict=True):
         here = (rows["fold"] == fold).to_numpy()
-        moved, fit = _laid_over(space, spaces[0]) if fold != folds[0] else (space, 1.0)
-        made[here] = moved.loc[rows["track_id"][here], list(range(count))].to_numpy()
-        if fold != folds[0]:
-            fits.append(fit)
+        made[here] = laid.loc[rows["track_id"][here]].to_numpy()
     return made, float(np.mean(fits))
 
 
-def _learners(table: pd.DataFrame) -> int:
-    return max(1, int((table["part"] == "training").sum()) - 1)
+def _space(vectors: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """All tracks of a fold in the leading components of those it was not tested on."""
+    vectors = np.asarray(vectors, np.float64)
+    seen = (table["part"] != "test").to_numpy()
+    components = PCA(count, random_state=0).fit(vectors[seen]).transform(vectors)
+    return pd.DataFrame(components, index=table.index)
 
 
-def _space(embeddings: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """All tracks of a fold in the leading components of its training tracks, by track id."""
-    vectors = np.asarray(embeddings[table.index], np.float64)
-    learners = (table["part"] == "training").to_numpy()
-    components = PCA(count, random_state=0).fit(vectors[learners]).transform(vectors)
-    space = pd.DataFrame(components, index=table["track_id"].to_numpy())
-    space["training"] = learners
-    return space
-
-
-def _laid_over(space: pd.DataFrame, onto: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """A fold's space rotated and scaled onto another, and the R² on tracks not used for that."""
-    numbers = [column for column in space if column != "training"]
-    common = space.index.intersection(onto.index)
-    known = (space.loc[common, "training"] & onto.loc[common, "training"]).to_numpy()
-    mine, theirs = (table.loc[common, numbers].to_numpy() for table in (space, onto))
-    centre, target = mine[known].mean(0), theirs[known].mean(0)
-    rotation, stretch = orthogonal_procrustes(mine[known] - centre, theirs[known] - target)
-    scale = stretch / max(float(((mine[known] - centre) ** 2).sum()), 1e-12)
-    moved = (space[numbers].to_numpy() - centre) @ rotation * scale + target
-    result = pd.DataFrame(moved, index=space.index)
-    apart = result.loc[common].to_numpy()[~known] - theirs[~known]
-    spread = theirs[~known] - theirs[~known].mean(0)
+def _laid_over(
+    space: pd.DataFrame, onto: pd.DataFrame, known: pd.Index
+) -> tuple[pd.DataFrame, float]:
+    """A fold's space rotated and scaled onto another by the tracks ``known``, and the R² on the
+    other tracks that both have."""
+    mine, theirs = space.loc[known].to_numpy(), onto.loc[known].to_numpy()
+    centre, target = mine.mean(0), theirs.mean(0)
+    rotation, stretch = orthogonal_procrustes(mine - centre, theirs - target)
+    scale = stretch / max(float(((mine - centre) ** 2).sum()), 1e-12)
+    moved = pd.DataFrame((space.to_numpy() - centre) @ rotation * scale + target, space.index)
+    rest = space.index.intersection(onto.index).difference(known)
+    apart = moved.loc[rest].to_numpy() - onto.loc[rest].to_numpy()
+    spread = onto.loc[rest].to_numpy() - onto.loc[rest].to_numpy().mean(0)
     left = float((apart**2).sum()) / max(float((spread**2).sum()), 1e-12)
-    return result, 1.0 - left
+    return moved, 1.0 - left
