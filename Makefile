@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
+PLUGINS := $(wildcard plugins/*)
 DOCUMENTS := $(wildcard docs/*.md)
 COG := PYTHONPATH=. $(BIN)/cog -P
 .PHONY: help setup demo test lint bench format docs pictures clean
@@ -14,10 +15,11 @@ COG := PYTHONPATH=. $(BIN)/cog -P
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+		--editable '.[dev]' $(PLUGINS:%=--editable ./%)
 	touch $(STAMP)
 
 setup: $(STAMP) ## Make the environment in .venv
@@ -26,7 +28,7 @@ demo: setup ## Run the main job on a synthesised dataset
 	$(BIN)/mgc demo
 
 test: setup lint ## Lint, then run the tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal tests plugins
 
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check .
