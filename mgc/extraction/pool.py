@@ -7,14 +7,10 @@ itself, and left out with the reason when it kills `TRIES` workers.
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -22,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 
-from mgc.errors import MgcError
 from mgc.extraction import wire
+from mgc.extraction.nursery import Nursery
 from mgc.extraction.plan import Job
 from mgc.extraction.work import Answer, Task, described
 from mgc.sources import Source
@@ -31,17 +27,7 @@ from mgc.sources import Source
 HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
 FILE_SECONDS = 1_800.0  # a worker busy with one file for longer hangs
-START_SECONDS = 300.0  # for importing everything, on a slow disk
-END_SECONDS = 10.0
-MESSAGE_SECONDS = 120.0  # for the rest of a message that has begun
 RESTARTS = 5  # of the nursery in a row without a file done
-_RUN = """import json, sys; sys.path[:] = json.loads(sys.argv[2])
-from mgc.extraction import worker; worker.start(int(sys.argv[1]))"""
-#: Libraries with threads of their own read these when they are loaded.
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-_SIGNALS = {signal.SIGSEGV: "a crash in its decoder", signal.SIGKILL: "memory may have run out"}
 
 
 @dataclass
@@ -69,10 +55,8 @@ class Pool:
         self.turn: deque[Job] = deque()
         self.done: dict[int, Answer] = {}
         self.workers: list[_Worker] = []
-        self.deaths: dict[int, int] = {}
         self.starts = 0
         self.selector = selectors.DefaultSelector()
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by run()
 
     def run(self, jobs: Iterator[Job], stopping: Event) -> Iterator[tuple[Job, Answer]]:
         """Each job with its answer, in the order of the jobs, until ``stopping`` is set.
@@ -93,56 +77,36 @@ class Pool:
         finally:
             self._stop()
             self.selector.close()
-            self.log.close()
 
     # Starting and ending
 
     def _start(self) -> None:
         """Start the nursery, and have it fork the workers."""
-        while not self._raise_nursery():
-            self._count_start()
-        self.control.settimeout(MESSAGE_SECONDS)
-        self.selector.register(self.control, selectors.EVENT_READ)
+        self.nursery = Nursery(self.asked)
+        if not self.nursery.is_ready():
+            self._restart()
+            return
+        self.selector.register(self.nursery.control, selectors.EVENT_READ)
         try:
             for _ in range(self.count):
                 self._add_worker()
         except OSError:
             self._restart()
 
-    def _raise_nursery(self) -> bool:
-        """Start the nursery and wait until it is ready. False where it was killed meanwhile."""
-        self.control, theirs = socket.socketpair()
-        with theirs:
-            self.nursery = subprocess.Popen(
-                [sys.executable, "-P", "-c", _RUN, str(theirs.fileno()), json.dumps(sys.path)],
-                env={**os.environ, **_ONE_THREAD},
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C reaches us alone
-                stdin=subprocess.DEVNULL,
-                stdout=self.log,
-                stderr=self.log,
-            )
-        self.control.settimeout(START_SECONDS)
-        try:
-            wire.send(self.control, self.asked)
-            said = wire.receive(self.control).record
-        except (EOFError, OSError) as error:
-            self._end_nursery()
-            if self.nursery.returncode < 0:
-                return False
-            raise self._cannot_start() from error
-        if "error" in said:
-            raise MgcError(said["error"], said["hint"])
-        return True
-
     def _add_worker(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self.control, [b"f"], [theirs.fileno()])
-        ours.settimeout(MESSAGE_SECONDS)
-        worker = _Worker(ours)
+        worker = _Worker(self.nursery.fork())
         self.workers.append(worker)
-        self.selector.register(ours, selectors.EVENT_READ, worker)
+        self.selector.register(worker.link, selectors.EVENT_READ, worker)
+
+    def _restart(self) -> None:
+        """The nursery is gone (killed from outside): no file is to blame."""
+        self.starts += 1
+        if self.starts > RESTARTS:
+            raise self.nursery.trouble()
+        held = sorted((job for w in self.workers for job in w.held), key=lambda job: job.number)
+        self.again.extendleft(reversed(held))
+        self._stop()
+        self._start()
 
     def _stop(self) -> None:
         for worker in self.workers:
@@ -151,38 +115,8 @@ class Pool:
         self.workers.clear()
         if hasattr(self, "nursery"):
             with suppress(KeyError, ValueError):  # it was never ready
-                self.selector.unregister(self.control)
-            self._end_nursery()
-
-    def _end_nursery(self) -> None:
-        self.control.close()  # it ends its workers, and itself
-        try:
-            self.nursery.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.nursery.kill()
-            self.nursery.wait()
-
-    def _restart(self) -> None:
-        """The nursery is gone (killed from outside): no file is to blame."""
-        self._count_start()
-        held = sorted((job for w in self.workers for job in w.held), key=lambda job: job.number)
-        self.again.extendleft(reversed(held))
-        self._stop()
-        self._start()
-
-    def _count_start(self) -> None:
-        self.starts += 1
-        if self.starts > RESTARTS:
-            raise self._cannot_start()
-
-    def _cannot_start(self) -> MgcError:
-        self.log.seek(0)
-        lines = self.log.read().decode(errors="replace").strip().splitlines()
-        last = f" ({lines[-1]})" if lines else ""
-        return MgcError(
-            f"Worker processes cannot be started or do not stay alive{last}.",
-            "Work in this process alone: --workers 1",
-        )
+                self.selector.unregister(self.nursery.control)
+            self.nursery.end()
 
     # Work
 
@@ -226,20 +160,12 @@ class Pool:
         """Take what the workers have to say; waits for a second at most."""
         for key, _ in self.selector.select(1.0):
             if key.data is None:
-                if not self._listen_to_nursery():
+                if not self.nursery.listen():
                     self._restart()
                     return
             elif key.data in self.workers:
                 self._listen_to(key.data)
         self._end_the_slow()
-
-    def _listen_to_nursery(self) -> bool:
-        try:
-            said = wire.receive(self.control).record
-        except (EOFError, OSError):
-            return False
-        self.deaths[said["died"]] = said["code"]
-        return True
 
     def _listen_to(self, worker: _Worker) -> None:
         try:
@@ -270,7 +196,7 @@ class Pool:
                 minutes = FILE_SECONDS / 60
                 self.done[job.number] = Answer(f"{job.path}: takes more than {minutes:.0f} min.")
             elif self.crashes[job.number] >= TRIES:
-                how = self._how_it_died(worker)
+                how = self.nursery.how_it_died(worker.pid)
                 reason = f"{job.path}: its worker process died {TRIES} times ({how})."
                 self.done[job.number] = Answer(reason)
             else:
@@ -279,18 +205,6 @@ class Pool:
             self._add_worker()
         except OSError:
             self._restart()
-
-    def _how_it_died(self, worker: _Worker) -> str:
-        deadline = time.monotonic() + 2.0
-        while worker.pid not in self.deaths and time.monotonic() < deadline:
-            if not self._listen_to_nursery():
-                break
-        code = self.deaths.get(worker.pid, 0)
-        if code >= 0:
-            return f"exit code {code}"
-        name = signal.Signals(-code).name
-        meaning = _SIGNALS.get(signal.Signals(-code))
-        return f"{name}: {meaning}" if meaning else name
 
     def _end_the_slow(self) -> None:
         now = time.monotonic()

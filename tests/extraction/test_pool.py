@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mgc.errors import MgcError
-from mgc.extraction import Failure, extract, features_of, features_of_each, pool, run
+from mgc.extraction import Failure, extract, features_of, features_of_each, nursery, pool, run
 from mgc.sources import Source
 from mgc.windows import ClipPolicy
 from tests.extraction.hostile import HANG, KILL, KILL_ONCE, RAISE, SEGFAULT, hostile, told
@@ -181,13 +181,13 @@ if len(marker.read_text() if marker.exists() else "") < 2:
     marker.write_text((marker.read_text() if marker.exists() else "") + "x")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    monkeypatch.setattr(pool, "_RUN", kill + pool._RUN)
+    monkeypatch.setattr(nursery, "_RUN", kill + nursery._RUN)
     assert extract(album(tmp_path / "music", 3), sources("mel"), workers=2).made == 3
     assert marker.read_text() == "xx"
 
 
 def test_workers_that_cannot_start_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_RUN", "raise SystemExit('no room')")
+    monkeypatch.setattr(nursery, "_RUN", "raise SystemExit('no room')")
     with pytest.raises(MgcError, match="no room") as caught:
         extract(album(tmp_path, 3), sources("mel"), workers=2)
     assert "--workers 1" in caught.value.hint
