@@ -11,6 +11,7 @@ from torchinfo import summary
 from mgc.contract import FeatureShape
 from mgc.errors import UsageError
 from mgc.pooling import COMPONENTS
+from mgc.training.batches import SHORTEST_WINDOW
 from mgc.training.model import Classifier, Normalisation
 from mgc.training.scoring import lengths_of
 from mgc.training.specs import HeadSpec
@@ -30,7 +31,8 @@ def describe_head(spec: HeadSpec, shape: FeatureShape, genres: int, frames: int 
             f"Head {spec.name!r} is fitted by scikit-learn: it has parameters, but no layers.",
             f"Its parameters: mgc heads show {spec.name}",
         )
-    window = min(spec.training.crop_frames or frames, frames or spec.training.crop_frames)
+    crop = spec.training.crop_frames
+    window = max(SHORTEST_WINDOW, min(crop or frames, frames or crop))
     if shape.kind == "sequence" and spec.training.normalisation == "whitening":
         shape = replace(shape, features=min(COMPONENTS, shape.features))
     size: tuple[int, ...] = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from mgc.contract import FeatureKind
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 from mgc.pooling import Pooling
 from mgc.progress import Progress, Silent
 from mgc.training.batches import Source, clip_table, source, window_frames
@@ -64,14 +65,34 @@ def fit_head(
     if resume and (folder / FACTS).exists():
         (folder / CHECKPOINT).unlink(missing_ok=True)  # killed between the two
         return restore_head(folder, device)
-    pooling = data.pooling(train) if kind == "vector" else None
-    if spec.info.trained_by == "estimator":
-        return _fit_estimator(spec, data, train, seed, folder, pooling)
-    fit = _ModuleFit(spec, data, train, validation, kind, pooling, seed)
-    guarded = Guarded(tracker or NoTracker(), progress)
     where = resolve_device(device)
-    with torch.random.fork_rng([where] if where.type == "cuda" else []):
+    with _named_failures(spec), torch.random.fork_rng([where] if where.type == "cuda" else []):
+        pooling = data.pooling(train) if kind == "vector" else None
+        if spec.info.trained_by == "estimator":
+            return _fit_estimator(spec, data, train, seed, folder, pooling)
+        fit = _ModuleFit(spec, data, train, validation, kind, pooling, seed)
+        guarded = Guarded(tracker or NoTracker(), progress)
         return fit.run(where, folder, progress, guarded, resume)
+
+
+@contextmanager
+def _named_failures(spec: HeadSpec) -> Iterator[None]:
+    """Say which head failed, and whose it is, where its code raises something."""
+    try:
+        yield
+    except MgcError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise MgcError(
+            f"The device has too little memory to train head {spec.name!r}.",
+            "Try --set batch_size=16, or --set features_on=disk.",
+        ) from error
+    except Exception as error:
+        raise MgcError(
+            f"Head {spec.name!r} of {spec.entry.distribution} failed: "
+            f"{type(error).__name__}: {error}",
+            f"Run: mgc plugins check {spec.name}",
+        ) from error
 
 
 def _fit_estimator(

@@ -203,6 +203,20 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "head.json").exists()
 
 
+def test_a_head_whose_code_fails_is_named_with_its_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgc.heads.mlp import Mlp
+
+    def embed(self: Any, features: Any, lengths: Any) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Mlp, "embed", embed)
+    with pytest.raises(MgcError, match="Head 'mlp' of mgc failed: RuntimeError: mat1") as caught:
+        fit("mlp", track_data(), tmp_path)
+    assert caught.value.hint == "Run: mgc plugins check mlp"
+
+
 def test_a_head_that_cannot_take_the_features_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'cnn' takes sequence, not vector") as caught:
         fit("cnn", track_data("vector"), tmp_path)
