@@ -91,8 +91,23 @@ class Predictor:
             made |= {source.store.fingerprint: found[source.name] for source in batch}
         return [made[source.store.fingerprint] for source in self.sources]
 
+    def prepare(self) -> None:
+        """Load everything but the audio.
+
+        Raises MgcError where the run cannot predict at all: a plug-in or weights are gone.
+        """
+        _ = self.sources, self.heads
+        if self.run.kind == "ensemble":
+            from mgc.ensembling import load_combinations
+
+            load_combinations(self.run)
+
     def predict_all(self, paths: Sequence[Path]) -> Iterator[Prediction | Failure]:
-        """Predict file after file; one that cannot be used is a `Failure` in its place."""
+        """Predict file after file; one that cannot be used is a `Failure` in its place.
+
+        Raises MgcError where the run itself cannot be used; see `prepare`.
+        """
+        self.prepare()
         for path in paths:
             try:
                 yield self.predict(path)

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -128,6 +128,21 @@ def load(entry: Entry) -> type[Any]:
 def find(kind: str, name: str) -> Entry:
     """The usable plug-in of that kind and name in the installed catalogue."""
     return catalogue().find(kind, name)
+
+
+def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
+    """The plug-in that ``owner`` (a run) was made with; ``wanted`` is what it recorded of it.
+
+    Raises MgcError that names the distribution to install where the plug-in is gone.
+    """
+    name = wanted["name"]
+    if any(entry.info.name == name for entry in catalogue().entries(kind)):
+        return find(kind, name)
+    raise MgcError(
+        f"{owner} needs {kind} {name!r} of the package {wanted['distribution']} "
+        f"{wanted['version']}, which is not installed.",
+        f"Install it: pip install {wanted['distribution']}",
+    )
 
 
 @cache

@@ -4,7 +4,13 @@ from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
 from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
 from mgc.ensembling.learning import LearnFrom
-from mgc.ensembling.making import Request, apply_ensemble, check_members, ensemble
+from mgc.ensembling.making import (
+    Request,
+    apply_ensemble,
+    check_members,
+    ensemble,
+    load_combinations,
+)
 from mgc.ensembling.search import Tried, search
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "ensemble",
     "groups_of_members",
     "latest",
+    "load_combinations",
     "search",
     "title",
 ]

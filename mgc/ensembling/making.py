@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgc import metrics, params, runs
+from mgc import metrics, params, registry, runs
 from mgc.calibration import tempered
 from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
 from mgc.ensembling.combination import Combination, StrategySpec, restore
@@ -107,11 +107,13 @@ def _combined(request: Request, aligned: Aligned) -> tuple[Learnt, np.ndarray]:
 def _calibration(
     aligned: Aligned, learnt: Learnt, plain: np.ndarray, answers: np.ndarray
 ) -> dict[str, Any]:
-    """Temperatures, and NLL and ECE on the test rows without and with them."""
+    """Temperatures, and NLL and ECE on the test rows without and with them; of members only
+    where it is their probabilities that are combined."""
     rows = {fold: aligned.rows(fold, "test") for fold in learnt}
     test = np.concatenate(list(rows.values()))
     members = {}
-    for number, run in enumerate(aligned.members):
+    tempered_members = next(iter(learnt.values())).spec.info.combines == "probabilities"
+    for number, run in enumerate(aligned.members if tempered_members else ()):
         before = aligned.probabilities[number]
         parts = [tempered(before[at], learnt[f].temperatures[number]) for f, at in rows.items()]
         members[run.name] = {
@@ -233,16 +235,24 @@ def apply_ensemble(
     (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
     strategy fitted for that fold; the answer is the mean over folds.
     """
-    asked = run.record["strategy"]
-    spec = StrategySpec(asked["name"], asked["params"])
     combined = []
-    for number, folder in enumerate(_strategy_folders(run)):
-        made = restore(spec, folder, run.record["seed"] or 0)
+    for number, made in enumerate(load_combinations(run)):
         pairs = [folds[number] for folds in answers]
         probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
         combined.append(made(probabilities, [embedding for _, embedding in pairs]))
     mean: np.ndarray = np.mean(combined, axis=0)
     return mean
+
+
+def load_combinations(run: Run) -> list[Combination]:
+    """What an ensemble learnt, a combination a fold.
+
+    Raises MgcError that names the distribution to install where the strategy's plug-in is gone.
+    """
+    asked = run.record["strategy"]
+    registry.find_recorded("strategy", asked, f"Run {run.name!r}")
+    spec = StrategySpec(asked["name"], asked["params"])
+    return [restore(spec, folder, run.record["seed"] or 0) for folder in _strategy_folders(run)]
 
 
 def _strategy_folders(run: Run) -> list[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mgc import registry
 from mgc.datasets import splits
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError
 from mgc.fitting.prepared import Prepared, make_folds
 from mgc.fitting.request import FitRequest
 from mgc.params import as_dict
@@ -75,14 +76,7 @@ def load_source(run: Run, device: str = "cpu") -> Source:
     identity = wanted["identity"]
     policy = ClipPolicy(identity["clip_seconds"], identity["clips_per_track"])
     source = Source(wanted["name"], wanted["settings"], policy, device)
-    try:
-        _ = source.entry
-    except UsageError as error:
-        raise MgcError(
-            f"Run {run.name!r} needs extractor {wanted['name']!r} of the package "
-            f"{wanted['distribution']} {wanted['version']}: {error.message}",
-            f"Install it: pip install {wanted['distribution']}",
-        ) from error
+    registry.find_recorded("extractor", wanted, f"Run {run.name!r}")
     _same_weights(run, source, identity["weights"])
     return source
 
