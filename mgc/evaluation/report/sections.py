@@ -90,6 +90,7 @@ def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
     return [
         {
             **row,
+            "reference": row["name"] == made.reference,
             "mark": mark(row),
             "places": [
                 axis.place(row[key]) for key in ("accuracy_low", "accuracy", "accuracy_high")
