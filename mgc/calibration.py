@@ -16,11 +16,15 @@ SMALLEST = 1e-7
 #: it off by as much as that for nothing; hundreds are not held back by it.
 PRIOR_DEVIATION = 0.3
 LARGEST = 10.0  # T stays in [1 / LARGEST, LARGEST]
+#: Where logits of members are averaged, none is heard as surer than a hundred to one: one member
+#: that never gives a genre (it had none to learn from) would else forbid it to all others.
+NO_VETO = 1e-2
 
 
-def logits(probabilities: np.ndarray) -> np.ndarray:
-    """Log-probabilities (…, genre), finite also where a probability is 0."""
-    return np.log(np.clip(probabilities, SMALLEST, None))
+def logits(probabilities: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
+    """Log-probabilities (…, genre), finite also where a probability is 0: raised to
+    ``smallest``."""
+    return np.log(np.clip(probabilities, smallest, None))
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -116,7 +116,15 @@ def single(
         table, vectors = table.iloc[keep].reset_index(drop=True), vectors[keep]
     run = runs.start(f"{world.name}-{extractor}-cnn", record)
     finite = np.isfinite(table[columns].to_numpy()).all()
-    scored = {part: _score(run, table, part) for part in ("validation", "test")} if finite else {}
+    scored = (
+        {
+            part: _score(run, table, part)
+            for part in ("validation", "test")
+            if part in set(table["part"])
+        }
+        if finite
+        else {}
+    )
     for fold in sorted(set(table["fold"])):
         (run.folder / f"fold-{fold}").mkdir()
         (run.folder / f"fold-{fold}" / "head.json").write_text("{}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,12 @@ from mgc.ensembling import (
     groups_of_members,
     latest,
 )
+from mgc.ensembling.combination import restore
 from mgc.errors import MgcError, UsageError
 from tests.members import World, accuracy, answers, single, world
 
-PLAIN = ("majority-voting", "mean-probability", "confidence")
+PLAIN = ("majority-voting", "mean-probability", "confidence", "geometric-mean")
+LEARNT = ("weighted", "greedy", "best-subset", "stacking", "embeddings")
 
 
 def combine(name: str, members: list[runs.Run], **settings: object) -> runs.Run:
@@ -176,23 +177,42 @@ def test_what_cannot_be_a_member_is_refused(mgc_home: Path) -> None:
         combine("confidense", members)
 
 
-def test_new_tracks_are_combined_as_the_scored_ones_were(mgc_home: Path) -> None:
-    made = world(folds=3)
+@pytest.mark.parametrize("folds", [1, 3])
+@pytest.mark.parametrize("name", [*PLAIN, *LEARNT])
+def test_new_tracks_are_combined_as_the_scored_ones_were(
+    mgc_home: Path, name: str, folds: int
+) -> None:
+    made = world(folds=folds)
     members = three(made)
-    for name in PLAIN:
-        run = combine(name, members, calibrate=True)
-        rows = {r.name: r.rows("test").query("fold == 1") for r in [*members, run]}
-        given = [member.probabilities(rows[member.name]) for member in members]
-        # The same answer by each fold's models: the mean over the folds' strategies.
-        answer = apply_ensemble(run, [[(p, p)] * 3 for p in given])
-        assert answer.shape == given[0].shape
-        np.testing.assert_allclose(answer.sum(1), 1)
-        agreed = answer.argmax(1) == run.probabilities(rows[run.name]).argmax(1)
-        assert agreed.mean() > 0.9
-        shutil.rmtree(run.folder / "strategy" / "fold-1")
-        (run.folder / "strategy" / "fold-1").mkdir()
-        with pytest.raises(MgcError, match="cannot be read"):
-            apply_ensemble(run, [[(p, p)] * 3 for p in given])
+    # What is learnt differs from fold to fold; what is not gives the same in each.
+    run = combine(name, members, calibrate=folds == 1)
+    rows = {r.name: r.rows("test").query("fold == 0") for r in [*members, run]}
+    given = [member.probabilities(rows[member.name]) for member in members]
+    heard = [[(p, p)] * folds for p in given]
+    answer = apply_ensemble(run, heard)
+    scored = run.probabilities(rows[run.name])
+    assert answer.shape == scored.shape
+    np.testing.assert_allclose(answer.sum(1), 1)
+    if folds == 1 or name in PLAIN:
+        # Embeddings are stored as float32; everything else is exact.
+        np.testing.assert_allclose(answer, scored, atol=1e-5 if name == "embeddings" else 1e-12)
+    else:
+        each = [
+            restore(StrategySpec(name), run.folder / "strategy" / f"fold-{fold}", 0)
+            for fold in range(folds)
+        ]
+        said = [combination(np.stack(given), given) for combination in each]
+        np.testing.assert_allclose(said[0], scored, atol=1e-5 if name == "embeddings" else 1e-12)
+        np.testing.assert_allclose(answer, np.mean(said, axis=0))
+        assert not np.allclose(answer, scored)
+
+
+def test_a_damaged_strategy_is_named(mgc_home: Path) -> None:
+    run = combine("stacking", three(world()))
+    path = run.folder / "strategy" / "fold-0" / "strategy.safetensors"
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(MgcError, match=r"strategy\.safetensors cannot be read"):
+        apply_ensemble(run, [[(np.full((1, 4), 0.25), np.zeros((1, 4)))]] * 3)
 
 
 def test_an_overconfident_member_that_is_wrong(mgc_home: Path) -> None:
@@ -213,6 +233,38 @@ def test_an_overconfident_member_that_is_wrong(mgc_home: Path) -> None:
     loud = found["members"][members[-1].name]
     assert loud["temperatures"][0] > 5
     assert loud["after"]["ece"] < loud["before"]["ece"] - 0.3
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *LEARNT])
+def test_identical_members_are_their_own_ensemble(mgc_home: Path, name: str) -> None:
+    made = world(tracks=200, artists=100, folds=4)
+    given = answers(made, 0.7, 0, sharpness=3)
+    members = [single(made, given, extractor) for extractor in ("mel", "mfcc", "chroma")]
+    run = combine(name, members)
+    same = run.probabilities(run.predictions).argmax(1) == run.embeddings[:, :4].argmax(1)
+    assert same.mean() >= (0.98 if name in ("stacking", "embeddings") else 1)
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *LEARNT])
+def test_a_member_that_never_says_a_genre(mgc_home: Path, name: str) -> None:
+    """It gives that genre no probability at all: no NaN, and the others can still say it."""
+    made = world(tracks=400, artists=200, folds=3)
+    members = [single(made, answers(made, 0.8, i), f"whole-{i}") for i in range(3)]
+    members.append(single(made, answers(made, 0.8, 9, among=2), "lacking"))
+    for calibrate in (False, True):
+        run = combine(name, members, calibrate=calibrate)
+        found = run.probabilities(run.predictions)
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found.sum(1), 1)
+        recall = run.record["metrics"]["test"]["by_genre"]["pop"]["recall"]
+        assert recall > (0.3 if name == "geometric-mean" else 0.6)
+
+
+def test_no_held_out_track_is_said(mgc_home: Path) -> None:
+    made = world()
+    members = three(World(made.table.assign(part=np.where(made.where("test"), "test", "training"))))
+    with pytest.raises(MgcError, match="no held-out track that 'weighted' could learn from"):
+        combine("weighted", members)
 
 
 def test_members_of_one_seed_are_found(mgc_home: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 SEARCH = "search"
 SUBSETS_SHOWN = 10
+MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, which is not imported for --help
 
 
 class LearnFrom(StrEnum):
@@ -53,7 +53,7 @@ def ensemble(
     min_overlap: Annotated[
         float,
         typer.Option(help="Smallest share of tracks that all runs must have.", min=0.0, max=1.0),
-    ] = 0.9,
+    ] = MIN_OVERLAP,
     settings: Settings = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,13 +69,33 @@ def ensemble(
     for group in _members(members or [], data):
         _say_members(group)
         for spec in specs:
-            request = Request(
-                spec, calibrate, learn_from.value, min_overlap, ["mgc", *sys.argv[1:]]
-            )
+            command = _command(spec, group, calibrate, learn_from, min_overlap)
+            request = Request(spec, calibrate, learn_from.value, min_overlap, command)
             if strategy == SEARCH:
                 _show_search(request, group)
             done.append(ensemble(request, group))
     _report(done, as_json)
+
+
+def _command(
+    spec: StrategySpec,
+    group: Sequence[Run],
+    calibrate: bool,
+    learn_from: LearnFrom,
+    min_overlap: float,
+) -> list[str]:
+    """What makes this ensemble again: its strategy and members by name, also where 'all' or the
+    newest runs were asked for."""
+    import json
+
+    words = ["mgc", "ensemble", spec.name, *(run.name for run in group)]
+    words += ["--calibrate"] if calibrate else []
+    if learn_from != LearnFrom.validation:
+        words += ["--learn-from", learn_from.value]
+    words += [] if min_overlap == MIN_OVERLAP else ["--min-overlap", str(min_overlap)]
+    for name, value in spec.settings.items():
+        words += ["--set", f"{name}={json.dumps(value)}"]
+    return words
 
 
 def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:

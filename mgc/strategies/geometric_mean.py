@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgc.calibration import logits, softmax
+from mgc.calibration import NO_VETO, logits, softmax
 from mgc.params import NoParams
 
 
 class GeometricMean:
     """The normalised geometric mean: the mean of the members' logits.
 
-    A genre that one member holds all but impossible is hard to save by the others, so it suits
-    members that know when they do not know; calibrate them where they may not.
+    A genre that one member holds unlikely is hard to save by the others (though not impossible:
+    see `mgc.calibration.NO_VETO`), so it suits members that know when they do not know; calibrate
+    them where they may not.
     """
 
     Params = NoParams
@@ -22,4 +23,4 @@ class GeometricMean:
 
     def combine(self, members: np.ndarray) -> np.ndarray:
         """(member, track, genre) → (track, genre)."""
-        return softmax(logits(members).mean(0))
+        return softmax(logits(members, NO_VETO).mean(0))

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.calibration import logits, softmax
+from mgc.calibration import NO_VETO, logits, softmax
 from mgc.strategies.regression import fit_softmax
 
 
@@ -17,7 +17,7 @@ class StackingParams:
     """``penalty`` on the squared distance from the geometric mean: each weight is expected
     within ``1 / sqrt(penalty)`` of it."""
 
-    penalty: float = 50.0
+    penalty: float = 30.0
 
 
 class Stacking:
@@ -60,6 +60,6 @@ class Stacking:
 
 def features(members: np.ndarray) -> np.ndarray:
     """(member, track, genre) → log-probabilities around their mean (track, member × genre)."""
-    scores = logits(members)
+    scores = logits(members, NO_VETO)
     scores = scores - scores.mean(2, keepdims=True)
     return scores.transpose(1, 0, 2).reshape(members.shape[1], -1)

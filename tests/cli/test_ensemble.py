@@ -45,7 +45,8 @@ def test_all_of_them(mgc: Callable) -> None:
         "majority-voting", "mean-probability", "confidence", "geometric-mean", "weighted",
         "greedy", "best-subset", "stacking", "embeddings",
     }  # fmt: skip
-    assert all(run["command"][:3] == ["mgc", "ensemble", "all"] for run in told.json)
+    for run in told.json:  # what makes it again, by itself
+        assert run["command"] == ["mgc", "ensemble", run["strategy"]["name"], *names]
     assert len(mgc("strategies", "list", "--json").json) == len(found)
 
 
@@ -65,6 +66,13 @@ def test_calibration_is_shown(mgc: Callable) -> None:
     assert float(temperature) > 2
     assert float(nll_after) < float(nll_before)
     assert float(ece_after) < float(ece_before)
+
+
+def test_the_bound_is_the_librarys() -> None:
+    from mgc.cli.ensemble import MIN_OVERLAP
+    from mgc.ensembling import SMALLEST_SHARE
+
+    assert MIN_OVERLAP == SMALLEST_SHARE
 
 
 def test_search_looks_at_held_out_tracks(mgc: Callable) -> None:
@@ -99,6 +107,7 @@ def test_parameters_go_to_the_strategies_that_have_them(mgc: Callable) -> None:
     names = three(world())
     told = mgc("ensemble", "stacking", *names, "--set", "penalty=7", "--json")
     assert told.json[0]["strategy"]["params"] == {"penalty": 7.0}
+    assert told.json[0]["command"] == ["mgc", "ensemble", "stacking", *names, "--set", "penalty=7"]
     wrong = mgc("ensemble", "stacking", *names, "--set", "penalti=7")
     assert wrong.code == 2
     assert "No parameter of stacking is named 'penalti'" in wrong.err

@@ -9,6 +9,7 @@ import pytest
 
 from mgc.params import NoParams
 from mgc.strategies.confidence import Confidence
+from mgc.strategies.geometric_mean import GeometricMean
 from mgc.strategies.majority_voting import MajorityVoting
 from mgc.strategies.mean_probability import MeanProbability
 
@@ -64,6 +65,18 @@ def test_the_most_confident_member_decides_track_by_track() -> None:
 def test_equally_confident_members_are_averaged() -> None:
     given = np.array([[[0.8, 0.2, 0.0]], [[0.8, 0.0, 0.2]], [[0.3, 0.3, 0.4]]])
     np.testing.assert_allclose(Confidence(NoParams(), 0).combine(given), [[0.8, 0.1, 0.1]])
+
+
+def test_the_geometric_mean_is_the_mean_of_logits() -> None:
+    given = 0.9 * members() + 0.1 / 6
+    expected = np.prod(given, axis=0) ** (1 / len(given))
+    answer = GeometricMean(NoParams(), 0).combine(given)
+    np.testing.assert_allclose(answer, expected / expected.sum(1, keepdims=True))
+
+
+def test_one_member_cannot_forbid_a_genre() -> None:
+    given = np.array([[[0.98, 0.02]], [[0.98, 0.02]], [[0.0, 1.0]]])
+    assert GeometricMean(NoParams(), 0).combine(given).argmax(1)[0] == 0
 
 
 def test_the_mean_is_the_mean() -> None:
