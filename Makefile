@@ -44,6 +44,9 @@ format: setup ## Put the code into shape
 docs: setup ## Renew what the documents take from the code
 	$(COG) -r $(DOCUMENTS)
 
+pictures: setup ## Draw the pictures of the documents anew
+	$(BIN)/python docs/make_pictures.py
+
 bench: setup ## Measure speed against named peers
 	$(BIN)/python -m benchmarks
 

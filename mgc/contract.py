@@ -133,7 +133,7 @@ class FeatureShape:
 class GradientHead(Protocol):
     """A torch ``nn.Module`` from features to logits.
 
-    Optional: a class attribute ``training: Mapping[str, Any]`` with its own defaults for
+    Optional: a class attribute ``training_defaults: Mapping[str, Any]`` with its own defaults for
     `mgc.training.settings.Training`.
     """
 
