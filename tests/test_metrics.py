@@ -47,7 +47,12 @@ def test_a_genre_without_tracks_does_not_lower_the_macro_figures() -> None:
 @pytest.mark.parametrize(
     ("hits", "count", "low", "high"),
     # Worked examples of the Wilson score interval (Newcombe 1998, table I).
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_wilson_interval(hits: int, count: int, low: float, high: float) -> None:
     assert metrics.wilson(hits, count) == pytest.approx((low, high), abs=1e-4)
