@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ def seen(page: Any, selector: str) -> Any:
     return element
 
 
+def until(page: Any, truth: str, seconds: float = 5.0) -> None:
+    """Wait until an expression is true (the page's policy forbids what Playwright would do)."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(truth):
+        assert time.monotonic() < end, f"not true within {seconds} s: {truth}"
+        page.wait_for_timeout(30)
+
+
 def drawn_map(page: Any) -> Any:
     seen(page, "#map-chart")
     page.wait_for_selector("#map-chart[data-points]")
@@ -35,7 +44,8 @@ def point_of(page: Any, number: int) -> tuple[float, float]:
           const holder = document.getElementById("map-chart");
           const chart = echarts.getInstanceByDom(holder), map = report.runs[chosen.run].map.ready;
           const box = holder.getBoundingClientRect();
-          const [x, y] = chart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [map.x[number], map.y[number]]);
+          const axes = { xAxisIndex: 0, yAxisIndex: 0 };
+          const [x, y] = chart.convertToPixel(axes, [map.x[number], map.y[number]]);
           return [box.left + x, box.top + y];
         }""",
         number,
@@ -118,7 +128,8 @@ def test_hovering_a_point_shows_its_track(browse: Browse, experiment_report: Pat
         title, artist = page.evaluate(
             """(number) => {
               const track = report.runs[0].map.ready.track[number];
-              return [tracks.title[track] || tracks.id[track], tracks.artists[tracks.artist[track]]];
+              const artist = tracks.artists[tracks.artist[track]];
+              return [tracks.title[track] || tracks.id[track], artist];
             }""",
             number,
         )
@@ -143,20 +154,20 @@ def test_the_map_zooms_by_button_wheel_and_key(browse: Browse, experiment_report
     page = browse(experiment_report).page
     chart = drawn_map(page)
     page.click("#map-in")
-    page.wait_for_function("document.getElementById('map-chart').dataset.zoom > 1.5")
+    until(page, "document.getElementById('map-chart').dataset.zoom > 1.5")
     page.click("#map-reset")
-    page.wait_for_function("document.getElementById('map-chart').dataset.zoom < 1.01")
+    until(page, "document.getElementById('map-chart').dataset.zoom < 1.01")
     chart.focus()
     page.keyboard.press("+")
-    page.wait_for_function("document.getElementById('map-chart').dataset.zoom > 1.5")
+    until(page, "document.getElementById('map-chart').dataset.zoom > 1.5")
     page.keyboard.press("0")
-    page.wait_for_function("document.getElementById('map-chart').dataset.zoom < 1.01")
+    until(page, "document.getElementById('map-chart').dataset.zoom < 1.01")
     box = chart.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.keyboard.down("Control")
     page.mouse.wheel(0, -300)
     page.keyboard.up("Control")
-    page.wait_for_function("document.getElementById('map-chart').dataset.zoom > 1.05")
+    until(page, "document.getElementById('map-chart').dataset.zoom > 1.05")
 
 
 def test_the_wheel_alone_scrolls_the_page(browse: Browse, experiment_report: Path) -> None:
@@ -165,7 +176,7 @@ def test_the_wheel_alone_scrolls_the_page(browse: Browse, experiment_report: Pat
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     before = page.evaluate("scrollY")
     page.mouse.wheel(0, 200)
-    page.wait_for_function(f"scrollY > {before}")
+    until(page, f"scrollY > {before}")
 
 
 def test_arrows_walk_from_track_to_track(browse: Browse, experiment_report: Path) -> None:
@@ -196,9 +207,7 @@ def test_the_legend_hides_a_genre_and_colours_change(
     ]  # fmt: skip
 
 
-def test_curves_are_drawn_for_heads_that_have_them(
-    browse: Browse, experiment_report: Path
-) -> None:
+def test_curves_are_drawn_for_heads_that_have_them(browse: Browse, experiment_report: Path) -> None:
     page = browse(experiment_report).page
     seen(page, "#curves")
     names = page.locator("#curves option").all_inner_texts()
@@ -223,9 +232,12 @@ def test_the_sound_can_be_loaded_and_played(browse: Browse, experiment_report: P
           });
           sound.muted = true;
           await sound.play();
-          await new Promise((done) => { sound.ontimeupdate = () => sound.currentTime > 0.2 && done(); });
+          await new Promise((done) => {
+            sound.ontimeupdate = () => sound.currentTime > 0.2 && done();
+          });
           sound.pause();
-          return [sound.duration, sound.currentTime, sound.closest(".card").querySelector(".head").hidden];
+          const head = sound.closest(".card").querySelector(".head");
+          return [sound.duration, sound.currentTime, head.hidden];
         }"""
     )
     assert heard[0] == pytest.approx(3.0, abs=0.15)
@@ -264,7 +276,8 @@ def test_it_prints_in_light_with_everything_open(
     page = browse(experiment_report, color_scheme="dark").page
     page.evaluate(
         """() => addEventListener("beforeprint", () => {
-          window.printed = [document.documentElement.dataset.theme, document.querySelectorAll("details:not([open])").length];
+          const closed = document.querySelectorAll("details:not([open])").length;
+          window.printed = [document.documentElement.dataset.theme, closed];
         })"""
     )
     page.pdf(path=tmp_path / "report.pdf")
@@ -279,10 +292,14 @@ def test_every_control_can_be_reached_by_tab_and_has_a_name(
     page = browse(experiment_report).page
     drawn_map(page)
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, input, audio, [tabindex='0']")].filter((one) => {
-          const label = one.getAttribute("aria-label") || one.textContent.trim() || one.closest("label")?.textContent.trim();
-          return !label;
-        }).map((one) => one.outerHTML.slice(0, 120))"""
+        """() => {
+          const all = [...document.querySelectorAll("button, select, input, audio, [tabindex]")];
+          const name = (one) => one.getAttribute("aria-label") || one.textContent.trim()
+            || one.closest("label")?.textContent.trim();
+          return all.filter((one) => !name(one)).map((one) => one.outerHTML.slice(0, 120));
+        }"""
     )
     assert nameless == []
-    assert page.evaluate("[...document.querySelectorAll('a, button, select')].every((one) => one.tabIndex >= 0)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('a, button, select')].every((one) => one.tabIndex >= 0)"
+    )

@@ -156,6 +156,10 @@
     if (!shown.length) return;
     point(cursor < 0 ? shown[0] : nextPoint(points, shown, cursor, step));
   });
+  // The library takes the wheel away from the page even where Ctrl is asked for: it does not get it.
+  for (const kind of ["wheel", "mousewheel"]) {
+    holder.addEventListener(kind, (event) => { if (!event.ctrlKey) event.stopPropagation(); }, { capture: true, passive: true });
+  }
   byId("map-in").addEventListener("click", () => zoom(1.6));
   byId("map-out").addEventListener("click", () => zoom(1 / 1.6));
   byId("map-reset").addEventListener("click", () => { zoom(0.001); });
