@@ -28,7 +28,9 @@ demo: setup ## Run the main job on a synthesised dataset
 	$(BIN)/mgc demo
 
 test: setup lint ## Lint, then run the tests
-	$(BIN)/python -m pytest -n auto --dist worksteal tests plugins
+	$(BIN)/python -m pytest -n auto --dist worksteal tests
+	set -e; for package in $(PLUGINS); do \
+		(cd $$package && OMP_NUM_THREADS=1 ../../$(BIN)/python -m pytest -n auto -q); done
 
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check .

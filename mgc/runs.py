@@ -126,7 +126,7 @@ def start(prefix: str, record: Mapping[str, Any]) -> Run:
     full = {
         "schema": SCHEMA,
         "state": "running",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
         "environment": environment(),
         **record,
     }

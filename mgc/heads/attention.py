@@ -1,4 +1,4 @@
-"""A small transformer over stretches of a clip, with gated attention pooling."""
+"""A small transformer over frames, with gated attention pooling over time."""
 
 from __future__ import annotations
 
@@ -10,50 +10,37 @@ import torch
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
-from mgc.heads.layers import SMALLEST_VARIANCE, Scheme, initialise
-from mgc.heads.statistics import Description
+from mgc.heads.layers import SMALLEST_VARIANCE, Scheme, initialise, valid
 
 
 @dataclass(frozen=True)
 class AttentionParams:
-    """``stretch`` frames, half overlapping, become one state of ``width`` numbers; ``layers`` and
-    ``attention_heads`` of the transformer; ``input_dropout`` of the statistics, ``inner_dropout``
-    in the transformer, ``dropout`` before the classifier; ``initialisation`` of the weights."""
+    """``width`` of a frame's state, ``layers`` and ``attention_heads`` of the transformer,
+    ``stride``: frames that one state stands for (a power of 2), ``dropout`` before the
+    classifier; ``initialisation`` scheme of the weights."""
 
-    stretch: int = 256
-    width: int = 128
-    layers: int = 1
+    width: int = 96
+    layers: int = 2
     attention_heads: int = 4
-    input_dropout: float = 0.3
-    inner_dropout: float = 0.2
+    stride: int = 4
     dropout: float = 0.5
+    inner_dropout: float = 0.1
     initialisation: Scheme = "xavier"
 
 
 class Attention(nn.Module):
-    """Each stretch of a clip is told by its statistics, a transformer relates the stretches, and
-    a gate weighs them.
+    """Convolutions shorten the sequence, a transformer relates its parts, a gate weighs them.
 
-    Stretches have no positions: genre does not depend on when. A transformer over single frames
-    was tried first; it needs more music than a few hundred tracks.
+    There are no positions beyond what the convolutions see: genre does not depend on when.
     """
 
     Params = AttentionParams
-    training_defaults: ClassVar[Mapping[str, Any]] = {
-        "normalisation": "whitening",
-        "crop_frames": 768,
-        "epochs": 40,
-        "weight_decay": 0.05,
-        "ema": 0.98,
-        "mixup": 0.0,
-        "mask_features": 0.0,
-        "mask_frames": 0.0,
-    }
+    training_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, params: AttentionParams, shape: FeatureShape, genres: int) -> None:
         super().__init__()
-        self.stretch = params.stretch
-        self.describe = Description(shape.features, params.width, params.input_dropout)
+        self.stem = stem(shape.features, params)
+        self.stride = params.stride
         layer = nn.TransformerEncoderLayer(
             params.width,
             params.attention_heads,
@@ -72,26 +59,14 @@ class Attention(nn.Module):
 
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(clip, feature, frame) and valid frames → (clip, 2 × width)."""
-        parts, frames = stretches(features, lengths, self.stretch)
-        states = self.describe(parts.flatten(0, 1), frames.flatten().clamp(min=1))
-        # A stretch that is mostly padding is left out, but for the first.
-        mask = (2 * frames >= parts.shape[3]).index_fill(1, frames.new_zeros(1), True)
-        states = self.encoder(states.unflatten(0, mask.shape), src_key_padding_mask=~mask)
+        states = self.stem(features).transpose(1, 2)
+        mask = valid(lengths // self.stride, states.shape[1])[:, 0]
+        states = self.encoder(states, src_key_padding_mask=~mask)
         return self.norm(self.pool(states, mask))
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Embedding → logits (clip, genre)."""
         return self.output(self.dropout(embedding))
-
-
-def stretches(features: Tensor, lengths: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Half overlapping stretches (clip, stretch, feature, frame) of (clip, feature, frame), and
-    the valid frames of each (clip, stretch); a shorter clip is one stretch."""
-    size = min(size, features.shape[2])
-    hop = max(1, size // 2)
-    parts = features.unfold(2, size, hop).transpose(1, 2)
-    begin = torch.arange(parts.shape[1], device=lengths.device) * hop
-    return parts, (lengths[:, None] - begin).clamp(min=0, max=size)
 
 
 class GatedStatistics(nn.Module):
@@ -115,3 +90,18 @@ class GatedStatistics(nn.Module):
         mean = (weights * states).sum(1)
         variance = (weights * states.square()).sum(1) - mean.square()
         return torch.cat([mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt()], 1)
+
+
+def stem(features: int, params: AttentionParams) -> nn.Module:
+    """Convolutions over time, each of which halves the sequence, until ``stride`` is reached."""
+    parts: list[nn.Module] = []
+    channels = features
+    for _ in range(max(1, params.stride.bit_length() - 1)):
+        parts += [
+            nn.Conv1d(channels, params.width, 5, stride=2 if params.stride > 1 else 1, padding=2),
+            nn.BatchNorm1d(params.width),
+            nn.GELU(),
+            nn.Dropout(params.inner_dropout),
+        ]
+        channels = params.width
+    return nn.Sequential(*parts)

@@ -68,7 +68,8 @@ def test_workers_have_one_thread_each(tmp_path: Path, hostile: str) -> None:
         while not stop.is_set():
             for process in psutil.Process().children(recursive=True):
                 try:
-                    if process.parent() and process.parent().pid != os.getpid():
+                    ours = "mgc.extraction" in " ".join(process.cmdline())
+                    if ours and process.parent() and process.parent().pid != os.getpid():
                         seen.append(process.num_threads())
                 except psutil.Error:
                     continue
