@@ -50,6 +50,8 @@ pictures: setup ## Draw the pictures of the documents anew
 	$(BIN)/python docs/make_pictures.py
 
 bench: setup ## Measure speed against named peers
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+		--editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment and what tools left behind

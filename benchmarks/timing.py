@@ -45,20 +45,21 @@ class Times:
 
 
 def in_turns(cases: Mapping[str, Callable[[int], object]], turns: int) -> dict[str, Times]:
-    """Run every case once a turn, from another one on each time; each gets the turn's number.
+    """Measure every case once a turn, from another one on each time; each gets the turn's number.
 
-    A first turn, in which caches and compilers warm up, does not count.
+    A case runs twice and the second time counts: the first brings back what the case before has
+    driven out of caches and heap, and would be charged for it.
     """
     times = {name: Times() for name in cases}
     names = list(cases)
-    for turn in range(-1, turns):
+    for turn in range(turns):
         start = turn % len(names)
         for name in names[start:] + names[:start]:
+            cases[name](turn)
             clock, processor = time.perf_counter(), time.process_time()
-            cases[name](max(turn, 0))
-            if turn >= 0:
-                times[name].clock.append(time.perf_counter() - clock)
-                times[name].processor.append(time.process_time() - processor)
+            cases[name](turn)
+            times[name].clock.append(time.perf_counter() - clock)
+            times[name].processor.append(time.process_time() - processor)
     return times
 
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import typer
 
 from mgc import registry
-from mgc.cli.app import app
+from mgc.cli.app import build
 from mgc.contract import NOUNS
 
 
 def commands() -> None:
     """Print the help of every command, as a pipe sees it."""
-    for words in _commands(app, ()):
+    for words in _commands(build(), ()):
         print(f"## mgc {' '.join(words)}\n")
         print(f"```text\n{_help(words)}\n```\n")
 
@@ -35,7 +35,7 @@ def _commands(group: typer.Typer, before: tuple[str, ...]) -> Iterator[tuple[str
 def _help(words: tuple[str, ...]) -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        app([*words, "--help"], prog_name="mgc", terminal_width=90)
+        build(words[:1])([*words, "--help"], prog_name="mgc", terminal_width=90)
     return "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines())
 
 

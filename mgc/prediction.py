@@ -12,7 +12,7 @@ import numpy as np
 from mgc import fitting, runs
 from mgc.datasets.folder import audio_files
 from mgc.errors import MgcError, UsageError
-from mgc.extraction import Failure, features_of
+from mgc.extraction import Failure, Rows, features_of_each, rows_of
 from mgc.runs import Run
 from mgc.sources import Source
 from mgc.training import FittedHead, restore_head
@@ -62,12 +62,21 @@ class Predictor:
             for member in self.members
         ]
 
+    @cached_property
+    def heard(self) -> dict[str, Source]:
+        """The different extractors, by fingerprint; members with the same one share its work."""
+        return {source.store.fingerprint: source for source in self.sources}
+
     def predict(self, path: Path) -> Prediction:
         """Predict one file. Raises AudioError where it cannot be used."""
-        features = self._features(path)
+        return self._answer(path, rows_of(path, list(self.heard.values())))
+
+    def _answer(self, path: Path, made: Sequence[Rows]) -> Prediction:
+        """What the heads say of the features of one file, given in the order of `heard`."""
+        features = dict(zip(self.heard, made, strict=True))
         by_member = [
-            [head.predict([clips]) for head in heads]
-            for clips, heads in zip(features, self.heads, strict=True)
+            [head.predict([features[source.store.fingerprint]]) for head in heads]
+            for source, heads in zip(self.sources, self.heads, strict=True)
         ]
         if self.run.kind == "single":
             probabilities = np.mean([answer[0][0] for answer in by_member[0]], axis=0)
@@ -76,20 +85,6 @@ class Predictor:
 
             probabilities = apply_ensemble(self.run, by_member)[0]
         return Prediction(path, self.run.genres, probabilities)
-
-    def _features(self, path: Path) -> list[list[np.ndarray]]:
-        """Each member's features of a file; members with the same features share the work."""
-        unique = {source.store.fingerprint: source for source in self.sources}
-        made: dict[str, list[np.ndarray]] = {}
-        names: dict[str, list[Source]] = {}
-        for source in unique.values():
-            names.setdefault(source.name, []).append(source)
-        # One pass takes one source of each name; a second set of parameters is a second pass.
-        while any(names.values()):
-            batch = [sources.pop() for sources in names.values() if sources]
-            found = features_of(path, batch)
-            made |= {source.store.fingerprint: found[source.name] for source in batch}
-        return [made[source.store.fingerprint] for source in self.sources]
 
     def prepare(self) -> None:
         """Load everything but the audio.
@@ -102,15 +97,22 @@ class Predictor:
 
             load_combinations(self.run)
 
-    def predict_all(self, paths: Sequence[Path]) -> Iterator[Prediction | Failure]:
-        """Predict file after file; one that cannot be used is a `Failure` in its place.
+    def predict_all(
+        self, paths: Sequence[Path], workers: int | None = None
+    ) -> Iterator[Prediction | Failure]:
+        """Predict files in their order; one that cannot be used is a `Failure` in its place.
 
-        Raises MgcError where the run itself cannot be used; see `prepare`.
+        ``workers`` is as for `mgc.extraction.extract`. Raises MgcError where the run itself cannot
+        be used; see `prepare`.
         """
         self.prepare()
-        for path in paths:
+        sources = list(self.heard.values())
+        for path, made in features_of_each(paths, sources, workers=workers):
+            if isinstance(made, Failure):
+                yield made
+                continue
             try:
-                yield self.predict(path)
+                yield self._answer(path, made)
             except MgcError as error:
                 yield Failure(path, error.message)
 

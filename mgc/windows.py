@@ -12,6 +12,9 @@ DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
 DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more adds time, hardly accuracy
 #: Audio shorter than this has fewer frames than a head's first convolutions span.
 SHORTEST_SECONDS = 0.25
+#: A file that is longer than a clip by less begins where the clip does: to begin some samples late
+#: costs a seek, which in an mp3 takes as long as to decode three seconds.
+NEGLIGIBLE_SECONDS = 0.1
 LONGEST_SECONDS = 3_600.0  # an hour's features are held in memory at once
 
 
@@ -19,8 +22,9 @@ LONGEST_SECONDS = 3_600.0  # an hour's features are held in memory at once
 class ClipPolicy:
     """A track is heard as up to ``per_track`` clips of ``seconds``, spread evenly over it.
 
-    A track shorter than one clip is one shorter clip; otherwise every clip has full length, and
-    there are as many as fit side by side, at most ``per_track``. A single clip is the middle.
+    A track shorter than one clip is one shorter clip, and one that is hardly longer begins where
+    its clip does; otherwise every clip has full length, and there are as many as fit side by side,
+    at most ``per_track``. A single clip is the middle.
     Training draws from a track's clips, scoring averages over all of them.
 
     Raises UsageError for a length or a number that gives nothing to hear.
@@ -44,7 +48,7 @@ class ClipPolicy:
     def starts(self, duration: float) -> list[float]:
         """Where the clips of a track of ``duration`` seconds begin, in seconds."""
         spare = duration - self.seconds
-        if spare <= 0:
+        if spare < NEGLIGIBLE_SECONDS:
             return [0.0]
         count = min(self.per_track, int(duration // self.seconds))
         if count == 1:

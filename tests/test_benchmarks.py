@@ -12,12 +12,12 @@ from benchmarks import extraction, music, report, store
 from benchmarks.timing import Row, Section, Times, in_turns, row
 
 
-def test_cases_take_turns_after_a_warm_up() -> None:
+def test_cases_take_turns_each_warmed_up() -> None:
     calls: list[tuple[str, int]] = []
     cases = {name: lambda turn, name=name: calls.append((name, turn)) for name in "abc"}
     times = in_turns(cases, 3)
-    assert [name for name, _ in calls[3:]] == list("abc" + "bca" + "cab")
-    assert [turn for _, turn in calls[3:]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [name for name, _ in calls] == list("aabbcc" + "bbccaa" + "ccaabb")
+    assert [turn for _, turn in calls] == [0] * 6 + [1] * 6 + [2] * 6
     assert all(len(each.clock) == len(each.processor) == 3 for each in times.values())
 
 

@@ -12,7 +12,7 @@ from mgc import fitting, runs
 from mgc.datasets import importing
 from mgc.datasets.synthesis import synthesise
 from mgc.errors import UsageError
-from mgc.extraction import Failure
+from mgc.extraction import Failure, rows_of
 from mgc.prediction import Prediction, Predictor, collect
 from tests.test_fitting import asked
 
@@ -41,7 +41,7 @@ def test_a_fold_run_answers_with_the_mean_of_its_folds(run: runs.Run, tmp_path: 
     answer = predictor.predict(path)
     assert answer.probabilities.sum() == pytest.approx(1.0)
     assert answer.ranked()[0][0] == "metal"
-    clips = predictor._features(path)[0]
+    [clips] = rows_of(path, predictor.sources)
     by_fold = [head.predict([clips])[0][0] for head in predictor.heads[0]]
     assert len(by_fold) == 3
     np.testing.assert_allclose(answer.probabilities, np.mean(by_fold, axis=0))
@@ -51,9 +51,13 @@ def test_bad_files_do_not_stop_a_batch(run: runs.Run, tmp_path: Path, music: Pat
     bad = tmp_path / "bad.mp3"
     bad.write_bytes(b"ID3 but nothing else")
     good = next((music / "jazz").rglob("*.wav"))
-    answers = list(Predictor(run).predict_all([bad, good, tmp_path / "gone.wav"]))
+    files = [bad, good, tmp_path / "gone.wav"]
+    answers = list(Predictor(run).predict_all(files))
     assert [type(answer) for answer in answers] == [Failure, Prediction, Failure]
     assert str(bad) in answers[0].reason
+    with_workers = list(Predictor(run).predict_all(files, workers=2))
+    assert [type(answer) for answer in with_workers] == [Failure, Prediction, Failure]
+    np.testing.assert_array_equal(with_workers[1].probabilities, answers[1].probabilities)
 
 
 def test_predicting_writes_nothing(run: runs.Run, music: Path, mgc_home: Path) -> None:

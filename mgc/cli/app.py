@@ -4,58 +4,58 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mgc import __version__
-from mgc.cli import (
-    compare,
-    data,
-    demo,
-    ensemble,
-    experiment,
-    features,
-    fit,
-    heads,
-    output,
-    plot,
-    plugins,
-    predict,
-    report,
-    runs,
-    strategies,
-)
+from mgc.cli import output
 from mgc.errors import MgcError
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
+START, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
+#: The menu: each command, a function or a group of its own in ``mgc.cli.NAME``, and its panel.
+COMMANDS = {
+    "demo": START,
+    "data": DATA,
+    "features": DATA,
+    "fit": MODELS,
+    "ensemble": MODELS,
+    "compare": MODELS,
+    "experiment": MODELS,
+    "report": MODELS,
+    "plot": MODELS,
+    "predict": MODELS,
+    "runs": MODELS,
+    "heads": PLUGINS,
+    "strategies": PLUGINS,
+    "plugins": PLUGINS,
+}
 
-app = typer.Typer(
-    name="mgc",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # Panels and colours for people; plain text, which starts twice as fast, for pipes.
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Which genre is this, how sure are we, and which view of the sound tells us? "
-    "Any feature extractor × any head × any ensemble strategy, each a plug-in.",
-)
-GETTING_STARTED, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
-app.command("demo", rich_help_panel=GETTING_STARTED)(demo.demo)
-app.add_typer(data.app, name="data", rich_help_panel=DATA)
-app.add_typer(features.app, name="features", rich_help_panel=DATA)
-app.command("fit", rich_help_panel=MODELS)(fit.fit)
-app.command("ensemble", rich_help_panel=MODELS)(ensemble.ensemble)
-app.command("compare", rich_help_panel=MODELS)(compare.compare)
-app.add_typer(experiment.app, name="experiment", rich_help_panel=MODELS)
-app.command("report", rich_help_panel=MODELS)(report.report)
-app.add_typer(plot.app, name="plot", rich_help_panel=MODELS)
-app.command("predict", rich_help_panel=MODELS)(predict.predict)
-app.add_typer(runs.app, name="runs", rich_help_panel=MODELS)
-app.add_typer(heads.app, name="heads", rich_help_panel=PLUGINS)
-app.add_typer(strategies.app, name="strategies", rich_help_panel=PLUGINS)
-app.add_typer(plugins.app, name="plugins", rich_help_panel=PLUGINS)
+
+def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands. Only their modules are imported."""
+    app = typer.Typer(
+        name="mgc",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # Panels and colours for people; plain text, which starts twice as fast, for pipes.
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Which genre is this, how sure are we, and which view of the sound tells us? "
+        "Any feature extractor × any head × any ensemble strategy, each a plug-in.",
+    )
+    app.callback()(options)
+    for name in names:
+        module = import_module(f"mgc.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
+        else:
+            app.command(name, rich_help_panel=COMMANDS[name])(getattr(module, name))
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -64,7 +64,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     home: Annotated[
         Path | None,
@@ -81,8 +80,14 @@ def options(
 
 def main() -> None:
     """Run the command line; leave with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
+    with output.libraries_silenced():
+        _main()
+
+
+def _main() -> None:
+    asked = sys.argv[1:2]  # a command that is named first needs no other: Typer reads them all
     try:
-        app()
+        build(asked if asked and asked[0] in COMMANDS else COMMANDS)()
     except MgcError as error:
         _complain(error)
         sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ import typer
 from mgc.cli import output
 from mgc.cli.data_split import DatasetName, GroupBy
 from mgc.cli.live import progress
+from mgc.cli.options import Workers
 from mgc.cli.output import JsonOption
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mgc.datasets.table import Dataset
 
 SHOWN = 20  # rows of a list on the terminal; the file and --json have all
-Workers = Annotated[int, typer.Option(help="Processes (default: one for each core).", min=0)]
 
 
 def check(
@@ -35,7 +35,7 @@ def check(
             "repeatable.",
         ),
     ] = None,
-    workers: Workers = 0,
+    workers: Workers = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decode everything once; what cannot be used is named and left out of later commands."""
@@ -44,7 +44,7 @@ def check(
 
     dataset = table.load(name or table.default_name())
     found = run_check(
-        dataset, workers=workers, shortest=shortest, also=also or (), progress=progress()
+        dataset, workers=workers or 0, shortest=shortest, also=also or (), progress=progress()
     )
     if as_json:
         output.emit_json(_check_record(dataset, found))
@@ -105,7 +105,7 @@ def audit(
     include_bad: Annotated[
         bool, typer.Option("--include-bad", help="Look at quarantined tracks too.")
     ] = False,
-    workers: Workers = 0,
+    workers: Workers = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look for what spoils results: leaks between splits, copies, uneven genres, wrong labels."""
@@ -113,7 +113,9 @@ def audit(
     from mgc.datasets import table
 
     dataset = table.load(name or table.default_name())
-    found = auditing.audit(dataset, include_bad=include_bad, workers=workers, progress=progress())
+    found = auditing.audit(
+        dataset, include_bad=include_bad, workers=workers or 0, progress=progress()
+    )
     labels, source = _label_errors(dataset, run)
     moved = None
     if fix:

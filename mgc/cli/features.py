@@ -16,6 +16,7 @@ from mgc.cli.options import (
     Device,
     IncludeBad,
     Settings,
+    Workers,
 )
 from mgc.cli.output import JsonOption
 from mgc.errors import MgcError, UsageError
@@ -143,9 +144,7 @@ def extract(
     clip_seconds: ClipSeconds = None,
     clips_per_track: ClipsPerTrack = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes (default: one for each core).", min=1)
-    ] = None,
+    workers: Workers = None,
     on: Annotated[
         str | None,
         typer.Option(metavar="ray[://HOST:PORT]", help="Extract on a Ray cluster (extra: ray)."),

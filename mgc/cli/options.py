@@ -27,6 +27,7 @@ ClipsPerTrack = Annotated[
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or mps; auto takes the GPU where there is one.")
 ]
+Workers = Annotated[int | None, typer.Option(help="Processes (default: one for each core).", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of training and, with --folds, of the folds.")]
 IncludeBad = Annotated[
     bool, typer.Option("--include-bad", help="Take tracks that mgc data check has quarantined too.")

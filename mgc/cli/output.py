@@ -7,16 +7,52 @@ imported: ``mgc … list | grep`` starts in the time that Typer takes.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+STDERR = 2  # the file descriptor that C libraries write to
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Keep C libraries off the terminal: libmpg123 writes a line for each damaged frame of an mp3,
+    into the middle of a table. What Python writes to stderr goes where it went.
+
+    ``MGC_DEBUG=1`` lets them speak.
+    """
+    if os.environ.get("MGC_DEBUG") == "1" or not _is_the_process_s(sys.stderr):
+        yield
+        return
+    own, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+    before = sys.stderr
+    before.flush()
+    os.dup2(nowhere, STDERR)
+    os.close(nowhere)
+    with open(own, "w", buffering=1, encoding=before.encoding, errors="backslashreplace") as ours:
+        sys.stderr = ours
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            ours.flush()
+            os.dup2(own, STDERR)
+
+
+def _is_the_process_s(stream: TextIO) -> bool:
+    """Whether a stream is the process's stderr, not one that a test or a notebook has put there."""
+    try:
+        return stream.fileno() == STDERR
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def console() -> Console:

@@ -11,7 +11,7 @@ import typer
 
 from mgc.cli import output
 from mgc.cli.live import progress
-from mgc.cli.options import DataName, Device
+from mgc.cli.options import DataName, Device, Workers
 from mgc.cli.output import JsonOption
 from mgc.errors import MgcError
 
@@ -27,6 +27,7 @@ def predict(
     ] = None,
     data: DataName = None,
     device: Device = "auto",
+    workers: Workers = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     top: Annotated[int, typer.Option(help="Genres shown for each file.", min=1)] = 3,
@@ -42,7 +43,7 @@ def predict(
     done: list[Prediction] = []
     failures: list[Failure] = []
     with progress().task(f"predicting with {chosen.name}", len(files), "files") as task:
-        for answer in predictor.predict_all(files):
+        for answer in predictor.predict_all(files, workers):
             if isinstance(answer, Failure):
                 failures.append(answer)
             else:

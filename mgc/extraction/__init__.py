@@ -4,7 +4,15 @@
 all cores and ``cluster`` on a Ray cluster, ``run`` puts the results into shards, in order.
 """
 
-from mgc.extraction.features import features_of
+from mgc.extraction.features import Rows, features_of, rows_of
 from mgc.extraction.run import Extraction, Failure, extract, features_of_each
 
-__all__ = ["Extraction", "Failure", "extract", "features_of", "features_of_each"]
+__all__ = [
+    "Extraction",
+    "Failure",
+    "Rows",
+    "extract",
+    "features_of",
+    "features_of_each",
+    "rows_of",
+]

@@ -136,7 +136,7 @@ def _here(work: Work, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
 
 def _ahead(pool: Pool, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
     stopping = Event()
-    return ahead(pool.run(jobs, stopping), 2, stopping)
+    return ahead(pool.run(jobs, stopping), 8, stopping)
 
 
 def _on_gpu(

@@ -141,6 +141,50 @@ def test_tables_on_a_terminal_keep_to_its_width(monkeypatch: pytest.MonkeyPatch)
     assert 20 < max(len(line) for line in shown.splitlines()) <= 40
 
 
+NOISY = """
+import os, sys
+from mgc.cli import output
+with output.libraries_silenced():
+    os.write(2, b"libmpg123: error\\n")
+    output.note("a remark")
+    output.complain("wrong", "mend it")
+os.write(2, b"afterwards\\n")
+"""
+
+
+@pytest.mark.parametrize(("debug", "heard"), [("", []), ("1", ["libmpg123: error"])])
+def test_c_libraries_do_not_write_between_the_lines(debug: str, heard: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "MGC_DEBUG": debug},
+    )
+    own = ["a remark", "Error: wrong", "Hint:  mend it", "afterwards"]
+    assert done.stderr.splitlines() == [*heard, *own]
+
+
+def test_only_the_command_that_is_named_is_imported(mgc_home: Path) -> None:
+    program = (
+        "import sys\n"
+        "from mgc.cli.app import main\n"
+        "sys.argv = ['mgc', 'runs', 'list']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sorted(m for m in sys.modules if m.startswith('mgc.cli.')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "mgc.cli.runs" in loaded
+    assert "mgc.cli.fit" not in loaded
+
+
+def test_a_command_that_is_not_there_brings_the_nearest_name(mgc: Callable) -> None:
+    told = mgc("featurs", "list")
+    assert told.code == 2
+    assert "Did you mean 'features'?" in told.err
+
+
 def test_main_is_the_console_script() -> None:
     from importlib.metadata import entry_points
 

@@ -218,8 +218,10 @@ def test_an_error_in_the_middle_ends_the_workers(
 
 
 RUN = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with it ignored
 from mgc.extraction import extract
 from mgc.sources import Source
 from mgc.windows import ClipPolicy
