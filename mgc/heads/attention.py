@@ -1,44 +1,45 @@
-"""A small transformer over frames, with gated attention pooling over time."""
+"""A small transformer over frames with gated attention pooling, beside the statistics of what it
+hears."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
+from mgc.heads.beside import TRAINING, BesideStatistics
 from mgc.heads.layers import SMALLEST_VARIANCE, Scheme, initialise, valid
 
 
 @dataclass(frozen=True)
 class AttentionParams:
     """``width`` of a frame's state, ``layers`` and ``attention_heads`` of the transformer,
-    ``stride``: frames that one state stands for (a power of 2), ``dropout`` before the
-    classifier; ``initialisation`` scheme of the weights."""
+    ``stride``: frames that one state stands for (a power of 2), ``hidden`` units on the statistics,
+    ``dropout`` before the classifier; ``initialisation`` scheme of the weights."""
 
-    width: int = 96
-    layers: int = 2
+    width: int = 64
+    layers: int = 1
     attention_heads: int = 4
     stride: int = 4
+    hidden: int = 256
     dropout: float = 0.5
     inner_dropout: float = 0.1
     initialisation: Scheme = "xavier"
 
 
-class Attention(nn.Module):
+class Attention(BesideStatistics):
     """Convolutions shorten the sequence, a transformer relates its parts, a gate weighs them.
 
     There are no positions beyond what the convolutions see: genre does not depend on when.
     """
 
     Params = AttentionParams
-    training_defaults: ClassVar[Mapping[str, Any]] = {}
+    training_defaults = TRAINING
 
     def __init__(self, params: AttentionParams, shape: FeatureShape, genres: int) -> None:
-        super().__init__()
+        super().__init__(shape.features, params.hidden, 2 * params.width, params.dropout, genres)
         self.stem = stem(shape.features, params)
         self.stride = params.stride
         layer = nn.TransformerEncoderLayer(
@@ -52,21 +53,15 @@ class Attention(nn.Module):
         )
         self.encoder = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
         self.pool = GatedStatistics(params.width)
-        self.norm = nn.LayerNorm(2 * params.width)
-        self.dropout = nn.Dropout(params.dropout)
-        self.output = nn.Linear(2 * params.width, genres)
         initialise(self, params.initialisation)
 
-    def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """(clip, feature, frame) and valid frames → (clip, 2 × width)."""
+    def listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, feature, frame) and valid frames (clip,) → (clip, 2 × width)."""
         states = self.stem(features).transpose(1, 2)
         mask = valid(lengths // self.stride, states.shape[1])[:, 0]
         states = self.encoder(states, src_key_padding_mask=~mask)
-        return self.norm(self.pool(states, mask))
-
-    def classify(self, embedding: Tensor) -> Tensor:
-        """Embedding → logits (clip, genre)."""
-        return self.output(self.dropout(embedding))
+        pooled: Tensor = self.pool(states, mask)
+        return pooled
 
 
 class GatedStatistics(nn.Module):
