@@ -248,14 +248,18 @@ def _learning_rate_share(step: int, steps: int, training: Training) -> float:
 
 
 def _optimizer(model: Classifier, training: Training) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019); only weight matrices decay."""
+    """AdamW (Loshchilov and Hutter 2019); only weight matrices decay.
+
+    Fused: one pass over all weights. Its other form runs some tiny parallel operations for each of
+    them, whose threads wait for each other so long on a busy CPU that an epoch takes 40 × the time.
+    """
     matrices = [p for p in model.parameters() if p.requires_grad and p.dim() >= 2]
     others = [p for p in model.parameters() if p.requires_grad and p.dim() < 2]
     groups = [
         {"params": matrices, "weight_decay": training.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    fused = model.mean.device.type == "cuda"
+    fused = model.mean.device.type in ("cuda", "cpu")
     return torch.optim.AdamW(groups, lr=training.learning_rate, fused=fused)
 
 
