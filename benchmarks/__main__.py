@@ -7,19 +7,22 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.timing import Section
 
 # One thread a process, as mgc's workers have; read when the libraries are loaded.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-PARTS = ("extraction", "scaling", "start", "store", "training")
+PARTS = ("extraction", "scaling", "start", "store", "training", "whisper")
 
 
 def main() -> None:
     """Measure what was asked for."""
     asked = _arguments()
     from benchmarks import music, report
-    from benchmarks.timing import Section
 
     facts = report.machine()
     sections: list[Section] = []
@@ -31,7 +34,7 @@ def main() -> None:
             paths = music.synthesised(scratch / "music", asked.files)
         for part in asked.only or PARTS:
             print(f"measuring {part} …", flush=True)
-            sections.append(_measure(part, paths, scratch, asked.turns))
+            sections.append(_measure(part, paths, scratch, asked))
     tables = report.as_markdown(facts, sections)
     print(f"\n{tables}")
     results = Path(asked.results)
@@ -43,9 +46,10 @@ def main() -> None:
         report.write_into(asked.page, tables)
 
 
-def _measure(part: str, paths: list[Path], scratch: Path, turns: int):  # type: ignore[no-untyped-def]
-    from benchmarks import extraction, scaling, start, store, training
+def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namespace) -> Section:
+    from benchmarks import extraction, scaling, start, store, training, whisper
 
+    turns = asked.turns
     if part == "extraction":
         return extraction.measure(paths, turns)
     if part == "scaling":
@@ -54,7 +58,9 @@ def _measure(part: str, paths: list[Path], scratch: Path, turns: int):  # type: 
         return start.measure(scratch, 3 * turns)
     if part == "store":
         return store.measure(scratch, turns)
-    return training.measure(paths, scratch, turns)
+    if part == "whisper":
+        return whisper.measure(scratch, turns, asked.device)
+    return training.measure(paths, scratch, turns, asked.device)
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--music", type=Path, help="a folder of 44.1 kHz stereo mp3s")
     parser.add_argument("--files", type=int, default=8, help="so many of them (default 8)")
     parser.add_argument("--turns", type=int, default=5, help="how often each case runs (default 5)")
+    parser.add_argument("--device", default="auto", help="of training and Whisper (default auto)")
     parser.add_argument("--results", default="bench-results", help="folder for the JSON")
     parser.add_argument("--page", type=Path, help="also put the tables into this page")
     return parser.parse_args()
