@@ -56,8 +56,8 @@ def verdict(made: Comparison) -> str:
     best = made.rows[0]
     low, high = 100 * best["accuracy_low"], 100 * best["accuracy_high"]
     said = (
-        f"{best['name']} names the right genre for {100 * best['accuracy']:.0f} of 100 tracks "
-        f"(95 % interval {low:.0f} to {high:.0f})."
+        f"{best['name']} names the right genre for {100 * best['accuracy']:.0f} % of "
+        f"{best['tracks']:,} tracks (95 % interval {low:.0f} to {high:.0f} %)."
     )
     if made.reference is None:
         return said
@@ -107,7 +107,7 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
     made = []
     for genre, values in table.iterrows():
         best = max(values)
-        bars = [(name, float(values[name]), bool(values[name] == best)) for name in order]
+        bars = [(name, float(values[name]), bool(values[name] == best > 0)) for name in order]
         made.append({"name": str(genre), "tracks": int(counts[genre]), "bars": bars})
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -91,7 +92,9 @@ def solve(logs: np.ndarray, genres: np.ndarray, deviation: float) -> np.ndarray:
     loss = cp.sum(cp.log_sum_exp(scores, axis=1)) - truth @ powers + prior
     problem = cp.Problem(cp.Minimize(loss / tracks))  # of order 1, as solvers like it
     try:
-        problem.solve(solver=cp.CLARABEL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": in the fifth digit
+            problem.solve(solver=cp.CLARABEL)
     except cp.SolverError as error:
         raise MgcError(f"The powers of log-pool could not be found: {error}.") from error
     if powers.value is None:
