@@ -26,6 +26,9 @@ def main() -> None:
 
     facts = report.machine()
     sections: list[Section] = []
+    results = Path(asked.results)
+    results.mkdir(parents=True, exist_ok=True)
+    target = results / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     with tempfile.TemporaryDirectory(prefix="mgc-bench-") as folder:
         scratch = Path(folder)
         if asked.music:
@@ -35,13 +38,9 @@ def main() -> None:
         for part in asked.only or PARTS:
             print(f"measuring {part} …", flush=True)
             sections.append(_measure(part, paths, scratch, asked))
+            target.write_text(report.as_json(facts, sections))  # what is measured stays
     tables = report.as_markdown(facts, sections)
-    print(f"\n{tables}")
-    results = Path(asked.results)
-    results.mkdir(parents=True, exist_ok=True)
-    target = results / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    target.write_text(report.as_json(facts, sections))
-    print(f"Written: {target}")
+    print(f"\n{tables}\nWritten: {target}")
     if asked.page:
         report.write_into(asked.page, tables)
 

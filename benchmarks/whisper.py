@@ -65,6 +65,7 @@ def _base(folder: Path) -> Path:
         encoder_attention_heads=8,
         encoder_ffn_dim=2048,
         decoder_layers=1,
+        decoder_attention_heads=8,
         decoder_ffn_dim=32,
     )
     WhisperModel(config).save_pretrained(folder)

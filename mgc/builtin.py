@@ -65,10 +65,11 @@ def mgc_heads() -> Iterator[HeadInfo]:
     )
     yield HeadInfo(
         name="attention",
-        summary="small transformer over stretches of a clip, with gated attention pooling",
+        summary="small transformer with gated attention pooling, beside statistics of the rows",
         load="mgc.heads.attention:Attention",
         trained_by="gradient",
         accepts=("sequence",),
+        revision=2,
     )
     yield HeadInfo(
         name="mlp",

@@ -59,6 +59,8 @@ class HeadInfo:
     (scikit-learn's fit / predict_proba). ``accepts`` lists the feature kinds that it takes, the
     first match wins; a head that accepts ``vector`` takes every kind, since mgc pools a sequence
     to statistics over time and flattens layers (see `mgc.pooling`).
+    Raise ``revision`` when what was saved can no longer be restored: a run of another revision is
+    refused, with what to install.
     """
 
     name: str

@@ -45,25 +45,30 @@ def replace_file(path: Path, content: bytes) -> None:
         ) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises MgcError naming the file where it is absent or damaged."""
+def read_json(path: Path, hint: str = "") -> dict[str, Any]:
+    """Read a JSON object. Raises MgcError naming the file where it is absent or damaged; ``hint``
+    says what to do then."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MgcError(f"{path} cannot be read: {error}.") from error
+        raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):
-        raise MgcError(f"{path} is damaged: it holds no JSON object.")
+        raise MgcError(f"{path} is damaged: it holds no JSON object.", hint)
     return record
 
 
 def setting(name: str) -> Any:
     """A setting that a command stored (such as the default dataset), or None."""
     path = home() / "settings.json"
-    return read_json(path).get(name) if path.exists() else None
+    return _settings(path).get(name) if path.exists() else None
 
 
 def store_setting(name: str, value: Any) -> None:
     """Keep a setting for later commands."""
     path = home() / "settings.json"
-    record = read_json(path) if path.exists() else {}
+    record = _settings(path) if path.exists() else {}
     write_json(path, {**record, name: value})
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    return read_json(path, f"It holds the default dataset alone: rm '{path}'; mgc data use NAME")

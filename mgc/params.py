@@ -70,16 +70,22 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
 
 
 def _first_error(error: Any) -> tuple[str, str]:
-    """The parameter that pydantic refuses first, and every reason it gives for that one."""
+    """The parameter that is refused first ("" where it is how they go together), and every reason
+    that is given for that one."""
     found = error.errors()
-    name = str(found[0]["loc"][0]) if found[0]["loc"] else "parameters"
-    same = [one["msg"] for one in found if one["loc"][:1] == found[0]["loc"][:1]]
+    name = str(found[0]["loc"][0]) if found[0]["loc"] else ""
+    same = [
+        one["msg"].removeprefix("Value error, ")
+        for one in found
+        if one["loc"][:1] == found[0]["loc"][:1]
+    ]
     return name, "; or: ".join(dict.fromkeys(same))
 
 
 def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> UsageError:
+    what = f"{name}={value!r} cannot be used: {reason}" if name else reason
     return UsageError(
-        f"{owner}: {name}={value!r} cannot be used: {reason}.",
+        f"{owner}: {what}.",
         "Its parameters: " + ", ".join(f"{n}={d!r}" for n, _, d in describe(cls)),
     )
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
+    import filelock
     import numpy as np
     import pandas as pd
 
@@ -172,6 +174,53 @@ def finish(
     return Run(run.folder, record)
 
 
+def fail(run: Run, reason: str) -> None:
+    """Write down that the training failed, and why."""
+    write_json(run.folder / "run.json", {**run.record, "state": "failed", "problem": reason})
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep a run's folder for this process. Raises MgcError where another has it."""
+    import filelock
+
+    lock = _lock(run)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise MgcError(
+            f"Run {run.name!r} is being trained by another process.",
+            "Wait for it, or stop it first.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def state(run: Run) -> str:
+    """``finished``, ``failed``, ``running``, or ``interrupted`` where nobody trains it any more."""
+    said = str(run.record["state"])
+    if said != "running":
+        return said
+    import filelock
+
+    try:
+        with _lock(run).acquire(timeout=0):
+            return "interrupted"
+    except filelock.Timeout:
+        return said
+    except OSError:  # not ours to lock: on a disk that is read-only
+        return said
+
+
+def _lock(run: Run) -> filelock.BaseFileLock:
+    """Beside the folder: a run travels without it."""
+    import filelock
+
+    return filelock.FileLock(run.folder.parent / f".{run.name}.lock")
+
+
 def load(name: str) -> Run:
     """A run by name, or by the path of its folder.
 
@@ -201,6 +250,11 @@ def load(name: str) -> Run:
 def load_finished(name: str) -> Run:
     """A run that has results. Raises MgcError where its training did not end."""
     run = load(name)
+    if run.record["state"] == "failed":
+        raise MgcError(
+            f"Run {name!r} failed: {str(run.record.get('problem', '')).rstrip('.')}.",
+            f"Mend that and fit again; remove it with: mgc runs remove {name}",
+        )
     if not run.finished:
         raise MgcError(f"Run {name!r} did not finish.", f"Go on with it: mgc fit --resume {name}")
     return run
@@ -249,6 +303,7 @@ def remove(name: str) -> None:
     if name not in _folders():
         raise unknown("run", name, names(), "mgc runs list")
     shutil.rmtree(runs_home() / name)
+    (runs_home() / f".{name}.lock").unlink(missing_ok=True)
 
 
 def same_tracks(members: Iterable[Run]) -> None:

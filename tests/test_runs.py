@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +146,32 @@ def test_runs_that_cannot_be_compared(mgc_home: Path, key: str, value: object, w
     with pytest.raises(UsageError, match=word):
         runs.same_tracks([one, other])
     runs.same_tracks([one, one])
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
+    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    assert runs.state(run) == "interrupted"
+    program = (
+        "import sys\nfrom mgc import runs\n"
+        "with runs.locked(runs.load(sys.argv[1])):\n    print('kept', flush=True)\n    input()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, run.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"kept\n"
+    assert runs.state(run) == "running"
+    with pytest.raises(MgcError, match="is being trained by another process"), runs.locked(run):
+        pass
+    other.communicate(b"\n", timeout=20)
+    with runs.locked(run):
+        pass
+
+
+def test_a_run_says_why_it_failed(mgc_home: Path) -> None:
+    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    runs.fail(run, "The loss is no longer finite.")
+    assert runs.state(runs.load(run.name)) == "failed"
+    with pytest.raises(MgcError, match="failed: The loss is no longer finite"):
+        runs.load_finished(run.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable
@@ -93,10 +94,13 @@ def _main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as left:
         if left.code == STOPPED:  # Typer has caught Ctrl-C
-            output.note("Stopped. What was finished is kept; run the same command to go on.")
+            output.note(
+                "Stopped. What was finished is kept: run the same command to go on. "
+                "A training goes on with: mgc fit --resume RUN (mgc runs list)"
+            )
         raise
     except OSError as error:
-        _complain(MgcError(_system(error), "Set MGC_DEBUG=1 to see where it happened."))
+        _complain(MgcError(_system(error), _way_out(error)))
         sys.exit(1)
     except Exception as error:
         _complain(
@@ -106,6 +110,12 @@ def _main() -> None:
             )
         )
         sys.exit(1)
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+        return "Make it writable, free some space, or choose another place with --home."
+    return "Set MGC_DEBUG=1 to see where it happened."
 
 
 def _system(error: OSError) -> str:

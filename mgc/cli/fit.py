@@ -81,6 +81,12 @@ def fit(
     if not processes.is_main():  # of several processes, one talks
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     if resume is not None:
+        others = (extractor, head, data, settings, clip_seconds, clips_per_track, track)
+        if any(others) or folds or seed or seeds > 1 or include_bad:
+            raise UsageError(
+                "--resume goes on with what the run was started with, and takes no other option.",
+                f"Run: mgc fit --resume {resume}",
+            )
         _report([fitting.resume(resume, progress())])
         return
     if not extractor:
@@ -122,12 +128,16 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
             ready = prepared[request.source.store.fingerprint]
             done.append(fitting.fit(request, news, ready))
         except MgcError as error:
+            if len(requests) == 1:
+                raise
             errors.append(error)
             output.note(
                 f"{request.source.name} · {request.head.name}: {error.message} {error.hint}"
             )
     if errors and not done:
-        raise errors[0]
+        raise type(errors[0])(
+            f"None of {output.count(len(requests), 'fit')} succeeded.", "The reasons stand above."
+        )
     return done
 
 

@@ -80,8 +80,16 @@ def say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def visible(text: str) -> str:
+    """Text with its control characters written out: a file's name may hold the terminal's own."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 def note(line: str) -> None:
     """A remark beside the result (stderr)."""
+    line = visible(line)
     if not sys.stderr.isatty():
         sys.stderr.write(line + "\n")
         return
@@ -92,6 +100,7 @@ def note(line: str) -> None:
 
 def complain(message: str, hint: str) -> None:
     """An error, as the user sees it (stderr)."""
+    message, hint = visible(message), visible(hint)
     if not sys.stderr.isatty():
         sys.stderr.write(f"Error: {message}\n" + (f"Hint:  {hint}\n" if hint else ""))
         return
@@ -112,7 +121,7 @@ def show_table(
     styles: Mapping[str, str] | None = None,
 ) -> None:
     """A table of plain values; columns named in ``right`` are set flush right."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _rich_table(columns, cells, title, right, styles or {})
     else:

@@ -142,4 +142,4 @@ def new(
     output.say(f"Wrote {folder}. Next:")
     output.say(f"  pip install --editable {folder}")
     output.say(f"  mgc plugins check {name}")
-    output.say(f"  python -m pytest {folder}")
+    output.say(f"  python -m pytest {folder}    (pip install pytest)")

@@ -45,7 +45,7 @@ def list_runs(as_json: JsonOption = False) -> None:
 
 
 def _row(run: object) -> dict[str, object]:
-    from mgc.runs import Run
+    from mgc.runs import Run, state
 
     assert isinstance(run, Run)
     record = run.record
@@ -56,7 +56,7 @@ def _row(run: object) -> dict[str, object]:
         "dataset": record["dataset"]["name"],
         "folds": record["dataset"].get("folds", 0),
         "seed": record.get("seed"),
-        "state": record["state"],
+        "state": state(run),
         "accuracy": record.get("metrics", {}).get("test", {}).get("accuracy"),
         "created": record["created"],
         "folder": str(run.folder),
@@ -74,7 +74,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
     if as_json:
         output.emit_json(dict(run.record))
         return
-    output.say(f"{run.name}: {run.label} on {run.record['dataset']['name']}, {run.record['state']}")
+    output.say(f"{run.name}: {run.label} on {run.record['dataset']['name']}, {runs.state(run)}")
     if run.finished:
         for part in ("validation", "test"):
             figures = run.record["metrics"][part]

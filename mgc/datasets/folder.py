@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +17,18 @@ def import_folder(path: Path) -> pd.DataFrame:
     """One row for each audio file below ``path``; the first folder is the genre.
 
     Below the genre, ``<artist>/<album>/<track>`` or ``<artist>/<track>`` give artist and album.
-    Hidden files and folders are passed over. Raises UsageError where there is nothing to import.
+    Hidden files and folders are passed over. Files that cannot be in a table are counted by reason
+    in ``attrs["left_out"]``. Raises UsageError where there is nothing to import.
     """
-    rows = [_row(file.relative_to(path)) for file in audio_files(path)]
-    rows = [row for row in rows if row]
+    rows, left_out = [], Counter[str]()
+    for file in audio_files(path):
+        row = _row(file.relative_to(path))
+        if row is None:
+            left_out["in no genre folder"] += 1
+        elif not _is_text(row["path"]):
+            left_out["name is not UTF-8"] += 1
+        else:
+            rows.append(row)
     if not rows:
         empty = next(iter(path.iterdir()), None) is None
         raise UsageError(
@@ -28,7 +37,17 @@ def import_folder(path: Path) -> pd.DataFrame:
         )
     tracks = table(pd.DataFrame(rows), str(path))
     _not_one_too_high(path, tracks)
+    tracks.attrs["left_out"] = dict(left_out)
     return tracks
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written: other bytes than UTF-8 cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:

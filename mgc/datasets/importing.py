@@ -18,6 +18,7 @@ from mgc.datasets.table import Dataset
 from mgc.errors import UsageError
 from mgc.progress import Progress
 
+SYNTHESISED = "synthesised"  # the source of a demo
 SMALLEST_GENRE = 3  # tracks: one for each split
 
 
@@ -25,8 +26,8 @@ def add_path(
     name: str, path: Path, *, group_by: splits.GroupBy | None, seed: int, drop_rare: bool
 ) -> Dataset:
     """Import a folder of genres or a table, give it a split where it has none, and save it."""
-    table.checked_name(name)
     path = path.expanduser().absolute()
+    _free(name, str(path))
     if path.is_dir():
         tracks, root, importer = import_folder(path), path, "folder"
     elif path.is_file() and path.suffix.lower() in SUFFIXES:
@@ -38,7 +39,8 @@ def add_path(
     else:
         raise UsageError(f"{path} does not exist.", "Check the path.")
     _some_audio(tracks, root, path)
-    record = {"importer": importer, "source": str(path)}
+    left_out = tracks.attrs.pop("left_out", {})
+    record = {"importer": importer, "source": str(path), "left_out": left_out}
     return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
 
 
@@ -85,9 +87,10 @@ def add_gtzan(
 
 def add_demo(name: str, *, seed: int, progress: Progress | None = None) -> Dataset:
     """Synthesise the demo dataset into its own folder and save it."""
-    folder = table.datasets_home() / table.checked_name(name)
+    source = f"{SYNTHESISED} with seed {seed}"
+    folder = table.datasets_home() / _free(name, source)
     tracks = make_demo(folder, seed, progress)
-    record = {"importer": "demo", "source": f"synthesised with seed {seed}"}
+    record = {"importer": "demo", "source": source}
     return finish(name, tracks, folder, record, group_by="artist", seed=seed, drop_rare=False)
 
 
@@ -118,6 +121,20 @@ def finish(
     dataset = Dataset(name, tracks, root, record)
     table.save(dataset)
     return dataset
+
+
+def _free(name: str, source: str) -> str:
+    """The name, if no dataset from elsewhere has it: its splits and quarantine are not for these
+    tracks. Raises UsageError."""
+    table.checked_name(name)
+    there = next((r for r in table.records()[0] if r["name"] == name), None)
+    remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"
+    if there is not None and there.get("source", source) != source and not remade:
+        raise UsageError(
+            f"There is a dataset {name!r} already, from {there['source']}.",
+            f"Choose another name, or remove it first: mgc data remove {name}",
+        )
+    return name
 
 
 def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:

@@ -211,8 +211,23 @@ def _revision() -> str:
 def _open() -> sqlite3.Connection:
     folder = home()
     folder.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(folder / "heard.sqlite", timeout=60)
-    database.execute(_TABLE)
+    path = folder / "heard.sqlite"
+    try:
+        return _prepared(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:  # "file is not a database": losing it costs time only
+        path.unlink()
+        return _prepared(path)
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60)
+    try:
+        database.execute(_TABLE)
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 

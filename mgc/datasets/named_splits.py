@@ -17,7 +17,7 @@ from mgc.datasets import table
 from mgc.datasets.manifest import import_split
 from mgc.datasets.splits import GroupBy, make_split
 from mgc.datasets.table import Dataset, checked_name
-from mgc.errors import MgcError, unknown
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import replace_file
 
 FIRST = "first"  # what the split of the import is called
@@ -48,7 +48,16 @@ def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -
 
 
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
-    """A new stratified, grouped split under a name, put to use."""
+    """A new stratified, grouped split under a name, put to use.
+
+    Raises UsageError where nothing is known of what it should be grouped by.
+    """
+    columns = by.split("+") if by != "none" else []
+    if columns and not any((dataset.tracks[column] != "").any() for column in columns):
+        raise UsageError(
+            f"No track of {dataset.name!r} has an {' or an '.join(columns)}.",
+            "Group by something else (--group-by), or add the dataset with what is missing.",
+        )
     split = make_split(dataset.tracks, by, seed)
     how = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
     return put(dataset, name, split, how)
@@ -72,6 +81,11 @@ def use(dataset: Dataset, name: str) -> Dataset:
     if name not in names(dataset):
         raise unknown("split", name, names(dataset), f"mgc data split {dataset.name} --list")
     split = dataset.tracks["track_id"].map(import_split(_file(dataset, name)))
+    if split.isna().all():
+        raise UsageError(
+            f"Split {name!r} names none of the {len(split)} tracks of {dataset.name!r}.",
+            f"Make one: mgc data split {dataset.name} --as NAME",
+        )
     how = dataset.record.get("splits", {}).get(name, {"made": "stored"})
     return _in_use(_stored(dataset), split.fillna("").astype(str), {**how, "name": name})
 

@@ -166,7 +166,8 @@ def _enough_groups(
         raise UsageError(
             f"Genre {genre!r} has only {count} {owner if count == 1 else _plural(owner)}: "
             f"too few for {what}, which need {needed}.",
-            "Leave out such genres with --drop-rare, or group otherwise with --group-by none.",
+            "Ask for fewer folds, leave out such genres (mgc data add … --drop-rare), or group "
+            "otherwise (mgc data split … --group-by none).",
         )
 
 

@@ -119,7 +119,8 @@ def load(name: str) -> Dataset:
     folder = datasets_home() / name
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
-    record = read_json(folder / "dataset.json")
+    hint = f"Add it anew after: mgc data remove {name}"
+    record = read_json(folder / "dataset.json", hint)
     if record.get("schema", 0) > SCHEMA:
         raise MgcError(f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc")
     try:

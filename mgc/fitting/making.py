@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 
 from mgc import asking, metrics, runs
 from mgc.datasets import splits
-from mgc.errors import UsageError
-from mgc.fitting.prepared import Prepared, prepare
+from mgc.errors import MgcError, UsageError
+from mgc.fitting.prepared import Prepared, make_folds, prepare
 from mgc.fitting.record import describe, load_request
 from mgc.fitting.request import FitRequest, check_fits
 from mgc.progress import Progress, Silent
@@ -44,12 +46,15 @@ def fit(
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
     started = runs.start(name, describe(request, prepared)).name if processes.is_main() else ""
     run = runs.load(processes.from_main(started))
-    return _train(run, request, prepared, progress)
+    with _kept(run):
+        return _train(run, request, prepared, progress)
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
     """Features for all requests on a dataset, by the fingerprint of their source."""
     first = wanted[0]
+    for request in wanted:
+        make_folds(request.dataset, request.folds, request.seed)  # refused now, not after an hour
     sources = {request.source.store.fingerprint: request.source for request in wanted}
     processes.meet(first.device)
     with processes.main_first():
@@ -63,13 +68,31 @@ def resume(name: str, progress: Progress | None = None) -> Run:
     """
     progress = progress or Silent()
     run = runs.load(name)
-    if run.finished:
-        return run
     if run.kind != "single":
         raise UsageError(f"Run {name!r} is an ensemble.", "Make it again: mgc ensemble …")
+    if run.finished:
+        return run
     request = load_request(run, asking.dataset(run.record["dataset"]["name"]))
     prepared = prepare_for([request], progress)[request.source.store.fingerprint]
-    return _train(run, request, prepared, progress, resume=True)
+    with _kept(run):
+        return _train(run, request, prepared, progress, resume=True)
+
+
+@contextmanager
+def _kept(run: Run) -> Iterator[None]:
+    """Keep a run for this training alone, and write down why it failed if it does.
+
+    Raises MgcError where another process trains it.
+    """
+    if not processes.is_main():
+        yield
+        return
+    with runs.locked(run):
+        try:
+            yield
+        except MgcError as error:
+            runs.fail(run, error.message)
+            raise
 
 
 def _train(

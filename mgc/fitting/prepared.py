@@ -116,6 +116,12 @@ def prepare(
     if not good.any():
         reason = made.failures[0].reason
         raise MgcError(f"None of the {len(paths)} files could be used; the first: {reason}")
+    gone = set(dataset.tracks["genre"]) - set(dataset.tracks.loc[good, "genre"])
+    if gone:
+        named = ", ".join(sorted(gone))
+        progress.say(
+            f"No track is left of {named}: what is scored below is the other genres alone."
+        )
     hashes = [made.hashes[path] for path in paths[good]]
     return {
         source.store.fingerprint: Prepared(

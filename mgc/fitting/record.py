@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mgc import registry
+from mgc import registry, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError
 from mgc.fitting.prepared import Prepared, make_folds
@@ -123,5 +123,15 @@ def load_request(run: Run, dataset: Any) -> FitRequest:
 
 
 def model_folders(run: Run) -> list[Path]:
-    """The folders of a run's trained heads, one a fold."""
-    return sorted(run.folder.glob("fold-*"), key=lambda path: int(path.name.partition("-")[2]))
+    """The folders of a run's trained heads, one a fold; an ensemble has none of its own.
+
+    Raises MgcError where one is gone.
+    """
+    if run.kind != "single":
+        return []
+    count = max(1, run.record["dataset"].get("folds", 0))
+    found = [run.folder / f"fold-{number}" for number in range(count)]
+    for folder in found:
+        if not folder.is_dir():
+            raise runs.damaged(run.folder, f"{folder.name} is gone")
+    return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
@@ -19,11 +20,11 @@ class AttentionParams:
     ``stride``: frames that one state stands for (a power of 2), ``hidden`` units on the statistics,
     ``dropout`` before the classifier; ``initialisation`` scheme of the weights."""
 
-    width: int = 64
-    layers: int = 1
-    attention_heads: int = 4
-    stride: int = 4
-    hidden: int = 256
+    width: PositiveInt = 64
+    layers: PositiveInt = 1
+    attention_heads: PositiveInt = 4
+    stride: PositiveInt = 4
+    hidden: PositiveInt = 256
     dropout: float = 0.5
     inner_dropout: float = 0.1
     initialisation: Scheme = "xavier"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
@@ -16,9 +17,9 @@ class CnnParams:
     """``width`` channels of ``blocks`` convolution blocks; ``hidden`` units on the statistics;
     ``dropout`` before the classifier; ``initialisation`` scheme of the weights."""
 
-    width: int = 64
-    blocks: int = 3
-    hidden: int = 256
+    width: PositiveInt = 64
+    blocks: PositiveInt = 3
+    hidden: PositiveInt = 256
     dropout: float = 0.5
     initialisation: Scheme = "kaiming"
 

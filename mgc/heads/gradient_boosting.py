@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import PositiveFloat, PositiveInt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mgc.scikit import ScikitHead
@@ -15,10 +16,10 @@ class GradientBoostingParams:
     """``rounds`` of one small tree a genre, each weighted by ``learning_rate``; ``leaves`` of a
     tree; ``feature_share``: the fraction of the statistics that a split may choose from."""
 
-    rounds: int = 100
-    learning_rate: float = 0.08
-    leaves: int = 8
-    smallest_leaf: int = 5
+    rounds: PositiveInt = 100
+    learning_rate: PositiveFloat = 0.08
+    leaves: PositiveInt = 8
+    smallest_leaf: PositiveInt = 5
     l2: float = 1.0
     feature_share: float = 0.3
 

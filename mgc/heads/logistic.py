@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import PositiveFloat, PositiveInt
 from sklearn.linear_model import LogisticRegression
 
 from mgc.scikit import ScikitHead
@@ -15,8 +16,8 @@ class LogisticParams:
     """``C`` is the inverse strength of the L2 penalty; small, for there are more statistics
     than tracks in most collections."""
 
-    C: float = 0.03
-    max_iter: int = 2000
+    C: PositiveFloat = 0.03
+    max_iter: PositiveInt = 2000
 
 
 class Logistic(ScikitHead):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from mgc.contract import FeatureShape
@@ -20,7 +21,7 @@ class MlpParams:
     """``hidden`` units, which are the embedding; ``dropout`` of the input and of the hidden
     units; ``initialisation`` scheme of the weights."""
 
-    hidden: int = 256
+    hidden: PositiveInt = 256
     input_dropout: float = 0.5
     dropout: float = 0.5
     initialisation: Scheme = "kaiming"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import PositiveFloat
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedGroupKFold
@@ -21,7 +22,7 @@ LOG_TEMPERATURES = (-3.0, 3.0)  # the scale of the decisions is searched from 1/
 class SvmParams:
     """``C``: the price of a training error; ``gamma``: the width of the RBF kernel."""
 
-    C: float = 3.0
+    C: PositiveFloat = 3.0
     gamma: float | str = "scale"
 
 

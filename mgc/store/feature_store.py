@@ -99,4 +99,7 @@ def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
     root = features_root()
     if isinstance(root, Path):
         for path in sorted(root.glob("*/identity.json")):
-            yield path.parent, read_json(path)
+            remedy = (
+                f"Remove these features, and the next fit makes them anew: rm -r '{path.parent}'"
+            )
+            yield path.parent, read_json(path, remedy)

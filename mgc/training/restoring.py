@@ -79,6 +79,12 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
             f"Install {record['distribution']} {record['version']}: "
             f"pip install {record['distribution']}",
         ) from error
+    if record.get("revision", spec.info.revision) != spec.info.revision:
+        raise MgcError(
+            f"This model is of revision {record['revision']} of head {spec.name!r}; the installed "
+            f"{spec.entry.distribution} {spec.entry.version} has revision {spec.info.revision}.",
+            f"Fit it anew, or: pip install {record['distribution']}=={record['version']}",
+        )
 
 
 def _pooling(folder: Path, kind: FeatureKind) -> Pooling:

@@ -190,3 +190,14 @@ def test_main_is_the_console_script() -> None:
 
     [script] = [point for point in entry_points(group="console_scripts") if point.name == "mgc"]
     assert script.load() is app.main
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.show_table(["file"], [["\x1b[31mred.mp3"]])
+    output.note("\x07bell.mp3: does not decode")
+    told = capsys.readouterr()
+    assert "\\x1b[31mred.mp3" in told.out
+    assert "\x1b" not in told.out
+    assert told.err == "\\x07bell.mp3: does not decode\n"

@@ -122,3 +122,53 @@ def test_tracking_offline_leaves_files_and_no_network(ready: Callable, mgc_home:
     told = ready("fit", "-e", "mfcc", "--head", "logistic", "--track", "wandb")
     assert told.code == 0, told.err
     assert list((mgc_home / "tracking").rglob("*.wandb"))
+
+
+def test_resume_takes_no_other_option(ready: Callable) -> None:
+    assert ready("fit", "-e", "mfcc", "--head", "logistic").code == 0
+    told = ready("fit", "--resume", "m-mfcc-logistic-1", "--set", "C=1")
+    assert told.code == 2
+    assert "takes no other option" in told.err
+
+
+def test_an_ensemble_is_not_resumed(ready: Callable) -> None:
+    for name in ("mfcc", "chroma"):
+        assert ready("fit", "-e", name, "--head", "logistic").code == 0
+    assert ready("ensemble", "mean-probability").code == 0
+    told = ready("fit", "--resume", "m-mean-probability-1")
+    assert (told.code, "is an ensemble" in told.err) == (2, True)
+
+
+def test_too_many_folds_are_refused_before_any_file_is_heard(
+    ready: Callable, mgc_home: Path
+) -> None:
+    told = ready("fit", "-e", "mfcc", "--folds", "50")
+    assert told.code == 2
+    assert told.err.count("too few for") == 1
+    assert "fewer folds" in told.err
+    assert not (mgc_home / "features").exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "setting", "said"),
+    [
+        ("logistic", "C=-1", "head logistic: C=-1 cannot be used"),
+        ("cnn", "cnn.width=0", "head cnn: width=0 cannot be used"),
+    ],
+)
+def test_a_bad_parameter_is_a_wrong_request(
+    ready: Callable, head: str, setting: str, said: str
+) -> None:
+    told = ready("fit", "-e", "mfcc", "--head", head, "--set", setting)
+    assert told.code == 2
+    assert said in told.err
+
+
+def test_a_run_without_one_of_its_folds_is_damaged(
+    ready: Callable, mgc_home: Path, music: Path
+) -> None:
+    assert ready("fit", "-e", "mfcc", "--head", "logistic", "--folds", "3").code == 0
+    shutil.rmtree(mgc_home / "runs" / "m-mfcc-logistic-1" / "fold-1")
+    told = ready("predict", music, "--run", "m-mfcc-logistic-1")
+    assert told.code == 1
+    assert "is damaged: fold-1 is gone" in told.err

@@ -77,3 +77,14 @@ def test_a_single_folder_around_the_genres_is_pointed_out(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="holds a single folder, genres") as caught:
         import_folder(tmp_path)
     assert str(tmp_path / "genres") in caught.value.hint
+
+
+def test_files_that_cannot_be_in_the_table_are_counted(tmp_path: Path) -> None:
+    for name in (b"jazz/a.wav", b"rock/b.wav", b"rock/bad-\xff.wav", b"stray.wav"):
+        path = os.path.join(os.fsencode(tmp_path), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"x")
+    tracks = import_folder(tmp_path)
+    assert sorted(tracks["path"]) == ["jazz/a.wav", "rock/b.wav"]
+    assert tracks.attrs["left_out"] == {"in no genre folder": 1, "name is not UTF-8": 1}

@@ -126,3 +126,15 @@ def test_another_seed_makes_another_demo(monkeypatch: pytest.MonkeyPatch) -> Non
     one = add_demo("demo", seed=0).paths()[0].read_bytes()
     other = add_demo("demo", seed=1).paths()[0].read_bytes()
     assert one != other
+
+
+def test_a_name_belongs_to_what_it_was_given_to(home: Path, tmp_path: Path) -> None:
+    for where in ("one", "other"):
+        for genre in ("jazz", "rock"):
+            for number in range(3):
+                write(tmp_path / where / genre / f"{number}.wav", music(number))
+    add_path("m", tmp_path / "one", group_by=None, seed=0, drop_rare=False)
+    add_path("m", tmp_path / "one", group_by=None, seed=0, drop_rare=False)  # is no other
+    with pytest.raises(UsageError, match="There is a dataset 'm' already") as caught:
+        add_path("m", tmp_path / "other", group_by=None, seed=0, drop_rare=False)
+    assert "mgc data remove m" in caught.value.hint

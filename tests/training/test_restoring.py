@@ -71,6 +71,13 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     assert "pip install --upgrade mgc" in caught.value.hint
 
 
+def test_another_revision_is_named_with_what_to_install(tmp_path: Path) -> None:
+    change(fitted(tmp_path), revision=7, version="0.0.7")
+    with pytest.raises(MgcError, match="is of revision 7 of head 'mlp'") as caught:
+        restore_head(tmp_path)
+    assert "pip install mgc==0.0.7" in caught.value.hint
+
+
 def test_a_missing_plugin_is_named_with_its_distribution(tmp_path: Path) -> None:
     change(fitted(tmp_path), head="magic", distribution="mgc-magic", version="1.2")
     with pytest.raises(MgcError, match=r"'magic' .* is not installed") as caught:
