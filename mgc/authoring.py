@@ -54,7 +54,8 @@ def _check(kind: str, name: str, folder: Path) -> None:
     for entry in registry.catalogue().entries(kind):
         if entry.info.name == name:
             raise UsageError(
-                f"There is a {kind} {name!r} already, of {entry.distribution}.",
+                f"There is {'an' if kind == 'extractor' else 'a'} {kind} {name!r} already, "
+                f"of {entry.distribution}.",
                 f"Choose another name; those taken: mgc {NOUNS[kind]} list",
             )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -13,7 +13,7 @@ from mgc.cli import output
 from mgc.cli.live import progress
 from mgc.cli.options import DataName, Device, Workers
 from mgc.cli.output import JsonOption
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.extraction import Failure
@@ -33,6 +33,8 @@ def predict(
     top: Annotated[int, typer.Option(help="Genres shown for each file.", min=1)] = 3,
 ) -> None:
     """Say which genre audio files are, and how sure the run is."""
+    if as_json and as_csv:
+        raise UsageError("Only one of --csv and --json can be printed.", "Choose one.")
     from mgc import asking
     from mgc.extraction import Failure
     from mgc.prediction import Predictor, collect

@@ -78,13 +78,18 @@ def import_split(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist.", "Check the path.")
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise MgcError(f"{path} cannot be read as a table: {error}.") from error
+        raise MgcError(
+            f"{path} cannot be read as a table: {error}.",
+            f"It should be one of {', '.join(SUFFIXES)}, with a row of column names first.",
+        ) from error
 
 
 def _with_split(rows: pd.DataFrame, path: Path) -> pd.DataFrame:

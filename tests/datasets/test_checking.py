@@ -303,6 +303,14 @@ def test_the_store_is_plain(tmp_path: Path, home: Path) -> None:
     assert len(row[5]) == 4 * len(heard.codes)
 
 
+def test_a_damaged_store_costs_time_only(tmp_path: Path, home: Path) -> None:
+    path = write(tmp_path / "a.wav", music(1))
+    home.mkdir(exist_ok=True)
+    (home / "heard.sqlite").write_bytes(b"no database" * 100)
+    assert hear([path])[path].problem == ""
+    assert sqlite3.connect(home / "heard.sqlite").execute("SELECT * FROM heard").fetchone()
+
+
 def test_faults_and_remarks_are_two_things() -> None:
     assert not set(LEFT_OUT) & set(REMARKS)
     assert Heard().codes.dtype == np.uint32
