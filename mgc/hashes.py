@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from mgc.home import home
+from mgc.home import cache_database
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS files"
@@ -58,32 +58,10 @@ def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> None:
 def _database() -> Iterator[sqlite3.Connection]:
     """The database; one in memory where that at home cannot be used."""
     try:
-        database = _open()
+        database = cache_database("audio-hashes.sqlite", _TABLE)
     except (OSError, sqlite3.Error):
         database = sqlite3.connect(":memory:")
         database.execute(_TABLE)
     # Locked for a minute, or the disk is full: then less is known, and nothing is remembered.
     with closing(database), suppress(sqlite3.Error):
         yield database
-
-
-def _open() -> sqlite3.Connection:
-    path = home() / "audio-hashes.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return _prepared(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:  # "file is not a database"
-        path.unlink()
-        return _prepared(path)
-
-
-def _prepared(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=60)
-    try:
-        database.execute(_TABLE)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database

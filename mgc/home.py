@@ -6,9 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgc.errors import MgcError
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 def home() -> Path:
@@ -55,6 +58,37 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     if not isinstance(record, dict):
         raise MgcError(f"{path} is damaged: it holds no JSON object.", hint)
     return record
+
+
+def cache_database(name: str, table: str) -> sqlite3.Connection:
+    """A SQLite file at home with one ``table`` (CREATE TABLE …), in which things are remembered to
+    save time; one that is damaged is begun anew.
+
+    Raises sqlite3.OperationalError where it is locked, or cannot be written.
+    """
+    import sqlite3
+
+    path = home() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _with_table(path, table)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:  # "file is not a database"
+        path.unlink()
+        return _with_table(path, table)
+
+
+def _with_table(path: Path, table: str) -> sqlite3.Connection:
+    import sqlite3
+
+    database = sqlite3.connect(path, timeout=60)
+    try:
+        database.execute(table)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def setting(name: str) -> Any:

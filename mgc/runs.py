@@ -12,8 +12,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +24,6 @@ from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
-    import filelock
     import numpy as np
     import pandas as pd
 
@@ -174,51 +172,9 @@ def finish(
     return Run(run.folder, record)
 
 
-def fail(run: Run, reason: str) -> None:
-    """Write down that the training failed, and why."""
-    write_json(run.folder / "run.json", {**run.record, "state": "failed", "problem": reason})
-
-
-@contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep a run's folder for this process. Raises MgcError where another has it."""
-    import filelock
-
-    lock = _lock(run)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise MgcError(
-            f"Run {run.name!r} is being trained by another process.",
-            "Wait for it, or stop it first.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def state(run: Run) -> str:
-    """``finished``, ``failed``, ``running``, or ``interrupted`` where nobody trains it any more."""
-    said = str(run.record["state"])
-    if said != "running":
-        return said
-    import filelock
-
-    try:
-        with _lock(run).acquire(timeout=0):
-            return "interrupted"
-    except filelock.Timeout:
-        return said
-    except OSError:  # not ours to lock: on a disk that is read-only
-        return said
-
-
-def _lock(run: Run) -> filelock.BaseFileLock:
-    """Beside the folder: a run travels without it."""
-    import filelock
-
-    return filelock.FileLock(run.folder.parent / f".{run.name}.lock")
+def lock_file(folder: Path) -> Path:
+    """What keeps a run's folder for one training; beside it, for a run travels without it."""
+    return folder.parent / f".{folder.name}.lock"
 
 
 def load(name: str) -> Run:
@@ -303,7 +259,7 @@ def remove(name: str) -> None:
     if name not in _folders():
         raise unknown("run", name, names(), "mgc runs list")
     shutil.rmtree(runs_home() / name)
-    (runs_home() / f".{name}.lock").unlink(missing_ok=True)
+    lock_file(runs_home() / name).unlink(missing_ok=True)
 
 
 def same_tracks(members: Iterable[Run]) -> None:

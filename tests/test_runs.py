@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mgc import runs
+from mgc import run_states, runs
 from mgc.errors import MgcError, UsageError
 
 DATASET = {"name": "d", "genres": ["a", "b"], "folds": 0, "split": "1234"}
@@ -150,10 +150,11 @@ def test_runs_that_cannot_be_compared(mgc_home: Path, key: str, value: object, w
 
 def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
     run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
-    assert runs.state(run) == "interrupted"
+    assert run_states.state(run) == "interrupted"
     program = (
-        "import sys\nfrom mgc import runs\n"
-        "with runs.locked(runs.load(sys.argv[1])):\n    print('kept', flush=True)\n    input()\n"
+        "import sys\nfrom mgc import run_states, runs\n"
+        "with run_states.locked(runs.load(sys.argv[1])):\n"
+        "    print('kept', flush=True)\n    input()\n"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", program, run.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -161,17 +162,20 @@ def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
     assert other.stdin is not None
     assert other.stdout is not None
     assert other.stdout.readline() == b"kept\n"
-    assert runs.state(run) == "running"
-    with pytest.raises(MgcError, match="is being trained by another process"), runs.locked(run):
+    assert run_states.state(run) == "running"
+    with (
+        pytest.raises(MgcError, match="is being trained by another process"),
+        run_states.locked(run),
+    ):
         pass
     other.communicate(b"\n", timeout=20)
-    with runs.locked(run):
+    with run_states.locked(run):
         pass
 
 
 def test_a_run_says_why_it_failed(mgc_home: Path) -> None:
     run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
-    runs.fail(run, "The loss is no longer finite.")
-    assert runs.state(runs.load(run.name)) == "failed"
+    run_states.fail(run, "The loss is no longer finite.")
+    assert run_states.state(runs.load(run.name)) == "failed"
     with pytest.raises(MgcError, match="failed: The loss is no longer finite"):
         runs.load_finished(run.name)

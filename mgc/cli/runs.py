@@ -45,7 +45,8 @@ def list_runs(as_json: JsonOption = False) -> None:
 
 
 def _row(run: object) -> dict[str, object]:
-    from mgc.runs import Run, state
+    from mgc.run_states import state
+    from mgc.runs import Run
 
     assert isinstance(run, Run)
     record = run.record
@@ -68,13 +69,15 @@ def show(name: str, as_json: JsonOption = False) -> None:
     """Show a run: figures, genres, and how to repeat it."""
     import shlex
 
-    from mgc import runs
+    from mgc import run_states, runs
 
     run = runs.load(name)
     if as_json:
         output.emit_json(dict(run.record))
         return
-    output.say(f"{run.name}: {run.label} on {run.record['dataset']['name']}, {runs.state(run)}")
+    output.say(
+        f"{run.name}: {run.label} on {run.record['dataset']['name']}, {run_states.state(run)}"
+    )
     if run.finished:
         for part in ("validation", "test"):
             figures = run.record["metrics"][part]

@@ -20,7 +20,7 @@ import numpy as np
 from mgc import audio
 from mgc.datasets import fingerprint
 from mgc.errors import AudioError
-from mgc.home import home
+from mgc.home import cache_database
 from mgc.progress import Progress, Silent
 
 REVISION = 2  # raise it when anything below gives other values: all files are heard again
@@ -209,26 +209,7 @@ def _revision() -> str:
 
 
 def _open() -> sqlite3.Connection:
-    folder = home()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "heard.sqlite"
-    try:
-        return _prepared(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:  # "file is not a database": losing it costs time only
-        path.unlink()
-        return _prepared(path)
-
-
-def _prepared(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=60)
-    try:
-        database.execute(_TABLE)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+    return cache_database("heard.sqlite", _TABLE)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from mgc import asking, metrics, runs
+from mgc import asking, metrics, run_states, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, make_folds, prepare
@@ -87,11 +87,11 @@ def _kept(run: Run) -> Iterator[None]:
     if not processes.is_main():
         yield
         return
-    with runs.locked(run):
+    with run_states.locked(run):
         try:
             yield
         except MgcError as error:
-            runs.fail(run, error.message)
+            run_states.fail(run, error.message)
             raise
 
 

@@ -1,0 +1,46 @@
+"""How far a run has come: running, interrupted, failed or finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import filelock
+
+from mgc.errors import MgcError
+from mgc.home import write_json
+from mgc.runs import Run, lock_file
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep a run's folder for this process. Raises MgcError where another has it."""
+    lock = filelock.FileLock(lock_file(run.folder))
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise MgcError(
+            f"Run {run.name!r} is being trained by another process.",
+            "Wait for it, or stop it first.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def fail(run: Run, reason: str) -> None:
+    """Write down that the training failed, and why."""
+    write_json(run.folder / "run.json", {**run.record, "state": "failed", "problem": reason})
+
+
+def state(run: Run) -> str:
+    """``finished``, ``failed``, ``running``, or ``interrupted`` where nobody trains it any more."""
+    said = str(run.record["state"])
+    if said != "running":
+        return said
+    try:
+        with locked(run):
+            return "interrupted"
+    except (MgcError, OSError):  # somebody's, or on a disk that is read-only
+        return said
