@@ -93,16 +93,15 @@ def _with_table(path: Path, table: str) -> sqlite3.Connection:
 
 def setting(name: str) -> Any:
     """A setting that a command stored (such as the default dataset), or None."""
-    path = home() / "settings.json"
-    return _settings(path).get(name) if path.exists() else None
+    return _settings().get(name)
 
 
 def store_setting(name: str, value: Any) -> None:
     """Keep a setting for later commands."""
+    write_json(home() / "settings.json", {**_settings(), name: value})
+
+
+def _settings() -> dict[str, Any]:
     path = home() / "settings.json"
-    record = _settings(path) if path.exists() else {}
-    write_json(path, {**record, name: value})
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    return read_json(path, f"It holds the default dataset alone: rm '{path}'; mgc data use NAME")
+    hint = f"It holds the default dataset alone: rm '{path}'; mgc data use NAME"
+    return read_json(path, hint) if path.exists() else {}

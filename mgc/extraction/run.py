@@ -24,6 +24,8 @@ from mgc.sources import Source
 SHARD_TRACKS = 32
 #: A shard is closed early above this, so that memory stays bounded for large features.
 SHARD_BYTES = 64 << 20
+#: Files whose features may wait to be put into a shard, so that workers go on while one is synced.
+READY = 8
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _here(work: Work, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
 
 def _ahead(pool: Pool, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
     stopping = Event()
-    return ahead(pool.run(jobs, stopping), 8, stopping)
+    return ahead(pool.run(jobs, stopping), READY, stopping)
 
 
 def _on_gpu(

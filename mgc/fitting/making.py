@@ -53,8 +53,8 @@ def fit(
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
     """Features for all requests on a dataset, by the fingerprint of their source."""
     first = wanted[0]
-    for request in wanted:
-        make_folds(request.dataset, request.folds, request.seed)  # refused now, not after an hour
+    for folds, seed in {(request.folds, request.seed) for request in wanted}:
+        make_folds(first.dataset, folds, seed)  # refused now, not after an hour
     sources = {request.source.store.fingerprint: request.source for request in wanted}
     processes.meet(first.device)
     with processes.main_first():
