@@ -53,8 +53,8 @@ def _decode(path: Path) -> object:
 
 
 def _mgc(*names: str) -> Callable[[Path], object]:
-    from mgc.extraction import features_of
-    from mgc.sources import Source
+    from mgc.features.extraction import features_of
+    from mgc.features.extractor_spec import Source
 
     sources = [Source(name) for name in names or ("mel", "mfcc", "chroma")]
     return lambda path: features_of(path, sources)

@@ -42,7 +42,7 @@ class _Clock:
 
 def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section:
     """Runs with other numbers of workers take turns."""
-    from mgc.extraction.cores import cores
+    from mgc.features.extraction.worker_count import cores
 
     music = multiplied(paths, scratch / "many", files)
     counts = sorted({1, 2, cores()} - {n for n in (1, 2) if n > cores()})
@@ -72,8 +72,8 @@ def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section
 
 
 def _extract(music: list[Path], home: Path, count: int) -> _Clock:
-    from mgc.extraction import extract
-    from mgc.sources import Source
+    from mgc.features.extraction import extract
+    from mgc.features.extractor_spec import Source
 
     os.environ["MGC_HOME"] = str(home)
     sources = [Source(name) for name in ("mel", "mfcc", "chroma")]

@@ -20,7 +20,7 @@ TEXT = (
 
 def measure(scratch: Path, turns: int) -> Section:
     """Write once a turn, then read all tracks in another order."""
-    from mgc.store import FeatureStore
+    from mgc.features.store import FeatureStore
 
     rng = np.random.default_rng(0)
     clip = rng.standard_normal(SHAPE).astype(np.float16)

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from benchmarks.timing import Row, Section
-from mgc.contract import FeatureShape
+from mgc.plugins.contract import FeatureShape
 from mgc.progress import Silent
 from mgc.training import HeadSpec, TrackData, fit_head
+from mgc.training.classifier import Classifier, fit_normalisation
 from mgc.training.devices import precision_of, resolve_device
-from mgc.training.model import Classifier, fit_normalisation
 from mgc.training.scoring import EVALUATION_BATCH
 
 TRACKS, VALIDATION, GENRES, SHAPE = 6_400, 800, 8, (128, 1_292)  # FMA-small's own split
@@ -140,8 +140,8 @@ class _Arithmetic:
 
 
 def _prediction(head: Any, paths: list[Path], turns: int) -> Row:
-    from mgc.extraction import features_of
-    from mgc.sources import Source
+    from mgc.features.extraction import features_of
+    from mgc.features.extractor_spec import Source
 
     source, took = Source("mel"), []
     for path in [paths[0], *paths[:turns]]:

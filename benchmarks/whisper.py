@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from benchmarks.timing import Row, Section, in_turns, row
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc.extractors.whisper import GPU_WINDOWS
-from mgc.sources import Source
+from mgc.features.extractor_spec import Source
 from mgc.training.devices import precision_of, resolve_device
 
 SECONDS, RATE = 30, 16_000

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import typer
 
-from mgc import registry
 from mgc.cli.app import build
-from mgc.contract import NOUNS
+from mgc.plugins import registry
+from mgc.plugins.contract import NOUNS
 
 
 def commands() -> None:

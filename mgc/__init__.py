@@ -4,9 +4,9 @@ This is the whole surface that a plug-in needs to declare itself; importing it l
 numpy nor torch.
 """
 
-from mgc.contract import ExtractorInfo, FeatureShape, HeadInfo, StrategyInfo
 from mgc.errors import AudioError, MgcError, UsageError
-from mgc.hookspecs import hookimpl
+from mgc.plugins.contract import ExtractorInfo, FeatureShape, HeadInfo, StrategyInfo
+from mgc.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 

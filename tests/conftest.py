@@ -76,7 +76,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of genre/artist/track.wav: 3 genres × 5 artists × 2 tracks of 3 s, synthesised."""
     import soundfile
 
-    from mgc.datasets.synthesis import synthesise
+    from mgc.datasets.synthesis.compose import synthesise
 
     folder = tmp_path_factory.mktemp("music")
     for genre in GENRES:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc.contract import FeatureKind
+from mgc.plugins.contract import FeatureKind
 from mgc.training import TrackData
 
 

@@ -12,8 +12,8 @@ them, and so does pytest:
         check()
 """
 
-from mgc.checks.kit import Check, NotApplicable, Outcome, Problem, Subject
-from mgc.checks.running import checks, parametrize, subjects, verdicts
+from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Subject
+from mgc.checks.runner import checks, parametrize, subjects, verdicts
 
 __all__ = [
     "Check",

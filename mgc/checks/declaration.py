@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from mgc import params as plugin_params
-from mgc.checks import elsewhere
-from mgc.checks.kit import Problem, Subject
+from mgc.checks import subprocess_probe
+from mgc.checks.base import Problem, Subject
 from mgc.errors import MgcError
+from mgc.plugins import params as plugin_params
 
 
 def check_declaration_is_light(subject: Subject) -> None:
     """Listing the plug-in imports nothing heavy."""
-    heavy = elsewhere.heavy_imports(subject.module)
+    heavy = subprocess_probe.heavy_imports(subject.module)
     if heavy:
         raise Problem(
-            f"importing {subject.module} loads none of {', '.join(elsewhere.HEAVY)}",
+            f"importing {subject.module} loads none of {', '.join(subprocess_probe.HEAVY)}",
             f"it loads {', '.join(heavy)}",
             f"declare in {subject.module} with nothing but `from mgc import …`; keep the code, and "
             f'its imports, in the module that load="{subject.info.load}" names',

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc.checks.kit import NotApplicable, Problem, Subject
+from mgc.checks.base import NotApplicable, Problem, Subject
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
 
@@ -46,7 +46,7 @@ def summary(feature: np.ndarray) -> dict[str, Any]:
 
 def write_numbers(subject: Subject) -> Path:
     """Keep what the extractor makes of the music as the numbers of its revision."""
-    from mgc.checks.extractors import heard
+    from mgc.checks.feature_extractors import heard
 
     try:
         feature = heard(subject, SECONDS, SEED).float().cpu().numpy()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc.checks.kit import Problem
+from mgc.checks.base import Problem
 
 ROUNDING = 1e-6
 

@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from mgc import __version__
-from mgc.cli import output
+from mgc.cli.ui import output
 from mgc.errors import MgcError
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
 START, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
-#: The menu: each command, a function or a group of its own in ``mgc.cli.NAME``, and its panel.
+#: The menu: each command, a function or a group in ``mgc.cli.commands.NAME``, and its panel.
 COMMANDS = {
     "demo": START,
     "data": DATA,
@@ -51,7 +51,7 @@ def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(options)
     for name in names:
-        module = import_module(f"mgc.cli.{name}")
+        module = import_module(f"mgc.cli.commands.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
         else:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mgc.datasets import table
-from mgc.datasets.manifest import import_split
+from mgc.datasets.importers.manifest import import_split
 from mgc.datasets.splits import GroupBy, make_split
 from mgc.datasets.table import Dataset, checked_name
 from mgc.errors import MgcError, UsageError, unknown

@@ -3,15 +3,15 @@
 from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
 from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
-from mgc.ensembling.learning import LearnFrom
-from mgc.ensembling.making import (
+from mgc.ensembling.ensemble_runs import (
     Request,
     apply_ensemble,
     check_members,
     ensemble,
     load_combinations,
 )
-from mgc.ensembling.search import Tried, search
+from mgc.ensembling.learner import LearnFrom
+from mgc.ensembling.subset_search import Tried, search
 
 __all__ = [
     "SMALLEST_SHARE",

@@ -11,11 +11,11 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save as tensor_bytes
 
-from mgc.calibration import tempered
-from mgc.chosen import Chosen
-from mgc.contract import StrategyInfo
 from mgc.errors import MgcError
 from mgc.home import replace_file
+from mgc.plugins.contract import StrategyInfo
+from mgc.plugins.plugin_spec import Chosen
+from mgc.strategies.calibration import tempered
 
 FILE = "strategy.safetensors"
 LEARNT = "learnt."  # before the names of the strategy's own arrays in the file

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from mgc import asking, runs
+from mgc import resolve, runs
 from mgc.ensembling import latest, title
 from mgc.errors import MgcError, UsageError
 from mgc.home import home
@@ -33,7 +33,7 @@ def chosen(names: Sequence[str]) -> list[Run]:
 def newest(data: str | None) -> list[Run]:
     """The newest run of each kind and seed on a dataset (the default one for None), as
     `mgc compare` takes them. Raises UsageError where there is none."""
-    dataset = asking.dataset(data).name
+    dataset = resolve.dataset(data).name
     found = latest(runs.everything()[0], dataset)
     if not found:
         raise UsageError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from mgc.metrics import Z95, wilson
+from mgc.runs.metrics import Z95, wilson
 
 RESAMPLES = 10_000
 CHUNK = 500  # resamples at a time: bounds the memory

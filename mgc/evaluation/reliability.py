@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgc.metrics import ECE_BINS, wilson
 from mgc.runs import Run
+from mgc.runs.metrics import ECE_BINS, wilson
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Bin:
 def reliability(run: Run) -> list[Bin]:
     """The bins of a reliability diagram of the test rows; empty ones are left out.
 
-    The bins are those of `mgc.metrics.expected_calibration_error`, so its value is the mean
+    The bins are those of `mgc.runs.metrics.expected_calibration_error`, so its value is the mean
     distance of these points from the diagonal, weighted by tracks.
     """
     rows = run.rows("test")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mgc import registry
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home
+from mgc.plugins import registry
 
 SEPARATOR = " · "
 

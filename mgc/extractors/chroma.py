@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc.extractors.mel import HOP, check_n_fft
 
 A0 = 440.0 / 16  # Hz; octaves are counted from here

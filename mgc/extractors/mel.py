@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 
-HOP = 512  # samples, as declared in mgc.builtin
+HOP = 512  # samples, as declared in mgc.plugins.builtin
 SMALLEST_POWER = 1e-10  # librosa's amin: -100 dB
 #: Bands projected at once. A band touches few bins, so 8 products of 16 bands each over their own
 #: bins take a quarter of the time of one product over all.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc.extractors.mel import check_bands, mel_decibel
 
 

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
 from mgc import MgcError
-from mgc.clips import Clips
-from mgc.contract import FeatureKind
+from mgc.audio.clips import Clips
 from mgc.errors import UsageError
 from mgc.extractors import whisper_weights
 from mgc.extractors.whisper_frontend import HOP, log_mel
+from mgc.plugins.contract import FeatureKind
 
 POSITION = HOP * 2  # samples, 20 ms; the second convolution has stride 2
 GPU_WINDOWS = 16  # at once; all 33 states of a large model take 2 GB in bfloat16

@@ -14,10 +14,10 @@ from mgc.datasets import splits
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
-from mgc.extraction import Failure, extract
+from mgc.features.extraction import Failure, extract
+from mgc.features.extractor_spec import Source
 from mgc.progress import Progress
 from mgc.runs import PARTS
-from mgc.sources import Source
 from mgc.training import TrackData
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mgc import asking
+from mgc import resolve
 from mgc.datasets.table import Dataset
 from mgc.errors import UsageError
-from mgc.sources import Source
+from mgc.features.extractor_spec import Source
 from mgc.training import HeadSpec, can_take
 
 
@@ -56,11 +56,11 @@ def requests(
 
     Raises UsageError for a name, a parameter, a device or a combination that cannot be.
     """
-    where = asking.device(device)
-    dataset = asking.dataset(data)
+    where = resolve.device(device)
+    dataset = resolve.dataset(data)
     chosen = list(dict.fromkeys(heads)) or [default_head(where)]
-    clips = asking.policy(clip_seconds, clips_per_track)
-    sources, specs = asking.parts(extractors, chosen, assignments, clips, where)
+    clips = resolve.policy(clip_seconds, clips_per_track)
+    sources, specs = resolve.parts(extractors, chosen, assignments, clips, where)
     for source in sources:
         for spec in specs:
             check_fits(source, spec)

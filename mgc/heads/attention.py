@@ -9,9 +9,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from mgc.contract import FeatureShape
-from mgc.heads.beside import TRAINING, BesideStatistics
 from mgc.heads.layers import SMALLEST_VARIANCE, Scheme, initialise, valid
+from mgc.heads.two_branch import TRAINING, BesideStatistics
+from mgc.plugins.contract import FeatureShape
 
 
 @dataclass(frozen=True)

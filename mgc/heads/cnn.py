@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from mgc.contract import FeatureShape
-from mgc.heads.beside import TRAINING, BesideStatistics
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
+from mgc.heads.two_branch import TRAINING, BesideStatistics
+from mgc.plugins.contract import FeatureShape
 
 
 @dataclass(frozen=True)

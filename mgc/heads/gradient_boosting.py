@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import PositiveFloat, PositiveInt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from mgc.scikit import ScikitHead
+from mgc.heads.estimator import ScikitHead
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import PositiveFloat, PositiveInt
 from sklearn.linear_model import LogisticRegression
 
-from mgc.scikit import ScikitHead
+from mgc.heads.estimator import ScikitHead
 
 
 @dataclass(frozen=True)

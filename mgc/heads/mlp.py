@@ -10,8 +10,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from mgc.contract import FeatureShape
 from mgc.heads.layers import Scheme, initialise
+from mgc.plugins.contract import FeatureShape
 
 LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
 

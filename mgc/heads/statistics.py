@@ -1,4 +1,4 @@
-"""The statistics of `mgc.pooling` as a torch module, so that a head can learn on top of them."""
+"""The statistics of `pooling` as a torch module, so that a head can learn on top of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mgc.heads.layers import valid
-from mgc.pooling import BAND_EDGES, HANN, LEADING, MODULATION_WINDOW, SMALLEST_POWER
+from mgc.heads.pooling import BAND_EDGES, HANN, LEADING, MODULATION_WINDOW, SMALLEST_POWER
 
 SMALLEST_VARIANCE = 1e-6
 LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
@@ -42,7 +42,7 @@ class SequenceStatistics(nn.Module):
     """Moments of all rows, correlations and modulation power of the leading ones; no weights.
 
     The rows should be whitened, the most important first; the numbers are those of
-    `mgc.pooling.statistics`. ``size`` is how many there are.
+    `mgc.heads.pooling.statistics`. ``size`` is how many there are.
     """
 
     hann: Tensor

@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
-from mgc.scikit import ScikitHead
+from mgc.heads.estimator import ScikitHead
 
 CALIBRATION_FOLDS = 4
 LOG_TEMPERATURES = (-3.0, 3.0)  # the scale of the decisions is searched from 1/20 to 20

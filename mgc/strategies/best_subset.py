@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.calibration import SMALLEST
+from mgc.strategies.calibration import SMALLEST
 
 MOST_EXHAUSTIVE = 12  # members; 4,095 subsets. Beyond, members are dropped one by one
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.calibration import softmax
+from mgc.strategies.calibration import softmax
 from mgc.strategies.regression import fit_softmax
 
 LARGEST = 4.0  # deviations; a number farther out is an outlier that would rule its block

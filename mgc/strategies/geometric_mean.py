@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgc.calibration import NO_VETO, logits, softmax
-from mgc.params import NoParams
+from mgc.plugins.params import NoParams
+from mgc.strategies.calibration import NO_VETO, logits, softmax
 
 
 class GeometricMean:
     """The normalised geometric mean: the mean of the members' logits.
 
     A genre that one member holds unlikely is hard to save by the others (though not impossible:
-    see `mgc.calibration.NO_VETO`), so it suits members that know when they do not know; calibrate
+    see `calibration.NO_VETO`), so it suits members that know when they do not know; calibrate
     them where they may not.
     """
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.calibration import SMALLEST
+from mgc.strategies.calibration import SMALLEST
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgc.params import NoParams
+from mgc.plugins.params import NoParams
 
 
 class MeanProbability:

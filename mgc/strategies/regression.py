@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from mgc.calibration import softmax
+from mgc.strategies.calibration import softmax
 
 MOST_STEPS = 500  # of L-BFGS; the loss is convex, so it ends well before
 

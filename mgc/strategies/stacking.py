@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.calibration import NO_VETO, logits, softmax
+from mgc.strategies.calibration import NO_VETO, logits, softmax
 from mgc.strategies.regression import fit_softmax
 
 

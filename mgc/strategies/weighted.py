@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from mgc.calibration import SMALLEST, softmax
+from mgc.strategies.calibration import SMALLEST, softmax
 
 
 @dataclass(frozen=True)

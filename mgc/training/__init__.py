@@ -10,33 +10,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mgc.training.data import TrackData
-    from mgc.training.describe import describe_head
     from mgc.training.devices import resolve_device
-    from mgc.training.fitted import FittedHead
-    from mgc.training.fitting import fit_head
-    from mgc.training.restoring import restore_head
+    from mgc.training.fit import fit_head
+    from mgc.training.fitted_head import FittedHead
+    from mgc.training.head_spec import HeadSpec, can_take
+    from mgc.training.head_summary import describe_head
+    from mgc.training.restore import restore_head
     from mgc.training.settings import Training
-    from mgc.training.specs import HeadSpec, can_take
+    from mgc.training.track_data import TrackData
     from mgc.training.tracking import Guarded, Named, Summary, Tracker
     from mgc.training.wandb_tracking import WandbSettings, WandbTracker
 
 _HOMES = {
-    "FittedHead": "fitted",
+    "FittedHead": "fitted_head",
     "Guarded": "tracking",
-    "HeadSpec": "specs",
+    "HeadSpec": "head_spec",
     "Named": "tracking",
     "Summary": "tracking",
-    "TrackData": "data",
+    "TrackData": "track_data",
     "Tracker": "tracking",
     "Training": "settings",
     "WandbSettings": "wandb_tracking",
     "WandbTracker": "wandb_tracking",
-    "can_take": "specs",
-    "describe_head": "describe",
-    "fit_head": "fitting",
+    "can_take": "head_spec",
+    "describe_head": "head_summary",
+    "fit_head": "fit",
     "resolve_device": "devices",
-    "restore_head": "restoring",
+    "restore_head": "restore",
 }
 
 __all__ = [

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchaudio.transforms import FrequencyMasking, TimeMasking
 
-from mgc.contract import FeatureKind
+from mgc.plugins.contract import FeatureKind
 from mgc.training.settings import Training
 
 

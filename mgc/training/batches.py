@@ -16,9 +16,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from mgc.contract import FeatureKind
-from mgc.training.data import Clips
+from mgc.plugins.contract import FeatureKind
 from mgc.training.settings import Training
+from mgc.training.track_data import Clips
 
 SHORTEST_WINDOW = 32  # frames; four halvings leave a convolutional head two
 SHARE_OF_MEMORY = 0.5  # of what is free may be filled with features

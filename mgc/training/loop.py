@@ -24,11 +24,11 @@ from mgc.progress import Progress
 from mgc.training.augment import Augment, soft_targets
 from mgc.training.batches import Source
 from mgc.training.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer
-from mgc.training.model import Classifier
-from mgc.training.scores import balanced_weights, is_better, track_scores
+from mgc.training.classifier import Classifier
 from mgc.training.scoring import lengths_of, score_tracks
 from mgc.training.settings import Training
 from mgc.training.tracking import Tracker, write_history
+from mgc.training.validation_scores import balanced_weights, is_better, track_scores
 
 
 @dataclass(frozen=True)

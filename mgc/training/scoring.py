@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from mgc.training.batches import Source, Windows
-from mgc.training.model import Classifier
+from mgc.training.classifier import Classifier
 
 EVALUATION_BATCH = 64  # windows
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mgc.cli import app, output
+from mgc.cli import app
+from mgc.cli.ui import output
 from mgc.errors import MgcError
 
 HEAVY = [
@@ -143,7 +144,7 @@ def test_tables_on_a_terminal_keep_to_its_width(monkeypatch: pytest.MonkeyPatch)
 
 NOISY = """
 import os, sys
-from mgc.cli import output
+from mgc.cli.ui import output
 with output.libraries_silenced():
     os.write(2, b"libmpg123: error\\n")
     output.note("a remark")
@@ -175,8 +176,8 @@ def test_only_the_command_that_is_named_is_imported(mgc_home: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     loaded = done.stdout.splitlines()[-1].split()
-    assert "mgc.cli.runs" in loaded
-    assert "mgc.cli.fit" not in loaded
+    assert "mgc.cli.commands.runs" in loaded
+    assert "mgc.cli.commands.fit" not in loaded
 
 
 def test_a_command_that_is_not_there_brings_the_nearest_name(mgc: Callable) -> None:

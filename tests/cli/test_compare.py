@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mgc import runs
-from mgc.datasets import importing
-from tests.members import World, accuracy, answers, single, world
+from mgc.datasets.importers import importing
+from tests.ensembling.members import World, accuracy, answers, single, world
 
 KEYS = {
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",

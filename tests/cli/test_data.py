@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mgc import audio
-from mgc.datasets.checking import LEFT_OUT
+from mgc.audio import decoding
+from mgc.datasets.quality.checking import LEFT_OUT
 from tests.conftest import Told
-from tests.datasets.fma_layout import (
+from tests.datasets.download.server import Behaviour, serving
+from tests.datasets.importers.fma_layout import (
     GENRES,
     clip_name,
     row,
@@ -22,8 +23,7 @@ from tests.datasets.fma_layout import (
     write_tables,
     zip_folder,
 )
-from tests.datasets.server import Behaviour, serving
-from tests.datasets.test_checking import plant
+from tests.datasets.quality.test_checking import plant
 
 Mgc = Callable[..., Told]
 
@@ -147,9 +147,9 @@ def test_audit_finds_copies_and_fixes_leaks(mgc: Mgc, music: Path, tmp_path: Pat
     folder = tmp_path / "music"
     shutil.copytree(music, folder)
     for path in folder.rglob("*.wav"):  # fingerprints need more than three seconds
-        wave, rate = audio.decode(path)
+        wave, rate = decoding.decode(path)
         soundfile.write(path, list(wave) * 3, rate)
-    wave, rate = audio.decode(folder / "jazz" / "artist-0" / "0.wav")
+    wave, rate = decoding.decode(folder / "jazz" / "artist-0" / "0.wav")
     (folder / "metal" / "copyist").mkdir()
     soundfile.write(folder / "metal" / "copyist" / "0.mp3", wave[rate // 2 :] * 0.7, rate)
     mgc("data", "add", "mine", folder, "--group-by", "none")
@@ -242,7 +242,7 @@ def fma_zips(tmp_path: Path, music: Path) -> tuple[Path, list[str]]:
         )
         clip = tmp_path / "fma_small" / clip_name(number)
         clip.parent.mkdir(parents=True, exist_ok=True)
-        wave, rate = audio.decode(path)
+        wave, rate = decoding.decode(path)
         soundfile.write(clip, wave, rate, format="MP3")
     write_checksums(tmp_path / "fma_small")
     write_tables(tmp_path / "fma_metadata", rows)
@@ -299,7 +299,7 @@ def test_download_says_what_is_wrong(
     mgc: Mgc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int,
     message: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("mgc.datasets.published.RESERVE", -(10**15))
+    monkeypatch.setattr("mgc.datasets.download.verified_files.RESERVE", -(10**15))
     told = mgc("data", "download", *arguments, "--to", tmp_path / "to")
     assert told.code == code
     assert message in told.err

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mgc.datasets import demo
+from mgc.datasets.importers import demo
 
 
 def test_the_demo_goes_from_music_to_a_prediction(

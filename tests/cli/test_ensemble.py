@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mgc import runs
-from mgc.datasets import importing
-from tests.members import World, accuracy, answers, single, world
+from mgc.datasets.importers import importing
+from tests.ensembling.members import World, accuracy, answers, single, world
 
 
 def three(made: World, seed: int = 0) -> list[str]:
@@ -69,7 +69,7 @@ def test_calibration_is_shown(mgc: Callable) -> None:
 
 
 def test_the_bound_is_the_librarys() -> None:
-    from mgc.cli.ensemble import MIN_OVERLAP
+    from mgc.cli.commands.ensemble import MIN_OVERLAP
     from mgc.ensembling import SMALLEST_SHARE
 
     assert MIN_OVERLAP == SMALLEST_SHARE

@@ -68,7 +68,7 @@ def test_failures_are_listed_and_the_exit_code_says_so(
 ) -> None:
     from mgc import fitting
     from mgc.errors import MgcError
-    from mgc.experiment import running
+    from mgc.experiment import study
 
     real = fitting.fit
 
@@ -77,7 +77,7 @@ def test_failures_are_listed_and_the_exit_code_says_so(
             raise MgcError("It is out of tune.", "Tune it.")
         return real(request, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(running.fitting, "fit", failing)
+    monkeypatch.setattr(study.fitting, "fit", failing)
     told = mgc("experiment", "run", file)
     assert told.code == 1
     assert "1 step failed: chroma · logistic, seed 0. It is out of tune." in told.err

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from mgc.cli import lines, live
-from mgc.cli.bars import TerminalProgress
+from mgc.cli.ui import lines, live
+from mgc.cli.ui.bars import TerminalProgress
 
 
 class Terminal(io.StringIO):

@@ -4,13 +4,12 @@ import pandas as pd
 import pytest
 
 from mgc.datasets import named_splits, summary, table
-from mgc.datasets.importing import add_path
+from mgc.datasets.importers.importing import add_path
 from mgc.datasets.named_splits import current, make, names, put, read, use
 from mgc.datasets.splits import make_split
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
-
-from .conftest import rows
+from tests.datasets.conftest import rows
 
 
 @pytest.fixture

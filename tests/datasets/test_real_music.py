@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from mgc import audio
-from mgc.datasets.duplicates import near
-from mgc.datasets.listening import hear
+from mgc.audio import decoding
+from mgc.datasets.quality.duplicates import near
+from mgc.datasets.quality.listening import hear
 
 #: Two clips of magna4 are there twice, in two encodings (their waveforms correlate by 0.96 and
 #: more; same artist, same album).
@@ -19,7 +19,7 @@ def planted(files: list[Path], folder: Path) -> dict[Path, Path]:
     """Copies of some clips: re-encoded, trimmed by 0.5 s, 3 dB quieter, and all at once."""
     made = {}
     for number, file in enumerate(files[:: len(files) // 16]):
-        wave, rate = audio.decode(file)
+        wave, rate = decoding.decode(file)
         kind = number % 4
         if kind in (1, 3):
             wave = wave[rate // 2 :]

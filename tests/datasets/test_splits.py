@@ -4,8 +4,7 @@ import pytest
 
 from mgc.datasets import splits
 from mgc.errors import UsageError
-
-from .conftest import rows
+from tests.datasets.conftest import rows
 
 
 def crossing(tracks: pd.DataFrame, column: str) -> int:

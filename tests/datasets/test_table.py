@@ -7,8 +7,7 @@ from mgc.datasets import table
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
 from mgc.home import write_json
-
-from .conftest import rows
+from tests.datasets.conftest import rows
 
 
 def saved(name: str = "mine", **record: object) -> Dataset:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgc import metrics, runs
-from mgc.runs import PREFIX, Run
+from mgc import runs
+from mgc.runs import PREFIX, Run, metrics
 from mgc.training.tracking import write_history
 
 GENRES = ("folk", "jazz", "metal")

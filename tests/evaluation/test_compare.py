@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgc import metrics, runs
+from mgc import runs
 from mgc.ensembling import Request, StrategySpec, ensemble
 from mgc.errors import UsageError
-from mgc.evaluation import table
+from mgc.evaluation import compare_text
 from mgc.evaluation.agreement import agreement
 from mgc.evaluation.compare import by_genre, compare
 from mgc.evaluation.systems import systems
-from tests.members import GENRES, World, accuracy, answers, single, world
+from mgc.runs import metrics
+from tests.ensembling.members import GENRES, World, accuracy, answers, single, world
 
 FEW = 1_000  # resamples: enough for these tests
 
@@ -91,9 +92,9 @@ def test_a_clear_difference_is_found_and_none_is_not(mgc_home: Path) -> None:
     rows = {r["name"]: r for r in compare(systems(found), "mel · cnn", FEW).rows}
     assert rows["chroma · cnn"]["p_adjusted"] < 0.01
     assert rows["chroma · cnn"]["mcnemar_p"] < 0.001
-    assert table.mark(rows["chroma · cnn"]) == "**"
+    assert compare_text.mark(rows["chroma · cnn"]) == "**"
     assert rows["mfcc · cnn"]["p_adjusted"] > 0.05
-    assert table.mark(rows["mfcc · cnn"]) == ""
+    assert compare_text.mark(rows["mfcc · cnn"]) == ""
 
 
 def test_artists_are_drawn_whole(mgc_home: Path) -> None:
@@ -208,14 +209,14 @@ def test_the_words(mgc_home: Path) -> None:
         single(made, answers(made, 0.5, 2), "ch|roma"),
     ]
     result = compare(systems(found), resamples=FEW)
-    assert table.verdict(result).startswith("Best: mel · cnn, ")
+    assert compare_text.verdict(result).startswith("Best: mel · cnn, ")
     against = compare(systems(found), "ch|roma · cnn", FEW)
-    assert "better than ch|roma · cnn (p = " in table.verdict(against)
-    lines = table.markdown(result)
+    assert "better than ch|roma · cnn (p = " in compare_text.verdict(against)
+    lines = compare_text.markdown(result)
     assert lines[0].startswith("| name | kind | precision")
     assert "ch\\|roma" in lines[3]
     assert "\\*\\*" in lines[3]  # the mark, not bold
-    text = table.csv_text(result).splitlines()
+    text = compare_text.csv_text(result).splitlines()
     assert text[0].startswith("name,kind,precision,recall,f1,accuracy,accuracy_low,accuracy_high")
     assert len(text) == 3
-    assert "artists" in table.footnote(result)
+    assert "artists" in compare_text.footnote(result)

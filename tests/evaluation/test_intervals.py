@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from mgc.evaluation import intervals
-from mgc.metrics import wilson
+from mgc.runs.metrics import wilson
 
 
 def test_tracks_on_their_own_have_wilsons_interval() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mgc.evaluation.reliability import bins
-from mgc.metrics import expected_calibration_error
+from mgc.runs.metrics import expected_calibration_error
 
 
 def test_bins_hold_every_track_and_give_the_calibration_error() -> None:

@@ -8,13 +8,13 @@ import pytest
 import scipy.fft
 import torch
 
-from mgc import params
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc.errors import UsageError
 from mgc.extractors import chroma, mel, mfcc
 from mgc.extractors.chroma import Chroma, ChromaParams
 from mgc.extractors.mel import Mel, MelParams
 from mgc.extractors.mfcc import Mfcc, MfccParams
+from mgc.plugins import params
 from tests.sounds import music
 
 RATE = 22_050

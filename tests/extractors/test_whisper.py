@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mgc import params
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc.errors import UsageError
 from mgc.extractors.whisper import Whisper, WhisperParams, resolved_precision
+from mgc.plugins import params
 from tests.extractors import tiny_whisper
 from tests.extractors.tiny_whisper import BLOCKS, FEATURES
 from tests.sounds import music

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from mgc.clips import Clips
+from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.clips import Clips
 from mgc.errors import MgcError
-from mgc.extraction import extract
-from mgc.sources import Source
-from mgc.windows import ClipPolicy
+from mgc.features.extraction import extract
+from mgc.features.extractor_spec import Source
 from tests.extractors.tiny_whisper import BLOCKS, FEATURES
 from tests.sounds import music, write
 

@@ -13,11 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mgc import registry
-from mgc.contract import EstimatorHead
 from mgc.errors import MgcError
+from mgc.heads.estimator import ScikitHead
 from mgc.heads.svm import Svm, decisions
-from mgc.scikit import ScikitHead
+from mgc.plugins import registry
+from mgc.plugins.contract import EstimatorHead
 from mgc.training import HeadSpec
 
 NAMES = [

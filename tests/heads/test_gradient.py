@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from mgc import registry
-from mgc.contract import FeatureShape, GradientHead
 from mgc.heads.layers import AttentiveStatistics, initialise, valid
+from mgc.plugins import registry
+from mgc.plugins.contract import FeatureShape, GradientHead
 from mgc.training import HeadSpec
 
 NAMES = [

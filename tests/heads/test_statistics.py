@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgc import pooling
+from mgc.heads import pooling
 from mgc.heads.statistics import SequenceStatistics
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mgc.params import NoParams
+from mgc.plugins.params import NoParams
 from mgc.strategies.confidence import Confidence
 from mgc.strategies.geometric_mean import GeometricMean
 from mgc.strategies.majority_voting import MajorityVoting

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mgc.calibration import logits, softmax
 from mgc.strategies.best_subset import BestSubset, BestSubsetParams, subsets
+from mgc.strategies.calibration import logits, softmax
 from mgc.strategies.embeddings import Embeddings, EmbeddingsParams
 from mgc.strategies.greedy import Greedy, GreedyParams, select
 from mgc.strategies.regression import fit_softmax

@@ -10,9 +10,10 @@ from mgc_cqt.constant_q import C1, Cqt, CqtParams, Vqt, VqtParams
 from mgc_cqt.plugin import HOP, RATE
 from mgc_cqt.tempo import Tempogram, TempogramParams
 
-from mgc import UsageError, params
+from mgc import UsageError
+from mgc.audio.clips import Clips
 from mgc.checks import parametrize
-from mgc.clips import Clips
+from mgc.plugins import params
 
 
 def music(seconds: float, seed: int = 0) -> np.ndarray:

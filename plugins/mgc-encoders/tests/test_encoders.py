@@ -16,9 +16,10 @@ from mgc_encoders import ast, clap, speech
 from mgc_encoders.windows import windows
 from safetensors.torch import load_file, save_file
 
-from mgc import MgcError, UsageError, weights
+from mgc import MgcError, UsageError
+from mgc.audio.clips import Clips
 from mgc.checks import parametrize
-from mgc.clips import Clips
+from mgc.extractors import pretrained_weights
 
 from . import tiny
 
@@ -243,7 +244,7 @@ def test_fetch_names_the_conversion_of_a_repository_with_a_pickle_only(
 
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: None)
-    monkeypatch.setattr(weights.Weights, "folder", tmp_path)
+    monkeypatch.setattr(pretrained_weights.Weights, "folder", tmp_path)
     found = SimpleNamespace(
         is_pull_request=True,
         title="Adding `safetensors` variant of this model",

@@ -16,9 +16,10 @@ from mgc_lyrics.plugin import RATE
 from mgc_lyrics.text import FACTS, LANGUAGES, hashed, vector
 from mgc_lyrics.transcription import Transcript
 
-from mgc import MgcError, UsageError, params
+from mgc import MgcError, UsageError
+from mgc.audio.clips import Clips
 from mgc.checks import parametrize
-from mgc.clips import Clips
+from mgc.plugins import params
 
 from . import tiny
 

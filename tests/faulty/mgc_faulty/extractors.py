@@ -131,6 +131,6 @@ class Broken(Sound):
 
 class Leaves(Sound):
     def finished(self, power):
-        if "mgc.checks.extractors" not in __import__("sys").modules:
+        if "mgc.checks.feature_extractors" not in __import__("sys").modules:
             os._exit(7)
         return super().finished(power)

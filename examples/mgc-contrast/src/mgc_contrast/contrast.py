@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 
 HOP = 512  # samples, as declared in plugin.py
 EDGES = (0, 200, 400, 800, 1600, 3200, 6400, 11025)  # Hz; octaves

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mgc import UsageError
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc_cqt.plugin import HOP, RATE
 
 C1 = 32.703195662574764  # Hz

@@ -15,7 +15,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from mgc.clips import Clips
+from mgc.audio.clips import Clips
 from mgc_cqt.plugin import HOP, RATE
 
 N_FFT = 2048  # of the spectrum whose rises are onsets; librosa's default

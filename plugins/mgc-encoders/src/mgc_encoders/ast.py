@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mgc.contract import FeatureKind
+from mgc.plugins.contract import FeatureKind
 from mgc_encoders.plugin import SPEECH_RATE
 from mgc_encoders.windows import Encoder, Layer, chosen
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from mgc import MgcError
-from mgc.contract import FeatureKind
-from mgc.weights import Weights
+from mgc.extractors.pretrained_weights import Weights
+from mgc.plugins.contract import FeatureKind
 from mgc_encoders.plugin import MUSIC_RATE, SPEECH_RATE
 from mgc_encoders.windows import Encoder, Layer, chosen
 

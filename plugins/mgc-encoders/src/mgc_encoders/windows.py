@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from mgc import MgcError, UsageError
-from mgc.clips import Clips
-from mgc.contract import FeatureKind
-from mgc.weights import Weights
+from mgc.audio.clips import Clips
+from mgc.extractors.pretrained_weights import Weights
+from mgc.plugins.contract import FeatureKind
 
 #: A window's remainder that is shorter is heard with the window before it.
 SHORTEST_SECONDS = 1.0

@@ -12,7 +12,7 @@ import lightgbm
 import numpy as np
 
 from mgc import MgcError
-from mgc.scikit import ScikitHead
+from mgc.heads.estimator import ScikitHead
 
 
 @dataclass(frozen=True)

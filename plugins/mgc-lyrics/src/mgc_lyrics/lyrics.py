@@ -11,8 +11,8 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from mgc.clips import Clips
-from mgc.weights import Weights
+from mgc.audio.clips import Clips
+from mgc.extractors.pretrained_weights import Weights
 from mgc_lyrics.plugin import WINDOW
 from mgc_lyrics.text import vector
 from mgc_lyrics.transcription import Transcriber, Transcript

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mgc import MgcError, UsageError
-from mgc.weights import Weights
+from mgc.extractors.pretrained_weights import Weights
 
 NO_SPEECH_LOG_PROBABILITY = -1.0  # a token; Whisper's own bound: below it, it is guessing
 LONGEST_REPETITION = 2.4  # times that a text may be compressed; Whisper's own bound

@@ -1,0 +1,352 @@
+"""Checks of an extractor: shapes, numbers that repeat, odd sounds, and what the store relies on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from mgc.audio.clips import Clips
+from mgc.checks import golden, subprocess_probe
+from mgc.checks.base import NotApplicable, Problem, Subject, close, music, needs
+from mgc.errors import MgcError
+from mgc.features.extractor_spec import Source
+from mgc.plugins.contract import ExtractorInfo
+
+LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; none but the last a whole number of common hops
+DIMENSIONS = {"sequence": 3, "vector": 2, "layers": 3}
+SHAPES = {
+    "sequence": "(clip, feature, frame)",
+    "vector": "(clip, feature)",
+    "layers": "(clip, layer, feature)",
+}
+
+
+@lru_cache(maxsize=64)
+def source(subject: Subject) -> Source:
+    """The subject as the rest of mgc uses it."""
+    return Source(subject.info.name, subject.settings)
+
+
+def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
+    """The extractor on a batch of waves, the shorter padded with zeros.
+
+    Raises NotApplicable where it cannot be used on this machine (weights that are not here).
+    """
+    _ready(subject)
+    return _apply(source(subject), clips_of(waves, rate(subject)))
+
+
+def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
+    """Waves of any lengths as one batch."""
+    longest = max(len(wave) for wave in waves)
+    padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
+    lengths = torch.tensor([len(wave) for wave in waves])
+    return Clips(torch.from_numpy(padded), sample_rate, lengths)
+
+
+def _apply(used: Source, clips: Clips) -> torch.Tensor:
+    with torch.inference_mode():
+        return used.extractor(clips)
+
+
+@lru_cache(maxsize=64)
+def _unusable(subject: Subject) -> str:
+    """Why the extractor cannot hear ordinary music here, in its own words; empty if it can."""
+    try:
+        _apply(source(subject), clips_of([music(1.0, rate(subject))], rate(subject)))
+    except MgcError as error:
+        return f"{error.message} {error.hint}".strip()
+    except Exception:
+        return ""  # no word from the plug-in that something is missing: a fault to be found
+    return ""
+
+
+def _ready(subject: Subject) -> None:
+    reason = _unusable(subject)
+    if reason:
+        raise NotApplicable(reason)
+
+
+def rate(subject: Subject) -> int:
+    """The subject's sample rate, Hz."""
+    assert isinstance(subject.info, ExtractorInfo)
+    return subject.info.sample_rate
+
+
+def heard(subject: Subject, seconds: float = 1.98, seed: int = 0) -> torch.Tensor:
+    """The extractor on one clip of music."""
+    return hear(subject, [music(seconds, rate(subject), seed)])
+
+
+def valid(subject: Subject, row: torch.Tensor, samples: int) -> np.ndarray:
+    """One clip's feature without the frames that are padding."""
+    feature = row.float().cpu().numpy()
+    if source(subject).kind == "sequence":
+        return feature[:, : source(subject).frame_count(samples)]
+    return feature
+
+
+def check_methods(subject: Subject) -> None:
+    """The class can be called with clips."""
+    mend = "write def __call__(self, clips): … that returns a torch tensor"
+    needs("__call__", subject.implementation, mend)
+
+
+def check_construction_is_light(subject: Subject) -> None:
+    """Making the extractor opens no file and no connection."""
+    found = subprocess_probe.report(subject).touched
+    if found:
+        raise Problem(
+            "__init__ only stores its arguments",
+            "; ".join(found[:5]),
+            "load weights at the first call (functools.cached_property), not in __init__: "
+            "`mgc features show` and the check of a request make an extractor, too",
+        )
+
+
+def check_shape(subject: Subject) -> None:
+    """The result has the declared kind's shape, and as many features at any length."""
+    kind = source(subject).kind
+    counts = set()
+    for seconds in LENGTHS:
+        feature = heard(subject, seconds)
+        if not isinstance(feature, torch.Tensor):
+            raise Problem("a torch.Tensor", type(feature).__name__, "return torch.from_numpy(…)")
+        if feature.ndim != DIMENSIONS.get(kind) or feature.shape[0] != 1:
+            raise Problem(
+                f"{SHAPES[kind]} for one clip of {seconds} s, as kind={kind!r} says",
+                f"shape {tuple(feature.shape)}",
+                "return one row a clip, or declare another kind=…",
+            )
+        counts.add(tuple(feature.shape[1:2] if kind == "sequence" else feature.shape[1:]))
+    if len(counts) > 1:
+        raise Problem(
+            "the same number of features at every length",
+            f"{sorted(counts)} for clips of {LENGTHS} s",
+            "the features' axis comes before frames: transpose the last two axes?"
+            if kind == "sequence"
+            else 'pool over time, or declare kind="sequence"',
+        )
+
+
+def check_frames(subject: Subject) -> None:
+    """There are as many frames as the hop says."""
+    if source(subject).kind != "sequence":
+        raise NotApplicable("only a sequence has frames")
+    assert isinstance(subject.info, ExtractorInfo)
+    for seconds in LENGTHS:
+        samples = round(seconds * rate(subject))
+        got, expected = heard(subject, seconds).shape[-1], source(subject).frame_count(samples)
+        padded = subject.info.window_samples is not None and got > expected
+        if got != expected and not padded:
+            raise Problem(
+                f"{expected} frames for {samples} samples at a hop of {subject.info.hop_samples}",
+                f"{got} frames",
+                "centre the frames (pad both ends by half a window: 1 + samples // hop frames), "
+                "or say how many are valid with def frame_count(self, samples: int) -> int",
+            )
+
+
+def check_dtype_and_device(subject: Subject) -> None:
+    """The result is float32 on the clips' device."""
+    feature = heard(subject)
+    if feature.dtype != torch.float32 or feature.device.type != "cpu":
+        raise Problem(
+            "torch.float32 on the device of clips.waves (cpu)",
+            f"{feature.dtype} on {feature.device}",
+            "end with .float(), and make tensors with device=clips.device",
+        )
+
+
+def check_finite(subject: Subject) -> None:
+    """Music gives finite numbers."""
+    _finite(subject, [music(1.98, rate(subject))], "music")
+
+
+def check_silence(subject: Subject) -> None:
+    """Silence gives finite numbers."""
+    _finite(subject, [np.zeros(2 * rate(subject), np.float32)], "two seconds of silence")
+
+
+def check_full_scale(subject: Subject) -> None:
+    """A full-scale square wave, beyond full scale too, gives finite numbers."""
+    time = np.arange(2 * rate(subject)) / rate(subject)
+    square = np.where(np.sin(2 * np.pi * 220 * time) >= 0, 1.0, -1.0).astype(np.float32)
+    _finite(subject, [square], "a full-scale square wave")
+    _finite(subject, [1.5 * square], "a square wave of amplitude 1.5 (lossy audio overshoots)")
+
+
+def check_one_sample(subject: Subject) -> None:
+    """One sample gives finite numbers, or an AudioError that says it is too short."""
+    _ready(subject)
+    try:
+        _finite(subject, [np.full(1, 0.5, np.float32)], "one sample")
+    except MgcError:
+        return
+    except Problem:
+        raise
+    except Exception as error:
+        raise Problem(
+            "a feature, or mgc.AudioError",
+            f"{type(error).__name__}: {error}",
+            "pad a clip that is shorter than a window, or raise mgc.AudioError('too short')",
+        ) from error
+
+
+def _finite(subject: Subject, waves: Sequence[np.ndarray], what: str) -> None:
+    feature = hear(subject, waves)
+    bad = int((~torch.isfinite(feature)).sum())
+    if bad or not feature.numel():
+        raise Problem(
+            f"finite numbers for {what}",
+            f"{bad} of {feature.numel()} are NaN or infinite",
+            "clamp before a logarithm, and add a small number to what you divide by",
+        )
+
+
+def check_hears(subject: Subject) -> None:
+    """Different sounds give different features."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2 * rate(subject)).astype(np.float32)
+    one, other = hear(subject, [noise]), heard(subject, 2.0)
+    if torch.equal(one, other):
+        raise Problem(
+            "other numbers for noise than for music",
+            "the same",
+            "the result does not depend on clips.waves",
+        )
+
+
+def check_same_twice(subject: Subject) -> None:
+    """The same clip gives the same numbers again."""
+    one, again = heard(subject), heard(subject)
+    if one.shape != again.shape or not torch.equal(one, again):
+        raise Problem(
+            "the same bytes for the same clip",
+            f"a difference of up to {float((one - again).abs().max()):.3g}",
+            "no dropout (call .eval()), no random numbers, nothing carried over between calls",
+        )
+
+
+def check_batch_equals_single(subject: Subject) -> None:
+    """A clip's numbers do not depend on the clips beside it, nor on the padding after it."""
+    waves = [music(seconds, rate(subject), seed) for seed, seconds in enumerate(LENGTHS)]
+    together = hear(subject, waves)
+    if together.shape[0] != len(waves):
+        raise Problem(
+            f"{len(waves)} rows", f"{together.shape[0]}", "return one row a clip, in order"
+        )
+    for number, wave in enumerate(waves):
+        alone = valid(subject, hear(subject, [wave])[0], len(wave))
+        row = valid(subject, together[number], len(wave))
+        same, error = close(alone, row)
+        if not same:
+            raise Problem(
+                f"clip {number} of the batch equal to the same clip alone",
+                f"a difference of up to {error:.3g}"
+                if alone.shape == row.shape
+                else f"shapes {alone.shape} alone, {row.shape} in the batch",
+                "leave the padding out (clips.lengths has the valid samples of each clip) and "
+                "normalise over one clip, never over the batch; or go clip by clip",
+            )
+
+
+def check_input_is_left_alone(subject: Subject) -> None:
+    """Neither the waves nor the shared spectrum are changed."""
+    _ready(subject)
+    clips = clips_of([music(1.98, rate(subject))], rate(subject))
+    hop = getattr(subject.info, "hop_samples", 512)
+    shared = {n: clips.power_spectrum(n, hop) for n in (1024, 2048)}
+    kept = (clips.waves.clone(), clips.lengths.clone(), {n: p.clone() for n, p in shared.items()})
+    _apply(source(subject), clips)
+    changed = [
+        what
+        for what, now, before in [
+            ("clips.waves", clips.waves, kept[0]),
+            ("clips.lengths", clips.lengths, kept[1]),
+            *((f"clips.power_spectrum({n}, {hop})", p, kept[2][n]) for n, p in shared.items()),
+        ]
+        if not torch.equal(now, before)
+    ]
+    if changed:
+        raise Problem(
+            "clips as they were, for the extractor that comes next",
+            f"{', '.join(changed)} changed",
+            "work on a copy: x = x / y, not x /= y; .clamp(), not .clamp_()",
+        )
+
+
+def check_other_process(subject: Subject) -> None:
+    """Another process gets the same numbers."""
+    _ready(subject)
+    there = subprocess_probe.report(subject)
+    if there.error or there.feature is None:
+        raise Problem(
+            "the extractor runs in another process",
+            there.error or "nothing came back",
+            "depend on nothing but the parameters and the installed package",
+        )
+    here = heard(subject, subprocess_probe.SECONDS, subprocess_probe.SEED).float().cpu().numpy()
+    same, error = close(here, there.feature)
+    if not same:
+        raise Problem(
+            "the same numbers in another process",
+            f"a difference of up to {error:.3g}",
+            "draw no random numbers in __init__ without a seed; do not rely on the order of a set "
+            "or on hash()",
+        )
+
+
+def check_identity(subject: Subject) -> None:
+    """What enters the fingerprint is plain and stable."""
+    try:
+        here = source(subject).identity()
+        plain = json.loads(json.dumps(here, allow_nan=False))
+    except MgcError as error:
+        raise NotApplicable(f"{error.message} {error.hint}".strip()) from error
+    except (TypeError, ValueError) as error:
+        raise Problem(
+            "an identity that JSON can hold", str(error), "let identity() return text"
+        ) from error
+    there = subprocess_probe.report(subject)
+    if there.identity is not None and there.identity != plain:
+        differs = [key for key in plain if plain[key] != there.identity.get(key)]
+        raise Problem(
+            "the same identity in another process, so that features are found again",
+            f"{', '.join(differs)} differs: {[plain[k] for k in differs]} and "
+            f"{[there.identity.get(k) for k in differs]}",
+            "let identity() tell the weights (a content hash or a pinned revision), not a time, an "
+            "address or a random number",
+        )
+
+
+def check_golden_numbers(subject: Subject) -> None:
+    """The numbers are those of this revision."""
+    if subject.settings and not subject.variant:
+        raise NotApplicable("golden numbers are kept for the default parameters")
+    _ready(subject)
+    golden.compare(subject, heard(subject, golden.SECONDS, golden.SEED).float().cpu().numpy())
+
+
+CHECKS: list[Any] = [
+    check_methods,
+    check_construction_is_light,
+    check_shape,
+    check_frames,
+    check_dtype_and_device,
+    check_finite,
+    check_silence,
+    check_full_scale,
+    check_one_sample,
+    check_hears,
+    check_same_twice,
+    check_batch_equals_single,
+    check_input_is_left_alone,
+    check_other_process,
+    check_identity,
+    check_golden_numbers,
+]

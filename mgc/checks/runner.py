@@ -1,0 +1,127 @@
+"""Which checks there are for a plug-in; makes them one by one, or hands them to pytest."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Settings, Subject
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.plugins import registry
+from mgc.plugins.contract import NOUNS, HeadInfo, StrategyInfo
+
+
+def subjects(name: str, settings: Settings | None = None, variant: str = "") -> list[Subject]:
+    """What is checked under a name: a plug-in, or everything that a distribution brings.
+
+    Raises MgcError where nothing has that name, or where it cannot be used.
+    """
+    catalogue = registry.catalogue()
+    kinds = [k for k in NOUNS if any(e.info.name == name for e in catalogue.entries(k))]
+    if kinds:
+        entries = [catalogue.find(kind, name) for kind in kinds]
+    else:
+        entries = _of_distribution(name, catalogue)
+    return [Subject(entry, settings or {}, variant) for entry in entries]
+
+
+def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.Entry]:
+    found = [plugin for plugin in catalogue.plugins if plugin.distribution == name]
+    for plugin in found:
+        if plugin.problem:
+            raise MgcError(f"Plug-in {name}: {plugin.problem}.", plugin.hint)
+    if not found:
+        known = {entry.info.name for kind in NOUNS for entry in catalogue.entries(kind)}
+        known |= {plugin.distribution for plugin in catalogue.plugins}
+        raise unknown("plug-in", name, known, "mgc plugins list")
+    entries = [entry for plugin in found for entry in plugin.entries]
+    return [catalogue.find(entry.kind, entry.info.name) for entry in entries]
+
+
+def checks(subject: Subject) -> Iterator[Check]:
+    """All checks of a subject, cheap ones first; none is made before it is called."""
+    for function in _functions(subject):
+        name = function.__name__.removeprefix("check_").replace("_", "-")
+        title = (function.__doc__ or name).partition("\n")[0].rstrip(".")
+        yield Check(name, title, partial(function, subject))
+
+
+def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
+    """The checks of a kind of plug-in; the modules of the others, and torch, stay out."""
+    info = subject.info
+    if isinstance(info, HeadInfo):
+        kinds = ["torch_heads" if info.trained_by == "gradient" else "sklearn_heads"]
+    elif isinstance(info, StrategyInfo):
+        kinds = ["combining_strategies"]
+        if info.learns != "nothing":
+            kinds.append("learning_strategies")
+    else:
+        kinds = ["feature_extractors"]
+    modules = [import_module(f"mgc.checks.{kind}") for kind in ("declaration", *kinds)]
+    return [check for module in modules for check in module.CHECKS]
+
+
+def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:
+    """Make every check (whose name contains ``only``) and say what came of it; none stops the rest.
+
+    Raises UsageError where ``only`` names none.
+    """
+    chosen = [check for check in checks(subject) if only in check.name]
+    if not chosen:
+        names = ", ".join(check.name for check in checks(subject))
+        raise UsageError(
+            f"No check of {subject.info.name!r} contains {only!r}.", f"Checks: {names}"
+        )
+    for check in chosen:
+        yield _verdict(subject, check)
+
+
+def _verdict(subject: Subject, check: Check) -> Outcome:
+    facts = (subject.info.name, subject.entry.kind, check.name, check.title)
+    try:
+        check()
+    except NotApplicable as reason:
+        return Outcome(*facts, "skipped", reason=str(reason))
+    except Problem as found:
+        return Outcome(*facts, "failed", expected=found.expected, got=found.got, mend=found.mend)
+    except Exception as error:  # a stranger's code may raise anything
+        raised = traceback.extract_tb(error.__traceback__)[-1]
+        got = f"{type(error).__name__}: {error} ({raised.filename}:{raised.lineno})"
+        return Outcome(*facts, "failed", expected="no error", got=got, mend=_mend(error))
+    return Outcome(*facts, "passed")
+
+
+def _mend(error: Exception) -> str:
+    hint = getattr(error, "hint", "")
+    return hint or "Make this line work; the traceback: run the check under pytest."
+
+
+def parametrize(*names: str, settings: Settings | None = None, variant: str = "") -> Any:
+    """A pytest decorator: one test for each check of the plug-ins; the test calls ``check()``.
+
+    See `mgc.checks.base.Subject` for ``settings`` and ``variant``.
+    """
+    import pytest
+
+    made = [
+        pytest.param(
+            Check(check.name, check.title, partial(_pytest, check)), id=f"{name}-{check.name}"
+        )
+        for name in names
+        for subject in subjects(name, settings, variant)
+        for check in checks(subject)
+    ]
+    return pytest.mark.parametrize("check", made)
+
+
+def _pytest(check: Check) -> None:
+    import pytest
+
+    __tracebackhide__ = True
+    try:
+        check()
+    except NotApplicable as reason:
+        pytest.skip(str(reason))

@@ -1,0 +1,188 @@
+"""The same plug-in in another process: what importing it loads, and whether the numbers agree.
+
+Run as ``python -m mgc.checks.subprocess_probe``: one request per line as JSON on stdin, one answer
+per line on stdout. The process stays for the next request, for torch takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mgc.checks.base import Problem, Subject, music
+
+#: What a declaration must not import: each takes longer than all of `mgc … list` may take.
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "librosa", "transformers", "matplotlib")
+SECONDS = 1.98  # of music that both processes listen to
+SEED = 11
+#: What lies below these is opened by imports, and by Python itself.
+INSTALLED = ("/proc", "/sys", "/dev", sys.prefix, sys.base_prefix)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the other process found: files and hosts that construction touched, the identity,
+    the feature, and the error that came before one of them."""
+
+    touched: list[str] = field(default_factory=list)
+    identity: dict[str, Any] | None = None
+    feature: Any = None
+    error: str = ""
+
+
+@cache
+def heavy_imports(module: str) -> list[str]:
+    """Which of `HEAVY` a fresh process has loaded after importing a plug-in's module.
+
+    Raises `Problem` where it cannot be imported.
+    """
+    program = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=False,
+    )
+    if done.returncode:
+        raise Problem(
+            f"{module} can be imported in a fresh process",
+            done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}",
+            f"make `python -c 'import {module}'` work",
+        )
+    return done.stdout.strip().rpartition("\n")[2].split()
+
+
+def report(subject: Subject) -> Report:
+    """Construct and run an extractor in another process; made once for the same request."""
+    settings = json.dumps(subject.settings, sort_keys=True)
+    return _report(subject.info.name, settings, tuple(sys.path))
+
+
+@cache
+def _report(name: str, settings: str, path: tuple[str, ...]) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "feature.npy"
+        asked = {"name": name, "settings": json.loads(settings), "feature": str(target)}
+        answer = _ask(path, asked)
+        feature = None
+        if target.exists():
+            import numpy as np
+
+            feature = np.load(target, allow_pickle=False)
+        return Report(**answer, feature=feature)
+
+
+def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
+    process = _process(path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except OSError:
+        line = ""
+    if not line:
+        code = process.wait()
+        _process.cache_clear()
+        raise Problem(
+            "the extractor runs in another process",
+            f"the process ended with exit code {code}",
+            "do not leave the process (sys.exit) and mind native code that crashes",
+        )
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+@cache
+def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
+    """The other process, with this process's search path; it ends with this one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mgc.checks.subprocess_probe"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=_environment(),
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def _environment() -> dict[str, str]:
+    # Another hash seed, so that the order of a set that leaks into the numbers is seen.
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    # What a plug-in prints, also from native code, must not get between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        answer: dict[str, Any] = {}
+        try:
+            _run(json.loads(line), answer)
+        except Exception as error:  # the other process hears of it as a finding
+            answer["error"] = f"{type(error).__name__}: {error}"
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Construct the extractor under watch, then hear the music; ``answer`` is filled on the way."""
+    import numpy as np
+    import torch
+
+    from mgc.audio.clips import Clips
+    from mgc.features.extractor_spec import Source
+
+    source = Source(asked["name"], asked["settings"])
+    source.params  # noqa: B018 - imports and checks everything before the watch begins
+    with watched() as answer["touched"]:
+        source.extractor  # noqa: B018 - constructs it
+    answer["identity"] = source.identity()
+    wave = torch.from_numpy(music(SECONDS, source.info.sample_rate, SEED))[None]
+    with torch.inference_mode():
+        output = source.extractor(Clips(wave, source.info.sample_rate))
+    np.save(asked["feature"], output.float().cpu().numpy())
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[str]]:
+    """Collect the files and hosts that are opened meanwhile. The hook stays in the process."""
+    touched: list[str] = []
+    watching = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if not watching:
+            return
+        if event == "open" and isinstance(arguments[0], str | os.PathLike):
+            path = os.path.abspath(arguments[0])
+            if not path.startswith((*INSTALLED, *filter(None, sys.path))):
+                touched.append(f"it opens {path}")
+        elif event == "socket.connect":
+            touched.append(f"it connects to {arguments[1]}")
+        elif event == "socket.getaddrinfo":
+            touched.append(f"it looks up {arguments[0]}")
+
+    sys.addaudithook(hook)
+    try:
+        yield touched
+    finally:
+        watching = False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Checks of a gradient head: a torch module, and how it fares with mgc's trainer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mgc.checks import probabilities, toy_data
+from mgc.checks.base import Problem, Subject, close, needs
+from mgc.checks.toy_data import FEATURES, FRAMES, GENRES, LAYERS
+from mgc.plugins.contract import FeatureKind, FeatureShape, HeadInfo
+from mgc.training import HeadSpec, fit_head, restore_head
+from mgc.training.batches import SHORTEST_WINDOW
+
+CLIPS = 6
+LEARNT = 0.6  # of held-out tracks right after a short training, where chance is a third
+SHORT = {"epochs": 25, "batch_size": 16, "precision": "fp32"}
+LEAK = 0.5  # how much, of what other music changes, the padding may change
+PADDING = 4  # times the clip's length
+
+
+def kinds(subject: Subject) -> tuple[FeatureKind, ...]:
+    """The kinds of feature that the head says it takes."""
+    assert isinstance(subject.info, HeadInfo)
+    return subject.info.accepts
+
+
+def shape(kind: FeatureKind) -> FeatureShape:
+    """What heads are built for here."""
+    return FeatureShape(kind, FEATURES, LAYERS if kind == "layers" else 1)
+
+
+def built(subject: Subject, kind: FeatureKind, seed: int = 0) -> nn.Module:
+    """The head as the trainer builds it, ready to evaluate."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        made: Any = subject.implementation(subject.params, shape(kind), GENRES)
+    if not isinstance(made, nn.Module):
+        raise Problem("a torch.nn.Module", type(made).__name__, "inherit from torch.nn.Module")
+    return made.eval()
+
+
+def batch(
+    kind: FeatureKind, seed: int = 0, frames: int = FRAMES
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalised features of some clips, and their valid frames (clip,)."""
+    size = {"sequence": (FEATURES, frames), "vector": (FEATURES,), "layers": (LAYERS, FEATURES)}
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(CLIPS, *size[kind], generator=generator)
+    if kind == "sequence":  # each clip has a character of its own, all along
+        features += 2 * torch.randn(CLIPS, FEATURES, 1, generator=generator)
+    return features, torch.full((CLIPS,), frames if kind == "sequence" else 1)
+
+
+def each(subject: Subject) -> Iterator[tuple[FeatureKind, Any]]:
+    """A built head for each kind that it takes."""
+    for kind in kinds(subject):
+        yield kind, built(subject, kind)
+
+
+def embedding(head: Any, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """What the head makes of a batch, without gradients."""
+    with torch.inference_mode():
+        made: torch.Tensor = head.embed(features, lengths)
+    return made
+
+
+def check_methods(subject: Subject) -> None:
+    """All methods of a gradient head are there."""
+    needs("embed", subject.implementation, "write def embed(self, features, lengths): …")
+    needs("classify", subject.implementation, "write def classify(self, embedding): …")
+
+
+def check_shapes(subject: Subject) -> None:
+    """Embeddings are (clip, dimension), logits (clip, genre)."""
+    for kind, head in each(subject):
+        made = embedding(head, *batch(kind))
+        if made.ndim != 2 or made.shape[0] != CLIPS:
+            raise Problem(
+                f"an embedding ({CLIPS}, dimension) of {kind} features",
+                f"shape {tuple(made.shape)}",
+                "pool over time and flatten: one row a clip",
+            )
+        logits = head.classify(made.clone())
+        if tuple(logits.shape) != (CLIPS, GENRES):
+            mend = "the last layer has as many outputs as __init__ is told genres"
+            raise Problem(f"logits ({CLIPS}, {GENRES})", f"shape {tuple(logits.shape)}", mend)
+
+
+def check_any_length(subject: Subject) -> None:
+    """Sequences of few frames and of many give finite embeddings."""
+    if "sequence" not in kinds(subject):
+        return
+    head = built(subject, "sequence")
+    for frames in (SHORTEST_WINDOW, SHORTEST_WINDOW + 1, 500):
+        if not torch.isfinite(embedding(head, *batch("sequence", frames=frames))).all():
+            raise Problem(
+                f"a finite embedding of {frames} frames",
+                "NaN or infinity",
+                "guard the deviation of few frames, and a mask that leaves none; pool over time "
+                "to a fixed size, whatever the length",
+            )
+
+
+def check_lengths_are_heeded(subject: Subject) -> None:
+    """What lies beyond a clip's valid frames hardly matters."""
+    if "sequence" not in kinds(subject):
+        return
+    head = built(subject, "sequence")
+    features, lengths = batch("sequence", frames=200)
+    other, _ = batch("sequence", seed=1, frames=200)
+    noise, _ = batch("sequence", seed=2, frames=200 * PADDING)
+    alone = embedding(head, features, lengths)
+    padded = embedding(head, torch.cat([features, noise], 2), lengths)
+    leak = float((padded - alone).norm() / (embedding(head, other, lengths) - alone).norm())
+    if leak > LEAK:
+        raise Problem(
+            "an embedding of the valid frames: lengths says how many",
+            f"noise after them changes it by {leak:.0%} of what other music does",
+            "mask frames >= lengths before you pool (see mgc.heads.layers.valid)",
+        )
+
+
+def check_silence(subject: Subject) -> None:
+    """Features that are all the same give finite embeddings."""
+    for kind, head in each(subject):
+        features, lengths = batch(kind)
+        if not torch.isfinite(embedding(head, torch.zeros_like(features), lengths)).all():
+            raise Problem(
+                "a finite embedding of zeros",
+                "NaN or infinity",
+                "clamp before a square root or a logarithm",
+            )
+
+
+def check_batch_equals_single(subject: Subject) -> None:
+    """In evaluation, a clip's embedding does not depend on the clips beside it."""
+    for kind, head in each(subject):
+        features, lengths = batch(kind)
+        together = embedding(head, features, lengths)
+        alone = torch.cat(
+            [embedding(head, f[None], n[None]) for f, n in zip(features, lengths, strict=True)]
+        )
+        same, error = close(alone, together, 1e-3)
+        if not same:
+            raise Problem(
+                "the same embedding alone and in a batch (model.eval())",
+                f"a difference of up to {error:.3g}",
+                "normalise with running statistics (BatchNorm) or over one clip (LayerNorm)",
+            )
+
+
+def check_same_twice(subject: Subject) -> None:
+    """In evaluation, the same clip has the same embedding again."""
+    for kind, head in each(subject):
+        one, again = embedding(head, *batch(kind)), embedding(head, *batch(kind))
+        if not torch.equal(one, again):
+            raise Problem("the same embedding", "another one", "nn.Dropout, not F.dropout(x)")
+
+
+def check_gradients(subject: Subject) -> None:
+    """Every weight has a finite gradient."""
+    for kind, head in each(subject):
+        head.train()
+        features, lengths = batch(kind)
+        logits = head.classify(head.embed(features, lengths))
+        nn.functional.cross_entropy(logits, torch.arange(CLIPS) % GENRES).backward()
+        for name, weight in head.named_parameters():
+            if weight.requires_grad and (weight.grad is None or not weight.grad.isfinite().all()):
+                raise Problem(
+                    f"a finite gradient of every weight ({kind} features)",
+                    f"{name} has {'none' if weight.grad is None else 'NaN or infinity'}",
+                    "leave out modules that are not used, and .detach() or numpy on the way; add "
+                    "a small number under a square root",
+                )
+
+
+def check_input_is_left_alone(subject: Subject) -> None:
+    """The features are not changed: the trainer keeps them on the device."""
+    for kind, head in each(subject):
+        features, lengths = batch(kind)
+        kept = features.clone()
+        embedding(head, features, lengths)
+        if not torch.equal(features, kept):
+            raise Problem("features unchanged", "they changed", "x = x * 2, not x *= 2")
+
+
+def check_learns_and_restores(subject: Subject) -> None:
+    """The trainer fits it, and reads back from disk what it fitted."""
+    for kind in kinds(subject):
+        data, test = toy_data.tracks(kind), toy_data.tracks(kind, seed=1)
+        fitted, back = _trained(subject, data, np.arange(36), np.arange(36, 48))
+        got, made = fitted.predict(test.features)
+        probabilities.check(got, len(test.features), GENRES, f"after training on {kind} features")
+        right = float((got.argmax(1) == test.genres).mean())
+        if right < LEARNT:
+            raise Problem(
+                f"at least {LEARNT:.0%} of held-out tracks right after {SHORT['epochs']} epochs",
+                f"{right:.0%} ({kind} features)",
+                "check that classify gives logits (no softmax) and that initial weights are small",
+            )
+        again, back_made = back.predict(test.features)
+        if not (close(got, again, 1e-5)[0] and close(made, back_made, 1e-4)[0]):
+            raise Problem(
+                "the same answers after saving and restoring",
+                "others",
+                "keep all that is learnt in parameters and registered buffers",
+            )
+
+
+def check_genre_absent_from_validation(subject: Subject) -> None:
+    """A validation split without one genre does not end the training."""
+    kind = kinds(subject)[0]
+    data = toy_data.tracks(kind)
+    watched = np.flatnonzero((data.genres != 0) & (np.arange(48) >= 36))
+    fitted, _ = _trained(subject, data, np.arange(36), watched)
+    probabilities.check(fitted.predict(data.features)[0], 48, GENRES, "validation without genre 0")
+
+
+def _trained(subject: Subject, data: Any, train: Any, validation: Any) -> tuple[Any, Any]:
+    spec = HeadSpec(subject.info.name, subject.settings, SHORT)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fitted = fit_head(spec, data, train, validation, seed=0, folder=folder, device="cpu")
+        return fitted, restore_head(folder, "cpu")
+
+
+CHECKS = [
+    check_methods,
+    check_shapes,
+    check_any_length,
+    check_lengths_are_heeded,
+    check_silence,
+    check_batch_equals_single,
+    check_same_twice,
+    check_gradients,
+    check_input_is_left_alone,
+    check_learns_and_restores,
+    check_genre_absent_from_validation,
+]

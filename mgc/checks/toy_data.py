@@ -1,0 +1,57 @@
+"""Made-up collections that any head can learn: one cloud of points a genre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgc.plugins.contract import FeatureKind
+from mgc.training.track_data import TrackData
+
+GENRES = 3
+FEATURES = 12
+FRAMES = 60
+LAYERS = 3
+SPREAD = 3.0  # between the centres of two genres, in deviations within a genre
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Pooled features (clip, feature) float32 with genre and artist numbers (clip,)."""
+
+    features: np.ndarray
+    genres: np.ndarray
+    groups: np.ndarray
+
+    def without(self, genre: int) -> Vectors:
+        """The same without one genre."""
+        kept = self.genres != genre
+        return Vectors(self.features[kept], self.genres[kept], self.groups[kept])
+
+
+def vectors(seed: int = 0, count: int = 90) -> Vectors:
+    """``count`` clips of three genres, five artists each. The genres' centres are always the
+    same: other seeds are other songs of the same music."""
+    random = np.random.default_rng(seed)
+    genres = np.arange(count) % GENRES
+    features = random.standard_normal((count, FEATURES))
+    features[:, :GENRES] += SPREAD * np.eye(GENRES)[genres]
+    groups = genres * 5 + random.integers(0, 5, count)
+    return Vectors((features * 7 + 100).astype(np.float32), genres, groups)
+
+
+def tracks(kind: FeatureKind, seed: int = 0, count: int = 48) -> TrackData:
+    """The same as tracks of one clip each, in the shape of a kind of feature."""
+    made = vectors(seed, count)
+    random = np.random.default_rng(seed + 1000)
+
+    def clip(vector: np.ndarray) -> np.ndarray:
+        if kind == "vector":
+            return vector
+        shape = (FRAMES,) if kind == "sequence" else (LAYERS,)
+        noisy = vector[:, None] + 7 * random.standard_normal((FEATURES, *shape))
+        return (noisy if kind == "sequence" else noisy.T).astype(np.float32)
+
+    features = [[clip(vector)] for vector in made.features]
+    return TrackData(kind, features, made.genres, made.groups, GENRES)

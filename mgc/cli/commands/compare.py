@@ -1,0 +1,221 @@
+"""``mgc compare``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.options import DataName
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import UsageError
+from mgc.evaluation import compare_text
+
+if TYPE_CHECKING:
+    from mgc.evaluation.agreement import Agreement
+    from mgc.evaluation.compare import Comparison
+    from mgc.evaluation.systems import System
+
+WIDE = 104  # characters; a narrower terminal goes without the columns that names imply
+
+
+def compare(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Runs to compare; default: the newest of each on the dataset."
+        ),
+    ] = None,
+    data: DataName = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
+    ] = None,
+    by_genre: Annotated[
+        bool, typer.Option("--by-genre", help="Show F1 genre by genre as well.")
+    ] = False,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="Show how far the single systems agree as well.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put runs side by side: precision, recall, F1 (macro), accuracy, intervals, paired tests."""
+    if as_csv + markdown + as_json > 1:
+        raise UsageError("Only one of --csv, --markdown and --json can be printed.", "Choose one.")
+    from mgc.evaluation.compare import compare
+
+    systems = _systems(names or [], data)
+    made = compare(systems, reference)
+    if as_json:
+        output.emit_json(_json(made, systems, by_genre, agreement))
+    elif as_csv:
+        sys.stdout.write(compare_text.csv_text(made))
+    elif markdown:
+        output.say("\n".join(compare_text.markdown(made)))
+    else:
+        show(made, systems, by_genre, agreement)
+
+
+def _systems(names: Sequence[str], data: str | None) -> list[System]:
+    from mgc import resolve, runs
+    from mgc.ensembling import latest
+    from mgc.evaluation.systems import systems
+
+    if names:
+        return systems([runs.load_finished(name) for name in names])
+    dataset = resolve.dataset(data).name
+    found, errors = runs.everything()
+    for error in errors:
+        output.note(f"{error.message} {error.hint}")
+    chosen = latest(found, dataset)
+    if not chosen:
+        raise UsageError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")
+    return systems(chosen)
+
+
+def _json(
+    made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool
+) -> list[dict[str, Any]]:
+    """The rows; genres and agreement are further keys of each."""
+    rows = [dict(row) for row in made.rows]
+    if by_genre:
+        from mgc.evaluation.compare import by_genre as genre_table
+
+        found_f1 = genre_table(systems)
+        for row in rows:
+            row["f1_by_genre"] = {str(g): float(v) for g, v in found_f1[row["name"]].items()}
+    if agreement:
+        from mgc.evaluation.agreement import agreement as find
+
+        found = find(_diverse(systems))
+        for row in rows:
+            row["agreement"] = [p for p in found.pairs if row["name"] in (p["first"], p["second"])]
+            row["oracle"] = found.oracle
+    return rows
+
+
+def show(
+    made: Comparison, systems: Sequence[System], by_genre: bool = False, agreement: bool = False
+) -> None:
+    """Print the table, what may be said of the best, the tests, and what else is wanted."""
+    narrow = sys.stdout.isatty() and output.console().width < WIDE
+    seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
+    columns = ["name", *([] if narrow else ["kind"]), "prec.", "recall", "F1", "acc. %"]
+    columns += ["95 % interval", "tracks", *(["± seeds"] if seeds else [])]
+    rows = []
+    for row in made.rows:
+        name, kind, *figures = _cells(row)
+        rows.append(
+            [name, *([] if narrow else [kind]), *figures, *([_spread(row)] if seeds else [])]
+        )
+    output.show_table(columns, rows, right=[c for c in columns if c not in ("name", "kind")])
+    output.say(compare_text.verdict(made))
+    if made.reference is not None:
+        _show_tests(made)
+    elif len(made.rows) > 1:
+        output.note("These runs have no split (folds and seed) in common: nothing can be paired.")
+    if by_genre:
+        _show_genres(systems)
+    if agreement:
+        _show_agreement(systems)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    best = " ◂" if row["rank"] == 1 else ""
+    return [
+        row["name"] + best,
+        row["kind"],
+        *(f"{row[name]:.3f}" for name in compare_text.FIGURES),
+        output.percent(row["accuracy"]),
+        compare_text.interval(row),
+        f"{row['tracks']:,}",
+    ]
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    half = row["seed_interval"]
+    return "" if half is None else f"{100 * half:.1f} ({row['seeds']})"
+
+
+def _show_tests(made: Comparison) -> None:
+    rows = []
+    for row in made.rows:
+        if not row["reference"]:
+            between = f"{100 * row['difference_low']:+.1f} … {100 * row['difference_high']:+.1f}"
+            rows.append(
+                (
+                    row["name"],
+                    f"{100 * row['difference']:+.1f} {compare_text.mark(row)}".rstrip(),
+                    between,
+                    compare_text.p_value(row["p"]),
+                    compare_text.p_value(row["mcnemar_p"]),
+                    f"{row['f1_difference']:+.3f}",
+                    compare_text.p_value(row["f1_p"]),
+                )
+            )
+    columns = [
+        "against " + str(made.reference),
+        "Δ acc.",
+        "95 % interval",
+        "p",
+        "McNemar",
+        "Δ F1",
+        "p (F1)",
+    ]
+    output.show_table(columns, rows, right=columns[2:])
+    output.note(compare_text.footnote(made))
+
+
+def _show_genres(systems: Sequence[System]) -> None:
+    from mgc.evaluation.compare import by_genre
+
+    scores = by_genre(systems)
+    counts = scores.pop("tracks")
+    singles = [system.name for system in systems if system.kind == "single"]
+    rows = []
+    for genre, values in scores.iterrows():
+        won = max((values[name] for name in singles), default=None)
+        cells = [
+            f"{value:.2f}{' ◂' if name in singles and value == won and len(singles) > 1 else ''}"
+            for name, value in values.items()
+        ]
+        rows.append([genre, *cells, counts[genre]])
+    columns = ["F1 by genre", *scores.columns, "tracks"]
+    output.show_table(columns, rows, right=columns[1:])
+    if len(singles) > 1:
+        output.note("◂ the best single system for the genre")
+
+
+def _diverse(systems: Sequence[System]) -> list[System]:
+    """The single systems where there are several, else all."""
+    singles = [system for system in systems if system.kind == "single"]
+    return singles if len(singles) > 1 else list(systems)
+
+
+def _show_agreement(systems: Sequence[System]) -> None:
+    from mgc.evaluation.agreement import agreement
+
+    found: Agreement = agreement(_diverse(systems))
+    rows = [
+        (
+            pair["first"],
+            pair["second"],
+            output.percent(pair["agreement"]),
+            f"{pair['kappa']:.2f}",
+            output.percent(pair["both_wrong"]),
+            output.percent(pair["either_right"]),
+        )
+        for pair in found.pairs
+    ]
+    columns = ["one", "other", "agree %", "kappa", "both wrong %", "either right %"]
+    output.show_table(columns, rows, right=columns[2:])
+    output.say(
+        f"A perfect choice among them would be right on {output.percent(found.oracle)} % of "
+        f"{output.count(found.tracks, 'track')}; all are right on "
+        f"{output.percent(found.all_right)} %, none on {output.percent(found.none_right)} %."
+    )

@@ -1,0 +1,182 @@
+"""``mgc data add`` and ``mgc data download``: music comes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgc.cli.commands.data_split import GroupBy
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
+
+FMA = tuple(f"fma-{subset}" for subset in ("small", "medium", "large", "full"))
+GTZAN = "gtzan"
+DEMO = "demo"
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="What to call it. 'demo' synthesises a dataset; fma-small, fma-medium, fma-large, "
+        "fma-full and gtzan are read from a tree on disk, with their own rules."
+    ),
+]
+Music = Annotated[
+    Path | None,
+    typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a tree."),
+]
+MusicOption = Annotated[Path | None, typer.Option("--path", help="The same as PATH.")]
+By = Annotated[
+    GroupBy | None, typer.Option(help="Keep these together (default: artist where known).")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")]
+DropRare = Annotated[
+    bool, typer.Option("--drop-rare", help="Leave out genres that are too small to split.")
+]
+As = Annotated[str | None, typer.Option("--as", help="Call the dataset otherwise than NAME.")]
+Metadata = Annotated[
+    Path | None, typer.Option(help="FMA: the folder of tracks.csv, if it is not beside the audio.")
+]
+Filtered = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="GTZAN: the lists of the fault-filtered split (train…, valid…, test…), or their "
+        "folder; repeatable."
+    ),
+]
+Artists = Annotated[
+    Path | None, typer.Option(help="GTZAN: a list of clip and artist, to group by artist.")
+]
+
+FmaName = Annotated[str, typer.Argument(help="fma-small, fma-medium, fma-large or fma-full.")]
+To = Annotated[
+    Path | None, typer.Option(help="Where the tree goes (default: downloads/fma at home).")
+]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option(help="Another address: a folder with both zips, or a zip; repeatable."),
+]
+Zips = Annotated[
+    list[Path] | None,
+    typer.Option("--from", help="A zip that is on disk, or a folder of them; repeatable."),
+]
+Sha1 = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME.zip=SHA1",
+        help="For zips that are not the published ones: what they must hash to; repeatable.",
+    ),
+]
+KeepZips = Annotated[
+    bool, typer.Option("--keep-zips", help="Keep the zips once they are unpacked.")
+]
+
+
+def add(
+    name: Name,
+    path: Music = None,
+    path_option: MusicOption = None,
+    group_by: By = None,
+    seed: Seed = 0,
+    drop_rare: DropRare = False,
+    called: As = None,
+    metadata: Metadata = None,
+    filtered: Filtered = None,
+    artists: Artists = None,
+) -> None:
+    """Add a dataset; the audio stays where it is."""
+    from mgc.datasets.importers import importing
+
+    if path and path_option:
+        raise UsageError("PATH is given twice.", f"Run: mgc data add {name} {path}")
+    path = path or path_option
+    _only(name in FMA, metadata is not None, "--metadata", "fma-small, -medium, -large and -full")
+    _only(name == GTZAN, bool(filtered or artists), "--filtered and --artists", GTZAN)
+    by = group_by and group_by.value
+    called = called or name
+    if name == DEMO and path is None:
+        dataset = importing.add_demo(called, seed=seed, progress=progress())
+    elif name in FMA:
+        dataset = importing.add_fma(
+            called, name.removeprefix("fma-"), path or _downloaded(name), metadata=metadata
+        )
+    elif path is None:
+        raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
+    elif name == GTZAN:
+        dataset = importing.add_gtzan(
+            called, path, filtered=filtered or (), artists=artists, group_by=by, seed=seed
+        )
+    else:
+        dataset = importing.add_path(called, path, group_by=by, seed=seed, drop_rare=drop_rare)
+    added(dataset)
+
+
+def _only(fits: bool, given: bool, option: str, names: str) -> None:
+    if given and not fits:
+        raise UsageError(f"{option} can be used with {names} only.", "Leave it out.")
+
+
+def _downloaded(name: str) -> Path:
+    from mgc.datasets.download.fma_download import default_folder
+
+    folder = default_folder()
+    if not folder.exists():
+        raise UsageError(
+            f"Where is the tree of {name}?",
+            f"Run: mgc data add {name} --path TREE, or fetch it: mgc data download {name}",
+        )
+    return folder
+
+
+def added(dataset: Dataset) -> None:
+    """Say what a dataset holds, what was left out, and what to do next."""
+    from mgc.datasets.quarantine import usable
+
+    name = dataset.name
+    output.say(
+        f"Added {name}: {output.count(len(dataset.tracks), 'track')}, "
+        f"{output.count(len(dataset.genres), 'genre')}, grouped by {dataset.record['group_by']}."
+    )
+    for what, number in dataset.record.get("left_out", {}).items():
+        output.say(f"Left out: {what} ({output.count(number, 'track')}).")
+    for fault, number in usable(dataset)[1].items():
+        output.say(f"Quarantined: {fault} ({output.count(number, 'track')}).")
+    output.note(f"Next: mgc data check {name}, or: mgc fit --extractor mfcc --data {name}")
+
+
+def download(
+    name: FmaName,
+    to: To = None,
+    url: Urls = None,
+    from_: Zips = None,
+    sha1: Sha1 = None,
+    keep_zips: KeepZips = False,
+    called: As = None,
+) -> None:
+    """Fetch FMA, verify and unpack it, and add it as a dataset; stop and go on at any time."""
+    from mgc.datasets.download import fma_download
+    from mgc.datasets.importers import importing
+
+    if name not in FMA:
+        if name == GTZAN:
+            raise UsageError(
+                "GTZAN's own host is gone.", "With a copy on disk: mgc data add gtzan PATH"
+            )
+        raise unknown("dataset to fetch", name, FMA, "mgc data download --help")
+    subset = name.removeprefix("fma-")
+    sources = fma_download.Sources(url or (), from_ or (), fma_download.read_sha1(sha1 or ()))
+    tree = fma_download.download(
+        subset, to, sources=sources, keep_zips=keep_zips, progress=progress()
+    )
+    output.say(f"All of {name} is in {tree.folder}, verified.")
+    for file, reason in list(tree.faults.items())[:20]:
+        output.say(f"  {file}: {reason}")
+    dataset = importing.add_fma(
+        called or name, subset, tree.folder, bad_clips=fma_download.bad_clips(tree)
+    )
+    added(dataset)

@@ -1,0 +1,278 @@
+"""``mgc data check`` and ``mgc data audit``: can the files and the split be trusted?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mgc.cli.commands.data_split import DatasetName, GroupBy
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import Workers
+from mgc.cli.ui.output import JsonOption
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mgc.datasets.quality.audit import Audit
+    from mgc.datasets.quality.checking import Check
+    from mgc.datasets.table import Dataset
+
+SHOWN = 20  # rows of a list on the terminal; the file and --json have all
+
+
+def check(
+    name: DatasetName = None,
+    shortest: Annotated[
+        float, typer.Option(help="Seconds; what is shorter is left out.", min=0)
+    ] = 2.0,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REMARK",
+            help="Leave these out too: clipped, rate, channels, 'dead channel' or duration; "
+            "repeatable.",
+        ),
+    ] = None,
+    workers: Workers = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decode everything once; what cannot be used is named and left out of later commands."""
+    from mgc.datasets import table
+    from mgc.datasets.quality.checking import check as run_check
+
+    dataset = table.load(name or table.default_name())
+    found = run_check(
+        dataset, workers=workers or 0, shortest=shortest, also=also or (), progress=progress()
+    )
+    if as_json:
+        output.emit_json(_check_record(dataset, found))
+    else:
+        _show_check(dataset, found)
+
+
+def _check_record(dataset: Dataset, found: Check) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "tracks": found.tracks,
+        "usable": found.tracks - found.left_out,
+        "hours": round(found.seconds / 3600, 3),
+        "faults": {str(k): int(n) for k, n in found.findings["fault"].value_counts().items()},
+        "findings": found.findings.to_dict("records"),
+    }
+
+
+def _show_check(dataset: Dataset, found: Check) -> None:
+    from mgc.datasets.quality.checking import LEFT_OUT, REMARKS
+
+    findings = found.findings
+    if len(findings):
+        rows = []
+        for fault, part in findings.groupby("fault", sort=False):
+            meaning = {**LEFT_OUT, **REMARKS}.get(str(fault), "")
+            fate = "left out" if part["left_out"].all() else "kept"
+            rows.append([fault, f"{len(part):,}", fate, meaning])
+        output.show_table(["fault", "tracks", "", "meaning"], rows, right=["tracks"])
+        worst = findings.sort_values("left_out", ascending=False, kind="stable")
+        for row in worst.head(SHOWN).itertuples():
+            output.say(f"  {row.path}: {row.fault} ({row.detail})")
+        if len(findings) > SHOWN:
+            output.say(f"  … and {len(findings) - SHOWN:,} more: {dataset.folder / 'check.csv'}")
+    output.say(
+        f"{found.tracks - found.left_out:,} of {output.count(found.tracks, 'track')} can be used; "
+        f"{found.seconds / 3600:.1f} hours decode."
+    )
+    if found.left_out:
+        output.note(
+            f"Later commands leave out the other {found.left_out:,}; --include-bad takes them."
+        )
+
+
+def audit(
+    name: DatasetName = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write a clean split and put it to use.")
+    ] = False,
+    group_by: Annotated[
+        GroupBy | None, typer.Option(help="With --fix: what must not cross (default: all known).")
+    ] = None,
+    called: Annotated[str, typer.Option("--as", help="With --fix: name of the split.")] = "clean",
+    seed: Annotated[int, typer.Option(help="With --fix: seed, where all is split anew.")] = 0,
+    run: Annotated[
+        str | None, typer.Option(help="Find label errors by this run (default: the newest).")
+    ] = None,
+    include_bad: Annotated[
+        bool, typer.Option("--include-bad", help="Look at quarantined tracks too.")
+    ] = False,
+    workers: Workers = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for what spoils results: leaks between splits, copies, uneven genres, wrong labels."""
+    from mgc.datasets import table
+    from mgc.datasets.quality import audit as auditing
+
+    dataset = table.load(name or table.default_name())
+    found = auditing.audit(
+        dataset, include_bad=include_bad, workers=workers or 0, progress=progress()
+    )
+    labels, source = _label_errors(dataset, run)
+    moved = None
+    if fix:
+        dataset, moved = auditing.fix(
+            dataset, found, by=group_by and group_by.value, seed=seed, name=called
+        )
+    if as_json:
+        output.emit_json(_audit_record(dataset, found, labels, source, moved))
+        return
+    _show_leaks(found)
+    _show_copies(found)
+    _show_balance(found)
+    _show_labels(labels, source)
+    _show_verdict(dataset, found, moved, called)
+
+
+def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | None, str]:
+    """Suspects by the run that was named, or by the newest that tested the most tracks."""
+    from mgc import runs
+    from mgc.datasets.quality.label_errors import label_errors
+    from mgc.errors import UsageError
+
+    if name is not None:
+        run = runs.load_finished(name)
+        if run.record["dataset"]["name"] != dataset.name:
+            raise UsageError(
+                f"Run {name!r} is on {run.record['dataset']['name']!r}, not on {dataset.name!r}.",
+                "See: mgc runs list",
+            )
+    else:
+        there = [
+            run
+            for run in runs.everything()[0]
+            if run.finished and run.record["dataset"]["name"] == dataset.name
+        ]
+        if not there:
+            return None, ""
+        run = max(enumerate(there), key=lambda pair: (len(pair[1].rows("test")), pair[0]))[1]
+    return label_errors(run.predictions, run.genres), run.name
+
+
+def _audit_record(
+    dataset: Dataset, found: Audit, labels: pd.DataFrame | None, source: str, moved: int | None
+) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "tracks": len(found.tracks),
+        "left_out": found.left_out,
+        "clean": found.clean,
+        "leaks": [
+            {
+                "by": leak.by,
+                "groups": leak.groups,
+                "tracks": leak.tracks,
+                "examples": [{"name": label, "splits": where} for label, where in leak.examples],
+            }
+            for leak in found.leaks
+        ],
+        "copies": [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "kind": pair.kind,
+                "error": round(pair.error, 4),
+                "offset": round(pair.offset, 2),
+                "splits": list(pair.splits),
+                "genres": list(pair.genres),
+                "crosses": pair.crosses,
+            }
+            for pair in found.copies
+        ],
+        "balance": {
+            str(genre): {str(part) or "none": int(n) for part, n in row.items()}
+            for genre, row in found.balance.iterrows()
+        },
+        "warnings": found.warnings,
+        "label_errors": None if labels is None else labels.to_dict("records"),
+        "label_errors_from": source,
+        "moved": moved,
+    }
+
+
+def _show_leaks(found: Audit) -> None:
+    rows = []
+    for leak in found.leaks:
+        examples = "; ".join(
+            f"{label} ({', '.join(f'{part} {n}' for part, n in where.items())})"
+            for label, where in leak.examples[:2]
+        )
+        rows.append([leak.by, f"{leak.groups:,}", f"{leak.tracks:,}", examples])
+    if rows:
+        columns = ["leakage by", "groups that cross", "their tracks", "the largest"]
+        output.show_table(columns, rows, right=columns[1:3])
+    else:
+        output.say("Leakage: no artist or album is known, so nothing can be said.")
+
+
+def _show_copies(found: Audit) -> None:
+    if not found.copies:
+        output.say("Copies: no two tracks are one recording.")
+        return
+    rows = [
+        [
+            pair.first,
+            pair.second,
+            pair.kind,
+            "" if pair.kind == "exact" else f"{100 * pair.error:.0f} %",
+            "" if pair.kind == "exact" else f"{pair.offset:+.1f} s",
+            " / ".join(dict.fromkeys(part or "none" for part in pair.splits)),
+            " / ".join(dict.fromkeys(pair.genres)),
+        ]
+        for pair in found.copies
+    ]
+    columns = ["copies", "of", "kind", "bits differ", "begins", "split", "genre"]
+    output.show_table(columns, rows[:SHOWN], right=["bits differ", "begins"])
+    crossing = sum(pair.crosses for pair in found.copies)
+    more = f"; the first {SHOWN} are shown, --json has all" if len(rows) > SHOWN else ""
+    output.say(f"{output.count(len(rows), 'pair')} of copies, {crossing} across splits{more}.")
+
+
+def _show_balance(found: Audit) -> None:
+    parts = [str(part) or "none" for part in found.balance]
+    rows = [[genre, *counts, sum(counts)] for genre, *counts in found.balance.itertuples()]
+    output.show_table(["balance", *parts, "all"], rows, right=[*parts, "all"])
+    for warning in found.warnings:
+        output.say(f"  {warning}")
+
+
+def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
+    if labels is None:
+        output.note("Likely label errors: shown once there is a run, best with mgc fit --folds 5.")
+        return
+    output.say(
+        f"Likely label errors by {source} (confident learning): {len(labels)}, the likeliest first"
+    )
+    rows = [
+        [
+            row.track_id,
+            row.genre,
+            row.suggested,
+            output.percent(row.confidence),
+            f"{row.margin:.2f}",
+        ]
+        for row in labels.head(SHOWN).itertuples()
+    ]
+    if rows:
+        columns = ["track", "labelled", "sounds like", "% for its label", "margin"]
+        output.show_table(columns, rows, right=columns[3:])
+
+
+def _show_verdict(dataset: Dataset, found: Audit, moved: int | None, called: str) -> None:
+    if moved is not None:
+        output.say(
+            f"Wrote the split {called!r} and put it to use: {output.count(moved, 'track')} moved."
+        )
+        output.note(f"Back to the old one: mgc data split {dataset.name} --list, then --use NAME")
+    elif found.clean:
+        output.say("Clean: no artist, album or recording that is known crosses a split.")
+    else:
+        output.say(f"Not clean. A split where nothing crosses: mgc data audit {dataset.name} --fix")

@@ -1,0 +1,96 @@
+"""``mgc data split`` and ``mgc data export``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import UsageError
+
+
+class GroupBy(StrEnum):
+    """What never crosses from training to test."""
+
+    artist = "artist"
+    album = "album"
+    both = "artist+album"
+    none = "none"
+
+
+DatasetName = Annotated[str | None, typer.Argument(help="Default: see mgc data use.")]
+
+
+def split(
+    name: DatasetName = None,
+    called: Annotated[
+        str | None, typer.Option("--as", help="Name of the new split (default: from its making).")
+    ] = None,
+    group_by: Annotated[
+        GroupBy | None, typer.Option(help="Keep these together (default: as at the import).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Read it from a table: track_id, split.")
+    ] = None,
+    use: Annotated[str | None, typer.Option(help="Go back to a split by its name.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list the splits.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a split and name it, read one from a table, or go back to another."""
+    from mgc.datasets import named_splits, table
+
+    dataset = table.load(name or table.default_name())
+    if sum([list_, use is not None, from_ is not None]) > 1:
+        raise UsageError("--list, --use and --from exclude each other.", "Give one of them.")
+    by = group_by.value if group_by else dataset.record.get("group_by", "none")
+    if use is not None:
+        dataset = named_splits.use(dataset, use)
+    elif from_ is not None:
+        dataset = named_splits.read(dataset, called or from_.stem.lower(), from_)
+    elif not list_:
+        dataset = named_splits.make(dataset, called or f"{by}-{seed}".replace("+", "-"), by, seed)
+    _show(dataset, as_json)
+
+
+def _show(dataset: object, as_json: bool) -> None:
+    from mgc.datasets import named_splits
+    from mgc.datasets.summary import summary
+
+    found = summary(dataset)  # type: ignore[arg-type]
+    stored = {**dataset.record.get("splits", {})}  # type: ignore[attr-defined]
+    stored[found["split"]["name"]] = found["split"]
+    rows = [
+        {
+            "name": each,
+            "made": stored.get(each, {}).get("made", ""),
+            "grouped_by": stored.get(each, {}).get("grouped_by", ""),
+            "seed": stored.get(each, {}).get("seed"),
+            "in_use": each == found["split"]["name"],
+        }
+        for each in named_splits.names(dataset)  # type: ignore[arg-type]
+    ]
+    if as_json:
+        output.emit_json({"splits": rows, "tracks": found["splits"]})
+        return
+    cells = [[*list(row.values())[:-1], "*" if row["in_use"] else ""] for row in rows]
+    output.show_table(["split", "made", "grouped by", "seed", "in use"], cells)
+    parts = " · ".join(f"{part} {count:,}" for part, count in found["splits"].items())
+    output.say(f"{found['split']['name']}: {parts}")
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="The dataset.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, .tsv or .parquet file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a dataset's table, split and all; ``mgc data add`` reads it back."""
+    from mgc.datasets import summary, table
+
+    dataset = table.load(name)
+    summary.export(dataset, file, replace=force)
+    output.say(f"Wrote {output.count(len(dataset.tracks), 'track')} to {file}.")

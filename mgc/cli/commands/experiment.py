@@ -1,0 +1,143 @@
+"""``mgc experiment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgc.cli.commands import compare
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import MgcError
+from mgc.evaluation import compare_text
+
+if TYPE_CHECKING:
+    from mgc.evaluation.compare import Comparison
+    from mgc.experiment import Beside, Done, Plan
+
+app = typer.Typer(no_args_is_help=True, help="Experiments: a whole results table from one file.")
+
+File = Annotated[Path, typer.Argument(help="A TOML file, such as examples/demo.toml.")]
+
+
+@app.command("run")
+def run(
+    file: File,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Where the tables go (default: experiments/NAME at home)."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Another device than the file says.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do all that the file says; stopped at any time, the same command goes on."""
+    from mgc.experiment import perform, read_plan
+    from mgc.experiment.study import with_device
+
+    plan = with_device(read_plan(file), device)
+    done = perform(plan, ["mgc", "experiment", "run", str(file)], progress())
+    if not done.runs:
+        raise done.failures[0][1]
+    _report(plan, done, to or plan.folder, as_json)
+    if done.failures:
+        names = ", ".join(name for name, _ in done.failures)
+        first = done.failures[0][1]
+        raise MgcError(
+            f"{output.count(len(done.failures), 'step')} failed: {names}. {first.message}",
+            f"{first.hint} Then go on with: mgc experiment run {file}".strip(),
+        )
+
+
+@app.command("show")
+def show(file: File, as_json: JsonOption = False) -> None:
+    """Show what a file asks for, and what of it is done."""
+    from mgc import runs
+    from mgc.datasets import table as datasets
+    from mgc.experiment import read_plan, steps
+    from mgc.experiment.study import requests
+
+    plan = read_plan(file)
+    there = plan.dataset in datasets.names()
+    found = steps(requests(plan, []), runs.everything()[0]) if there else []
+    if as_json:
+        rows = [
+            {"step": s.name, "seed": s.seed, "state": s.state, "run": s.run and s.run.name}
+            for s in found
+        ]
+        output.emit_json({"name": plan.name, "dataset": plan.dataset, "steps": rows})
+        return
+    output.say(
+        f"{plan.name}: dataset {plan.dataset}{'' if there else ' (not there yet)'}, "
+        f"{f'{plan.folds} folds' if plan.folds else 'its own split'}, "
+        f"seeds {', '.join(map(str, plan.seeds))}"
+    )
+    cells = [(s.name, s.seed, s.state, s.run.name if s.run else "") for s in found]
+    if cells:
+        output.show_table(["fit", "seed", "state", "run"], cells, right=["seed"])
+    else:
+        output.say(
+            f"fits: {', '.join(plan.extractors)} × {', '.join(plan.heads) or 'default head'}"
+        )
+    if plan.ensembles:
+        output.say(f"then: {', '.join(plan.rows([])[-len(plan.ensembles) :])}")
+    output.note(f"Next: mgc experiment run {file}")
+
+
+def _report(plan: Plan, done: Done, folder: Path, as_json: bool) -> None:
+    """Print the comparison and the table beside published figures; write both."""
+    from mgc.evaluation.compare import compare as compare_systems
+    from mgc.evaluation.systems import systems
+    from mgc.experiment import beside
+
+    found = systems(done.runs)
+    made = compare_systems(found)
+    lines = beside(plan, made)
+    _write(plan, made, lines, folder)
+    if as_json:
+        output.emit_json(list(made.rows))
+    else:
+        compare.show(made, found)
+        if plan.published:
+            _show_beside(lines)
+    output.note(f"Written to {folder}: table.md, table.csv, table.json")
+
+
+def _show_beside(lines: list[Beside]) -> None:
+    rows = []
+    for line in lines:
+        one, row, points = line.published, line.row, line.difference
+        rows.append(
+            (
+                one.name if one else "",
+                f"{one.accuracy:g}" if one else "",
+                row["name"] if row else "",
+                output.percent(row["accuracy"]) if row else "",
+                compare_text.interval(row) if row else "",
+                "" if points is None else f"{points:+.1f}",
+            )
+        )
+    columns = ["published", "their acc. %", "here", "acc. %", "95 % interval", "points"]
+    right = [c for c in columns if c not in ("published", "here")]
+    output.show_table(columns, rows, right=right)
+    sources = {line.published.source for line in lines if line.published and line.published.source}
+    for source in sorted(sources):
+        output.note(f"published: {source}")
+
+
+def _write(plan: Plan, made: Comparison, lines: list[Beside], folder: Path) -> None:
+    import json
+
+    from mgc.experiment import markdown
+    from mgc.home import replace_file
+
+    text = [f"# {plan.name}", "", *compare_text.markdown(made)]
+    if plan.published:
+        text += ["", "## Beside published figures", "", *markdown(lines)]
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "table.md", ("\n".join(text) + "\n").encode())
+    replace_file(folder / "table.csv", compare_text.csv_text(made).encode())
+    rows = json.dumps(list(made.rows), indent=2, ensure_ascii=False) + "\n"
+    replace_file(folder / "table.json", rows.encode())

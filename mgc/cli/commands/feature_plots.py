@@ -1,0 +1,136 @@
+"""The pictures of ``mgc features show`` and ``compare``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.errors import MgcError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
+    from mgc.features.extractor_spec import Source
+
+MOST_TRACKS = 16  # side by side; more are too narrow to read
+
+
+def draw_track(
+    name: str,
+    extractors: Sequence[str],
+    data: str | None,
+    settings: Sequence[str] | None,
+    clip: int,
+    clip_seconds: float | None,
+    out: Path | None,
+    opened: bool,
+) -> None:
+    """Draw features of one track under one another."""
+    from mgc.reporting import feature_plots
+
+    sources = _sources(extractors, settings, clip_seconds)
+    path, title = _track(name, data)
+    made = feature_plots.pictures(path, sources, clip)
+    target = out or Path(f"{_file_name(path.stem)}-{'-'.join(extractors)}.png")
+    _save(feature_plots.draw(made, title), target, opened)
+
+
+def draw_tracks(
+    names: Sequence[str],
+    extractors: Sequence[str],
+    data: str | None,
+    settings: Sequence[str] | None,
+    clip: int,
+    clip_seconds: float | None,
+    out: Path | None,
+    opened: bool,
+) -> None:
+    """Draw features of several tracks side by side; a file that is bad is named and left out."""
+    from mgc.reporting import feature_plots
+
+    sources = _sources(extractors, settings, clip_seconds)
+    found = [_track(name, data) for name in names] if names else _one_of_each(data)
+    if len(found) > MOST_TRACKS:
+        raise UsageError(
+            f"{len(found)} tracks do not fit side by side.", f"Name {MOST_TRACKS} at most."
+        )
+    columns = []
+    for path, title in found:
+        try:
+            columns.append((title, feature_plots.pictures(path, sources, clip)))
+        except UsageError:
+            raise
+        except MgcError as error:
+            output.note(f"Left out: {error.message}")
+    if not columns:
+        raise MgcError("None of these files could be used.", "See the reasons above.")
+    target = out or Path(f"compare-{'-'.join(extractors)}.png")
+    _save(feature_plots.draw_grid(columns), target, opened)
+
+
+def _sources(
+    extractors: Sequence[str], settings: Sequence[str] | None, seconds: float | None
+) -> list[Source]:
+    from mgc import resolve
+
+    return resolve.sources(extractors, settings, resolve.policy(seconds, None), "cpu")
+
+
+def _track(name: str, data: str | None) -> tuple[Path, str]:
+    """The file of a track, and what a picture calls it. Raises UsageError for an unknown one."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path, path.name
+    dataset = _dataset(name, data)
+    rows = dataset.tracks[dataset.tracks["track_id"] == name]
+    if not len(rows):
+        raise unknown(
+            f"file, and no track of dataset {dataset.name!r},", name,
+            dataset.tracks["track_id"], "mgc data show, or give the path of a file",
+        )  # fmt: skip
+    return dataset.root / rows.iloc[0]["path"], _title(rows.iloc[0])
+
+
+def _dataset(name: str, data: str | None) -> Dataset:
+    from mgc import resolve
+
+    try:
+        return resolve.dataset(data)
+    except UsageError as error:
+        if data is not None:
+            raise
+        raise UsageError(
+            f"There is no file {name}, and no dataset to find a track {name!r} in.",
+            "Give the path of a file, or a dataset: --data NAME",
+        ) from error
+
+
+def _one_of_each(data: str | None) -> list[tuple[Path, str]]:
+    """The first track of each genre."""
+    from mgc import resolve
+
+    dataset = resolve.dataset(data)
+    firsts = dataset.tracks.groupby("genre", sort=True).head(1).sort_values("genre")
+    return [(dataset.root / row["path"], _title(row)) for _, row in firsts.iterrows()]
+
+
+def _title(row: Any) -> str:
+    return f"{row['title'] or row['track_id']} ({row['genre']})"
+
+
+def _file_name(stem: str) -> str:
+    """A name that is one plain file here, whatever the track is called."""
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:80] or "track"
+
+
+def _save(figure: Any, path: Path, opened: bool) -> None:
+    from mgc.reporting import plots
+
+    plots.save(figure, path)
+    output.say(f"Written: {path}")
+    if opened:
+        typer.launch(str(path))

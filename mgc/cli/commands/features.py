@@ -1,0 +1,238 @@
+"""``mgc features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mgc.cli.ui import output, plugin_list
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import (
+    ClipSeconds,
+    ClipsPerTrack,
+    DataName,
+    Device,
+    IncludeBad,
+    Settings,
+    Workers,
+)
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import MgcError, UsageError
+
+Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
+PictureFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The picture: .png, .svg or .pdf (default: a .png here)."),
+]
+OpenIt = Annotated[bool, typer.Option("--open", help="Open the picture.")]
+
+app = typer.Typer(no_args_is_help=True, help="Feature extractors, and the features they have made.")
+
+
+@app.command("list")
+def list_features(as_json: JsonOption = False) -> None:
+    """List the extractors, built in and installed."""
+    plugin_list.show_list("extractor", as_json)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="An extractor; or a file, or a track id.")],
+    extractors: Annotated[
+        list[str] | None,
+        typer.Option("--extractor", "-e", help="Draw this feature of the track (repeatable)."),
+    ] = None,
+    data: DataName = None,
+    settings: Settings = None,
+    clip: Clip = 1,
+    clip_seconds: ClipSeconds = None,
+    out: PictureFile = None,
+    opened: OpenIt = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an extractor and its parameters; or draw features of a track under one another."""
+    if extractors:
+        from mgc.cli.commands import feature_plots
+
+        feature_plots.draw_track(name, extractors, data, settings, clip, clip_seconds, out, opened)
+        return
+    size = _size_of_a_thousand(_extractor(name), settings)
+    plugin_list.show_one("extractor", name, as_json, {"size": size} if size else None)
+
+
+def _extractor(name: str) -> str:
+    """The name, unless it is a file: then an extractor has been forgotten. Raises UsageError."""
+    if Path(name).is_file():
+        raise UsageError(
+            f"{name} is a file: which feature of it is to be drawn?",
+            f"Run: mgc features show {name} --extractor mel",
+        )
+    return name
+
+
+@app.command("compare")
+def compare(
+    tracks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRACK]...", help="Files or track ids (default: one of each genre)."
+        ),
+    ] = None,
+    extractors: Annotated[
+        list[str] | None, typer.Option("--extractor", "-e", help="Feature to draw (repeatable).")
+    ] = None,
+    data: DataName = None,
+    settings: Settings = None,
+    clip: Clip = 1,
+    clip_seconds: ClipSeconds = None,
+    out: PictureFile = None,
+    opened: OpenIt = False,
+) -> None:
+    """Draw features of several tracks side by side, each feature on one colour scale."""
+    from mgc.cli.commands import feature_plots
+
+    feature_plots.draw_tracks(
+        tracks or [], extractors or ["mel"], data, settings, clip, clip_seconds, out, opened
+    )
+
+
+def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
+    """What 1,000 clips of the default length take in the store; "" where an extractor has no way
+    to tell (`feature_shape`), and what it needs where it cannot tell yet."""
+    from math import prod
+
+    from mgc import resolve
+
+    (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
+    tell = getattr(source.extractor, "feature_shape", None)
+    if tell is None:
+        return ""
+    seconds = source.policy.seconds
+    try:
+        shape = tell(round(seconds * source.info.sample_rate))
+    except UsageError:
+        raise
+    except MgcError as error:
+        return f"not known: {error.message} {error.hint}"
+    number_bytes = 2 if source.kind == "sequence" else 4  # float16 or float32
+    megabytes = prod(shape) * number_bytes * 1000 / 1e6
+    sides = " x ".join(f"{side:,}" for side in shape)
+    return f"{megabytes:,.1f} MB per 1,000 clips of {seconds:g} s ({sides} numbers each)"
+
+
+@app.command("fetch")
+def fetch(name: str, settings: Settings = None) -> None:
+    """Download the weights that an extractor needs; no other command uses the network for them."""
+    from mgc import resolve
+
+    (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
+    get = getattr(source.extractor, "fetch", None)
+    if get is None:
+        output.say(f"{name} needs no weights: there is nothing to fetch.")
+        return
+    where = get()
+    output.say(f"{name}: its weights are ready" + (f" in {where}." if where else "."))
+
+
+@app.command("extract")
+def extract(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Extractors.")],
+    data: DataName = None,
+    settings: Settings = None,
+    clip_seconds: ClipSeconds = None,
+    clips_per_track: ClipsPerTrack = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="ray[://HOST:PORT]", help="Extract on a Ray cluster (extra: ray)."),
+    ] = None,
+    include_bad: IncludeBad = False,
+) -> None:
+    """Extract features of a dataset; each file is decoded once for all of them."""
+    from mgc import resolve
+    from mgc.datasets.quarantine import usable
+    from mgc.features import extraction
+
+    dataset = resolve.dataset(data)
+    clips = resolve.policy(clip_seconds, clips_per_track)
+    sources = resolve.sources(names, settings, clips, resolve.device(device))
+    tracks, quarantined = usable(dataset, include_bad)
+    paths = [dataset.root / path for path in tracks["path"]]
+    made = extraction.extract(paths, sources, progress(), workers=workers, on=on)
+    if quarantined:
+        number = output.count(sum(quarantined.values()), "track")
+        output.note(f"{number} in quarantine left out (mgc data check; --include-bad takes them).")
+    output.say(
+        f"{' + '.join(names)}: {output.count(made.made, 'track')} extracted, "
+        f"{made.found:,} already there, {len(made.failures):,} could not be used."
+    )
+    output.list_failures(made.failures)
+
+
+@app.command("status")
+def status(as_json: JsonOption = False) -> None:
+    """Show what features are stored, and how much room they take."""
+    from mgc.features import store
+
+    rows = []
+    for folder, record in store.stores():
+        shards = list(folder.glob("*.safetensors"))
+        identity = record["identity"]
+        rows.append(
+            {
+                "extractor": identity["extractor"],
+                "fingerprint": record["fingerprint"][:12],
+                "shards": len(shards),
+                "megabytes": round(sum(shard.stat().st_size for shard in shards) / 1e6, 1),
+                "params": identity["params"],
+                "clip_seconds": identity["clip_seconds"],
+                "clips_per_track": identity["clips_per_track"],
+                "made_by": record["made_by"],
+                "folder": str(folder),
+            }
+        )
+    if as_json:
+        output.emit_json(rows)
+        return
+    if not rows:
+        output.say("No features are stored. Run: mgc features extract mel mfcc chroma --data NAME")
+        return
+    shown = ["extractor", "fingerprint", "shards", "megabytes", "clip_seconds", "params"]
+    cells = [[_plain(row[column]) for column in shown] for row in rows]
+    output.show_table(
+        ["extractor", "fingerprint", "shards", "MB", "clip s", "parameters"],
+        cells,
+        right=["shards", "MB", "clip s"],
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={setting}" for name, setting in value.items())
+    return str(value)
+
+
+@app.command("clear")
+def clear(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Extractors (default: all).")
+    ] = None,
+) -> None:
+    """Delete stored features; they can be made again from the audio."""
+    import shutil
+
+    from mgc.errors import unknown
+    from mgc.features import store
+
+    found = list(store.stores())
+    there = {record["identity"]["extractor"] for _, record in found}
+    for name in names or []:
+        if name not in there:
+            raise unknown("stored feature", name, there, "mgc features status")
+    chosen = [folder for folder, r in found if not names or r["identity"]["extractor"] in names]
+    for folder in chosen:
+        shutil.rmtree(folder)
+    output.say(f"Removed {output.count(len(chosen), 'store')}.")

@@ -1,0 +1,166 @@
+"""``mgc fit``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import (
+    ClipSeconds,
+    ClipsPerTrack,
+    DataName,
+    Device,
+    IncludeBad,
+    Seed,
+    Settings,
+)
+from mgc.errors import MgcError, UsageError
+
+if TYPE_CHECKING:
+    from mgc.fitting import FitRequest
+    from mgc.runs import Run
+
+
+class Track(StrEnum):
+    """Where a training can be followed."""
+
+    wandb = "wandb"
+
+
+class WandbMode(StrEnum):
+    """Whether Weights & Biases may use the network."""
+
+    offline = "offline"
+    online = "online"
+
+
+def fit(
+    extractor: Annotated[
+        list[str] | None,
+        typer.Option("--extractor", "-e", help="Feature extractor (repeatable: one run each)."),
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(help="Head (repeatable); default: cnn on a GPU, else logistic."),
+    ] = None,
+    data: DataName = None,
+    folds: Annotated[
+        int, typer.Option(help="K-fold cross-validation; 0 takes the dataset's own split.", min=0)
+    ] = 0,
+    seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(help="Repeat with so many seeds, counted up from --seed.", min=1)
+    ] = 1,
+    settings: Settings = None,
+    clip_seconds: ClipSeconds = None,
+    clips_per_track: ClipsPerTrack = None,
+    device: Device = "auto",
+    include_bad: IncludeBad = False,
+    track: Annotated[
+        Track | None, typer.Option(help="Follow the training in a tracker (default: local only).")
+    ] = None,
+    wandb_mode: Annotated[
+        WandbMode, typer.Option(help="offline writes files only; online sends them.")
+    ] = WandbMode.offline,
+    wandb_project: Annotated[str, typer.Option(help="Project at W&B.")] = "mgc",
+    wandb_entity: Annotated[str | None, typer.Option(help="User or team at W&B.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
+    ] = None,
+) -> None:
+    """Train: extract what is missing, fit, score the test split once, write a run folder."""
+    from mgc import fitting
+    from mgc.training import processes
+
+    if not processes.is_main():  # of several processes, one talks
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    if resume is not None:
+        others = (extractor, head, data, settings, clip_seconds, clips_per_track, track)
+        if any(others) or folds or seed or seeds > 1 or include_bad:
+            raise UsageError(
+                "--resume goes on with what the run was started with, and takes no other option.",
+                f"Run: mgc fit --resume {resume}",
+            )
+        _report([fitting.resume(resume, progress())])
+        return
+    if not extractor:
+        raise UsageError("Which extractor?", "For example: mgc fit --extractor mfcc")
+    requests = fitting.requests(
+        data=data,
+        extractors=extractor,
+        heads=head or [],
+        folds=folds,
+        seeds=range(seed, seed + seeds),
+        assignments=settings or [],
+        clip_seconds=clip_seconds,
+        clips_per_track=clips_per_track,
+        device=device,
+        include_bad=include_bad,
+        command=["mgc", *sys.argv[1:]],
+        tracking=None
+        if track is None
+        else {"mode": wandb_mode.value, "project": wandb_project, "entity": wandb_entity},
+    )
+    if not head:
+        output.note(
+            f"head: {requests[0].head.name} (the default on {requests[0].device}; "
+            "others: mgc heads list)"
+        )
+    _report(_fit_all(requests))
+
+
+def _fit_all(requests: list[FitRequest]) -> list[Run]:
+    """Fit one after the other; what fails is said, and the rest goes on."""
+    from mgc import fitting
+
+    done, errors = [], []
+    news = progress()
+    prepared = fitting.prepare_for(requests, news)
+    for request in requests:
+        output.note(f"fitting {request.source.name} · {request.head.name}, seed {request.seed}")
+        try:
+            ready = prepared[request.source.store.fingerprint]
+            done.append(fitting.fit(request, news, ready))
+        except MgcError as error:
+            if len(requests) == 1:
+                raise
+            errors.append(error)
+            output.note(
+                f"{request.source.name} · {request.head.name}: {error.message} {error.hint}"
+            )
+    if errors and not done:
+        raise type(errors[0])(
+            f"None of {output.count(len(requests), 'fit')} succeeded.", "The reasons stand above."
+        )
+    return done
+
+
+def _report(done: list[Run]) -> None:
+    rows = []
+    for run in done:
+        test = run.record["metrics"]["test"]
+        interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
+        rows.append(
+            (
+                run.name,
+                output.percent(test["accuracy"]),
+                interval,
+                f"{test['f1']:.3f}",
+                test["tracks"],
+                f"{run.record['seconds']:.0f}",
+            )
+        )
+    columns = ["run", "accuracy %", "95 % interval", "macro F1", "tracks", "seconds"]
+    output.show_table(columns, rows, right=columns[1:])
+    failures = done[0].record["failures"]
+    if failures:
+        output.note(f"{output.count(len(failures), 'file')} could not be used:")
+        for failure in failures[:20]:
+            output.note(f"  {failure['reason']}")
+    output.note(f"Next: mgc compare, or: mgc predict FOLDER --run {done[-1].name}")

@@ -1,0 +1,145 @@
+"""``mgc plugins``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.options import Settings
+from mgc.cli.ui.output import JsonOption
+from mgc.cli.ui.plugin_list import describe
+
+if TYPE_CHECKING:
+    from mgc.checks import Outcome, Subject
+
+app = typer.Typer(no_args_is_help=True, help="Plug-in packages: what is installed, and its state.")
+
+
+@app.command("list")
+def list_plugins(as_json: JsonOption = False) -> None:
+    """List the plug-in packages, what each brings, and what is wrong with it."""
+    from mgc.plugins import registry
+
+    plugins = registry.catalogue().plugins
+    if as_json:
+        output.emit_json(
+            [
+                {
+                    "name": plugin.name,
+                    "module": plugin.module,
+                    "distribution": plugin.distribution,
+                    "version": plugin.version,
+                    "status": plugin.status,
+                    "problem": plugin.problem,
+                    "hint": plugin.hint,
+                    "brings": [describe(entry) | {"kind": entry.kind} for entry in plugin.entries],
+                }
+                for plugin in plugins
+            ]
+        )
+        return
+    rows = [
+        (p.distribution, p.version, ", ".join(f"{e.info.name}" for e in p.entries), p.status)
+        for p in plugins
+    ]
+    output.show_table(["package", "version", "brings", "status"], rows)
+    for plugin in plugins:
+        if plugin.problem:
+            output.say(f"{plugin.distribution} ({plugin.module}): {plugin.problem}. {plugin.hint}")
+        for entry in plugin.entries:
+            if entry.problem:
+                output.say(
+                    f"{plugin.distribution}: {entry.kind} {entry.info.name}: {entry.problem}. "
+                    f"{entry.hint}"
+                )
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="A plug-in, or a package: then all that it brings.")],
+    only: Annotated[
+        str, typer.Option("-k", metavar="ID", help="Only checks whose name contains this.")
+    ] = "",
+    settings: Settings = None,
+    write_golden: Annotated[
+        bool,
+        typer.Option(
+            "--write-golden", help="Keep an extractor's numbers as those of its revision."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check whether a plug-in keeps the contract; say how to mend what it does not keep."""
+    from mgc.checks import subjects
+    from mgc.plugins import params
+
+    found = subjects(name, params.parse_assignments(settings or []))
+    if write_golden:
+        _write_golden(found)
+    outcomes = [outcome for subject in found for outcome in _checked(subject, only, as_json)]
+    if as_json:
+        output.emit_json([asdict(outcome) for outcome in outcomes])
+    if any(outcome.verdict == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _checked(subject: Subject, only: str, as_json: bool) -> list[Outcome]:
+    """Make the checks of one plug-in; each is shown as it ends."""
+    from mgc.checks import verdicts
+
+    entry = subject.entry
+    if not as_json:
+        output.say(f"{entry.kind} {entry.info.name} ({entry.distribution} {entry.version})")
+    outcomes = []
+    for outcome in verdicts(subject, only):
+        outcomes.append(outcome)
+        if not as_json:
+            _show(outcome)
+    if not as_json:
+        counts = {
+            v: [o.verdict for o in outcomes].count(v) for v in ("passed", "failed", "skipped")
+        }
+        output.say("  " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    return outcomes
+
+
+def _show(outcome: Outcome) -> None:
+    marks = {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
+    output.say(f"  {marks[outcome.verdict]} {outcome.check}: {outcome.title}")
+    if outcome.verdict == "skipped":
+        output.say(f"            because {outcome.reason}")
+    if outcome.verdict == "failed":
+        output.say(f"            expected: {outcome.expected}")
+        output.say(f"            got:      {outcome.got}")
+        output.say(f"            to mend:  {outcome.mend}")
+
+
+def _write_golden(found: list[Subject]) -> None:
+    from mgc.checks import golden
+
+    for subject in (s for s in found if s.entry.kind == "extractor"):
+        output.note(f"Wrote {golden.write_numbers(subject)}")
+
+
+@app.command("new")
+def new(
+    kind: Annotated[
+        Literal["extractor", "head", "strategy"], typer.Argument(help="What it brings.")
+    ],
+    name: Annotated[str, typer.Argument(help="Its name, as it is typed after --extractor.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write into (default: ./mgc-NAME).")
+    ] = None,
+) -> None:
+    """Write a small package with a plug-in that works: installable, with tests."""
+    from mgc.plugins import scaffold
+
+    folder = scaffold.write_package(kind, name, to or Path(f"mgc-{name}"))
+    output.say(f"Wrote {folder}. Next:")
+    output.say(f"  pip install --editable {folder}")
+    output.say(f"  mgc plugins check {name}")
+    output.say(f"  python -m pytest {folder}    (pip install pytest)")

@@ -1,0 +1,114 @@
+"""``mgc predict``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import DataName, Device, Workers
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import MgcError, UsageError
+
+if TYPE_CHECKING:
+    from mgc.features.extraction import Failure
+    from mgc.prediction.predictor import Prediction
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Audio.")],
+    run: Annotated[
+        str | None, typer.Option(help="Run (default: the newest on the dataset).")
+    ] = None,
+    data: DataName = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    top: Annotated[int, typer.Option(help="Genres shown for each file.", min=1)] = 3,
+) -> None:
+    """Say which genre audio files are, and how sure the run is."""
+    if as_json and as_csv:
+        raise UsageError("Only one of --csv and --json can be printed.", "Choose one.")
+    from mgc import resolve
+    from mgc.features.extraction import Failure
+    from mgc.prediction.predictor import Predictor, collect
+
+    files = collect(paths)
+    chosen = _run(run, data)
+    predictor = Predictor(chosen, resolve.device(device))
+    done: list[Prediction] = []
+    failures: list[Failure] = []
+    with progress().task(f"predicting with {chosen.name}", len(files), "files") as task:
+        for answer in predictor.predict_all(files, workers):
+            if isinstance(answer, Failure):
+                failures.append(answer)
+            else:
+                done.append(answer)
+            task.advance()
+    if as_json:
+        output.emit_json([_record(p) for p in done] + [_failed(f) for f in failures])
+    elif as_csv:
+        _write_csv(done, failures, chosen.genres)
+    else:
+        _show(done, top)
+    if failures:
+        output.note(f"{output.count(len(failures), 'file')} of {len(files):,} could not be used:")
+        output.list_failures(failures)
+    if not done:
+        raise MgcError("No file could be used.", "The reasons stand above.")
+
+
+def _run(name: str | None, data: str | None) -> Any:
+    from mgc import resolve, runs
+
+    if name is not None:
+        return runs.load_finished(name)
+    dataset = resolve.dataset(data).name
+    found = [
+        r for r in runs.everything()[0] if r.finished and r.record["dataset"]["name"] == dataset
+    ]
+    if not found:
+        raise MgcError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")
+    output.note(f"run: {found[-1].name} (the newest on {dataset})")
+    return found[-1]
+
+
+def _record(answer: Prediction) -> dict[str, Any]:
+    ranked = answer.ranked()
+    return {
+        "path": str(answer.path),
+        "genre": ranked[0][0],
+        "probability": ranked[0][1],
+        "probabilities": dict(ranked),
+    }
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {"path": str(failure.path), "genre": None, "error": failure.reason}
+
+
+def _show(done: list[Prediction], top: int) -> None:
+    rows = []
+    for answer in done:
+        ranked = answer.ranked()
+        others = ", ".join(f"{genre} {output.percent(p)}" for genre, p in ranked[1:top])
+        rows.append((answer.path, ranked[0][0], output.percent(ranked[0][1]), others))
+    if rows:
+        output.show_table(["file", "genre", "%", "else"], rows, right=["%"])
+
+
+def _write_csv(done: list[Prediction], failures: list[Failure], genres: list[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["path", "genre", "probability", *genres, "error"])
+    for answer in done:
+        ranked = answer.ranked()
+        cells = [f"{p:.6f}" for p in answer.probabilities]
+        writer.writerow([answer.path, ranked[0][0], f"{ranked[0][1]:.6f}", *cells, ""])
+    for failure in failures:
+        writer.writerow([failure.path, "", "", *[""] * len(genres), failure.reason])

@@ -1,0 +1,93 @@
+"""``mgc report``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import DataName
+
+NO_PICTURE = "none"
+
+
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN|EXPERIMENT]...",
+            help="What it is about (default: the newest run of each kind on the dataset).",
+        ),
+    ] = None,
+    data: DataName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page (default: report-DATASET.html)."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="Its title (default: the dataset's name).")] = "",
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
+    ] = None,
+    hardest: Annotated[int, typer.Option(help="How many hard tracks to show.", min=0)] = 12,
+    picture: Annotated[
+        str,
+        typer.Option(metavar="EXTRACTOR", help="Draws the hard tracks; none: nor sound."),
+    ] = "mel",
+    audio: Annotated[
+        bool, typer.Option(help="Put the hard tracks' sound into the page (150 kB each).")
+    ] = True,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Search all audio for copies of a recording, too.")
+    ] = False,
+    method: Annotated[
+        Literal["tsne", "pca"], typer.Option("--map", help="How to arrange the map.")
+    ] = "tsne",
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
+    from mgc import resolve
+    from mgc.reporting.page import Asked, make_report
+
+    source = None
+    if picture != NO_PICTURE:
+        (source,) = resolve.sources([picture], None, resolve.policy(None, None), "cpu")
+    found = _runs(names or [], data)
+    asked = Asked(title, hardest, source, audio, audit, method, reference, _command())
+    page = make_report(found, asked, progress())
+    path = out or Path(f"report-{found[0].record['dataset']['name']}.html")
+    _write(page, path)
+    output.say(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if audio and source is not None and hardest:
+        output.note("It holds music: mind whose it is before you pass the page on (--no-audio).")
+    if show:
+        typer.launch(str(path))
+
+
+def _runs(names: list[str], data: str | None) -> list:  # type: ignore[type-arg]
+    from mgc.evaluation.choosing import chosen, newest
+
+    return chosen(names) if names else newest(data)
+
+
+def _command() -> list[str]:
+    """The command as it was typed, without the folder of the program."""
+    return ["mgc", *sys.argv[1:]]
+
+
+def _write(page: str, path: Path) -> None:
+    from mgc.errors import MgcError
+    from mgc.home import replace_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MgcError(
+            f"Cannot write {path}: {error.strerror or error}.", "Choose another place with -o."
+        ) from error
+    # A name from a file system may hold what is no Unicode; it is shown as a question mark.
+    replace_file(path, page.encode("utf-8", errors="replace"))

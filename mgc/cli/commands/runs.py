@@ -1,0 +1,112 @@
+"""``mgc runs``."""
+
+from __future__ import annotations
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.output import JsonOption
+
+app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how good it is.")
+
+
+@app.command("list")
+def list_runs(as_json: JsonOption = False) -> None:
+    """List the runs, the oldest first."""
+    from mgc import runs
+
+    found, errors = runs.everything()
+    rows = [_row(run) for run in found]
+    if as_json:
+        output.emit_json(rows)
+    elif rows:
+        cells = [
+            (
+                r["name"],
+                r["label"],
+                r["dataset"],
+                r["folds"] or "split",
+                r["seed"],
+                r["state"],
+                "" if r["accuracy"] is None else output.percent(r["accuracy"]),
+                r["created"][:16],
+            )
+            for r in rows
+        ]
+        output.show_table(
+            ["run", "what", "dataset", "folds", "seed", "state", "accuracy %", "created"],
+            cells,
+            right=["accuracy %", "seed"],
+        )
+    else:
+        output.say("There is no run yet. Run: mgc fit --extractor mfcc")
+    for error in errors:
+        output.note(f"{error.message} {error.hint}")
+
+
+def _row(run: object) -> dict[str, object]:
+    from mgc.runs import Run
+    from mgc.runs.state import state
+
+    assert isinstance(run, Run)
+    record = run.record
+    return {
+        "name": run.name,
+        "kind": run.kind,
+        "label": run.label,
+        "dataset": record["dataset"]["name"],
+        "folds": record["dataset"].get("folds", 0),
+        "seed": record.get("seed"),
+        "state": state(run),
+        "accuracy": record.get("metrics", {}).get("test", {}).get("accuracy"),
+        "created": record["created"],
+        "folder": str(run.folder),
+    }
+
+
+@app.command("show")
+def show(name: str, as_json: JsonOption = False) -> None:
+    """Show a run: figures, genres, and how to repeat it."""
+    import shlex
+
+    from mgc import runs
+    from mgc.runs import state
+
+    run = runs.load(name)
+    if as_json:
+        output.emit_json(dict(run.record))
+        return
+    output.say(f"{run.name}: {run.label} on {run.record['dataset']['name']}, {state.state(run)}")
+    if run.finished:
+        for part in ("validation", "test"):
+            figures = run.record["metrics"][part]
+            output.say(
+                f"{part}: accuracy {output.percent(figures['accuracy'])} % "
+                f"({output.percent(figures['accuracy_low'])}–"
+                f"{output.percent(figures['accuracy_high'])}), macro F1 {figures['f1']:.3f}, "
+                f"NLL {figures['nll']:.3f}, ECE {figures['ece']:.3f}, "
+                f"{output.count(figures['tracks'], 'track')}"
+            )
+        by_genre = run.record["metrics"]["test"]["by_genre"]
+        rows = [
+            (genre, f"{f['precision']:.2f}", f"{f['recall']:.2f}", f"{f['f1']:.2f}", f["tracks"])
+            for genre, f in by_genre.items()
+        ]
+        columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
+        output.show_table(columns, rows, right=columns[1:])
+    output.say(f"folder: {run.folder}")
+    command = run.record.get("command")
+    if command:
+        output.say(f"to repeat: {shlex.join(command)}")
+    made = run.record["environment"]
+    output.note("made with: " + ", ".join(f"{name} {version}" for name, version in made.items()))
+
+
+@app.command("remove")
+def remove(names: list[str]) -> None:
+    """Delete runs."""
+    from mgc import runs
+
+    for name in names:
+        runs.remove(name)
+        output.say(f"Removed {name}.")

@@ -1,0 +1,1 @@
+"""How output looks: tables, progress, terminal plots, shared options."""

@@ -1,0 +1,87 @@
+"""Progress in plain lines, for logs and pipes; and what a figure of training looks like."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mgc.cli.ui import output
+from mgc.progress import Task
+
+SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to see life, seldom enough to read
+#: The columns of the epoch table that are shown, where the trainer gives them.
+EPOCH_COLUMNS = {
+    "epoch": "epoch",
+    "loss": "loss",
+    "validation_loss": "val. loss",
+    "validation_accuracy": "val. acc.",
+    "learning_rate": "lr",
+    "seconds": "s",
+}
+
+
+def figure(value: Any) -> str:
+    """A figure of an epoch in few characters."""
+    if isinstance(value, float):
+        return f"{value:.2e}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
+    return "" if value is None else str(value)
+
+
+def ended(what: str, done: int, unit: str, seconds: float) -> str:
+    """The line that remains of a task."""
+    return f"{what}: {done:,} {unit} in {seconds:.1f} s ({done / max(seconds, 1e-6):,.1f}/s)"
+
+
+class _LineTask:
+    def __init__(self, what: str, total: int | None, unit: str) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.done, self.begun = 0, time.monotonic()
+        self.said = self.begun
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        if time.monotonic() - self.said >= SECONDS_BETWEEN_LINES:
+            self.line()
+
+    def line(self) -> None:
+        self.said = time.monotonic()
+        rate = self.done / max(self.said - self.begun, 1e-6)
+        of = f" of {self.total:,}" if self.total else ""
+        rest = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
+        output.note(f"{self.what}: {self.done:,}{of} {self.unit}, {rate:,.1f}/s{rest}")
+
+    def end(self) -> None:
+        seconds = time.monotonic() - self.begun
+        output.note(ended(self.what, self.done, self.unit, seconds))
+
+
+class PlainProgress:
+    """A line now and then, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    @contextmanager
+    def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:
+        """Say how far it is every `SECONDS_BETWEEN_LINES`, and at the end."""
+        task = _LineTask(what, total, unit)
+        try:
+            yield task
+        finally:
+            task.end()
+
+    def say(self, line: str) -> None:
+        """Print the line."""
+        output.note(line)
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """Print the figures of an epoch, not more often than a reader can follow."""
+        if time.monotonic() - self._said < SECONDS_BETWEEN_LINES:
+            return
+        self._said = time.monotonic()
+        figures = [
+            f"{EPOCH_COLUMNS[key]} {figure(row[key])}" for key in EPOCH_COLUMNS if key in row
+        ]
+        output.note("  " + "  ".join(figures))

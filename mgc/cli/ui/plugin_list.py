@@ -1,0 +1,79 @@
+"""`list` and `show` of plug-ins, the same for features, heads and strategies."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mgc.cli.ui import output
+
+if TYPE_CHECKING:
+    from mgc.plugins import registry
+
+
+def show_list(kind: str, as_json: bool) -> None:
+    """All plug-ins of a kind with their status; what is wrong stands below."""
+    from mgc.plugins import registry
+
+    catalogue = registry.catalogue()
+    entries = catalogue.entries(kind)
+    if as_json:
+        output.emit_json([describe(entry) for entry in entries])
+    else:
+        rows = [(e.info.name, e.info.summary, _origin(e), e.status) for e in entries]
+        output.show_table(["name", "what it is", "from", "status"], rows)
+        for entry in entries:
+            if entry.problem:
+                output.say(f"{entry.info.name}: {entry.problem}. {entry.hint}")
+    for plugin in catalogue.broken():
+        output.note(
+            f"Plug-in {plugin.distribution} ({plugin.module}) is broken: {plugin.problem}. "
+            f"{plugin.hint}"
+        )
+
+
+def describe(entry: registry.Entry) -> dict[str, Any]:
+    """A catalogue entry as JSON."""
+    return {
+        **asdict(entry.info),
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "status": entry.status,
+        "problem": entry.problem,
+        "hint": entry.hint,
+    }
+
+
+def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
+    """One plug-in: its record, and its parameters with types and defaults."""
+    from mgc.plugins import params, registry
+    from mgc.plugins.contract import NOUNS
+
+    entry = registry.find(kind, name)
+    implementation = registry.load(entry)
+    cls = params.params_class(implementation)
+    described = params.describe(cls)
+    if as_json:
+        parameters = [{"name": n, "type": t, "default": d} for n, t, d in described]
+        output.emit_json({**describe(entry), **(more or {}), "params": parameters})
+        return
+    output.say(f"{entry.info.name}: {entry.info.summary}")
+    facts = {k: v for k, v in asdict(entry.info).items() if k not in ("name", "summary") and v}
+    facts = {**facts, "from": _origin(entry), **(more or {})}
+    output.show_table(["property", "value"], [(k, _plain(v)) for k, v in facts.items()])
+    if described:
+        rows = [(n, t, repr(d)) for n, t, d in described]
+        output.show_table(["parameter (--set)", "type", "default"], rows)
+    words = inspect.getdoc(implementation)
+    if words:
+        output.say(words)
+    output.note(f"Others: mgc {NOUNS[kind]} list")
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _origin(entry: registry.Entry) -> str:
+    return f"{entry.distribution} {entry.version}".strip()

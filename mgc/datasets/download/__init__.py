@@ -1,0 +1,1 @@
+"""Fetching published datasets: resumable, verified, unpacked safely."""

@@ -1,0 +1,100 @@
+"""Import from a folder of genre folders: ``PATH/<genre>/…/<track>``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from mgc.audio.decoding import SUFFIXES
+from mgc.datasets.table import table
+from mgc.errors import UsageError
+
+
+def import_folder(path: Path) -> pd.DataFrame:
+    """One row for each audio file below ``path``; the first folder is the genre.
+
+    Below the genre, ``<artist>/<album>/<track>`` or ``<artist>/<track>`` give artist and album.
+    Hidden files and folders are passed over. Files that cannot be in a table are counted by reason
+    in ``attrs["left_out"]``. Raises UsageError where there is nothing to import.
+    """
+    rows, left_out = [], Counter[str]()
+    for file in audio_files(path):
+        row = _row(file.relative_to(path))
+        if row is None:
+            left_out["in no genre folder"] += 1
+        elif not _is_text(row["path"]):
+            left_out["name is not UTF-8"] += 1
+        else:
+            rows.append(row)
+    if not rows:
+        empty = next(iter(path.iterdir()), None) is None
+        raise UsageError(
+            f"{path} is empty." if empty else f"{path} holds no genre folders with audio.",
+            "It should look like PATH/rock/song.mp3, PATH/jazz/other.flac, …",
+        )
+    tracks = table(pd.DataFrame(rows), str(path))
+    _not_one_too_high(path, tracks)
+    tracks.attrs["left_out"] = dict(left_out)
+    return tracks
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be written: other bytes than UTF-8 cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
+    """Say so where the only folder is not a genre but what holds the genre folders."""
+    genres = tracks["genre"].unique()
+    inner = tracks.loc[tracks["artist"] != "", "artist"].unique()
+    if len(genres) == 1 and len(inner) > 1:
+        raise UsageError(
+            f"{path} holds a single folder, {genres[0]}: one genre is nothing to tell apart.",
+            f"Are the genres {', '.join(sorted(inner)[:3])}, …? Then give {path / genres[0]}",
+        )
+
+
+def audio_files(path: Path) -> list[Path]:
+    """Every file below ``path`` with the suffix of an audio format, in a stable order."""
+    found, seen = [], {os.path.realpath(path)}
+    for folder, inner, files in os.walk(path, followlinks=True):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        inner[:] = [name for name in inner if _first_visit(Path(folder, name), seen)]
+        found += [
+            Path(folder, name)
+            for name in sorted(files)
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+        ]
+    return found
+
+
+def _first_visit(folder: Path, seen: set[str]) -> bool:
+    """Links may lead round in a circle, or twice to one folder."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return False
+    seen.add(real)
+    return True
+
+
+def _row(relative: Path) -> dict[str, str] | None:
+    parts = relative.parts
+    if len(parts) < 2:
+        return None  # a file beside the genre folders has no genre
+    genre, between = parts[0], parts[1:-1]
+    return {
+        "track_id": relative.as_posix(),
+        "path": relative.as_posix(),
+        "genre": genre,
+        "artist": between[0] if between else "",
+        # An album is known by its artist too: two artists may have "Greatest Hits".
+        "album": "/".join(between[:2]) if len(between) > 1 else "",
+        "title": relative.stem,
+    }

@@ -1,0 +1,180 @@
+"""Import from a tree of GTZAN: any of its known layouts, as wav, au or mp3.
+
+GTZAN brings no split and no artists, and has known faults: replicas, and artists with a third of
+a genre (Sturm, "The GTZAN dataset: its contents, its faults", 2013). Whoever has the lists can
+give them: the fault-filtered split (Kereliuk, Sturm and Larsen, 2015), and the artists.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.datasets.importers import facts
+from mgc.datasets.importers.folder import audio_files
+from mgc.datasets.table import table
+from mgc.errors import MgcError, UsageError
+
+CLIP = re.compile(rf"(?:{'|'.join(facts.GTZAN_GENRES)})\.\d{{5}}")
+#: A list says by its name what it holds: train_filtered.txt, valid_filtered.txt, test_filtered.txt.
+LIST_NAMES = {"train": "training", "valid": "validation", "test": "test"}
+SEPARATORS = (":::", "\t", ";", ",", ":")
+
+
+def import_gtzan(
+    path: Path, filtered: Sequence[Path] = (), artists: Path | None = None
+) -> tuple[pd.DataFrame, Path, dict[str, Any]]:
+    """The tracks, the folder that paths start at, and the record of the import.
+
+    Args:
+        path: the folder of the ten genre folders, or one above it.
+        filtered: the three lists of a split, or the folder that holds them; what none of them
+            names is left out.
+        artists: a list of clip and artist.
+
+    Raises:
+        UsageError: no such tree, or lists that do not fit it.
+    """
+    root = locate(path)
+    tracks = pd.DataFrame([_row(file, root) for file in audio_files(root) if _is_clip(file)])
+    tracks, twice = _one_format(tracks)
+    left_out = {"second copy in another format": twice} if twice else {}
+    if artists is not None:
+        tracks["artist"] = _in_order(tracks, read_artists(artists), artists)
+    if filtered:
+        split = read_lists(filtered)
+        tracks["split"] = _in_order(tracks, split, filtered[0])
+        outside = int((tracks["split"] == "").sum())
+        left_out |= {"not in the filtered lists": outside} if outside else {}
+        tracks = tracks[tracks["split"] != ""]
+    record: dict[str, Any] = {
+        "importer": "gtzan",
+        "source": str(root),
+        "left_out": left_out,
+    }
+    if filtered:
+        record["split_from"] = "the fault-filtered lists"
+    return table(tracks, str(path)), root, record
+
+
+def locate(path: Path) -> Path:
+    """The folder that holds the genre folders. Raises UsageError."""
+    path = path.expanduser().absolute()
+    for place in [path, *(path / name for name in facts.GTZAN_FOLDERS)]:
+        present = [genre for genre in facts.GTZAN_GENRES if (place / genre).is_dir()]
+        if len(present) > 1 and any(_is_clip(file) for file in audio_files(place / present[0])):
+            return place
+    raise UsageError(
+        f"{path} does not look like GTZAN.",
+        "It should look like PATH/genres/blues/blues.00000.wav (also .au or .mp3, and below "
+        "genres_original or Data/genres_original).",
+    )
+
+
+def _is_clip(file: Path) -> bool:
+    return bool(CLIP.fullmatch(file.stem))
+
+
+def _row(file: Path, root: Path) -> dict[str, str]:
+    return {
+        "track_id": file.stem,
+        "path": file.relative_to(root).as_posix(),
+        "genre": file.stem.partition(".")[0],
+        "title": file.stem,
+    }
+
+
+def _one_format(tracks: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Some trees hold wav and au side by side: the first of each clip, and how many went."""
+    once = tracks.drop_duplicates("track_id").reset_index(drop=True)
+    return once, len(tracks) - len(once)
+
+
+def _in_order(tracks: pd.DataFrame, values: dict[str, str], source: Path) -> pd.Series:
+    found = tracks["track_id"].map(values).fillna("").astype(str)
+    if (found == "").all():
+        raise UsageError(
+            f"{source} names none of the clips in the tree.",
+            "It should name clips like blues.00000.wav or blues/blues.00000.wav",
+        )
+    return found
+
+
+def read_lists(paths: Sequence[Path]) -> dict[str, str]:
+    """Clip → split, from lists named train…, valid… and test….
+
+    Raises UsageError where one of the three is absent or a clip is in two of them.
+    """
+    files = _list_files(paths)
+    found: dict[str, str] = {}
+    for name, split in LIST_NAMES.items():
+        matching = [file for file in files if file.name.lower().startswith(name)]
+        if len(matching) != 1:
+            raise UsageError(
+                f"There {'is no' if not matching else 'is more than one'} list of the {split} "
+                f"clips (its name begins with {name!r}).",
+                "Give the three lists: --filtered train_filtered.txt --filtered "
+                "valid_filtered.txt --filtered test_filtered.txt, or the folder with them.",
+            )
+        for clip in CLIP.findall(_text(matching[0])):
+            if found.setdefault(clip, split) != split:
+                raise UsageError(f"{matching[0]}: {clip} is in the {found[clip]} list too.")
+    return found
+
+
+def _list_files(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        files += (
+            sorted(path.glob("*.txt")) + sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        )
+    return files
+
+
+def read_artists(path: Path) -> dict[str, str]:
+    """Clip → artist, from lines such as ``blues.00000.wav, John Lee Hooker, …``.
+
+    The fields may be parted by ``:::``, a tab, ``;``, ``,`` or ``:``; the artist is the first
+    field behind the clip. Lines without a clip are passed over. Raises UsageError where no line
+    has one.
+    """
+    text = _text(path)
+    separator = next((sign for sign in SEPARATORS if _fits(text, sign)), None)
+    found: dict[str, str] = {}
+    for line in text.splitlines() if separator else []:
+        fields = _fields(line, str(separator))
+        for number, field in enumerate(fields[:-1]):
+            clip = CLIP.search(field)
+            if clip:
+                found[clip[0]] = fields[number + 1]
+                break
+    if not found:
+        raise UsageError(
+            f"{path} names no clip with its artist.",
+            "One line a clip: blues.00000.wav, John Lee Hooker",
+        )
+    return found
+
+
+def _fits(text: str, separator: str) -> bool:
+    """Most lines that name a clip have it parted from something by this sign."""
+    lines = [line for line in text.splitlines() if CLIP.search(line)]
+    return bool(lines) and sum(separator in line for line in lines) > len(lines) / 2
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    if len(separator) == 1:
+        return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+    return [field.strip() for field in line.split(separator)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise MgcError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,191 @@
+"""``mgc data add``: from whatever the user has to a saved dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.datasets import quarantine, splits, table
+from mgc.datasets.importers.demo import make_demo
+from mgc.datasets.importers.fma import import_fma
+from mgc.datasets.importers.folder import import_folder
+from mgc.datasets.importers.gtzan import import_gtzan
+from mgc.datasets.importers.manifest import SUFFIXES, import_manifest
+from mgc.datasets.quality import checking
+from mgc.datasets.table import Dataset
+from mgc.errors import UsageError
+from mgc.progress import Progress
+
+SYNTHESISED = "synthesised"  # the source of a demo
+SMALLEST_GENRE = 3  # tracks: one for each split
+
+
+def add_path(
+    name: str, path: Path, *, group_by: splits.GroupBy | None, seed: int, drop_rare: bool
+) -> Dataset:
+    """Import a folder of genres or a table, give it a split where it has none, and save it."""
+    path = path.expanduser().absolute()
+    _free(name, str(path))
+    if path.is_dir():
+        tracks, root, importer = import_folder(path), path, "folder"
+    elif path.is_file() and path.suffix.lower() in SUFFIXES:
+        tracks, root, importer = import_manifest(path), path.parent, "manifest"
+    elif path.exists():
+        raise UsageError(
+            f"{path} is neither a folder nor a table.", f"A table ends in {', '.join(SUFFIXES)}."
+        )
+    else:
+        raise UsageError(f"{path} does not exist.", "Check the path.")
+    _some_audio(tracks, root, path)
+    left_out = tracks.attrs.pop("left_out", {})
+    record = {"importer": importer, "source": str(path), "left_out": left_out}
+    return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
+
+
+def add_fma(
+    name: str,
+    subset: str,
+    path: Path,
+    *,
+    metadata: Path | None = None,
+    bad_clips: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Import a tree of FMA with its official split, and save it.
+
+    ``bad_clips`` (track id → reason) and the clips that are known to be broken, if they are, are
+    quarantined.
+    """
+    table.checked_name(name)
+    tracks, root, record = import_fma(subset, path, metadata)
+    dataset = finish(name, tracks, root, record, group_by="artist", seed=0, drop_rare=True)
+    if bad_clips is not None:
+        rows = [(track_id, checking.CHECKSUM, reason) for track_id, reason in bad_clips.items()]
+        frame = pd.DataFrame(rows, columns=quarantine.COLUMNS)
+        quarantine.quarantine(dataset, frame, [checking.CHECKSUM])
+    checking.quarantine_known(dataset, checking.known_bad("fma"))
+    return dataset
+
+
+def add_gtzan(
+    name: str,
+    path: Path,
+    *,
+    filtered: Sequence[Path] = (),
+    artists: Path | None = None,
+    group_by: splits.GroupBy | None,
+    seed: int,
+) -> Dataset:
+    """Import a tree of GTZAN and save it; the known corrupt clip is quarantined if it is."""
+    table.checked_name(name)
+    tracks, root, record = import_gtzan(path, filtered, artists)
+    dataset = finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=True)
+    checking.quarantine_known(dataset, checking.known_bad("gtzan"))
+    return dataset
+
+
+def add_demo(name: str, *, seed: int, progress: Progress | None = None) -> Dataset:
+    """Synthesise the demo dataset into its own folder and save it."""
+    source = f"{SYNTHESISED} with seed {seed}"
+    folder = table.datasets_home() / _free(name, source)
+    tracks = make_demo(folder, seed, progress)
+    record = {"importer": "demo", "source": source}
+    return finish(name, tracks, folder, record, group_by="artist", seed=seed, drop_rare=False)
+
+
+def finish(
+    name: str,
+    tracks: pd.DataFrame,
+    root: Path,
+    record: dict[str, Any],
+    *,
+    group_by: splits.GroupBy | None,
+    seed: int,
+    drop_rare: bool,
+) -> Dataset:
+    """Check genres, make a split where the table brings none, save; the last step of an import."""
+    table.checked_name(name)
+    by = group_by or splits.default_grouping(tracks)
+    own_split = bool((tracks["split"] != "").any())
+    if own_split:
+        tracks, dropped = _learnable(tracks, drop_rare)
+    else:
+        tracks, dropped = _without_rare(tracks, by, drop_rare)
+    record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
+    if own_split:
+        record["split"] = {"made": record.pop("split_from", "from the table's own column")}
+    else:
+        tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
+        record["split"] = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
+    dataset = Dataset(name, tracks, root, record)
+    table.save(dataset)
+    return dataset
+
+
+def _free(name: str, source: str) -> str:
+    """The name, if no dataset from elsewhere has it: its splits and quarantine are not for these
+    tracks. Raises UsageError."""
+    table.checked_name(name)
+    there = next((r for r in table.records()[0] if r["name"] == name), None)
+    remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"
+    if there is not None and there.get("source", source) != source and not remade:
+        raise UsageError(
+            f"There is a dataset {name!r} already, from {there['source']}.",
+            f"Choose another name, or remove it first: mgc data remove {name}",
+        )
+    return name
+
+
+def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
+    """A table whose paths are all wrong is said now, not after an hour."""
+    if not any((root / path).exists() for path in tracks["path"]):
+        raise UsageError(
+            f"None of the {len(tracks)} files that {source} names is there "
+            f"(the first: {root / tracks['path'].iloc[0]}).",
+            f"Relative paths start at {root}.",
+        )
+
+
+def _without_rare(
+    tracks: pd.DataFrame, by: splits.GroupBy, drop: bool
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The tracks of genres that can be in each split, and the number of tracks of the others."""
+    counts = tracks["genre"].value_counts()
+    rare = counts[counts < SMALLEST_GENRE]
+    if len(rare) and not drop:
+        genre, count = rare.index[0], rare.iloc[0]
+        raise UsageError(
+            f"Genre {genre!r} has only {count} track{'s' if count > 1 else ''}; training, "
+            f"validation and test need one each.",
+            "Add some, or leave out such genres with --drop-rare.",
+        )
+    if drop:
+        groups = splits.group_counts(tracks, splits.groups(tracks, by))
+        rare = counts[groups.reindex(counts.index) < SMALLEST_GENRE]
+    return _without(tracks, rare)
+
+
+def _learnable(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[str, int]]:
+    """As `_without_rare`, for a split that the table brings: a genre needs a training track."""
+    counts = tracks["genre"].value_counts()
+    taught = tracks.loc[tracks["split"] == "training", "genre"].unique()
+    rare = counts[~counts.index.isin(taught)]
+    if len(rare) and not drop:
+        raise UsageError(
+            f"Genre {rare.index[0]!r} has no track in the training split.",
+            "Change the split column, or leave out such genres with --drop-rare.",
+        )
+    return _without(tracks, rare)
+
+
+def _without(tracks: pd.DataFrame, rare: pd.Series) -> tuple[pd.DataFrame, dict[str, int]]:
+    kept = tracks[~tracks["genre"].isin(rare.index)].reset_index(drop=True)
+    if kept["genre"].nunique() < 2:
+        only = kept["genre"].nunique()
+        raise UsageError(
+            f"There {'is only 1 genre' if only else 'is no genre'} to tell apart.",
+            "Give at least two genre folders (or two values in the genre column).",
+        )
+    return kept, {f"genre {genre}": int(count) for genre, count in rare.items()}

@@ -1,0 +1,1 @@
+"""Can files, labels and splits be trusted? Listening, auditing, duplicates."""

@@ -1,0 +1,266 @@
+"""``mgc data audit``: can this split be trusted?
+
+Leakage by artist, album, and whatever hangs together through both; one recording in several
+tracks; how even the genres are. And a clean split, made with as few moves as can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from mgc.datasets import named_splits, splits, table
+from mgc.datasets.quality import duplicates
+from mgc.datasets.quality.listening import hear
+from mgc.datasets.quarantine import usable
+from mgc.datasets.splits import RECORDING, GroupBy
+from mgc.datasets.table import SPLITS, Dataset
+from mgc.progress import Progress
+
+CLEAN = "clean"  # what the split that --fix writes is called
+EVEN = 3.0  # the largest genre against the smallest: beyond, plain accuracy flatters
+DRIFT = 0.05  # of a genre's share between one split and all tracks
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Groups of one kind that are in more than one split.
+
+    Attributes:
+        by: artist, album or artist+album.
+        groups: how many cross.
+        tracks: how many tracks they have.
+        examples: (name, tracks in each split) of the largest.
+    """
+
+    by: str
+    groups: int
+    tracks: int
+    examples: list[tuple[str, dict[str, int]]]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Two tracks that are one recording; ``error`` is 0 for equal samples."""
+
+    first: str
+    second: str
+    kind: str  # exact | near
+    error: float
+    offset: float
+    seconds: float
+    splits: tuple[str, str]
+    genres: tuple[str, str]
+
+    @property
+    def crosses(self) -> bool:
+        """In two different splits."""
+        return "" not in self.splits and self.splits[0] != self.splits[1]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        tracks: the usable tracks, with the column ``recording``.
+        left_out: quarantined tracks by fault.
+        leaks: one for each kind of group that is known.
+        copies: pairs of tracks that are one recording.
+        balance: tracks by genre (row) and split (column).
+        warnings: what is uneven, in words.
+    """
+
+    tracks: pd.DataFrame
+    left_out: dict[str, int]
+    leaks: list[Leak]
+    copies: list[Copies]
+    balance: pd.DataFrame
+    warnings: list[str]
+
+    @property
+    def clean(self) -> bool:
+        """Nothing crosses a split."""
+        return not any(leak.groups for leak in self.leaks) and not any(
+            pair.crosses for pair in self.copies
+        )
+
+
+def audit(
+    dataset: Dataset,
+    *,
+    include_bad: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Audit:
+    """Look at a dataset's split; files not heard before are decoded once."""
+    tracks, left_out = usable(dataset, include_bad)
+    paths = [dataset.root / path for path in tracks["path"]]
+    heard = hear(paths, codes=True, workers=workers, progress=progress)
+    ordered = [heard[path] for path in paths]
+    copies = _copies(tracks, [one.samples for one in ordered], [one.codes for one in ordered])
+    tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})
+    balance = pd.crosstab(tracks["genre"], tracks["split"])
+    balance = balance[[name for name in (*SPLITS, "") if name in balance]]
+    return Audit(tracks, left_out, _leaks(tracks), copies, balance, _uneven(balance))
+
+
+def _leaks(tracks: pd.DataFrame) -> list[Leak]:
+    kinds = [column for column in ("artist", "album") if (tracks[column] != "").any()]
+    if len(kinds) == 2:
+        kinds.append("artist+album")
+    return [_leak(tracks.drop(columns=RECORDING), kind) for kind in kinds]
+
+
+def _leak(tracks: pd.DataFrame, by: Any) -> Leak:
+    placed = tracks[tracks["split"] != ""].reset_index(drop=True)
+    group = splits.groups(placed, by)
+    crossing = placed.groupby(group)["split"].transform("nunique").to_numpy() > 1
+    inside = placed[crossing].assign(group=group[crossing])
+    sizes = inside["group"].value_counts()
+    examples = []
+    for number in sizes.index[:5]:
+        members = inside[inside["group"] == number]
+        where = members["split"].value_counts()
+        examples.append((_name(members, by), {str(k): int(n) for k, n in where.items()}))
+    return Leak(by, len(sizes), len(inside), examples)
+
+
+def _name(members: pd.DataFrame, by: str) -> str:
+    columns = by.split("+")
+    names = [name for column in columns for name in members[column].value_counts().index if name]
+    more = f" and {len(names) - 1} more" if len(names) > 1 and len(columns) > 1 else ""
+    return f"{names[0]}{more}"
+
+
+def _copies(
+    tracks: pd.DataFrame, hashes: Sequence[str], prints: Sequence[np.ndarray]
+) -> list[Copies]:
+    found = []
+    same: set[tuple[int, int]] = set()
+    for group in duplicates.exact(hashes):
+        for second in group[1:]:
+            same.add((group[0], second))
+            found.append(_pair(tracks, group[0], second, "exact", 0.0, 0.0, float("nan")))
+    first_of = {second: first for first, second in same}
+    found += [
+        _pair(tracks, pair.first, pair.second, "near", pair.error, pair.offset, pair.seconds)
+        for pair in duplicates.near(prints)
+        if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
+    ]
+    return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then the surest
+
+
+def _pair(
+    tracks: pd.DataFrame,
+    one: int,
+    other: int,
+    kind: str,
+    error: float,
+    offset: float,
+    seconds: float,
+) -> Copies:
+    both = tracks.iloc[[one, other]]
+    ids, where, genres = (tuple(both[name]) for name in ("track_id", "split", "genre"))
+    return Copies(*ids, kind, error, offset, seconds, where, genres)
+
+
+def _recordings(tracks: pd.DataFrame, copies: Sequence[Copies]) -> list[str]:
+    """One name for all tracks of a recording, "" for a track without copies (track,)."""
+    number = {track_id: row for row, track_id in enumerate(tracks["track_id"])}
+    rows = [number[pair.first] for pair in copies], [number[pair.second] for pair in copies]
+    shape = (len(tracks), len(tracks))
+    graph = coo_matrix((np.ones(len(copies)), rows), shape=shape)
+    label = connected_components(graph, directed=False)[1]
+    first = pd.Series(tracks["track_id"].to_numpy()).groupby(label).transform("first")
+    many = np.bincount(label)[label] > 1
+    return [name if copied else "" for name, copied in zip(first, many, strict=True)]
+
+
+def _uneven(balance: pd.DataFrame) -> list[str]:
+    found = []
+    sizes = balance.sum(axis=1)
+    if sizes.max() > EVEN * sizes.min():
+        found.append(
+            f"{sizes.idxmax()} has {sizes.max() / sizes.min():.0f} times the tracks of "
+            f"{sizes.idxmin()}: look at F1, not at accuracy alone."
+        )
+    shares = sizes / sizes.sum()
+    for name in balance:
+        part = balance[name]
+        if not name:
+            continue
+        found += [f"{genre} has no track in the {name} split." for genre in part.index[part == 0]]
+        drift = (part / part.sum() - shares).abs()
+        if drift.max() > DRIFT:
+            genre = drift.idxmax()
+            found.append(
+                f"{genre} is {100 * part[genre] / part.sum():.0f} % of the {name} split and "
+                f"{100 * shares[genre]:.0f} % of all."
+            )
+    return found
+
+
+def fix(
+    dataset: Dataset, found: Audit, *, by: GroupBy | None = None, seed: int = 0, name: str = CLEAN
+) -> tuple[Dataset, int]:
+    """Write a split in which nothing crosses, and put it to use; the old one is kept by name.
+
+    Copies of a recording are tied together in the column ``recording``, which all later splits
+    and folds obey. Each group that crosses goes whole to where most of it is; where that empties
+    a genre's part of a split, or where there is no split yet, a new one is made.
+
+    Args:
+        dataset: a saved dataset.
+        found: its audit.
+        by: what must not cross; default: artist and album, as far as they are known.
+        seed: of a new split.
+        name: of the clean split.
+
+    Returns:
+        The dataset and how many tracks moved.
+
+    Raises:
+        UsageError: the groups are too few or too large for a split.
+    """
+    by = by or _known_groups(dataset.tracks)
+    recordings = dict(zip(found.tracks["track_id"], found.tracks[RECORDING], strict=True))
+    tracks = dataset.tracks.assign(
+        **{RECORDING: dataset.tracks["track_id"].map(recordings).fillna("")}
+    )
+    split = _gathered(tracks, splits.groups(tracks, by))
+    how: dict[str, Any] = {"made": f"cleaned, from {named_splits.current(dataset)}"}
+    if not _same_genres(tracks, split):
+        split = splits.make_split(tracks, by, seed)
+        how = {"made": "stratified by genre", "seed": seed}
+    moved = int((split != tracks["split"]).sum())
+    made = replace(dataset, tracks=tracks)
+    table.save(made)
+    return named_splits.put(made, name, split, {**how, "grouped_by": by}), moved
+
+
+def _known_groups(tracks: pd.DataFrame) -> GroupBy:
+    both = [column for column in ("artist", "album") if (tracks[column] != "").any()]
+    return "+".join(both) or "none"  # type: ignore[return-value]
+
+
+def _gathered(tracks: pd.DataFrame, group: np.ndarray) -> pd.Series:
+    """The split with every group where most of its tracks are; between equals, training first."""
+    counts = pd.crosstab(group, tracks["split"]).reindex(columns=list(SPLITS), fill_value=0)
+    home = counts.idxmax(axis=1).where(counts.sum(axis=1) > 0, "")
+    return pd.Series(home.reindex(group).to_numpy(), tracks.index)
+
+
+def _same_genres(tracks: pd.DataFrame, split: pd.Series) -> bool:
+    """Every genre is still in each split that it was in, and there is something to test."""
+    before = pd.crosstab(tracks["genre"], tracks["split"]) > 0
+    after = pd.crosstab(tracks["genre"], split).reindex(
+        index=before.index, columns=before.columns, fill_value=0
+    )
+    return {"training", "test"} <= set(split) and not (before & (after == 0)).any(axis=None)

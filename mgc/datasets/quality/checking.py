@@ -1,0 +1,218 @@
+"""``mgc data check``: hear every file once, name what is wrong, quarantine what cannot be used.
+
+The policy is fixed before any result is seen: `LEFT_OUT` faults are quarantined, `REMARKS` are
+named and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mgc.datasets import table
+from mgc.datasets.importers import facts
+from mgc.datasets.quality.listening import Heard, hear
+from mgc.datasets.quarantine import COLUMNS, quarantine, quarantined
+from mgc.datasets.table import Dataset
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.home import replace_file
+from mgc.progress import Progress
+
+#: Faults of a file that cannot be used, and what each means.
+LEFT_OUT = {
+    "missing": "there is no such file",
+    "empty": "the file has no bytes",
+    "undecodable": "no decoder reads it",
+    "not numbers": "samples are NaN or infinite",
+    "too short": "hardly any music",
+    "silent": "no second of it is louder than -60 dBFS",
+}
+#: What a researcher wants to know, but no reason to leave a track out.
+REMARKS = {
+    "clipped": "the wave is cut off at a ceiling",
+    "rate": "another sample rate than most",
+    "channels": "another number of channels than most",
+    "dead channel": "one of its channels is silent, which halves the mix",
+    "duration": "another length than nearly all",
+}
+#: Other modules quarantine for this: an unpacked file that is not what its publisher lists.
+CHECKSUM = "checksum"
+
+SHORTEST = 2.0  # seconds; FMA's broken clips have 0.5 to 1.6
+SILENT = 1e-3  # RMS of the loudest second: -60 dBFS
+CLIPPED = 0.01  # share of samples at the ceiling; 372 clips of real music had at most 0.001
+#: Lengths are remarked upon where this share of the tracks is within `SAME_LENGTH` of the median.
+UNIFORM = 0.9
+SAME_LENGTH = 0.02
+ODD_LENGTH = 0.1
+MOST = 0.5  # share of the tracks that makes a rate or a channel count the usual one
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        findings: one row a fault: track_id, path, fault, detail, left_out (bool).
+        tracks: how many were looked at.
+        seconds: music that decodes, in all.
+    """
+
+    findings: pd.DataFrame
+    tracks: int
+    seconds: float
+
+    @property
+    def left_out(self) -> int:
+        """Tracks that are quarantined."""
+        return int(self.findings.loc[self.findings["left_out"], "track_id"].nunique())
+
+
+def check(
+    dataset: Dataset,
+    *,
+    workers: int = 0,
+    shortest: float = SHORTEST,
+    also: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Check:
+    """Hear all tracks, write the quarantine list and ``check.csv``; resumable.
+
+    The table's durations become the measured ones.
+
+    Args:
+        dataset: a saved dataset.
+        workers: processes; 0 takes one for each core.
+        shortest: what is shorter, in seconds, is too short.
+        also: remarks that are to be quarantined too.
+        progress: told of tracks.
+
+    Raises:
+        UsageError: an unknown name in ``also``. MgcError: not a single file is there.
+    """
+    for name in also:
+        if name not in REMARKS:
+            raise unknown("remark", name, REMARKS, "mgc data check --help")
+    if shortest < 0:
+        raise UsageError(f"{shortest} s cannot be the shortest length.", "Use --shortest 2")
+    if not any(path.exists() for path in dataset.paths()):
+        raise MgcError(
+            f"None of the {len(dataset.tracks):,} files of {dataset.name!r} is there.",
+            f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
+        )
+    heard = hear(dataset.paths(), workers=workers, progress=progress)
+    ordered = [heard[path] for path in dataset.paths()]
+    findings = _findings(dataset, ordered, shortest)
+    findings["left_out"] = findings["fault"].isin([*LEFT_OUT, *also])
+    seconds = [one.seconds if not one.problem else np.nan for one in ordered]
+    table.save(replace(dataset, tracks=dataset.tracks.assign(duration=seconds)))
+    replace_file(dataset.folder / "check.csv", findings.to_csv(index=False).encode())
+    bad = findings[findings["left_out"]].drop_duplicates("track_id")
+    quarantine(dataset, bad, [*LEFT_OUT, *REMARKS])
+    findings = pd.concat([findings, _by_others(dataset, findings)], ignore_index=True)
+    return Check(findings, len(ordered), float(sum(one.seconds for one in ordered)))
+
+
+def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the list that no check made: checksums, and what people added."""
+    rows = quarantined(dataset)
+    rows = rows[~rows["fault"].isin([*LEFT_OUT, *REMARKS])]
+    paths = dataset.tracks.set_index("track_id")["path"]
+    return rows.assign(path=rows["track_id"].map(paths), left_out=True)[list(findings.columns)]
+
+
+def quarantine_known(dataset: Dataset, known: Collection[str]) -> int:
+    """Hear the clips that are known to be bad and quarantine those that are; how many."""
+    rows = dataset.tracks["track_id"].isin(list(known)).to_numpy()
+    paths = [path for path, row in zip(dataset.paths(), rows, strict=True) if row]
+    heard = hear(paths, workers=1) if paths else {}
+    found = []
+    for track_id, path in zip(dataset.tracks["track_id"][rows], paths, strict=True):
+        faults = _faults(path, heard[path], SHORTEST)
+        found += [(track_id, fault, detail) for fault, detail in faults if fault in LEFT_OUT]
+    quarantine(dataset, pd.DataFrame(found, columns=COLUMNS), [])
+    return len(found)
+
+
+def known_bad(importer: str) -> frozenset[str]:
+    """Track ids that the literature names as bad."""
+    if importer == "fma":
+        return frozenset(str(number) for number in facts.FMA_KNOWN_BAD)
+    return facts.GTZAN_KNOWN_BAD if importer == "gtzan" else frozenset()
+
+
+def _findings(dataset: Dataset, heard: Sequence[Heard], shortest: float) -> pd.DataFrame:
+    usual = _Usual.of([one for one in heard if not one.problem])
+    rows = []
+    tracks = zip(
+        dataset.tracks["track_id"], dataset.tracks["path"], dataset.paths(), heard, strict=True
+    )
+    for track_id, relative, path, one in tracks:
+        for fault, detail in _faults(path, one, shortest) or usual.remarks(one):
+            rows.append((track_id, relative, fault, detail))
+    return pd.DataFrame(rows, columns=["track_id", "path", "fault", "detail"], dtype=object)
+
+
+def _faults(path: Path, heard: Heard, shortest: float) -> list[tuple[str, str]]:
+    """Why a file cannot be used: (fault, detail), the first that holds."""
+    if heard.problem:
+        return [(_kind(path, heard.problem), heard.problem)]
+    if heard.seconds < shortest:
+        return [("too short", f"{heard.seconds:.2f} s")]
+    if heard.loudest < SILENT:
+        level = f"{20 * np.log10(heard.loudest):.0f} dBFS" if heard.loudest else "digital zero"
+        return [("silent", f"its loudest second has {level}")]
+    return []
+
+
+def _kind(path: Path, problem: str) -> str:
+    if not path.exists():
+        return "missing"
+    if path.is_file() and not path.stat().st_size:
+        return "empty"
+    return "not numbers" if "not numbers" in problem else "undecodable"
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What most files of a dataset have in common; None where they have nothing."""
+
+    rate: int | None
+    channels: int | None
+    seconds: float | None
+
+    @classmethod
+    def of(cls, heard: Sequence[Heard]) -> _Usual:
+        lengths = np.array([one.seconds for one in heard] or [0.0])
+        median = float(np.median(lengths))
+        near = np.abs(lengths - median) <= SAME_LENGTH * median
+        return cls(
+            _usual([one.rate for one in heard]),
+            _usual([one.channels for one in heard]),
+            median if median and near.mean() >= UNIFORM else None,
+        )
+
+    def remarks(self, one: Heard) -> list[tuple[str, str]]:
+        found = []
+        if one.ceiling > CLIPPED:
+            found.append(("clipped", f"{100 * one.ceiling:.1f} % of it at the ceiling"))
+        if one.channels > 1 and one.quietest < SILENT / 10:
+            found.append(("dead channel", f"the quietest of {one.channels} is silent"))
+        if self.rate and one.rate != self.rate:
+            found.append(("rate", f"{one.rate} Hz, most have {self.rate}"))
+        if self.channels and one.channels != self.channels:
+            found.append(("channels", f"{one.channels}, most have {self.channels}"))
+        if self.seconds and abs(one.seconds - self.seconds) > ODD_LENGTH * self.seconds:
+            found.append(("duration", f"{one.seconds:.2f} s, most have {self.seconds:.2f}"))
+        return found
+
+
+def _usual(values: Sequence[int]) -> int | None:
+    if not values:
+        return None
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[counts.argmax()]) if counts.max() >= MOST * len(values) else None

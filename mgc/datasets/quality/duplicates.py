@@ -1,0 +1,129 @@
+"""Which tracks are one recording: the same samples, or the same music in another guise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgc.datasets.quality.acoustic_fingerprint import SECONDS_PER_CODE
+
+#: Bits that may differ between two copies. The paper takes 0.35; on 372 clips (69,006 pairs) of
+#: three collections, copies down to 16 kbit/s had 0.12 at most, other pairs 0.46 and more.
+LARGEST_ERROR = 0.25
+SHORTEST_OVERLAP = 5.0  # seconds that two copies must have in common
+#: Codes that must agree to the bit at one offset before a pair is compared in full.
+FEWEST_HITS = 3
+#: A code that occurs more often (a held tone, a hum) says nothing about who is whose copy.
+COMMONEST = 64
+SLICES = 16  # the codes are matched in slices by value, so that memory stays bounded
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two tracks that are one recording.
+
+    Attributes:
+        first, second: their numbers, ``first < second``.
+        error: share of the bits that differ where they overlap.
+        offset: seconds by which the second begins later in the recording than the first.
+        seconds: how long they overlap.
+    """
+
+    first: int
+    second: int
+    error: float
+    offset: float
+    seconds: float
+
+
+def exact(hashes: Sequence[str]) -> list[list[int]]:
+    """Groups of tracks with equal samples, from one hash a track ("": unknown)."""
+    groups: dict[str, list[int]] = {}
+    for number, code in enumerate(hashes):
+        if code:
+            groups.setdefault(code, []).append(number)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def near(prints: Sequence[np.ndarray]) -> list[Pair]:
+    """All pairs of tracks whose fingerprints agree at some offset, the surest first.
+
+    Args:
+        prints: the fingerprint of each track, (frame,) uint32, see `fingerprint.codes`.
+    """
+    best: dict[tuple[int, int], Pair] = {}
+    for first, second, offset in _candidates(prints):
+        for shift in (-1, 0, 1):
+            pair = _compared(prints, first, second, offset + shift)
+            old = best.get((first, second))
+            if pair and (old is None or pair.error < old.error):
+                best[first, second] = pair
+    return sorted(best.values(), key=lambda pair: (pair.error, pair.first, pair.second))
+
+
+def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int, int]]:
+    """(first, second, offset in frames) with enough codes in common at that offset."""
+    if not len(prints):
+        return
+    codes = np.concatenate(prints)
+    lengths = np.array([len(one) for one in prints])
+    track = np.repeat(np.arange(len(prints), dtype=np.int32), lengths)
+    start = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    place = (np.arange(len(codes)) - start).astype(np.int32)
+    span = int(lengths.max(initial=1)) + 1  # offsets lie in (-span, span)
+    found = [
+        _hits(codes[rows], track[rows], place[rows], span, len(prints))
+        for rows in _slices(codes)
+        if len(rows)
+    ]
+    keys, counts = np.unique(np.concatenate(found or [np.zeros(0, np.int64)]), return_counts=True)
+    for key in keys[counts >= FEWEST_HITS]:
+        pair, offset = divmod(int(key), 2 * span)
+        first, second = divmod(pair, len(prints))
+        yield first, second, offset - span
+
+
+def _slices(codes: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers of the codes in each slice of values; silence (0) is in none."""
+    part = (codes >> np.uint32(28)).astype(np.uint8)
+    for number in range(SLICES):
+        yield np.nonzero((part == number) & (codes != 0))[0]
+
+
+def _hits(
+    codes: np.ndarray, track: np.ndarray, place: np.ndarray, span: int, count: int
+) -> np.ndarray:
+    """One key (first, second, offset) for each pair of equal codes in different tracks."""
+    order = np.argsort(codes, kind="stable")
+    codes, track, place = codes[order], track[order], place[order]
+    size = np.diff(np.append(np.nonzero(np.r_[True, codes[1:] != codes[:-1]])[0], len(codes)))
+    rare = np.repeat(size <= COMMONEST, size)
+    codes, track, place = codes[rare], track[rare], place[rare]
+    keys = []
+    for step in range(1, COMMONEST):  # each code against its step-th neighbour of equal value
+        same = np.nonzero(codes[step:] == codes[:-step])[0]
+        if not len(same):
+            break
+        one, other = same, same + step
+        apart = track[one] < track[other]  # the stable sort keeps the tracks in order
+        one, other = one[apart], other[apart]
+        pair = track[one].astype(np.int64) * count + track[other]
+        keys.append(pair * (2 * span) + (place[one] - place[other] + span))
+    return np.concatenate(keys) if keys else np.zeros(0, np.int64)
+
+
+def _compared(prints: Sequence[np.ndarray], first: int, second: int, offset: int) -> Pair | None:
+    """The pair at an offset, if it is one recording."""
+    one, other = prints[first][max(0, offset) :], prints[second][max(0, -offset) :]
+    length = min(len(one), len(other))
+    one, other = one[:length], other[:length]
+    heard = (one != 0) & (other != 0)
+    seconds = int(heard.sum()) * SECONDS_PER_CODE
+    if seconds < SHORTEST_OVERLAP:
+        return None
+    error = float(np.bitwise_count(one[heard] ^ other[heard]).mean()) / 32
+    if error > LARGEST_ERROR:
+        return None
+    return Pair(first, second, error, offset * SECONDS_PER_CODE, seconds)

@@ -1,0 +1,220 @@
+"""Hears a file once, whole, and notes all that a check or an audit asks: level, length, identity.
+
+What was heard is kept in one SQLite file at home, by path, size and time of change: a check that
+was stopped goes on where it was, and an audit after a check decodes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mgc.audio import decoding
+from mgc.datasets.quality import acoustic_fingerprint
+from mgc.errors import AudioError
+from mgc.home import cache_database
+from mgc.progress import Progress, Silent
+
+REVISION = 2  # raise it when anything below gives other values: all files are heard again
+#: A sample this near to the loudest one (or to full scale) is at the ceiling.
+CEILING = 0.995
+KEPT_AT_ONCE = 32  # files; a kill loses no more than these
+
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS heard (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
+    " revision TEXT, facts TEXT, codes BLOB)"
+)
+
+
+NO_CODES: Any = np.zeros(0, np.uint32)
+NO_CODES.flags.writeable = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one file holds.
+
+    Attributes:
+        problem: why it cannot be decoded, or "".
+        rate: samples a second.
+        channels: how many.
+        seconds: decoded length.
+        peak: largest absolute sample of all channels.
+        loudest: RMS of its loudest second, all channels mixed.
+        quietest: RMS of its quietest channel.
+        ceiling: share of the samples that lie at the ceiling.
+        samples: a hash of the decoded mono samples and their rate.
+        codes: its fingerprint (frame,) uint32.
+    """
+
+    problem: str = ""
+    rate: int = 0
+    channels: int = 0
+    seconds: float = 0.0
+    peak: float = 0.0
+    loudest: float = 0.0
+    quietest: float = 0.0
+    ceiling: float = 0.0
+    samples: str = ""
+    codes: np.ndarray = field(default_factory=lambda: NO_CODES, compare=False)
+
+
+def listen(path: Path) -> Heard:
+    """Decode a file and measure it. What is wrong with it is in the result, never raised."""
+    try:
+        with decoding.opened(path) as reader:
+            measured = _Measured(reader.format.sample_rate, reader.format.channels)
+            for block in reader.blocks(0, None):
+                measured.add(block)
+        return measured.result()
+    except AudioError as error:
+        return Heard(problem=error.message.removeprefix(f"{path}: "))
+    except (MemoryError, ValueError, RuntimeError) as error:
+        return Heard(problem=f"the decoder failed ({error}).")
+
+
+class _Measured:
+    """What a file's blocks add up to; an hour of music takes no more memory than a block."""
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self.rate, self.channels = rate, channels
+        self.length, self.loudest = 0, 0.0
+        self.energy = np.zeros(channels)
+        self.loud: list[np.ndarray] = []  # samples near the peak, as far as it is known
+        self.peak = 0.0
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.beginning: list[np.ndarray] = []
+
+    def add(self, block: np.ndarray) -> None:
+        """The next (sample, channel) float32 of the file."""
+        energy = np.einsum("ij,ij->j", block, block, dtype=np.float64)
+        if not np.isfinite(energy).all():
+            raise AudioError("holds samples that are not numbers (NaN or infinite).")
+        magnitude = np.abs(block)
+        self.peak = max(self.peak, float(magnitude.max()))
+        self.loud.append(magnitude[magnitude >= CEILING * min(self.peak, 1.0)])
+        wave = np.ascontiguousarray(decoding.mono(block))
+        if not self.length or 2 * len(wave) > self.rate:
+            self.loudest = max(self.loudest, _loudest_second(wave, self.rate))
+        self.digest.update(wave.data)
+        if self.length < acoustic_fingerprint.LONGEST_SECONDS * self.rate:
+            self.beginning.append(wave)
+        self.energy += energy
+        self.length += len(wave)
+
+    def result(self) -> Heard:
+        """All of it."""
+        if not self.length:
+            raise AudioError("holds no samples.")
+        self.digest.update(str(self.rate).encode())
+        ceiling = CEILING * min(self.peak, 1.0)
+        full = sum(int(np.count_nonzero(loud >= ceiling)) for loud in self.loud)
+        return Heard(
+            rate=self.rate,
+            channels=self.channels,
+            seconds=self.length / self.rate,
+            peak=self.peak,
+            loudest=self.loudest,
+            quietest=float(np.sqrt(self.energy.min() / self.length)),
+            ceiling=full / (self.length * self.channels) if self.peak else 0.0,
+            samples=self.digest.hexdigest(),
+            codes=acoustic_fingerprint.codes(np.concatenate(self.beginning), self.rate),
+        )
+
+
+def _loudest_second(wave: np.ndarray, rate: int) -> float:
+    starts = range(0, max(1, len(wave) - rate // 2), rate)
+    energies = [np.mean(np.square(wave[start : start + rate])) for start in starts]
+    return float(np.sqrt(max(energies)))
+
+
+def hear(
+    paths: Sequence[Path],
+    *,
+    codes: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> dict[Path, Heard]:
+    """What each file holds; those heard before and unchanged are not decoded again.
+
+    Args:
+        paths: the files; one that is missing is no error here, see `Heard.problem`.
+        codes: give the fingerprints too; without, they are stored only (5 kB a clip).
+        workers: processes; 0 takes one for each core.
+        progress: told of files.
+    """
+    from mgc.datasets.quality.workers import each
+
+    found = recall(paths, codes=codes)
+    todo = [path for path in paths if path not in found]
+    if not todo:
+        return found
+    new: dict[Path, Heard] = {}
+    with (progress or Silent()).task("listening", len(todo), "tracks") as task:
+        try:
+            for path, heard in each(listen, todo, workers, _crashed):
+                new[path] = heard
+                found[path] = heard if codes else replace(heard, codes=NO_CODES)
+                if len(new) >= KEPT_AT_ONCE:
+                    remember(new)
+                    new.clear()
+                task.advance()
+        finally:
+            remember(new)
+    return found
+
+
+def _crashed(path: Path) -> Heard:
+    return Heard(problem="the decoder crashed on it.")
+
+
+def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, Heard]:
+    """What was heard of those files that have not changed since."""
+    columns = f"size, mtime_ns, revision, facts{', codes' if codes else ''}"
+    query = f"SELECT {columns} FROM heard WHERE path = ?"
+    with closing(_open()) as database:
+        found = {}
+        for path in paths:
+            stamp = _stamp(path)
+            row = database.execute(query, [str(path)]).fetchone()
+            if stamp and row and row[:3] == (*stamp, _revision()):
+                own = np.frombuffer(row[4], "<u4") if codes else NO_CODES
+                found[path] = Heard(**json.loads(row[3]), codes=own)
+        return found
+
+
+def remember(heard: Mapping[Path, Heard]) -> None:
+    """Keep what was heard."""
+    rows = []
+    for path, one in heard.items():
+        stamp = _stamp(path)
+        if stamp:
+            facts = {name: value for name, value in asdict(one).items() if name != "codes"}
+            codes = one.codes.astype("<u4").tobytes()
+            rows.append((str(path), *stamp, _revision(), json.dumps(facts), codes))
+    with closing(_open()) as database, database:
+        database.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _revision() -> str:
+    return f"{REVISION}, {decoding.DECODER}"
+
+
+def _open() -> sqlite3.Connection:
+    return cache_database("heard.sqlite", _TABLE)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

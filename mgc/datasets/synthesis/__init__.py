@@ -1,0 +1,1 @@
+"""The demo dataset's music, synthesised from a seed."""

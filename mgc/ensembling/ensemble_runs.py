@@ -1,0 +1,261 @@
+"""Runs × strategy → run: align the members, learn from held-out tracks, combine, score."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgc import runs
+from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
+from mgc.ensembling.combination import Combination, StrategySpec, restore
+from mgc.ensembling.learner import Learner, LearnFrom
+from mgc.errors import UsageError
+from mgc.plugins import params, registry
+from mgc.runs import PREFIX, Run, metrics
+from mgc.strategies.calibration import tempered
+
+#: What an ensemble keeps of each member: all that prediction and reports need.
+KEPT = ("run.json", "predictions.parquet", "fold-*")
+SHOWN = 200  # numbers; what a strategy learnt is also written to run.json where it is this small
+
+Learnt = Mapping[int, Combination]  # by fold
+
+
+@dataclass(frozen=True)
+class Request:
+    """How runs are to be combined.
+
+    ``smallest_share``: of all members' tracks, those that every member must have.
+    """
+
+    spec: StrategySpec
+    calibrate: bool = False
+    learn_from: LearnFrom = "validation"
+    smallest_share: float = SMALLEST_SHARE
+    command: Sequence[str] = ()
+
+
+def ensemble(request: Request, members: Sequence[Run]) -> Run:
+    """Combine finished runs into a new run, with copies of the members' models in its folder.
+
+    Raises:
+        UsageError: fewer than two members, an ensemble among them, one named twice, or members
+            that cannot be put side by side.
+        MgcError: a member's predictions are damaged, or the strategy fails.
+    """
+    check_members(members)
+    request.spec.make()
+    aligned = align(members, request.smallest_share)
+    learnt, answers = _combined(request, aligned)
+    results: dict[str, Any] = {}
+    if request.calibrate:
+        plain = _combined(_uncalibrated(request), aligned)[1]
+        results["calibration"] = _calibration(aligned, learnt, plain, answers)
+    return _write(request, aligned, learnt, answers, results)
+
+
+def check_members(members: Sequence[Run]) -> None:
+    """Raise UsageError for runs that cannot be members of an ensemble, whatever their tracks."""
+    if len(members) < 2:
+        raise UsageError(
+            f"An ensemble needs at least two runs; there {_are(len(members))}.",
+            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
+        )
+    folders = [run.folder for run in members]
+    for run in members:
+        if run.kind != "single":
+            raise UsageError(
+                f"{run.name} is an ensemble itself.",
+                f"Name the runs behind it: {' '.join(run.record['members'])}",
+            )
+        if folders.count(run.folder) > 1:
+            raise UsageError(f"{run.name} is named twice.", "Name each run once.")
+
+
+def _are(count: int) -> str:
+    return "is none" if count == 0 else "is one"
+
+
+def _seed(members: Sequence[Run]) -> int | None:
+    """The members' seed; None where they differ."""
+    seeds = {run.record.get("seed") for run in members}
+    return seeds.pop() if len(seeds) == 1 else None
+
+
+def _uncalibrated(request: Request) -> Request:
+    return Request(request.spec, False, request.learn_from, request.smallest_share)
+
+
+def _combined(request: Request, aligned: Aligned) -> tuple[Learnt, np.ndarray]:
+    """What was learnt for each fold, and the answers (row, genre)."""
+    seed = _seed(aligned.members) or 0
+    learner = Learner(request.spec, aligned, request.calibrate, request.learn_from, seed)
+    learnt = {fold: learner.learn(fold) for fold in aligned.folds}
+    answers = np.empty(aligned.probabilities.shape[1:])
+    for fold, made in learnt.items():
+        rows = aligned.rows(fold, *runs.PARTS)
+        answers[rows] = learner.answers(made, rows)
+    return learnt, answers
+
+
+def _calibration(
+    aligned: Aligned, learnt: Learnt, plain: np.ndarray, answers: np.ndarray
+) -> dict[str, Any]:
+    """Temperatures, and NLL and ECE on the test rows without and with them; of members only
+    where it is their probabilities that are combined."""
+    rows = {fold: aligned.rows(fold, "test") for fold in learnt}
+    test = np.concatenate(list(rows.values()))
+    members = {}
+    tempered_members = next(iter(learnt.values())).spec.info.combines == "probabilities"
+    for number, run in enumerate(aligned.members if tempered_members else ()):
+        before = aligned.probabilities[number]
+        parts = [tempered(before[at], learnt[f].temperatures[number]) for f, at in rows.items()]
+        members[run.name] = {
+            "temperatures": [float(learnt[fold].temperatures[number]) for fold in learnt],
+            "before": _trust(aligned.genres[test], before[test]),
+            "after": _trust(aligned.genres[test], np.concatenate(parts)),
+        }
+    return {
+        "part": "test",
+        "members": members,
+        "temperatures": [made.pooled for made in learnt.values()],
+        "before": _trust(aligned.genres[test], plain[test]),
+        "after": _trust(aligned.genres[test], answers[test]),
+    }
+
+
+def _trust(genres: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    return {
+        "nll": metrics.negative_log_likelihood(genres, probabilities),
+        "ece": metrics.expected_calibration_error(genres, probabilities),
+    }
+
+
+def _write(
+    request: Request,
+    aligned: Aligned,
+    learnt: Learnt,
+    answers: np.ndarray,
+    results: Mapping[str, Any],
+) -> Run:
+    """Make the run's folder, with members, strategies and results."""
+    record = _record(request, aligned, learnt)
+    run = runs.start(f"{record['dataset']['name']}-{request.spec.name}", record)
+    for member in aligned.members:
+        _keep(member.folder, run.folder / "members" / member.name)
+    for fold, made in learnt.items():
+        made.save(strategy_folder(run, fold))
+    columns = [PREFIX + genre for genre in run.genres]
+    predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
+    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
+    return runs.finish(run, predictions, _embeddings(aligned), {"metrics": scored, **results})
+
+
+def _record(request: Request, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
+    spec, members = request.spec, aligned.members
+    failures = {f["path"]: f for run in members for f in run.record.get("failures", [])}
+    return {
+        "kind": "ensemble",
+        "command": list(request.command),
+        "dataset": {**members[0].record["dataset"], "tracks": aligned.tracks},
+        "strategy": {
+            "name": spec.name,
+            "distribution": spec.entry.distribution,
+            "version": spec.entry.version,
+            "settings": dict(spec.settings),
+            "params": params.as_dict(spec.params),
+            "calibrate": request.calibrate,
+            "learn_from": request.learn_from,
+            "learnt": {str(fold): _shown(made) for fold, made in learnt.items()},
+        },
+        "members": [run.name for run in members],
+        "member_labels": [run.label for run in members],
+        "overlap": {"tracks": aligned.tracks, "of": aligned.of},
+        "seed": _seed(members),
+        "failures": list(failures.values()),
+    }
+
+
+def _shown(made: Combination) -> dict[str, Any]:
+    """What was learnt, where it is few numbers: weights for people to read."""
+    learns = made.spec.info.learns != "nothing"
+    arrays = made.strategy.state() if learns else {}
+    return {name: np.asarray(a).tolist() for name, a in arrays.items() if np.size(a) <= SHOWN}
+
+
+def _score(run: Run, predictions: pd.DataFrame, part: str) -> dict[str, Any]:
+    rows = predictions[predictions["part"] == part]
+    return metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
+
+
+def _embeddings(aligned: Aligned) -> np.ndarray:
+    """An ensemble's embedding of a track: its members' probabilities, side by side
+    (row, member × genre)."""
+    return np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Link a member's files below an ensemble (or copy them, on another file system).
+
+    A link is as safe as a copy: a run's files are replaced, never written into.
+    """
+    target.mkdir(parents=True)
+    for pattern in KEPT:
+        for path in source.glob(pattern):
+            if path.is_dir():
+                shutil.copytree(path, target / path.name, copy_function=_link)
+            else:
+                _link(path, target / path.name)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def strategy_folder(run: Run, fold: int) -> Path:
+    """Where the strategy of a fold is kept."""
+    return run.folder / "strategy" / f"fold-{fold}"
+
+
+def apply_ensemble(
+    run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+) -> np.ndarray:
+    """An ensemble's probabilities (track, genre) of new tracks.
+
+    ``answers[member][fold]`` is what that fold's model of that member says: probabilities
+    (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
+    strategy fitted for that fold; the answer is the mean over folds.
+    """
+    combined = []
+    for number, made in enumerate(load_combinations(run)):
+        pairs = [folds[number] for folds in answers]
+        probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
+        combined.append(made(probabilities, [embedding for _, embedding in pairs]))
+    mean: np.ndarray = np.mean(combined, axis=0)
+    return mean
+
+
+def load_combinations(run: Run) -> list[Combination]:
+    """What an ensemble learnt, a combination a fold.
+
+    Raises MgcError that names the distribution to install where the strategy's plug-in is gone.
+    """
+    asked = run.record["strategy"]
+    registry.find_recorded("strategy", asked, f"Run {run.name!r}")
+    spec = StrategySpec(asked["name"], asked["params"])
+    return [restore(spec, folder, run.record["seed"] or 0) for folder in _strategy_folders(run)]
+
+
+def _strategy_folders(run: Run) -> list[Path]:
+    found = (run.folder / "strategy").glob("fold-*")
+    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))

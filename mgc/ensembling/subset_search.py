@@ -1,0 +1,67 @@
+"""How every subset of members does on held-out tracks; no fold looks at the tracks it scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgc.ensembling.alignment import align
+from mgc.ensembling.ensemble_runs import Request, check_members
+from mgc.ensembling.learner import Learner
+from mgc.runs import Run
+from mgc.strategies.best_subset import subsets
+from mgc.strategies.calibration import SMALLEST, tempered
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One subset of the members (their numbers), its mean probability scored on the held-out
+    tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many
+    folds, each by its own held-out tracks alone."""
+
+    members: tuple[int, ...]
+    nll: float
+    accuracy: float
+    chosen: int
+
+
+def search(request: Request, members: Sequence[Run]) -> list[Tried]:
+    """Score subsets of members on held-out tracks, the lowest negative log-likelihood first.
+
+    ``request.spec`` is ignored: subsets are averaged. What is tried is what the strategy
+    ``best-subset`` tries; where folds try different subsets, those that all tried are listed.
+
+    Raises UsageError as `mgc.ensembling.ensemble` does.
+    """
+    check_members(members)
+    aligned = align(members, request.smallest_share)
+    learner = Learner(request.spec, aligned, request.calibrate, request.learn_from, seed=0)
+    losses: dict[tuple[int, ...], list[np.ndarray]] = {}
+    hits: dict[tuple[int, ...], list[np.ndarray]] = {}
+    best: list[tuple[int, ...]] = []
+    for fold in aligned.folds:
+        rows = learner.held_out(fold)
+        genres = aligned.genres[rows]
+        temperatures = learner.temperatures(rows)[:, None, None]
+        given = tempered(aligned.probabilities[:, rows], temperatures)
+        here = {}
+        for subset in subsets(given[:, np.arange(len(rows)), genres], 1):
+            mean = given[list(subset)].mean(0)
+            loss = -np.log(np.maximum(mean[np.arange(len(rows)), genres], SMALLEST))
+            losses.setdefault(subset, []).append(loss)
+            hits.setdefault(subset, []).append(mean.argmax(1) == genres)
+            here[subset] = loss.mean()
+        best.append(min(here, key=lambda subset: (round(here[subset], 12), -len(subset))))
+    tried = [
+        Tried(
+            subset,
+            float(np.concatenate(losses[subset]).mean()),
+            float(np.concatenate(hits[subset]).mean()),
+            best.count(subset),
+        )
+        for subset in losses
+        if len(losses[subset]) == len(aligned.folds)
+    ]
+    return sorted(tried, key=lambda one: one.nll)

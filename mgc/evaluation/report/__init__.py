@@ -1,5 +1,0 @@
-"""One self-contained page about some runs: works from disk, without a network."""
-
-from mgc.evaluation.report.page import Asked, make_report
-
-__all__ = ["Asked", "make_report"]

@@ -1,0 +1,231 @@
+"""Does what a plan says, step by step; what is done already is not done again.
+
+A step is known by what it asks for, not by a note of its own: a finished run of the same dataset,
+division, features, head and seed *is* the step, whoever made it. A run that an experiment began
+and did not end is gone on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mgc import fitting, runs
+from mgc.datasets import splits, table
+from mgc.datasets.importers import importing
+from mgc.ensembling import LearnFrom, Request, StrategySpec, ensemble
+from mgc.errors import MgcError, UsageError
+from mgc.experiment.plan import Plan, check_published
+from mgc.fitting import FitRequest
+from mgc.plugins.params import as_dict
+from mgc.progress import Progress, Silent
+from mgc.runs import Run
+
+COMMAND = ("mgc", "experiment", "run")
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run that a plan asks for, and the run that is it, if there is one: finished or begun."""
+
+    name: str
+    seed: int
+    run: Run | None
+    request: FitRequest | None = None
+
+    @property
+    def state(self) -> str:
+        """``done``, ``begun`` or ``to do``."""
+        if self.run is None:
+            return "to do"
+        return "done" if self.run.finished else "begun"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a plan: its runs, and the steps that failed, each with its error."""
+
+    runs: Sequence[Run]
+    failures: Sequence[tuple[str, MgcError]]
+
+
+def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
+    """The fits that a plan asks for, all checked. Raises UsageError for what cannot be."""
+    wanted = fitting.requests(
+        data=plan.dataset,
+        extractors=plan.extractors,
+        heads=plan.heads,
+        folds=plan.folds,
+        seeds=plan.seeds,
+        assignments=plan.assignments,
+        clip_seconds=plan.clip_seconds,
+        clips_per_track=plan.clips_per_track,
+        device=plan.device,
+        command=command,
+    )
+    check_published(plan, list(dict.fromkeys(request.head.name for request in wanted)))
+    return wanted
+
+
+def ensure_dataset(plan: Plan, progress: Progress) -> None:
+    """Make or add the dataset where it is absent. Raises UsageError where nobody says whence."""
+    if plan.dataset in table.names():
+        return
+    if plan.path:
+        importing.add_path(plan.dataset, Path(plan.path), group_by=None, seed=0, drop_rare=False)
+    elif plan.dataset == DEMO:
+        importing.add_demo(DEMO, seed=0, progress=progress)
+    else:
+        get = "download" if plan.dataset.startswith("fma-") else "add"
+        raise UsageError(
+            f"Experiment {plan.name!r} needs the dataset {plan.dataset!r}, which is not there yet.",
+            f"Run: mgc data {get} {plan.dataset}{'' if get == 'download' else ' PATH'}",
+        )
+
+
+def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
+    """Each fit with its run among those found, if any: the newest finished, else one begun."""
+    made = []
+    for request in wanted:
+        name = f"{request.source.name} · {request.head.name}"
+        asked = _asked(request)
+        same = [run for run in found if run.kind == "single" and _answers(run, asked)]
+        finished = [run for run in same if run.finished]
+        begun = [run for run in same if _ours(run)]
+        run = next(iter([*finished[::-1], *begun[::-1]]), None)
+        made.append(Step(name, request.seed, run, request))
+    return made
+
+
+def _asked(request: FitRequest) -> dict[str, Any]:
+    """What makes two fits the same."""
+    dataset, head = request.dataset, request.head
+    folds = fitting.make_folds(dataset, request.folds, request.seed)
+    gradient = head.info.trained_by == "gradient"
+    return {
+        "dataset": dataset.name,
+        "split": splits.split_hash(dataset.tracks, folds),
+        "features": request.source.store.fingerprint,
+        "head": (head.name, head.entry.version, as_dict(head.params)),
+        "training": as_dict(head.training) if gradient else None,
+        "seed": request.seed,
+    }
+
+
+def _answers(run: Run, asked: dict[str, Any]) -> bool:
+    record = run.record
+    head = record["head"]
+    return asked == {
+        "dataset": record["dataset"]["name"],
+        "split": record["dataset"].get("split"),
+        "features": record["extractor"].get("fingerprint"),
+        "head": (head["name"], head.get("version"), head.get("params")),
+        "training": head.get("training"),
+        "seed": record.get("seed"),
+    }
+
+
+def _ours(run: Run) -> bool:
+    """Whether an experiment began this run: another command's may still be at work on it."""
+    return not run.finished and tuple(run.record.get("command", ())[:3]) == COMMAND
+
+
+def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> Done:
+    """Fit, combine, and return all runs of the plan.
+
+    A fit that fails is noted and the others go on; a seed with a failed fit has no ensembles.
+    """
+    progress = progress or Silent()
+    ensure_dataset(plan, progress)
+    wanted = requests(plan, command)
+    found = runs.everything()[0]
+    made, failures = _fit(steps(wanted, found), progress)
+    failed = {seed for seed, _, _ in failures}
+    _forget_begun_ensembles(found)
+    combined: list[Run] = []
+    for seed in plan.seeds:
+        members = [run for run in made if run.record["seed"] == seed]
+        if seed not in failed and plan.ensembles:
+            combined += _ensembles(plan, members, found, command, progress)
+    return Done([*made, *combined], [(name, error) for _, name, error in failures])
+
+
+def _fit(
+    todo: Sequence[Step], progress: Progress
+) -> tuple[list[Run], list[tuple[int, str, MgcError]]]:
+    missing = [step.request for step in todo if step.state != "done" and step.request]
+    ready = fitting.prepare_for(missing, progress) if missing else {}
+    made, failures = [], []
+    for number, step in enumerate(todo, 1):
+        about = f"{number} of {len(todo)}: {step.name}, seed {step.seed}"
+        try:
+            made.append(_one(step, about, ready, progress))
+        except MgcError as error:
+            failures.append((step.seed, f"{step.name}, seed {step.seed}", error))
+            progress.say(f"{about}: {error.message} {error.hint}")
+    return made, failures
+
+
+def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> Run:
+    if step.run is not None and step.run.finished:
+        progress.say(f"{about}: done already, {step.run.name}")
+        return step.run
+    if step.run is not None:
+        progress.say(f"{about}: going on with {step.run.name}")
+        return fitting.resume(step.run.name, progress)
+    assert step.request is not None
+    progress.say(about)
+    return fitting.fit(step.request, progress, ready[step.request.source.store.fingerprint])
+
+
+def _ensembles(
+    plan: Plan,
+    members: Sequence[Run],
+    found: Sequence[Run],
+    command: Sequence[str],
+    progress: Progress,
+) -> list[Run]:
+    """The plan's ensembles of one seed's runs."""
+    learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
+    made = []
+    for name, calibrate in plan.ensembles:
+        spec = StrategySpec(name, plan.strategy.get(name, {}))
+        request = Request(spec, calibrate, learn_from, command=tuple(command))
+        same = [run for run in found if _combines(run, request, members)]
+        if same:
+            made.append(same[-1])
+        else:
+            progress.say(f"{name}{', calibrated' if calibrate else ''}")
+            made.append(ensemble(request, members))
+    return made
+
+
+def _combines(run: Run, request: Request, members: Sequence[Run]) -> bool:
+    """Whether a run is this ensemble of these members."""
+    if run.kind != "ensemble" or not run.finished:
+        return False
+    strategy = run.record["strategy"]
+    asked = {
+        "name": request.spec.name,
+        "version": request.spec.entry.version,
+        "params": as_dict(request.spec.params),
+        "calibrate": request.calibrate,
+        "learn_from": request.learn_from,
+    }
+    same = all(strategy.get(key) == value for key, value in asked.items())
+    return same and run.record["members"] == [member.name for member in members]
+
+
+def _forget_begun_ensembles(found: Sequence[Run]) -> None:
+    """An ensemble takes seconds: one that was cut short is made anew."""
+    for run in found:
+        if run.kind == "ensemble" and _ours(run):
+            runs.remove(run.name)
+
+
+def with_device(plan: Plan, device: str | None) -> Plan:
+    """The plan on another device than the file says."""
+    return plan if device is None else replace(plan, device=device)

@@ -1,0 +1,205 @@
+"""A run: what the workers make, put into shards in the order of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from mgc.errors import UsageError
+from mgc.features import file_hashes
+from mgc.features.extraction.gpu import on_device
+from mgc.features.extraction.jobs import Job, Plan
+from mgc.features.extraction.one_file import Rows
+from mgc.features.extraction.pool import Pool
+from mgc.features.extraction.prefetch import ahead
+from mgc.features.extraction.tasks import Answer, Work, one_thread
+from mgc.features.extraction.worker_count import workers_for
+from mgc.features.extractor_spec import Source
+from mgc.features.file_hashes import Stamp
+from mgc.progress import Progress, Silent
+
+#: Files a shard: small enough to lose little when killed, large enough to read fast.
+SHARD_TRACKS = 32
+#: A shard is closed early above this, so that memory stays bounded for large features.
+SHARD_BYTES = 64 << 20
+#: Files whose features may wait to be put into a shard, so that workers go on while one is synced.
+READY = 8
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class Extraction:
+    """What came of an extraction: files made, files that were there, and failures by path."""
+
+    made: int = 0
+    found: int = 0
+    hashes: dict[Path, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def extract(
+    paths: Sequence[Path],
+    sources: Sequence[Source],
+    progress: Progress | None = None,
+    *,
+    workers: int | None = None,
+    on: str | None = None,
+) -> Extraction:
+    """Fill the stores of all sources with the features of all files; what is there stays.
+
+    The files of a shard are `SHARD_TRACKS` that follow each other in the given order. A shard is
+    written whole or not at all, so that a killed run goes on where it stopped. It ends with the
+    same bytes as an uninterrupted one, whatever the number of workers.
+
+    Args:
+        paths: the audio files.
+        sources: the extractors; each file is decoded once for all of them.
+        progress: told of the files done.
+        workers: processes; None takes one for each core where that pays, 1 works in this process.
+        on: ``ray`` or ``ray://HOST:PORT`` works on a Ray cluster instead of on this machine.
+
+    Raises:
+        MgcError: nothing can go on (a full disk, no cluster). A file that cannot be used is no
+            error: it is listed in the result with its reason.
+    """
+    sources = list({source.store.fingerprint: source for source in sources}.values())
+    plan = Plan(paths, sources)
+    result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
+    if not plan.waiting:
+        return result
+    chosen = _where(sources, plan.waiting, workers, on)
+    names = " + ".join(source.name for source in sources)
+    keeping = _Keeping(sources)
+    with (progress or Silent()).task(f"extracting {names}", plan.waiting, "tracks") as task:
+        for job, answer in chosen(plan.jobs()):
+            _note(result, keeping, job, answer)
+            task.advance()
+    keeping.close_shard()
+    return result
+
+
+def features_of_each(
+    paths: Sequence[Path], sources: Sequence[Source], *, workers: int | None = None
+) -> Iterator[tuple[Path, list[Rows] | Failure]]:
+    """The features of file after file, in their order, without a store.
+
+    Args:
+        paths: the audio files.
+        sources: the extractors; the features come in their order, a list of clips for each.
+        workers: as for `extract`.
+
+    Yields:
+        A path with its features, or with the failure that says why it could not be used.
+    """
+    everything = tuple(range(len(sources)))
+    jobs = (Job(number, path, wanted=everything) for number, path in enumerate(paths))
+    for job, answer in _where(sources, len(paths), workers, None)(jobs):
+        yield job.path, Failure(job.path, answer.reason) if answer.reason else answer.rows()
+
+
+Workplace = Callable[[Iterator[Job]], Iterator[tuple[Job, Answer]]]
+
+
+def _where(
+    sources: Sequence[Source], waiting: int, workers: int | None, on: str | None
+) -> Workplace:
+    """Who does the work: a cluster, worker processes, or this process."""
+    if on is not None:
+        if on.partition(":")[0] != "ray":
+            raise UsageError(
+                f"Work cannot be done on {on!r}.", "For example: --on ray://HOST:10001"
+            )
+        from mgc.features.extraction.ray_cluster import Cluster
+
+        cluster: Workplace = Cluster(sources, on, SHARD_TRACKS).run
+        return cluster
+    count = workers_for(waiting, sources, workers)
+    if any(source.device != "cpu" for source in sources):
+        return lambda jobs: _on_gpu(sources, count, jobs)
+    if count:
+        return lambda jobs: _ahead(Pool(sources, "features", count), jobs)
+    return lambda jobs: _here(Work(sources, "features"), jobs)
+
+
+def _here(work: Work, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+    with one_thread():
+        for job in jobs:
+            yield job, work(job.path, job.wanted) if job.wanted else Answer(job.problem)
+
+
+def _ahead(pool: Pool, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+    stopping = Event()
+    return ahead(pool.run(jobs, stopping), READY, stopping)
+
+
+def _on_gpu(
+    sources: Sequence[Source], count: int, jobs: Iterator[Job]
+) -> Iterator[tuple[Job, Answer]]:
+    if count:
+        decoded = _ahead(Pool(sources, "waves", count), jobs)
+    else:
+        decoded = _here(Work(sources, "waves"), jobs)
+    return on_device(sources, decoded, SHARD_TRACKS)
+
+
+def _note(result: Extraction, keeping: _Keeping, job: Job, answer: Answer) -> None:
+    """Account for one file: failed, made now, or there (by itself, or by a file like it)."""
+    if job.audio_hash:
+        result.hashes[job.path] = job.audio_hash
+    reason = answer.reason or keeping.failed.get(job.audio_hash, "")
+    if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
+        reason = f"{job.path}: changed while it was read."
+    if reason:
+        result.failures.append(Failure(job.path, reason))
+        keeping.failed[job.audio_hash] = reason
+    elif job.wanted:
+        result.made += 1
+        keeping.add(job, answer.rows())
+    else:
+        result.found += 1
+        keeping.hashes[job.path] = (job.stamp, job.audio_hash)
+
+
+class _Keeping:
+    """Collects the features of files in order and writes them as shards."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.rows: list[dict[str, Rows]] = [{} for _ in sources]
+        self.bytes = [0 for _ in sources]
+        self.shard = 0
+        self.hashes: dict[Path, tuple[Stamp, str]] = {}
+        self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
+
+    def add(self, job: Job, made: Sequence[Rows]) -> None:
+        """Take the features of the next file, for the sources that wanted them."""
+        if job.number // SHARD_TRACKS != self.shard:
+            self.close_shard()
+            self.shard = job.number // SHARD_TRACKS
+        self.hashes[job.path] = (job.stamp, job.audio_hash)
+        for number, rows in zip(job.wanted, made, strict=True):
+            self.rows[number][job.audio_hash] = rows
+            self.bytes[number] += sum(row.nbytes for row in rows)
+            if self.bytes[number] > SHARD_BYTES:
+                self._write(number)
+
+    def close_shard(self) -> None:
+        """Write what is left of the shard."""
+        for number in range(len(self.sources)):
+            self._write(number)
+        file_hashes.remember(self.hashes)
+        self.hashes = {}
+
+    def _write(self, number: int) -> None:
+        if self.rows[number]:
+            self.sources[number].store.write_shard(self.rows[number])
+        self.rows[number], self.bytes[number] = {}, 0

@@ -1,0 +1,93 @@
+"""Features on a GPU: this process feeds it with what the workers decode, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from mgc.audio.clips import Clips
+from mgc.errors import MgcError
+from mgc.features.extraction.jobs import Job
+from mgc.features.extraction.one_file import Rows, apply
+from mgc.features.extraction.tasks import Answer, heard_by
+from mgc.features.extractor_spec import Source
+
+BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
+
+Result = tuple[Job, Answer]
+
+
+def on_device(
+    sources: Sequence[Source], decoded: Iterable[Result], shard_tracks: int
+) -> Iterator[Result]:
+    """Waveforms → features, in the same order.
+
+    A batch holds files of one shard that follow each other, so that it is the same in every run.
+    """
+    batch: list[Result] = []
+    for job, answer in decoded:
+        full = sum(wave.size for _, held in batch for wave in held.arrays) >= BATCH_SAMPLES
+        if batch and (full or batch[-1][0].number // shard_tracks != job.number // shard_tracks):
+            yield from extracted(sources, batch)
+            batch = []
+        batch.append((job, answer))
+    yield from extracted(sources, batch)
+
+
+def extracted(sources: Sequence[Source], batch: Sequence[Result]) -> list[Result]:
+    """The features of a batch. A file that fails does not take the others with it."""
+    try:
+        return _together(sources, batch)
+    except MgcError as error:
+        if len(batch) == 1:
+            return [(batch[0][0], Answer(error.message))]
+    return [result for one in batch for result in extracted(sources, [one])]
+
+
+def _together(sources: Sequence[Source], batch: Sequence[Result]) -> list[Result]:
+    made: list[list[Rows]] = [[[] for _ in job.wanted] for job, _ in batch]
+    clips: dict[tuple[object, ...], Clips] = {}
+    for number, source in enumerate(sources):
+        waves, owners = _waves(source, number, batch)
+        if not waves:
+            continue
+        key = (*heard_by(source), *owners)  # the same clips share one spectrum
+        if key not in clips:
+            clips[key] = padded(waves, source.info.sample_rate, source.device)
+        rows = apply(source, clips[key], batch[owners[0]][0].path)
+        for owner, row in zip(owners, rows, strict=True):
+            made[owner][batch[owner][0].wanted.index(number)].append(row)
+    return [
+        (job, answer if answer.reason else _features(rows))
+        for (job, answer), rows in zip(batch, made, strict=True)
+    ]
+
+
+def _waves(
+    source: Source, number: int, batch: Sequence[Result]
+) -> tuple[list[np.ndarray], list[int]]:
+    """The waveforms that a source wants of a batch, and whose they are."""
+    waves, owners = [], []
+    for owner, (job, answer) in enumerate(batch):
+        if number not in job.wanted:
+            continue
+        for wave, part in zip(answer.arrays, answer.parts, strict=True):
+            if part == heard_by(source):
+                waves.append(wave)
+                owners.append(owner)
+    return waves, owners
+
+
+def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
+    """Clips on a device; shorter waveforms are zero at the end."""
+    lengths = torch.tensor([len(wave) for wave in waves])
+    together = torch.zeros(len(waves), int(lengths.max()))
+    for row, wave in zip(together, waves, strict=True):
+        row[: len(wave)] = torch.from_numpy(wave)
+    return Clips(together.to(device), rate, lengths)
+
+
+def _features(rows: Sequence[Rows]) -> Answer:
+    return Answer("", [row for part in rows for row in part], [len(part) for part in rows])

@@ -1,0 +1,105 @@
+"""Which files need which features, found out in the order of the files.
+
+Everything that decides what a shard holds is decided here from the order and the content of the
+files and from what was stored before, never from who was quicker: that is why a run gives the same
+bytes with any number of workers, killed and resumed or not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mgc.audio import decoding
+from mgc.errors import MgcError
+from mgc.features import file_hashes
+from mgc.features.extractor_spec import Source
+from mgc.features.file_hashes import Stamp
+
+#: Files hashed ahead of the decoders, in so many threads: enough to keep a disk busy, few enough
+#: that the decoders find them in the page cache.
+HASHED_AHEAD, HASHING_THREADS = 16, 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file, and what is to be made of it.
+
+    Attributes:
+        number: its place among the files of the run.
+        path: the file.
+        stamp: its size and time of change before it was read.
+        audio_hash: SHA-256 of its content; "" where it cannot be read.
+        wanted: the numbers of the sources that lack it; none where all is there, or an earlier
+            file with the same content brings it.
+        problem: why it cannot be read, or "".
+    """
+
+    number: int
+    path: Path
+    stamp: Stamp = (0, 0)
+    audio_hash: str = ""
+    wanted: tuple[int, ...] = ()
+    problem: str = ""
+
+
+class Plan:
+    """The jobs of one run."""
+
+    def __init__(self, paths: Sequence[Path], sources: Sequence[Source]) -> None:
+        self.paths = paths
+        self.sources = sources
+        self.known = file_hashes.known(paths)
+        self.there = {
+            path: sha
+            for path, (_, sha) in self.known.items()
+            if all(sha in source.store for source in sources)
+        }
+        #: Files that are not known to be all there.
+        self.waiting = sum(path not in self.there for path in paths)
+
+    def jobs(self) -> Iterator[Job]:
+        """One job for each waiting file, in order. Files are hashed a little ahead."""
+        seen: set[str] = set(self.there.values())
+        todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
+        for (number, path), result in zip(todo, self._hashed(todo), strict=True):
+            if isinstance(result, MgcError):
+                yield Job(number, path, problem=result.message)
+                continue
+            stamp, sha = result
+            wanted = () if sha in seen else self._lacking(sha)
+            seen.add(sha)
+            yield Job(number, path, stamp, sha, wanted)
+
+    def _lacking(self, sha: str) -> tuple[int, ...]:
+        return tuple(n for n, source in enumerate(self.sources) if sha not in source.store)
+
+    def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[tuple[Stamp, str] | MgcError]:
+        with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
+            ahead: deque[Future[tuple[Stamp, str]]] = deque()
+            try:
+                for _, path in todo:
+                    ahead.append(threads.submit(self._hash, path))
+                    if len(ahead) >= HASHED_AHEAD:
+                        yield _result(ahead.popleft())
+                while ahead:
+                    yield _result(ahead.popleft())
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _hash(self, path: Path) -> tuple[Stamp, str]:
+        if path in self.known:
+            return self.known[path]
+        before = file_hashes.stamp(path) or (0, 0)
+        return before, decoding.content_hash(path)
+
+
+def _result(future: Future[tuple[Stamp, str]]) -> tuple[Stamp, str] | MgcError:
+    try:
+        return future.result()
+    except MgcError as error:
+        return error

@@ -1,0 +1,100 @@
+"""One audio file → its features, ready to store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mgc.audio import decoding
+from mgc.audio.clip_policy import SHORTEST_SECONDS, ClipPolicy
+from mgc.audio.clips import Clips
+from mgc.errors import AudioError, MgcError
+from mgc.features.extractor_spec import Source
+
+FLOAT16_LARGEST = float(np.finfo(np.float16).max)
+
+#: The clips of one file for one extractor: an array each.
+Rows = list[np.ndarray]
+
+
+def features_of(path: Path, sources: Sequence[Source]) -> dict[str, Rows]:
+    """Each source's features of one file: a list with one array for each clip.
+
+    Raises AudioError where the file cannot be used.
+    """
+    made = rows_of(path, sources)
+    return {source.name: rows for source, rows in zip(sources, made, strict=True)}
+
+
+def rows_of(path: Path, sources: Sequence[Source]) -> list[Rows]:
+    """The features of one file for each source, in the order of the sources; one decode for all.
+
+    Raises AudioError where the file cannot be used.
+    """
+    made: list[Rows] = [[] for _ in sources]
+    for policy, same in by_policy(sources).items():
+        rates = {sources[number].info.sample_rate for number in same}
+        for waves in heard(path, policy, sorted(rates)):
+            clips = {
+                rate: Clips(torch.from_numpy(wave)[None], rate) for rate, wave in waves.items()
+            }
+            for number in same:
+                source = sources[number]
+                made[number] += apply(source, clips[source.info.sample_rate], path)
+    return made
+
+
+def by_policy(sources: Sequence[Source]) -> dict[ClipPolicy, list[int]]:
+    """The numbers of the sources that hear the same clips."""
+    groups: dict[ClipPolicy, list[int]] = {}
+    for number, source in enumerate(sources):
+        groups.setdefault(source.policy, []).append(number)
+    return groups
+
+
+def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
+    """The clips of a file, each as mono samples at every rate: rate → (sample,) float32.
+
+    No more is decoded than is heard. Raises AudioError where the file cannot be used.
+    """
+    waves, native = decoding.excerpts(path, policy.starts, policy.seconds)
+    long_enough = [wave for wave in waves if len(wave) >= SHORTEST_SECONDS * native]
+    if not long_enough:
+        raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")
+    for wave in long_enough:
+        yield {rate: decoding.resample(wave, native, rate) for rate in rates}
+
+
+def apply(source: Source, clips: Clips, path: Path) -> Rows:
+    """One extractor on some clips of a file: an array for each, padding cut off, checked.
+
+    Raises AudioError where the extractor fails or its values are not finite.
+    """
+    try:
+        with torch.inference_mode():
+            output = source.extractor(clips).float().cpu()
+    except MgcError:
+        raise
+    except Exception as error:
+        raise AudioError(
+            f"{path}: extractor {source.name!r} failed ({type(error).__name__}: {error})."
+        ) from error
+    rows = list(output)
+    if source.kind == "sequence":
+        counts = [source.frame_count(int(length)) for length in clips.lengths]
+        rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
+    return [_storable(source, row, path) for row in rows]
+
+
+def _storable(source: Source, row: torch.Tensor, path: Path) -> np.ndarray:
+    """Sequences as float16, the rest as float32, contiguous."""
+    lowest, highest = (float(limit) for limit in row.aminmax())
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
+    if source.kind == "sequence" and max(-lowest, highest) < FLOAT16_LARGEST:
+        row = row.half()
+    array: np.ndarray = row.contiguous().numpy()
+    return array

@@ -1,0 +1,215 @@
+"""Work on a Ray cluster: the same jobs, answers, shards and fingerprints as on one machine.
+
+Only this process needs the audio and the store. A node that sees a file at the same path, with the
+same size and time of change, reads it there; else its bytes travel with the job. Features travel
+back and are put into shards here, in order. Every node decodes on its CPUs; where the cluster has
+GPUs, one actor on each makes the features.
+
+At most `AHEAD` jobs for each CPU are out at once, and features are fetched when it is their turn,
+so that neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
+worker to another; a file that kills `TRIES` workers is left out with the reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mgc.errors import MgcError
+from mgc.features.extraction import ray_node
+from mgc.features.extraction.jobs import Job
+from mgc.features.extraction.pool import FILE_SECONDS, TRIES
+from mgc.features.extraction.ray_actors import Actors, Decoded, answer
+from mgc.features.extraction.tasks import Answer, Work, described, one_thread
+from mgc.features.extractor_spec import Source
+
+AHEAD = 2  # jobs out for each CPU
+SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
+LOST_TRIES = 3  # times that a job is handed out anew when its result was lost with a node
+SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
+GPU_DEVICE = "cuda"
+CLIENT_PORT = 10_001
+
+
+@dataclass
+class _Out:
+    """A job that is out: what Ray will tell of it, and since when."""
+
+    job: Job
+    status: Any
+    payload: Any
+    since: float
+    tries: int
+
+
+class Cluster:
+    """Workers on a Ray cluster.
+
+    ``address`` is ``ray`` (the cluster of this machine, or that ``RAY_ADDRESS`` names) or
+    ``ray://HOST[:PORT]``.
+    """
+
+    def __init__(self, sources: Sequence[Source], address: str, shard_tracks: int) -> None:
+        self.sources = sources
+        self.address = address
+        self.shard_tracks = shard_tracks
+        self.ship = False  # until a node says that it does not see a file
+        self.records = described(sources, "cpu")
+        self.sized = (0.0, 0)  # when the cluster was asked, and its CPUs
+
+    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+        """Each job with its answer, in the order of the jobs.
+
+        Raises MgcError where the cluster cannot be reached or its nodes have other versions.
+        """
+        self.ray = _ray()
+        connected = self._connect()
+        try:
+            gpus = int(self.ray.cluster_resources().get("GPU", 0))
+            decoded = self._ordered(jobs, "waves" if gpus else "features")
+            if gpus:
+                records = described(self.sources, GPU_DEVICE)
+                yield from Actors(self.ray, records, gpus).run(decoded, self.shard_tracks)
+            else:
+                for out in decoded:
+                    yield out.job, answer(self.ray, out)
+        except self.ray.exceptions.RayError as error:
+            raise _failed(error) from error
+        finally:
+            if connected:
+                self.ray.shutdown()
+
+    def _connect(self) -> bool:
+        """Connect, unless the caller has. Says whether there is something to end."""
+        if self.ray.is_initialized():
+            return False
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        address = self.address if self.address.startswith("ray://") else "auto"
+        if address != "auto" and ":" not in address.removeprefix("ray://"):
+            address += f":{CLIENT_PORT}"
+        try:
+            self.ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
+            raise MgcError(
+                f"No Ray cluster answers at {self.address}: {str(error).splitlines()[0]}",
+                "Start one (ray start --head) or name its head: --on ray://HOST:10001",
+            ) from error
+        return True
+
+    # Jobs out and back, in order
+
+    def _ordered(self, jobs: Iterator[Job], task: str) -> Iterator[Decoded]:
+        """What came of each job, in the order of the jobs."""
+        turn: deque[Job] = deque()
+        out: dict[Any, _Out] = {}
+        done: dict[int, Decoded] = {}
+        while True:
+            while len(turn) < self._window() and (job := next(jobs, None)):
+                turn.append(job)
+                if job.wanted and self._is_ours(job):
+                    done[job.number] = self._work_here(job)
+                elif job.wanted:
+                    self._hand_out(out, job, task)
+                else:
+                    done[job.number] = Decoded(job, job.problem)
+            if not turn:
+                return
+            while turn and turn[0].number in done:
+                yield done.pop(turn.popleft().number)
+            if out and turn:
+                self._collect(out, done, task)
+
+    def _window(self) -> int:
+        asked, cpus = self.sized
+        if time.monotonic() - asked > SIZE_SECONDS:
+            cpus = int(self.ray.cluster_resources().get("CPU", 1))
+            self.sized = (time.monotonic(), cpus)
+        return max(self.shard_tracks // 2, AHEAD * cpus)
+
+    def _is_ours(self, job: Job) -> bool:
+        return self.ship and job.stamp[0] > SHIPPED_BYTES
+
+    def _work_here(self, job: Job) -> Decoded:
+        """A file too large to travel is worked on by this process."""
+        with one_thread():
+            made = Work(self.sources, "features")(job.path, job.wanted)
+        return Decoded(job, made.reason, made.parts, features=made)
+
+    def _hand_out(self, out: dict[Any, _Out], job: Job, task: str, tries: int = 1) -> None:
+        content = None
+        if self.ship:
+            try:
+                content = job.path.read_bytes()
+            except OSError:
+                content = b""  # it vanished; the node says so in its words
+        do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
+        status, payload = do.remote(
+            self.records, task, str(job.path), job.stamp, job.wanted, content
+        )
+        out[status] = _Out(job, status, payload, time.monotonic(), tries)
+
+    def _collect(self, out: dict[Any, _Out], done: dict[int, Decoded], task: str) -> None:
+        """Take the statuses that have come; waits for a second at most."""
+        ready, _ = self.ray.wait(list(out), num_returns=1, timeout=1.0, fetch_local=False)
+        for reference in ready:
+            one = out.pop(reference)
+            status = self._status(one)
+            if status is None and one.tries < LOST_TRIES:
+                self._hand_out(out, one.job, task, one.tries + 1)
+            elif status is None:
+                raise MgcError(f"The cluster lost {one.job.path} {LOST_TRIES} times.")
+            elif status.get("absent") and self._is_ours(one.job):
+                done[one.job.number] = self._work_here(one.job)
+            elif status.get("absent"):
+                self.ship = True
+                self._hand_out(out, one.job, task)
+            else:
+                reason, parts = status["reason"], status.get("parts", [])
+                done[one.job.number] = Decoded(one.job, reason, parts, one.payload)
+        self._leave_out_the_slow(out, done)
+
+    def _status(self, one: _Out) -> dict[str, Any] | None:
+        """What a worker said of its file; None where the answer was lost with its node."""
+        errors = self.ray.exceptions
+        try:
+            status: dict[str, Any] = self.ray.get(one.status)
+        except (errors.WorkerCrashedError, errors.OutOfMemoryError) as error:
+            how = type(error).__name__
+            return {"reason": f"{one.job.path}: its worker process died {TRIES} times ({how})."}
+        except errors.RayTaskError as error:
+            raise _failed(error) from error
+        except errors.RayError:
+            return None
+        if "error" in status:
+            raise MgcError(status["error"], status["hint"])
+        return status
+
+    def _leave_out_the_slow(self, out: dict[Any, _Out], done: dict[int, Decoded]) -> None:
+        for reference, one in list(out.items()):
+            if time.monotonic() - one.since > 2 * FILE_SECONDS:  # half of it may be waiting
+                self.ray.cancel(reference, force=True)
+                del out[reference]
+                minutes = FILE_SECONDS / 60
+                reason = f"{one.job.path}: takes more than {minutes:.0f} min."
+                done[one.job.number] = Decoded(one.job, reason)
+
+
+def _failed(error: Exception) -> MgcError:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return MgcError(
+        f"The Ray cluster failed: {lines[-1].strip() if lines else type(error).__name__}",
+        "Is the same version of mgc, with its plug-ins, installed on every node?",
+    )
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise MgcError("Ray is not installed.", "Install it: pip install 'mgc[ray]'") from error
+    return ray

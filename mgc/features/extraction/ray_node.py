@@ -1,0 +1,94 @@
+"""What runs on a node of a Ray cluster."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mgc.errors import MgcError
+from mgc.features import file_hashes
+from mgc.features.extraction.gpu import extracted
+from mgc.features.extraction.jobs import Job
+from mgc.features.extraction.tasks import Answer, Task, Work, built
+
+Record = dict[str, Any]
+
+
+def do(
+    sources: Sequence[Record],
+    task: Task,
+    name: str,
+    stamp: Sequence[int],
+    wanted: Sequence[int],
+    content: bytes | None,
+) -> tuple[Record, list[np.ndarray]]:
+    """Work on one file: its status, and its arrays.
+
+    Without ``content`` the file is read at its path; where it is not there, with the size and time
+    of change in ``stamp``, the status is ``{"absent": True}``.
+    """
+    try:
+        work = _work(json.dumps(list(sources)), task)
+    except MgcError as error:
+        return _unusable(error), []
+    path = Path(name)
+    if content is None:
+        if file_hashes.stamp(path) != tuple(stamp):
+            return {"absent": True}, []
+        answer = work(path, wanted)
+    else:
+        answer = _work_on_content(work, path, wanted, content)
+    return {"reason": answer.reason, "parts": answer.parts}, answer.arrays
+
+
+def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> Answer:
+    with tempfile.NamedTemporaryFile(suffix=path.suffix) as file:
+        file.write(content)
+        file.flush()
+        answer = work(Path(file.name), wanted)
+        return Answer(answer.reason.replace(file.name, str(path)), answer.arrays, answer.parts)
+
+
+@lru_cache(maxsize=4)
+def _work(sources: str, task: Task) -> Work:
+    """Built once a process."""
+    torch.set_num_threads(1)
+    return Work(built(json.loads(sources)), task)
+
+
+def _unusable(error: MgcError) -> Record:
+    return {"error": f"{socket.gethostname()}: {error.message}", "hint": error.hint}
+
+
+class GpuWorker:
+    """An actor that makes features of what other workers decode."""
+
+    def __init__(self, sources: Sequence[Record]) -> None:
+        self.trouble: Record = {}
+        try:
+            self.sources = built(sources)
+        except MgcError as error:
+            self.trouble = _unusable(error)
+
+    def ready(self) -> Record:
+        """Say that it has its GPU, or why it is of no use."""
+        return self.trouble
+
+    def extract(
+        self, files: Sequence[tuple[str, Sequence[int], list[Any]]], *waves: list[np.ndarray]
+    ) -> list[tuple[str, list[np.ndarray], list[Any]]]:
+        """(path, wanted sources, parts) and waveforms of some files → their answers."""
+        batch = [
+            (Job(number, Path(path), wanted=tuple(wanted)), Answer("", list(arrays), parts))
+            for number, ((path, wanted, parts), arrays) in enumerate(zip(files, waves, strict=True))
+        ]
+        made = (answer for _, answer in extracted(self.sources, batch))
+        return [(answer.reason, answer.arrays, answer.parts) for answer in made]

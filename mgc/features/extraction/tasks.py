@@ -1,0 +1,125 @@
+"""What a worker does with one file, and how it tells of it: as a record and arrays.
+
+The same on a core of this machine (`mgc.features.extraction.worker`) and of a cluster
+(`mgc.features.extraction.ray_cluster`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from mgc.audio.clip_policy import ClipPolicy
+from mgc.errors import MgcError
+from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_of
+from mgc.features.extractor_spec import Source
+
+#: ``features`` decodes and extracts; ``waves`` decodes alone, for an extractor on a GPU.
+Task = Literal["features", "waves"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one file: why it failed, or its arrays with what they are.
+
+    For ``features`` the arrays are the clips of every wanted source in turn, and ``parts`` counts
+    them: [3, 3]. For ``waves`` they are waveforms, and ``parts`` says what each is for, as
+    `heard_by` does of a source.
+    """
+
+    reason: str = ""
+    arrays: list[np.ndarray] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
+
+    def rows(self) -> list[Rows]:
+        """The features, by wanted source."""
+        arrays = iter(self.arrays)
+        return [[next(arrays) for _ in range(count)] for count in self.parts]
+
+
+class Work:
+    """A task with its sources, on this process."""
+
+    def __init__(self, sources: Sequence[Source], task: Task) -> None:
+        self.sources = sources
+        self.task = task
+
+    def __call__(self, path: Path, wanted: Sequence[int]) -> Answer:
+        """Do one file. Whatever goes wrong with it is in the answer."""
+        sources = [self.sources[number] for number in wanted]
+        try:
+            return self._waves(path, sources) if self.task == "waves" else _features(path, sources)
+        except MgcError as error:
+            return Answer(error.message)
+        except Exception as error:  # a decoder or an extractor may raise anything
+            return Answer(f"{path}: cannot be used ({type(error).__name__}: {error}).")
+
+    def _waves(self, path: Path, sources: Sequence[Source]) -> Answer:
+        arrays, parts = [], []
+        for policy, same in by_policy(sources).items():
+            rates = sorted({sources[number].info.sample_rate for number in same})
+            for waves in heard(path, policy, rates):
+                for rate, wave in waves.items():
+                    arrays.append(wave)
+                    parts.append([policy.seconds, policy.per_track, rate])
+        return Answer("", arrays, parts)
+
+
+def heard_by(source: Source) -> list[float]:
+    """Which clips a source hears: their length in seconds, how many a track, their rate."""
+    return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
+
+
+def _features(path: Path, sources: Sequence[Source]) -> Answer:
+    made = rows_of(path, sources)
+    return Answer("", [row for rows in made for row in rows], [len(rows) for rows in made])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: another number of threads may round otherwise, and cores are for files."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def described(sources: Sequence[Source], device: str) -> list[dict[str, Any]]:
+    """Sources as plain values, to build them anew in another process."""
+    return [
+        {
+            "name": source.name,
+            "settings": dict(source.settings),
+            "policy": [source.policy.seconds, source.policy.per_track],
+            "device": device,
+            "fingerprint": source.store.fingerprint,
+        }
+        for source in sources
+    ]
+
+
+def built(records: Sequence[Mapping[str, Any]]) -> list[Source]:
+    """The sources of `described`.
+
+    Raises MgcError where the numbers would differ here: another version of a plug-in or decoder.
+    """
+    sources = []
+    for record in records:
+        policy = ClipPolicy(*record["policy"])
+        source = Source(record["name"], record["settings"], policy, record["device"])
+        if source.store.fingerprint != record["fingerprint"]:
+            raise MgcError(
+                f"A worker would make other {source.name!r} features than were asked for: "
+                f"it has {source.identity()}.",
+                "Install the same versions of mgc, its plug-ins and soundfile everywhere.",
+            )
+        sources.append(source)
+    return sources

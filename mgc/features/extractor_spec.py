@@ -1,0 +1,81 @@
+"""An extractor with its parameters and clip policy: everything that decides a feature's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from mgc.audio.clip_policy import ClipPolicy
+from mgc.features.store import FeatureStore
+from mgc.plugins import params as plugin_params
+from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind, FeatureShape
+from mgc.plugins.plugin_spec import Chosen
+
+
+@dataclass(frozen=True)
+class Source(Chosen):
+    """One extractor as asked for, with the clips that it hears; travels to worker processes."""
+
+    kind_of_plugin: ClassVar[str] = "extractor"
+
+    policy: ClipPolicy = field(default_factory=ClipPolicy)
+    device: str = "cpu"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is cached (a model, a store) stays in the process that made it.
+        return {name: getattr(self, name) for name in ("name", "settings", "policy", "device")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @property
+    def info(self) -> ExtractorInfo:
+        """What the extractor declares."""
+        assert isinstance(self.entry.info, ExtractorInfo)
+        return self.entry.info
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The extractor itself."""
+        made: Extractor = self.implementation(self.params, self.device)
+        return made
+
+    @property
+    def kind(self) -> FeatureKind:
+        """The feature's kind for these parameters."""
+        return getattr(self.extractor, "kind", self.info.kind)
+
+    def frame_count(self, samples: int) -> int:
+        """Valid frames of a clip of so many samples at the extractor's rate."""
+        own = getattr(self.extractor, "frame_count", None)
+        return int(own(samples)) if own else 1 + samples // self.info.hop_samples
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """Where these features are kept."""
+        return FeatureStore(self.name, self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """All that changes the numbers; the fingerprint is made of it."""
+        from mgc.audio.decoding import DECODER
+
+        own = getattr(self.extractor, "identity", None)
+        return {
+            "extractor": self.name,
+            "distribution": self.entry.distribution,
+            "revision": self.info.revision,
+            "params": plugin_params.as_dict(self.params),
+            "sample_rate": self.info.sample_rate,
+            "clip_seconds": self.policy.seconds,
+            "clips_per_track": self.policy.per_track,
+            "decoder": DECODER,
+            "weights": own() if own else None,
+        }
+
+
+def shape_of(kind: FeatureKind, feature: Any) -> FeatureShape:
+    """The shape that a head is built for, from one clip's feature array."""
+    if kind == "layers":
+        return FeatureShape(kind, feature.shape[1], feature.shape[0])
+    return FeatureShape(kind, feature.shape[0])

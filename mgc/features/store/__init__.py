@@ -1,0 +1,12 @@
+"""Features on disk: fingerprints, and shards that are whole or absent.
+
+A store holds what one extractor, with one set of parameters, made of audio *content*: rows are
+keyed by the SHA-256 of the file, so a moved file or a second dataset finds them again. A shard is
+one safetensors file, one float16 (sequence) or float32 tensor for each clip, named
+``<sha-256>.<clip number>``.
+"""
+
+from mgc.features.store.backends import features_root
+from mgc.features.store.feature_store import FeatureStore, fingerprint, stores
+
+__all__ = ["FeatureStore", "features_root", "fingerprint", "stores"]

@@ -1,0 +1,213 @@
+"""Where shards lie: a folder, or an object store (``s3://``, ``gs://`` …) through fsspec.
+
+In a folder a shard gets a temporary name, is synced, and then renamed. An object store shows an
+upload whole or not at all by itself; what is read from it is kept below ``MGC_HOME`` and mapped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from mgc.errors import MgcError
+from mgc.features.store import shards
+from mgc.features.store.shards import SUFFIX
+from mgc.home import home
+
+IDENTITY = "identity.json"
+HEAD_BYTES = 1 << 16  # asked of an object store at once; the header of 32 tracks is 16 KiB
+
+
+class Place(Protocol):
+    """Where the shards of one store lie."""
+
+    folder: Path
+
+    def heads(self) -> Iterator[tuple[str, bytes, int]]:
+        """Name, first bytes (the header) and size of every shard, in the order of the names."""
+        ...
+
+    def fetch(self, name: str) -> None:
+        """Have a shard in ``folder``."""
+        ...
+
+    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
+        """Add a shard, whole or not at all; its file on this machine."""
+        ...
+
+    def keep_identity(self, record: Mapping[str, Any]) -> None:
+        """Write down what the store holds, unless that is there."""
+        ...
+
+
+def features_root() -> Path | str:
+    """``MGC_FEATURES``, a folder or a URL such as ``s3://bucket/features``; else a folder at
+    home."""
+    named = os.environ.get("MGC_FEATURES", "")
+    if "://" in named:
+        return named.rstrip("/")
+    return Path(named).expanduser().absolute() if named else home() / "features"
+
+
+def place(root: Path | str, name: str) -> Place:
+    """The place of one store below a root.
+
+    Raises MgcError where the root is a URL that fsspec cannot open here.
+    """
+    if isinstance(root, str) and "://" in root:
+        return ObjectStore(f"{root}/{name}", home() / "features-read" / name)
+    return Folder(Path(root) / name)
+
+
+class Folder:
+    """A folder on a file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tidy = False
+
+    def heads(self) -> Iterator[tuple[str, bytes, int]]:
+        """See `Place`."""
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            try:
+                with open(path, "rb") as file:
+                    yield path.name, shards.head(file), os.fstat(file.fileno()).st_size
+            except FileNotFoundError:  # cleared since
+                continue
+
+    def fetch(self, name: str) -> None:
+        """See `Place`."""
+
+    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
+        """See `Place`."""
+        path = self.folder / name
+        temporary = self.folder / f".{name}.{_host()}.{os.getpid()}.tmp"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
+            with open(temporary, "wb") as file:
+                file.writelines(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            _unlink(temporary)
+            raise _cannot_write(path, error) from error
+        return path
+
+    def keep_identity(self, record: Mapping[str, Any]) -> None:
+        """See `Place`."""
+        if not (self.folder / IDENTITY).exists():
+            self.put(IDENTITY, [_json(record)])
+
+    def _remove_leftovers(self) -> None:
+        """Temporary files of processes of this machine that were killed."""
+        if self._tidy:
+            return
+        self._tidy = True
+        for path in self.folder.glob(f".*.{_host()}.*.tmp"):
+            if not _alive(int(path.name.split(".")[-2])):
+                _unlink(path)
+
+
+class ObjectStore:
+    """A prefix of an object store, and the folder that keeps what was read from it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        try:
+            import fsspec
+
+            self.files, self.prefix = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            scheme = url.partition(":")[0]
+            raise MgcError(
+                f"{url} cannot be opened: {error}",
+                f"Install fsspec's package for {scheme}:// (s3fs, gcsfs, adlfs …) here.",
+            ) from error
+
+    def heads(self) -> Iterator[tuple[str, bytes, int]]:
+        """See `Place`."""
+        with _reaching(self.url):
+            self.files.invalidate_cache()
+            found = self.files.glob(f"{self.prefix}/*{SUFFIX}", detail=True)
+            paths = sorted(found)
+            heads = self.files.cat_ranges(paths, 0, HEAD_BYTES, on_error="raise")
+            for path, head in zip(paths, heads, strict=True):
+                if more := shards.missing(head):
+                    head += self.files.cat_file(path, start=len(head), end=len(head) + more)
+                yield path.rpartition("/")[2], head, found[path]["size"]
+
+    def fetch(self, name: str) -> None:
+        """See `Place`."""
+        if not (self.folder / name).exists():
+            with _reaching(f"{self.url}/{name}"):
+                content = self.files.cat_file(f"{self.prefix}/{name}")
+            Folder(self.folder).put(name, [content])
+
+    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
+        """See `Place`."""
+        path = Folder(self.folder).put(name, content)
+        with _reaching(f"{self.url}/{name}"):
+            self.files.pipe_file(f"{self.prefix}/{name}", path.read_bytes())
+        return path
+
+    def keep_identity(self, record: Mapping[str, Any]) -> None:
+        """See `Place`."""
+        with _reaching(self.url):
+            if not self.files.exists(f"{self.prefix}/{IDENTITY}"):
+                self.files.pipe_file(f"{self.prefix}/{IDENTITY}", _json(record))
+
+
+class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
+    """Turns what an object store's client raises into one line."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception):
+            raise MgcError(
+                f"{self.url} cannot be reached: {type(error).__name__}: {error}",
+                "Check the address and the credentials of MGC_FEATURES.",
+            ) from error
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode()
+
+
+def _cannot_write(path: Path, error: OSError) -> MgcError:
+    return MgcError(
+        f"Cannot write {path}: {error.strerror or error}.",
+        "Free some space or choose another place with --home.",
+    )
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-") or "host"
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

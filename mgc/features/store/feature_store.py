@@ -1,0 +1,105 @@
+"""The features of one identity: what is there, reading it, adding to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mgc.features.store import shards
+from mgc.features.store.backends import Place, features_root, place
+from mgc.features.store.shards import Row
+from mgc.home import read_json
+
+SCHEMA = 1
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """SHA-256 over canonical JSON (sorted keys, no spaces) of all that changes the numbers."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class FeatureStore:
+    """The features of one identity (see `fingerprint`).
+
+    ``root`` is a folder or the URL of an object store; None takes `features_root`.
+    """
+
+    def __init__(
+        self, name: str, identity: Mapping[str, Any], root: Path | str | None = None
+    ) -> None:
+        self.name = name
+        self.identity = dict(identity)
+        self.fingerprint = fingerprint(identity)
+        base = features_root() if root is None else root
+        self.place: Place = place(base, f"{name}-{self.fingerprint[:12]}")
+        self._rows: dict[str, list[Row]] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the shards are on this machine (for an object store: where they are kept once
+        they have been read)."""
+        return self.place.folder
+
+    @property
+    def rows(self) -> dict[str, list[Row]]:
+        """Audio hash → its clips' rows, in order. Read from the shards' headers once."""
+        if self._rows is None:
+            self._rows = {}
+            for name, head, size in self.place.heads():
+                self._rows.update(shards.rows(self.folder / name, head, size))
+        return self._rows
+
+    def refresh(self) -> None:
+        """Look at the disk again at the next use."""
+        self._rows = None
+
+    def __contains__(self, audio_hash: str) -> bool:
+        return audio_hash in self.rows
+
+    def read(self, audio_hash: str) -> list[np.ndarray]:
+        """The clips of a track: read-only views on mapped memory, nothing copied."""
+        found = self.rows[audio_hash]
+        for name in {row.shard.name for row in found}:
+            self.place.fetch(name)
+        return [shards.view(row) for row in found]
+
+    def write_shard(self, tracks: Mapping[str, Sequence[np.ndarray]]) -> Path:
+        """Write audio hash → clips as one shard, whole or not at all.
+
+        The name follows from the hashes, so doing the work twice gives the same file. Raises
+        MgcError where it cannot be written (a full disk); nothing half remains.
+        """
+        self.place.keep_identity(self._record())
+        name = hashlib.sha256("\n".join(sorted(tracks)).encode()).hexdigest()[:24]
+        path = self.place.put(f"{name}{shards.SUFFIX}", shards.serialised(tracks))
+        if self._rows is not None:
+            with open(path, "rb") as file:
+                self._rows.update(shards.rows(path, shards.head(file), path.stat().st_size))
+        return path
+
+    def _record(self) -> dict[str, Any]:
+        from mgc import __version__
+
+        return {
+            "schema": SCHEMA,
+            "fingerprint": self.fingerprint,
+            "made_by": f"mgc {__version__}",
+            "identity": self.identity,
+        }
+
+
+def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """(folder, identity record) of every store on this machine."""
+    root = features_root()
+    if isinstance(root, Path):
+        for path in sorted(root.glob("*/identity.json")):
+            remedy = (
+                f"Remove these features, and the next fit makes them anew: rm -r '{path.parent}'"
+            )
+            yield path.parent, read_json(path, remedy)

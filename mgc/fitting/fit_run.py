@@ -1,0 +1,169 @@
+"""Train every fold, predict all its parts, score the test rows once, write the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+
+from mgc import resolve, runs
+from mgc.datasets import splits
+from mgc.errors import MgcError, UsageError
+from mgc.fitting.prepared import Prepared, make_folds, prepare
+from mgc.fitting.request import FitRequest, check_fits
+from mgc.fitting.request_record import describe, load_request
+from mgc.progress import Progress, Silent
+from mgc.runs import PREFIX, Run, metrics, state
+from mgc.training import (
+    FittedHead,
+    Guarded,
+    Named,
+    Summary,
+    Tracker,
+    WandbSettings,
+    WandbTracker,
+    fit_head,
+    processes,
+)
+
+
+def fit(
+    request: FitRequest, progress: Progress | None = None, prepared: Prepared | None = None
+) -> Run:
+    """Fit one extractor × head on a dataset and return the finished run.
+
+    ``prepared`` spares the work where several requests share dataset and extractor. Raises
+    MgcError where nothing can be fitted; files that cannot be used are left out of every part,
+    and listed in the run.
+    """
+    progress = progress or Silent()
+    check_fits(request.source, request.head)
+    if prepared is None:
+        prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+    name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
+    started = runs.start(name, describe(request, prepared)).name if processes.is_main() else ""
+    run = runs.load(processes.from_main(started))
+    with _kept(run):
+        return _train(run, request, prepared, progress)
+
+
+def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
+    """Features for all requests on a dataset, by the fingerprint of their source."""
+    first = wanted[0]
+    for folds, seed in {(request.folds, request.seed) for request in wanted}:
+        make_folds(first.dataset, folds, seed)  # refused now, not after an hour
+    sources = {request.source.store.fingerprint: request.source for request in wanted}
+    processes.meet(first.device)
+    with processes.main_first():
+        return prepare(first.dataset, list(sources.values()), progress, first.include_bad)
+
+
+def resume(name: str, progress: Progress | None = None) -> Run:
+    """Go on with a run that was interrupted; a finished one is returned as it is.
+
+    Folds that were done stay; the one under way goes on from its last epoch's checkpoint.
+    """
+    progress = progress or Silent()
+    run = runs.load(name)
+    if run.kind != "single":
+        raise UsageError(f"Run {name!r} is an ensemble.", "Make it again: mgc ensemble …")
+    if run.finished:
+        return run
+    request = load_request(run, resolve.dataset(run.record["dataset"]["name"]))
+    prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+    with _kept(run):
+        return _train(run, request, prepared, progress, resume=True)
+
+
+@contextmanager
+def _kept(run: Run) -> Iterator[None]:
+    """Keep a run for this training alone, and write down why it failed if it does.
+
+    Raises MgcError where another process trains it.
+    """
+    if not processes.is_main():
+        yield
+        return
+    with state.locked(run):
+        try:
+            yield
+        except MgcError as error:
+            state.fail(run, error.message)
+            raise
+
+
+def _train(
+    run: Run, request: FitRequest, prepared: Prepared, progress: Progress, resume: bool = False
+) -> Run:
+    begun = time.perf_counter()
+    tracker = _tracker(run, request, progress)
+    tracker.start(dict(run.record))
+    folds = prepared.folds(request.folds, request.seed)
+    tables, embeddings = [], []
+    for fold in folds:
+        if len(folds) > 1:
+            progress.say(f"fold {fold.number + 1} of {len(folds)}")
+        fitted = fit_head(
+            request.head,
+            prepared.data,
+            fold.training,
+            fold.validation,
+            seed=request.seed + fold.number,
+            device=request.device,
+            folder=run.folder / f"fold-{fold.number}",
+            progress=progress,
+            tracker=Named(tracker, f"fold-{fold.number}") if len(folds) > 1 else tracker,
+            resume=resume,
+        )
+        table, embedding = _predict(fitted, prepared, fold)
+        tables.append(table)
+        embeddings.append(embedding)
+    predictions = pd.concat(tables, ignore_index=True)
+    figures = {"metrics": _score(run, predictions), "seconds": time.perf_counter() - begun}
+    if processes.is_main():
+        done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
+        tracker.finish(_summary(done), done.folder)
+    processes.wait()
+    return runs.load(run.name)
+
+
+def _tracker(run: Run, request: FitRequest, progress: Progress) -> Tracker:
+    if request.tracking is None or not processes.is_main():
+        return Guarded(None, progress)
+    return Guarded(WandbTracker(run.name, WandbSettings(**request.tracking)), progress)
+
+
+def _summary(run: Run) -> Summary:
+    rows = run.rows("test")
+    test = run.record["metrics"]["test"]
+    figures = {f"test_{name}": test[name] for name in ("accuracy", "f1", "nll", "ece")}
+    return Summary(figures, run.genres, run.truth(rows), run.probabilities(rows))
+
+
+def _predict(
+    fitted: FittedHead, prepared: Prepared, fold: splits.Fold
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The predictions table and the embeddings of one fold, training rows included."""
+    rows = np.concatenate([getattr(fold, part) for part in runs.PARTS])
+    parts = np.repeat(runs.PARTS, [len(getattr(fold, part)) for part in runs.PARTS])
+    probabilities, embedding = fitted.predict_tracks(prepared.data, rows)
+    tracks = prepared.kept.iloc[rows]
+    root, genres = prepared.dataset.root, prepared.dataset.genres
+    table = tracks[["track_id", "genre", "artist", "title"]].reset_index(drop=True)
+    table["path"] = [str(root / path) for path in tracks["path"]]
+    table["group"] = prepared.data.groups[rows]
+    table["fold"], table["part"] = fold.number, parts
+    columns = [PREFIX + genre for genre in genres]
+    return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1), embedding
+
+
+def _score(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """Figures of the validation and the test rows, pooled over folds."""
+    figures = {}
+    for part in ("validation", "test"):
+        rows = predictions[predictions["part"] == part]
+        figures[part] = metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
+    return figures

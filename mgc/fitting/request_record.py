@@ -1,0 +1,138 @@
+"""What a run's ``run.json`` says of how it was made, and back from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mgc import runs
+from mgc.audio.clip_policy import ClipPolicy
+from mgc.datasets import splits
+from mgc.errors import MgcError
+from mgc.features.extractor_spec import Source
+from mgc.fitting.prepared import Prepared, make_folds
+from mgc.fitting.request import FitRequest
+from mgc.plugins import registry
+from mgc.plugins.params import as_dict
+from mgc.runs import Run
+from mgc.training import HeadSpec
+
+
+def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
+    """The request, resolved to the last default, and what was left out."""
+    dataset = request.dataset
+    folds = make_folds(dataset, request.folds, request.seed)
+    return {
+        "kind": "single",
+        "command": list(request.command),
+        "dataset": {
+            "name": dataset.name,
+            "genres": dataset.genres,
+            "tracks": len(prepared.kept),
+            "folds": request.folds,
+            "group_by": dataset.record.get("group_by", "none"),
+            "split": splits.split_hash(dataset.tracks, folds),
+            "left_out": dict(dataset.record.get("left_out", {})),
+            "quarantined": prepared.quarantined,
+        },
+        "extractor": _extractor(request.source),
+        "head": _head(request.head),
+        "seed": request.seed,
+        "device": request.device,
+        "include_bad": request.include_bad,
+        "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
+    }
+
+
+def _extractor(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "distribution": source.entry.distribution,
+        "version": source.entry.version,
+        "settings": dict(source.settings),
+        "identity": source.identity(),
+        "fingerprint": source.store.fingerprint,
+    }
+
+
+def _head(head: HeadSpec) -> dict[str, Any]:
+    gradient = head.info.trained_by == "gradient"
+    return {
+        "name": head.name,
+        "distribution": head.entry.distribution,
+        "version": head.entry.version,
+        "settings": dict(head.settings),
+        "training_settings": dict(head.training_settings),
+        "params": as_dict(head.params),
+        "training": as_dict(head.training) if gradient else None,
+    }
+
+
+def load_source(run: Run, device: str = "cpu") -> Source:
+    """The extractor that a run was made with, as it was set then.
+
+    Raises MgcError that names the distribution to install where its plug-in is gone.
+    """
+    wanted = run.record["extractor"]
+    identity = wanted["identity"]
+    policy = ClipPolicy(identity["clip_seconds"], identity["clips_per_track"])
+    source = Source(wanted["name"], wanted["settings"], policy, device)
+    registry.find_recorded("extractor", wanted, f"Run {run.name!r}")
+    _same_weights(run, source, identity["weights"])
+    return source
+
+
+def _same_weights(run: Run, source: Source, recorded: str | None) -> None:
+    """Refuse weights that are not those of the run; its head would answer nonsense.
+
+    Only the first word of the identity counts, the content; what follows (such as the precision)
+    may go with the device.
+    """
+    now = source.identity()["weights"]
+    if (now or "").split()[:1] != (recorded or "").split()[:1]:
+        raise MgcError(
+            f"Run {run.name!r} was trained on other weights of {source.name!r} "
+            f"({recorded}; here: {now}).",
+            f"Put the weights back that it was trained on (settings: {dict(source.settings)}).",
+        )
+
+
+def load_request(run: Run, dataset: Any) -> FitRequest:
+    """The request that a run was begun with, on the dataset as it is now.
+
+    Raises MgcError where the dataset's division is another by now.
+    """
+    record = run.record
+    asked = record["head"]
+    request = FitRequest(
+        dataset,
+        load_source(run, record["device"]),
+        HeadSpec(asked["name"], asked["settings"], asked["training_settings"]),
+        record["dataset"]["folds"],
+        record["seed"],
+        record["device"],
+        record["include_bad"],
+        record["command"],
+    )
+    folds = make_folds(dataset, request.folds, request.seed)
+    if splits.split_hash(dataset.tracks, folds) != record["dataset"]["split"]:
+        raise MgcError(
+            f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
+            "Fit anew: its folds are not the same any more.",
+        )
+    return request
+
+
+def model_folders(run: Run) -> list[Path]:
+    """The folders of a run's trained heads, one a fold; an ensemble has none of its own.
+
+    Raises MgcError where one is gone.
+    """
+    if run.kind != "single":
+        return []
+    count = max(1, run.record["dataset"].get("folds", 0))
+    found = [run.folder / f"fold-{number}" for number in range(count)]
+    for folder in found:
+        if not folder.is_dir():
+            raise runs.damaged(run.folder, f"{folder.name} is gone")
+    return found

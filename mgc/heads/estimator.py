@@ -1,0 +1,113 @@
+"""What heads that scikit-learn fits have in common; a plug-in may build on it too.
+
+A subclass names its parameters and builds a classifier:
+
+.. code-block:: python
+
+    class Nearest(ScikitHead):
+        Params = NearestParams
+        trusted = (
+            "sklearn.metrics._dist_metrics.EuclideanDistance64",
+            "sklearn.neighbors._kd_tree.KDTree",
+        )
+
+        def classifier(self):
+            return KNeighborsClassifier(self.params.neighbours)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from mgc.errors import MgcError
+from mgc.home import replace_file
+
+LARGEST = 4.0  # deviations; a standardised feature beyond it is an outlier that would rule the fit
+
+
+class ScikitHead(ABC):
+    """An estimator head: features are standardised and clipped, then a classifier is fitted.
+
+    ``trusted`` lists the types in the saved file that skops does not know by itself; a file
+    that holds any other type is refused.
+    """
+
+    Params: ClassVar[type]
+    trusted: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, params: Any, seed: int) -> None:
+        self.params = params
+        self.seed = seed
+
+    @abstractmethod
+    def classifier(self) -> Any:
+        """A fresh scikit-learn classifier with ``predict_proba``."""
+
+    def fit(
+        self, features: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
+    ) -> Self:
+        """Standardise (clip, feature), then fit; see `mgc.plugins.contract.EstimatorHead.fit`."""
+        self.n_genres_ = n_genres
+        self.mean_ = features.mean(0, dtype=np.float64)
+        deviation = features.std(0, dtype=np.float64)
+        self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
+        scaled = self.embed(features)
+        self.only_ = int(genres[0]) if len(np.unique(genres)) == 1 else None
+        self.estimator_: Any = (
+            None if self.only_ is not None else self.learn(scaled, genres, groups)
+        )
+        return self
+
+    def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:
+        """Fit on standardised features of at least two genres; return the fitted estimator."""
+        return self.classifier().fit(scaled, genres)
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """(clip, feature) → probabilities (clip, genre) float64; an unseen genre has 0."""
+        probabilities = np.zeros((len(features), self.n_genres_))
+        if self.only_ is not None:
+            probabilities[:, self.only_] = 1.0
+            return probabilities
+        probabilities[:, self.estimator_.classes_] = self.probabilities(self.embed(features))
+        return probabilities / probabilities.sum(1, keepdims=True)
+
+    def probabilities(self, scaled: np.ndarray) -> np.ndarray:
+        """Standardised features → probabilities of the genres seen in training."""
+        found: np.ndarray = self.estimator_.predict_proba(scaled)
+        return found
+
+    def embed(self, features: np.ndarray) -> np.ndarray:
+        """The standardised features (clip, feature) float32, as the classifier sees them."""
+        scaled = (features - self.mean_) / self.scale_
+        return np.clip(scaled, -LARGEST, LARGEST).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the fitted state with skops: a zip of arrays and JSON, no pickle."""
+        import skops.io
+
+        state = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        replace_file(path, skops.io.dumps(state))
+
+    def restore(self, path: Path) -> Self:
+        """Read what `save` wrote. Raises MgcError for a type that is not trusted."""
+        import skops.io
+
+        try:
+            foreign = set(skops.io.get_untrusted_types(file=path)) - set(self.trusted)
+            state = None if foreign else skops.io.load(path, trusted=list(self.trusted))
+        except Exception as error:
+            raise MgcError(
+                f"{path} cannot be read: {type(error).__name__}: {error}.",
+                "It is damaged, or of another version of scikit-learn; fit the head anew.",
+            ) from error
+        if state is None:
+            raise MgcError(
+                f"{path} holds types that mgc does not trust: {', '.join(sorted(foreign))}.",
+                "It was not written by this head; it has not been loaded.",
+            )
+        vars(self).update(state)
+        return self

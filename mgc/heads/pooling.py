@@ -1,0 +1,116 @@
+"""Pooled statistics: a feature sequence of any length as one vector of numbers.
+
+Two steps. A whitening PCA, learnt from training frames only, turns the rows of any extractor (12
+chroma, 128 mel bands, 512 Whisper states) into at most 40 uncorrelated rows of unit variance.
+Then every row is described by its moments, the leading rows also by how they move together and by
+how fast they change. Statistics of correlated rows say the same thing many times; of the
+decorrelated ones, each says something new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mgc.plugins.contract import FeatureKind
+
+COMPONENTS = 40  # rows kept; more adds noise dimensions, fewer loses timbre
+LEADING = 20  # rows with correlations and modulations: 190 + 120 numbers
+FRAME_STEP = 10  # every tenth frame tells the covariance well enough
+MODULATION_WINDOW = 256  # frames; 5.9 s at 22,050 Hz and a hop of 512: the slowest band is 0.17 Hz
+MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles a frame
+SMALLEST_POWER = 1e-8
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Turns one clip's feature of any kind into a vector; learnt by `fit_pooling`.
+
+    ``mean`` (feature,) and ``components`` (component, feature) are the whitening PCA of a
+    sequence's frames; both are empty for features that are vectors already.
+    """
+
+    kind: FeatureKind
+    mean: np.ndarray
+    components: np.ndarray
+
+    def __call__(self, feature: np.ndarray) -> np.ndarray:
+        """One clip's (feature, frame), (feature,) or (layer, feature) → float32 (dimension,)."""
+        if self.kind != "sequence":
+            return np.asarray(feature, np.float32).ravel()
+        frames = np.asarray(feature, np.float32) - self.mean[:, None]
+        return statistics(self.components @ frames)
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """The learnt arrays by name."""
+        return {"mean": self.mean, "components": self.components}
+
+
+def fit_pooling(kind: FeatureKind, clips: Iterable[np.ndarray]) -> Pooling:
+    """Learn the whitening PCA from clips of the training split (nothing for vectors).
+
+    ``clips`` are (feature, frame) arrays of any length; the covariance is that of every tenth
+    frame of all of them.
+    """
+    if kind != "sequence":
+        return Pooling(kind, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+    count, total, outer = 0, np.zeros(()), np.zeros(())
+    for clip in clips:
+        frames = np.asarray(clip[:, ::FRAME_STEP], np.float64)
+        count += frames.shape[1]
+        total = total + frames.sum(1)
+        outer = outer + frames @ frames.T
+    mean = total / count
+    variance, axes = np.linalg.eigh(outer / count - np.outer(mean, mean))
+    keep = np.argsort(variance)[::-1][:COMPONENTS]
+    # The floor keeps directions without signal (silence, dead bands) from being blown up.
+    scale = np.sqrt(np.maximum(variance[keep], 1e-6 * variance.max() + 1e-12))
+    return Pooling(kind, mean.astype(np.float32), (axes[:, keep] / scale).T.astype(np.float32))
+
+
+def statistics(rows: np.ndarray) -> np.ndarray:
+    """(row, frame), any number of frames → float32 vector of moments, correlations, modulations."""
+    centred = rows - rows.mean(1, keepdims=True)
+    unit = centred / (centred.std(1, keepdims=True) + 1e-6)
+    parts = [
+        rows.mean(1),
+        moments(centred, unit),
+        correlations(unit[:LEADING]),
+        modulations(centred[:LEADING]),
+    ]
+    return np.concatenate(parts, dtype=np.float32)
+
+
+def moments(centred: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Of each row: deviation, deviation of the step between frames, skewness, kurtosis."""
+    square = unit * unit
+    step = np.diff(centred, axis=1).std(1) if centred.shape[1] > 1 else np.zeros(len(centred))
+    return np.concatenate([centred.std(1), step, (square * unit).mean(1), (square**2).mean(1)])
+
+
+def correlations(unit: np.ndarray) -> np.ndarray:
+    """Correlation over time of each pair of rows: which parts of the spectrum move together."""
+    return (unit @ unit.T / unit.shape[1])[np.triu_indices(len(unit), 1)]
+
+
+def modulations(centred: np.ndarray) -> np.ndarray:
+    """Log power of each row in bands of modulation frequency: rhythm.
+
+    Fluctuation patterns after Pampalk, Rauber and Merkl (2002), by Welch's method: half
+    overlapping Hann windows of `MODULATION_WINDOW` frames; a shorter sequence is padded.
+    """
+    missing = max(0, MODULATION_WINDOW - centred.shape[1])
+    padded = np.pad(centred, ((0, 0), (0, missing)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, MODULATION_WINDOW, axis=1)
+    windows = windows[:, :: MODULATION_WINDOW // 2]
+    windows = (windows - windows.mean(2, keepdims=True)) * HANN
+    power = (np.abs(np.fft.rfft(windows, axis=2)) ** 2).mean(1)
+    return np.log(np.add.reduceat(power, BAND_EDGES, axis=1) + SMALLEST_POWER).ravel()
+
+
+HANN = np.hanning(MODULATION_WINDOW).astype(np.float32)
+BAND_EDGES = np.unique(
+    np.geomspace(1, MODULATION_WINDOW // 2 + 1, MODULATION_BANDS + 1).round().astype(int)
+)[:-1]

@@ -1,0 +1,1 @@
+"""The plug-in contract, and how installed plug-ins are found."""

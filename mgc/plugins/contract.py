@@ -1,0 +1,242 @@
+"""What a plug-in declares, and what the code behind a declaration must offer.
+
+The three records are plain data: importing this module loads neither numpy nor torch. The
+protocols say what the class named by ``load="package.module:Class"`` provides; it is imported
+only when it is used.
+
+Every class behind a record may carry a frozen dataclass ``Params``; its fields, with their
+defaults, are what ``--set name=value`` changes, what is stored in the run, and (for extractors)
+what enters the fingerprint of the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from mgc.audio.clips import Clips
+
+FeatureKind = Literal["sequence", "vector", "layers"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractorInfo:
+    """Declares a feature extractor.
+
+    ``kind`` is the shape of its feature: ``sequence`` (feature, frame), ``vector`` (feature) or
+    ``layers`` (layer, feature). An extractor whose kind depends on a parameter overrides it (see
+    `Extractor.kind`). ``hop_samples`` is the whole number of samples from one frame to the next;
+    ``window_samples`` the fixed length that the extractor works on, None for any length.
+    Raise ``revision`` whenever the numbers change: old features are then made anew.
+    One clip must give the same numbers alone and in a batch; the conformance checks hold an
+    extractor to it.
+    """
+
+    name: str
+    summary: str
+    load: str
+    sample_rate: int
+    hop_samples: int
+    kind: FeatureKind = "sequence"
+    unit: str = ""
+    window_samples: int | None = None
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadInfo:
+    """Declares a classifier head.
+
+    ``trained_by`` is ``gradient`` (a torch module; mgc's trainer owns the loop) or ``estimator``
+    (scikit-learn's fit / predict_proba). ``accepts`` lists the feature kinds that it takes, the
+    first match wins; a head that accepts ``vector`` takes every kind, since mgc pools a sequence
+    to statistics over time and flattens layers (see `mgc.heads.pooling`).
+    Raise ``revision`` when what was saved can no longer be restored: a run of another revision is
+    refused, with what to install.
+    """
+
+    name: str
+    summary: str
+    load: str
+    trained_by: Literal["gradient", "estimator"]
+    accepts: tuple[FeatureKind, ...] = ("vector",)
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyInfo:
+    """Declares an ensemble strategy.
+
+    ``combines`` says what a strategy sees of its members: their ``probabilities``
+    (member, track, genre), or their ``embeddings``, one (track, dimension) array a member.
+    ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
+    ``held-out`` (tracks that no member was trained on) or ``training`` (the fold's own training
+    and validation tracks; for embeddings, whose spaces differ from fold to fold).
+    """
+
+    name: str
+    summary: str
+    load: str
+    combines: Literal["probabilities", "embeddings"] = "probabilities"
+    learns: Literal["nothing", "held-out", "training"] = "nothing"
+    requires: tuple[str, ...] = ()
+    install: str = ""
+    revision: int = 1
+
+
+Info = ExtractorInfo | HeadInfo | StrategyInfo
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Turns equal-rate mono clips into features. No file, no network in ``__init__``.
+
+    Optional extras, used where present: ``kind`` (property: the feature kind for these params),
+    ``frame_count(samples: int) -> int`` (frames that are valid for so many samples; the default
+    is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (what weights stand
+    behind the numbers; enters the fingerprint), ``fetch()`` (gets weights from the network and
+    may return the folder that it filled; only `mgc features fetch` calls it),
+    ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes can be told
+    before anything is made) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
+    pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number
+    or name of each row).
+    """
+
+    Params: ClassVar[type]
+
+    def __init__(self, params: Any, device: str) -> None: ...
+
+    def __call__(self, clips: Clips) -> Tensor:
+        """Return float32 on the clips' device: (clip, feature, frame), (clip, feature) or
+        (clip, layer, feature). Rows of shorter clips are padded at the end; mgc trims them."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeatureShape:
+    """What a head is built for: the kind, the features a frame (or vector), and the layers."""
+
+    kind: FeatureKind
+    features: int
+    layers: int = 1
+
+
+@runtime_checkable
+class GradientHead(Protocol):
+    """A torch ``nn.Module`` from features to logits.
+
+    Optional: a class attribute ``training_defaults: Mapping[str, Any]`` with its own defaults for
+    `mgc.training.settings.Training`.
+    """
+
+    Params: ClassVar[type]
+
+    def __init__(self, params: Any, shape: FeatureShape, genres: int) -> None: ...
+
+    def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, feature, frame) or (clip, [layer,] feature), normalised, and the valid frames
+        of each clip (clip,) → embedding (clip, dimension)."""
+        ...
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Embedding (clip, dimension) → logits (clip, genre)."""
+        ...
+
+
+@runtime_checkable
+class EstimatorHead(Protocol):
+    """A scikit-learn-like classifier of vectors."""
+
+    Params: ClassVar[type]
+
+    def __init__(self, params: Any, seed: int) -> None: ...
+
+    def fit(
+        self, features: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
+    ) -> EstimatorHead:
+        """Fit on (clip, feature) float32 and genre numbers (clip,) in [0, n_genres).
+
+        ``groups`` (clip,) numbers the artists (or tracks), for inner cross-validation. A second
+        fit forgets the first. A genre may be absent from ``genres``.
+        """
+        ...
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """(clip, feature) → probabilities (clip, n_genres); rows sum to 1."""
+        ...
+
+    def embed(self, features: np.ndarray) -> np.ndarray:
+        """(clip, feature) → embedding (clip, dimension)."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the fitted state to the file ``path``; never a pickle."""
+        ...
+
+    def restore(self, path: Path) -> EstimatorHead:
+        """Read the state that `save` wrote; return self."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Combines members. ``probabilities`` is (member, track, genre) float64, rows sum to 1.
+
+    A strategy that combines embeddings gets a list of (track, dimension) float arrays, one a
+    member, rows aligned by track, in the place of ``probabilities``.
+    """
+
+    Params: ClassVar[type]
+
+    def __init__(self, params: Any, seed: int) -> None: ...
+
+    def combine(self, members: Any) -> np.ndarray:
+        """Return probabilities (track, genre) float64; rows sum to 1.
+
+        Each track is combined by itself: no other track of the call changes its answer.
+        """
+        ...
+
+
+@runtime_checkable
+class LearningStrategy(Strategy, Protocol):
+    """A strategy that learns how to combine; its record says from what (``learns``)."""
+
+    def fit(
+        self, members: Any, genres: np.ndarray, groups: np.ndarray, n_genres: int
+    ) -> LearningStrategy:
+        """Learn from tracks with genre numbers (track,) in [0, n_genres); return self.
+
+        ``groups`` (track,) numbers the artists (or tracks), for inner cross-validation. A second
+        fit forgets the first. A genre may be absent from ``genres``.
+        """
+        ...
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """What `fit` learnt, as named arrays."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> LearningStrategy:
+        """Take back what `state` gave; return self."""
+        ...
+
+
+KINDS: Mapping[str, type] = {
+    "extractor": ExtractorInfo,
+    "head": HeadInfo,
+    "strategy": StrategyInfo,
+}
+#: What `mgc … list` is called for each kind of plug-in.
+NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
+#: The one protocol of each way to be loaded, for conformance checks.
+PROTOCOLS: Sequence[type] = (Extractor, GradientHead, EstimatorHead, Strategy, LearningStrategy)

@@ -1,0 +1,67 @@
+"""The three hooks of mgc. Each docstring holds a plug-in that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from mgc.plugins.contract import ExtractorInfo, HeadInfo, StrategyInfo
+
+hookspec = pluggy.HookspecMarker("mgc")
+hookimpl = pluggy.HookimplMarker("mgc")
+
+
+@hookspec
+def mgc_extractors() -> Iterable[ExtractorInfo]:
+    """Declare feature extractors.
+
+    .. code-block:: python
+
+        from mgc import ExtractorInfo, hookimpl
+
+        @hookimpl
+        def mgc_extractors():
+            yield ExtractorInfo(
+                name="loudness", summary="RMS level of each frame",
+                load="my_package.loudness:Loudness",
+                sample_rate=22_050, hop_samples=512, unit="dB",
+            )
+    """
+    raise NotImplementedError  # pragma: no cover - pluggy only reads the signature
+
+
+@hookspec
+def mgc_heads() -> Iterable[HeadInfo]:
+    """Declare classifier heads.
+
+    .. code-block:: python
+
+        from mgc import HeadInfo, hookimpl
+
+        @hookimpl
+        def mgc_heads():
+            yield HeadInfo(
+                name="nearest", summary="k nearest neighbours on pooled statistics",
+                load="my_package.nearest:Nearest", trained_by="estimator",
+            )
+    """
+    raise NotImplementedError  # pragma: no cover - pluggy only reads the signature
+
+
+@hookspec
+def mgc_strategies() -> Iterable[StrategyInfo]:
+    """Declare ensemble strategies.
+
+    .. code-block:: python
+
+        from mgc import StrategyInfo, hookimpl
+
+        @hookimpl
+        def mgc_strategies():
+            yield StrategyInfo(
+                name="median", summary="median of the members' probabilities",
+                load="my_package.median:Median",
+            )
+    """
+    raise NotImplementedError  # pragma: no cover - pluggy only reads the signature

@@ -1,0 +1,46 @@
+"""A plug-in as asked for: a name, and parameters to be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from mgc.plugins import params as plugin_params
+from mgc.plugins import registry
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What an extractor, a head and a strategy have in common when they are asked for.
+
+    Built from plain values; nothing is looked up before it is used. Each property raises MgcError
+    where the plug-in, its code or a parameter is not there.
+    """
+
+    kind_of_plugin: ClassVar[str]
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def entry(self) -> registry.Entry:
+        """The catalogue's entry."""
+        return registry.find(self.kind_of_plugin, self.name)
+
+    @property
+    def info(self) -> Any:
+        """What the plug-in declares."""
+        return self.entry.info
+
+    @cached_property
+    def implementation(self) -> type[Any]:
+        """The plug-in's class, imported on first use."""
+        return registry.load(self.entry)
+
+    @cached_property
+    def params(self) -> Any:
+        """The parameters, checked, with the defaults filled in."""
+        cls = plugin_params.params_class(self.implementation)
+        return plugin_params.build(cls, self.settings, f"{self.kind_of_plugin} {self.name}")

@@ -1,0 +1,291 @@
+"""Finds plug-ins and loads what they declare. The only user of pluggy.
+
+Each entry point is loaded and asked by itself, so that a broken package breaks nothing but its
+own names. Nothing here imports an implementation until `load` is called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from types import ModuleType
+from typing import Any, Literal, cast
+
+import pluggy
+
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.plugins import hookspecs, validation
+from mgc.plugins.contract import NOUNS, Info
+
+GROUP = "mgc"
+HOOKS = {
+    "mgc_extractors": "extractor",
+    "mgc_heads": "head",
+    "mgc_strategies": "strategy",
+}
+
+Origin = tuple[str, str]  # a distribution's name and version
+Status = Literal["ready", "missing", "broken", "conflict"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One declared plug-in: its record, who brought it, and whether it can be used."""
+
+    kind: str
+    info: Info
+    distribution: str
+    version: str
+    status: Status = "ready"
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point of the group ``mgc``: where it comes from and what it brought."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    entries: tuple[Entry, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The plug-in's own trouble first, then that of what it declares."""
+        if self.problem:
+            return "broken"
+        found = {entry.status for entry in self.entries}
+        order: tuple[Status, ...] = ("broken", "conflict", "missing")
+        return next((status for status in order if status in found), "ready")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that was found, by plug-in."""
+
+    plugins: tuple[Plugin, ...]
+
+    def entries(self, kind: str) -> list[Entry]:
+        """All declared plug-ins of a kind, the names in order."""
+        found = [e for plugin in self.plugins for e in plugin.entries if e.kind == kind]
+        return sorted(found, key=lambda entry: (entry.info.name, entry.distribution))
+
+    def broken(self) -> list[Plugin]:
+        """The plug-ins that could not be loaded or declared something wrong."""
+        return [plugin for plugin in self.plugins if plugin.problem]
+
+    def find(self, kind: str, name: str) -> Entry:
+        """The one usable plug-in of that name.
+
+        Raises UsageError where there is none, several, or one whose requirement is missing.
+        """
+        found = [entry for entry in self.entries(kind) if entry.info.name == name]
+        if not found:
+            raise self._not_found(kind, name)
+        entry = found[0]
+        if entry.status == "conflict":
+            raise UsageError(f"{kind} {name!r}: {entry.problem}", entry.hint)
+        if entry.status == "missing":
+            raise MgcError(f"{kind} {name!r} cannot be used: {entry.problem}", entry.hint)
+        return entry
+
+    def _not_found(self, kind: str, name: str) -> UsageError:
+        names = {entry.info.name for entry in self.entries(kind)}
+        error = unknown(kind, name, names, f"mgc {NOUNS[kind]} list")
+        broken = [plugin.distribution for plugin in self.broken()]
+        if broken:
+            error.hint += f". (Could not be read: {', '.join(broken)}; see: mgc plugins list)"
+        return error
+
+
+def load(entry: Entry) -> type[Any]:
+    """Import the class behind a declaration.
+
+    Raises MgcError where the module or the class is not there, naming the distribution.
+    """
+    module_name, _, attribute = entry.info.load.partition(":")
+    try:
+        return cast(type[Any], getattr(importlib.import_module(module_name), attribute))
+    except Exception as error:
+        raise MgcError(
+            f"{entry.kind} {entry.info.name!r} of {entry.distribution} cannot be loaded from "
+            f"{entry.info.load!r}: {type(error).__name__}: {error}",
+            f"Run: mgc plugins check {entry.info.name}",
+        ) from error
+
+
+def find(kind: str, name: str) -> Entry:
+    """The usable plug-in of that kind and name in the installed catalogue."""
+    return catalogue().find(kind, name)
+
+
+def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
+    """The plug-in that ``owner`` (a run) was made with; ``wanted`` is what it recorded of it.
+
+    Raises MgcError that names the distribution to install where the plug-in is gone.
+    """
+    name = wanted["name"]
+    if any(entry.info.name == name for entry in catalogue().entries(kind)):
+        return find(kind, name)
+    raise MgcError(
+        f"{owner} needs {kind} {name!r} of the package {wanted['distribution']} "
+        f"{wanted['version']}, which is not installed.",
+        f"Install it: pip install {wanted['distribution']}",
+    )
+
+
+@cache
+def catalogue() -> Catalogue:
+    """All plug-ins installed in this environment; read once a process."""
+    plugins = [_read(point, origin) for point, origin in _entry_points()]
+    plugins.sort(key=lambda plugin: (plugin.distribution != "mgc", plugin.distribution))
+    return Catalogue(_with_conflicts(tuple(plugins)))
+
+
+def _entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
+    """Every entry point of the group, distribution by distribution.
+
+    ``importlib.metadata.entry_points`` reads all distributions in one go, and one with a damaged
+    entry_points.txt ends it; here that is a None in the place of its own entry points. Of a
+    distribution seen twice on sys.path (a source tree and its install) the first counts, as it
+    does for import.
+    """
+    seen = set()
+    for distribution in distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" not in text:
+            continue
+        origin = _origin(distribution)
+        if origin[0] in seen:
+            continue
+        seen.add(origin[0])
+        try:
+            yield from [(p, origin) for p in distribution.entry_points.select(group=GROUP)]
+        except Exception:
+            yield None, origin
+
+
+def _origin(distribution: Distribution) -> Origin:
+    try:
+        return distribution.metadata["Name"] or "(unnamed)", distribution.version or ""
+    except Exception:  # METADATA is gone or damaged: a removal that stopped half way
+        return "(unnamed)", ""
+
+
+def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
+    """Load one entry point and ask it what it declares; whatever it raises is noted.
+
+    What it prints goes to stderr: stdout may be JSON that a program reads.
+    """
+    distribution, version = origin
+    if point is None:
+        hint = f"pip install --force-reinstall {distribution}"
+        return Plugin("", "entry_points.txt", *origin, problem="it cannot be read", hint=hint)
+    plugin = Plugin(point.name, point.value, distribution, version)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            module = point.load()
+            entries = tuple(_declared(module, point.name, plugin))
+        if not entries:
+            raise MgcError(
+                f"{point.value} declares nothing",
+                f"mark a function named {' or '.join(HOOKS)} with @mgc.hookimpl",
+            )
+        return replace(plugin, entries=entries)
+    except MgcError as error:
+        return replace(plugin, problem=error.message, hint=error.hint)
+    except (Exception, SystemExit) as error:  # a stranger's module may do anything on import
+        problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
+        return replace(plugin, problem=problem, hint=f"update or remove {distribution}")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _where(error: BaseException) -> str:
+    """The line of the plug-in that raised, for its author."""
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return "" if line.filename == __file__ else f" ({line.filename}:{line.lineno})"
+
+
+def _declared(module: ModuleType, name: str, plugin: Plugin) -> Iterator[Entry]:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise MgcError(
+            f"{plugin.module} implements a hook that mgc does not have: {_one_line(error)}",
+            f"the hooks are {', '.join(HOOKS)}; they take no argument",
+        ) from error
+    for hook, kind in HOOKS.items():
+        for implementation in getattr(manager.hook, hook).get_hookimpls():
+            declared = implementation.function()
+            if not isinstance(declared, Iterable):
+                raise MgcError(
+                    f"{hook} of {plugin.module} returns {type(declared).__name__}, not records",
+                    "yield each record: yield ExtractorInfo(…)",
+                )
+            for info in declared:
+                yield _checked(kind, info, plugin)
+
+
+def _checked(kind: str, info: object, plugin: Plugin) -> Entry:
+    validation.check(kind, info, plugin.module)
+    info = cast(Info, info)
+    entry = Entry(kind, info, plugin.distribution, plugin.version)
+    absent = [need for need in info.requires if not _installed(need)]
+    if absent:
+        hint = info.install or f"pip install {' '.join(absent)}"
+        problem = f"it needs {', '.join(absent)}, which is not installed"
+        return replace(entry, status="missing", problem=problem, hint=f"Install it: {hint}")
+    return entry
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _with_conflicts(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
+    """Mark every name that is declared twice; neither wins."""
+    owners: dict[tuple[str, str], list[Plugin]] = {}
+    for plugin in plugins:
+        for entry in plugin.entries:
+            owners.setdefault((entry.kind, entry.info.name), []).append(plugin)
+
+    def marked(entry: Entry) -> Entry:
+        found = owners[entry.kind, entry.info.name]
+        if len(found) < 2:
+            return entry
+        names = " and by ".join(f"{owner.distribution} ({owner.module})" for owner in found)
+        return replace(
+            entry,
+            status="conflict",
+            problem=f"it is declared by {names}",
+            hint=_way_out({owner.distribution for owner in found}),
+        )
+
+    return tuple(replace(p, entries=tuple(marked(e) for e in p.entries)) for p in plugins)
+
+
+def _way_out(owners: set[str]) -> str:
+    if len(owners) == 1:
+        return f"Give one of them another name in {owners.pop()}"
+    removable = sorted(owners - {"mgc"})
+    return "Keep one of them: " + " or ".join(f"pip uninstall {name}" for name in removable)

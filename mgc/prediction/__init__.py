@@ -1,0 +1,1 @@
+"""A run and any audio → an answer."""

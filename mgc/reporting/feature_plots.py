@@ -1,0 +1,218 @@
+"""Pictures of features: what an extractor hears in a clip, with axes in their units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mgc.audio import decoding
+from mgc.errors import UsageError
+from mgc.features.extraction import features_of
+from mgc.features.extractor_spec import Source
+from mgc.plugins.contract import FeatureKind
+from mgc.reporting.colours import LIGHT, PICTURE
+from mgc.reporting.plots import STYLE, short
+
+PANEL = 1.9  # inches high
+WIDTH = 7.2  # inches: a page of a journal
+MOST_TICKS = 7
+#: Frequencies that a reader knows, Hz.
+ROUND_HZ = (32, 64, 125, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
+OUTLYING = 3.0  # inter-quartile ranges beyond the quartiles: far out, after Tukey (1977)
+CLOSEST_TICKS = 0.06  # of the axis
+DENSE = 64  # dimensions of a vector beyond which bars become a line
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One extractor's feature of one clip.
+
+    Attributes:
+        extractor: its name.
+        kind: of the feature; ``values`` is (feature, frame), (feature,) or (layer, feature).
+        unit: of the values, such as dB.
+        axis: what the feature rows are, with their unit: ``frequency (Hz)``, ``pitch class``.
+        places: what stands at each feature row: numbers, or names.
+        start: where the clip begins in the track, s.
+        seconds: how long the clip is, s.
+    """
+
+    extractor: str
+    kind: FeatureKind
+    values: np.ndarray
+    unit: str
+    axis: str
+    places: Sequence[float] | Sequence[str]
+    start: float
+    seconds: float
+
+
+def pictures(path: Path, sources: Sequence[Source], clip: int = 1) -> list[Picture]:
+    """The features of one clip of a file, one an extractor; the file is decoded once.
+
+    Raises UsageError for a clip that the track does not have, AudioError for an unusable file.
+    """
+    made = features_of(path, sources)
+    return [_picture(path, source, made[source.name], clip) for source in sources]
+
+
+def _picture(path: Path, source: Source, clips: Sequence[np.ndarray], clip: int) -> Picture:
+    if not 1 <= clip <= len(clips):
+        raise UsageError(
+            f"{path.name} is heard as {len(clips)} clip{'s' if len(clips) > 1 else ''}; "
+            f"there is no clip {clip}.",
+            "Choose another with --clip, or cut it otherwise with --clip-seconds.",
+        )
+    whole = decoding.probe(path).seconds
+    values = np.asarray(clips[clip - 1], np.float32)
+    axis, places = feature_axis(source, values.shape[-2 if source.kind == "sequence" else -1])
+    start = source.policy.starts(whole)[clip - 1]
+    seconds = min(source.policy.seconds, whole - start)
+    unit = source.info.unit
+    return Picture(source.name, source.kind, values, unit, axis, places, start, seconds)
+
+
+def feature_axis(source: Source, count: int) -> tuple[str, Sequence[float] | Sequence[str]]:
+    """What the ``count`` rows of a feature are: the extractor's own word (`Extractor`, optional
+    ``feature_axis``), or their numbers."""
+    own = getattr(source.extractor, "feature_axis", None)
+    if own is not None:
+        label, places = own(source.info.sample_rate)
+        if len(places) == count:
+            return str(label), list(places)
+    return "dimension", [float(number) for number in range(count)]
+
+
+def draw(made: Sequence[Picture], title: str) -> Figure:
+    """Pictures under one another; sequences share one time axis, that of the track."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, PANEL * len(made) + 0.5), layout="constrained")
+        axes = figure.subplots(len(made), 1, squeeze=False)[:, 0]
+        for axis, picture in zip(axes, made, strict=True):
+            _draw_one(axis, picture)
+        figure.suptitle(short(title, 90), fontsize=9)
+        _share_time(axes, made)
+    return figure
+
+
+def draw_grid(columns: Sequence[tuple[str, Sequence[Picture]]]) -> Figure:
+    """Tracks side by side (title, pictures); a row is an extractor, with one colour scale."""
+    count = len(columns[0][1])
+    with mpl.rc_context(STYLE):
+        size = (max(2.4 * len(columns), 4.0), PANEL * count + 0.5)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(count, len(columns), squeeze=False)
+        for row in range(count):
+            limits = value_range([pictures[row].values for _, pictures in columns])
+            for column, (title, pictures) in enumerate(columns):
+                axis = axes[row, column]
+                _draw_one(axis, pictures[row], limits, bar=column == len(columns) - 1)
+                axis.set_title(short(title, 30) if row == 0 else "")
+                if column:
+                    axis.set_ylabel("")
+        for column, (_, pictures) in enumerate(columns):
+            _share_time(axes[:, column], pictures)
+    return figure
+
+
+def _share_time(axes: Sequence[Axes], made: Sequence[Picture]) -> None:
+    timed = [a for a, picture in zip(axes, made, strict=True) if picture.kind == "sequence"]
+    for axis in timed[:-1]:
+        axis.tick_params(labelbottom=False)
+        axis.set_xlabel("")
+    for axis in timed:
+        axis.set_xlim(made[0].start, made[0].start + made[0].seconds)
+
+
+def _draw_one(
+    axis: Axes, picture: Picture, limits: tuple[float, float] | None = None, bar: bool = True
+) -> None:
+    axis.set_title(picture.extractor, loc="left")
+    if picture.kind == "vector":
+        _draw_vector(axis, picture)
+        return
+    values = picture.values
+    low, high = limits or value_range([values])
+    image = axis.imshow(
+        values, origin="lower", aspect="auto", cmap=PICTURE, vmin=low, vmax=high,
+        interpolation="nearest", extent=_extent(picture),
+    )  # fmt: skip
+    axis.spines[:].set_visible(False)
+    if picture.kind == "layers":
+        axis.set(xlabel=picture.axis, ylabel="layer")
+    else:
+        axis.set(xlabel="time (s)", ylabel=picture.axis)
+        axis.set_yticks(*ticks(picture.places))
+    if bar and axis.figure is not None:
+        beyond = ("min" if values.min() < low else "") + ("max" if values.max() > high else "")
+        extend = {"": "neither", "minmax": "both"}.get(beyond, beyond)
+        axis.figure.colorbar(image, ax=axis, label=picture.unit, pad=0.01, aspect=12, extend=extend)
+
+
+def value_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The values that the colours span: all, but for a few that lie so far out (the first MFCC)
+    that the rest would have one colour."""
+    low, quarter, three, high = np.percentile(
+        np.concatenate([v.ravel() for v in values]), [0, 25, 75, 100]
+    )
+    reach = OUTLYING * (three - quarter)
+    if reach <= 0:
+        return float(low), float(high)
+    return float(max(low, quarter - reach)), float(min(high, three + reach))
+
+
+def _extent(picture: Picture) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of the image in the units of its axes."""
+    rows, columns = picture.values.shape
+    if picture.kind == "layers":
+        return -0.5, columns - 0.5, -0.5, rows - 0.5
+    return picture.start, picture.start + picture.seconds, -0.5, rows - 0.5
+
+
+def _draw_vector(axis: Axes, picture: Picture) -> None:
+    numbers = np.arange(len(picture.values))
+    if len(numbers) > DENSE:
+        axis.plot(numbers, picture.values, color=LIGHT[0], lw=0.7)
+    else:
+        axis.bar(numbers, picture.values, color=LIGHT[0])
+    axis.set_xticks(*ticks(picture.places))
+    axis.set(xlabel=picture.axis, ylabel=picture.unit)
+
+
+def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[str]]:
+    """Where to put ticks on the row axis, and what to write there.
+
+    Names are written, every one where there are few; rising frequencies get round ones between
+    the rows; other numbers are thinned.
+    """
+    count = len(places)
+    if count and isinstance(places[0], str):
+        step = -(-count // 12)
+        return [float(i) for i in range(0, count, step)], [str(p) for p in places[::step]]
+    numbers = np.asarray(places, np.float64)
+    plain = np.array_equal(numbers, np.arange(count))
+    if count > 1 and not plain and (np.diff(numbers) > 0).all():
+        inside = [hz for hz in ROUND_HZ if numbers[0] <= hz <= numbers[-1]]
+        if len(inside) >= 2:
+            return _apart(np.interp(inside, numbers, np.arange(count)), inside, count)
+    step = max(1, -(-count // MOST_TICKS))
+    step = next((s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500) if s >= step), step)
+    return (
+        [float(i) for i in range(0, count, step)],
+        [f"{numbers[i]:g}" for i in range(0, count, step)],
+    )
+
+
+def _apart(where: np.ndarray, values: Sequence[float], count: int) -> tuple[list[float], list[str]]:
+    """Ticks from the top down, without those that would touch the one above."""
+    kept: list[tuple[float, str]] = []
+    for place, value in zip(where[::-1], values[::-1], strict=True):
+        if not kept or kept[-1][0] - place >= CLOSEST_TICKS * count:
+            kept.append((float(place), f"{value:,}"))
+    return [place for place, _ in kept], [label for _, label in kept]

@@ -1,0 +1,163 @@
+"""What is known of the data behind the figures: can they be trusted?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mgc.datasets import table
+from mgc.datasets.quality.label_errors import label_errors
+from mgc.errors import MgcError
+from mgc.progress import Progress
+from mgc.runs import PARTS, Run
+
+SUSPECTS = 20  # likely wrong labels shown
+FAILURES = 50  # files shown that could not be used
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data of a report.
+
+    Attributes:
+        name: the dataset's.
+        protocol: how tracks were divided, in words.
+        tracks, artists: how many; 0 artists where none is known.
+        parts: the parts that `genres` counts.
+        genres: for each genre its name and its tracks in each part.
+        crossing: tracks of groups (artists) that stand on both sides of a fold's split.
+        left_out: why tracks are missing, and how many.
+        failures: (file, reason) of those that could not be used, and how many there are.
+        suspects: likely wrong labels: track_id, title, genre, suggested, margin.
+        audit: what an audit of the audio found, line by line; empty where none was asked for.
+        chance: the accuracy of always naming the most frequent genre.
+    """
+
+    name: str
+    protocol: str
+    tracks: int
+    artists: int
+    parts: Sequence[str]
+    genres: Sequence[tuple[str, Sequence[int]]]
+    crossing: int
+    left_out: Mapping[str, int]
+    failures: Sequence[tuple[str, str]]
+    failure_count: int
+    suspects: Sequence[Mapping[str, Any]]
+    suspect_count: int
+    chance: float
+    audit: Sequence[tuple[bool, str]] = field(default=())
+
+    @property
+    def largest(self) -> int:
+        """The largest number in `genres`."""
+        return max(count for _, counts in self.genres for count in counts)
+
+
+def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFacts:
+    """The facts of a run's dataset, from the run itself; suspects by the run ``best``.
+
+    With ``audited`` all audio is searched for copies of one recording, as `mgc data audit` does.
+    """
+    record, rows = run.record["dataset"], run.predictions
+    parts, genres = _by_genre(run)
+    unique = rows.drop_duplicates("track_id")
+    artists = set(unique["artist"]) - {""} if "artist" in unique else set()
+    failures = [(Path(f["path"]).name, _reason(f)) for f in run.record.get("failures", [])]
+    suspects = _suspects(best)
+    test = run.rows("test")["genre"].value_counts()
+    return DataFacts(
+        name=record["name"],
+        protocol=_protocol(run),
+        tracks=len(unique),
+        artists=len(artists),
+        parts=parts,
+        genres=genres,
+        crossing=crossing_tracks(rows),
+        left_out=dict(record.get("left_out", {})),
+        failures=failures[:FAILURES],
+        failure_count=len(failures),
+        suspects=suspects[:SUSPECTS],
+        suspect_count=len(suspects),
+        chance=float(test.max() / test.sum()),
+        audit=_audit(run, progress) if audited else (),
+    )
+
+
+def _reason(failure: Mapping[str, str]) -> str:
+    """The reason without the folders of whose machine it was."""
+    return failure["reason"].replace(failure["path"], Path(failure["path"]).name)
+
+
+def _protocol(run: Run) -> str:
+    record = run.record["dataset"]
+    by = record.get("group_by", "none")
+    apart = "" if by == "none" else f"; tracks of one {by} stay on one side"
+    if record.get("folds"):
+        return f"{record['folds']} folds: every track is tested once{apart}"
+    return f"one split into training, validation and test{apart}"
+
+
+def _by_genre(run: Run) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """Tracks of each genre: by part, or in all where folds test every track."""
+    rows = run.predictions
+    if rows["fold"].nunique() > 1:
+        counts = run.rows("test")["genre"].value_counts()
+        return ["all"], [(genre, [int(counts.get(genre, 0))]) for genre in run.genres]
+    counts = rows.groupby(["genre", "part"]).size()
+    return list(PARTS), [
+        (genre, [int(counts.get((genre, part), 0)) for part in PARTS]) for genre in run.genres
+    ]
+
+
+def crossing_tracks(rows: pd.DataFrame) -> int:
+    """Test tracks whose group (artist) was also learnt from, in the same fold."""
+    if "group" not in rows:
+        return 0
+    crossing = 0
+    for _, fold in rows.groupby("fold"):
+        test = fold[fold["part"] == "test"]
+        crossing += int(test["group"].isin(fold.loc[fold["part"] != "test", "group"]).sum())
+    return crossing
+
+
+def _suspects(run: Run) -> list[dict[str, Any]]:
+    found = label_errors(run.predictions, run.genres)
+    about = run.predictions.drop_duplicates("track_id").set_index("track_id")
+    return [
+        {
+            "track_id": str(row.track_id),
+            "title": str(about.at[row.track_id, "title"]),
+            "genre": str(row.genre),
+            "suggested": str(row.suggested),
+            "margin": float(row.margin),
+        }
+        for row in found.itertuples()
+    ]
+
+
+def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:
+    """(whether it is well, what was found) about copies of recordings, line by line."""
+    from mgc.datasets.quality import audit
+
+    try:
+        found = audit.audit(table.load(run.record["dataset"]["name"]), progress=progress)
+    except MgcError as error:
+        return [(False, f"The audit could not be made: {error.message}")]
+    across = sum(_apart(run.predictions, pair.first, pair.second) for pair in found.copies)
+    lines = [
+        (not found.copies, f"{len(found.copies):,} pairs of tracks are one recording"),
+        (not across, f"{across:,} of them have one track in the test rows and one learnt from"),
+    ]
+    return lines + [(False, warning) for warning in found.warnings]
+
+
+def _apart(rows: pd.DataFrame, first: str, second: str) -> bool:
+    """Whether, in some fold, exactly one of two tracks is tested."""
+    pair = rows[rows["track_id"].isin([first, second])]
+    tested = (pair["part"] == "test").groupby(pair["fold"])
+    return bool(((tested.sum() == 1) & (tested.size() == 2)).any())

@@ -1,0 +1,145 @@
+"""What a hard track looks and sounds like: its picture and its clip, as parts of the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from matplotlib import colormaps
+from PIL import Image
+
+from mgc.audio import decoding
+from mgc.errors import MgcError
+from mgc.evaluation.hardest import HardTrack
+from mgc.features.extractor_spec import Source
+from mgc.progress import Progress
+from mgc.reporting.colours import PICTURE
+from mgc.reporting.feature_plots import Picture, pictures, ticks, value_range
+
+PICTURE_COLUMNS = 480  # pixels: what a card shows on a fine screen
+PICTURE_QUALITY = 55  # of WebP; its faults are below what a spectrogram's noise hides
+SOUND_RATE = 22_050  # Hz
+SOUND_LEVEL = 0.7  # of MP3's compression in [0, 1): about 40 kbit/s
+
+
+@dataclass(frozen=True)
+class Part:
+    """A hard track on the page.
+
+    Attributes:
+        track: the track.
+        file: the file's name.
+        picture: data URI, or "".
+        rows: ticks of the feature axis: (height in percent, text).
+        times: ticks of the time axis: (place in percent, text).
+        axis: what the feature axis shows.
+        sound: data URI of the clip, or "".
+        start: where the clip begins in the track, s.
+        problem: why there is no picture or sound, or "".
+    """
+
+    track: HardTrack
+    file: str
+    picture: str = ""
+    rows: Sequence[tuple[float, str]] = ()
+    times: Sequence[tuple[float, str]] = ()
+    axis: str = ""
+    sound: str = ""
+    start: float = 0.0
+    problem: str = ""
+
+
+def parts(
+    tracks: Sequence[HardTrack], source: Source | None, sound: bool, progress: Progress
+) -> list[Part]:
+    """Draw and encode the first clip of each track; a file that is gone or bad is said so."""
+    made = []
+    with progress.task("listening to the hardest tracks", len(tracks), "tracks") as task:
+        for track in tracks:
+            made.append(_part(track, source, sound))
+            task.advance()
+    return made
+
+
+def _part(track: HardTrack, source: Source | None, sound: bool) -> Part:
+    path = Path(track.path)
+    if source is None:
+        return Part(track, path.name)
+    try:
+        (picture,) = pictures(path, [source])
+        heard = _sound(path, picture) if sound else ""
+    except MgcError as error:
+        reason = error.message.replace(str(path), path.name)
+        return Part(track, path.name, problem=reason)
+    return Part(
+        track,
+        path.name,
+        picture=_image(picture),
+        rows=_row_ticks(picture),
+        times=_time_ticks(picture),
+        axis=picture.axis,
+        sound=heard,
+        start=picture.start,
+    )
+
+
+def _image(picture: Picture) -> str:
+    """The feature alone, without axes, as WebP: the page draws those in its own colours."""
+    values = np.atleast_2d(picture.values)
+    low, high = value_range([values])
+    shares = np.clip((_fewer_columns(values) - low) / max(high - low, 1e-9), 0, 1)
+    pixels = (255 * colormaps[PICTURE](shares[::-1])[..., :3]).astype(np.uint8)
+    made = io.BytesIO()
+    Image.fromarray(pixels).save(made, "WEBP", quality=PICTURE_QUALITY, method=6)
+    return _data_uri("image/webp", made.getvalue())
+
+
+def _fewer_columns(values: np.ndarray) -> np.ndarray:
+    """Means of neighbouring frames where there are more than pixels."""
+    count = values.shape[1]
+    if count <= PICTURE_COLUMNS:
+        return values
+    edges = np.linspace(0, count, PICTURE_COLUMNS + 1).astype(int)
+    sums: np.ndarray = np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
+    return sums
+
+
+def _row_ticks(picture: Picture) -> list[tuple[float, str]]:
+    if picture.kind != "sequence":
+        return []
+    where, texts = ticks(picture.places)
+    count = len(picture.values)
+    kept = [(100 * (place + 0.5) / count, text) for place, text in zip(where, texts, strict=True)]
+    return kept if len(kept) <= 6 else kept[::2]
+
+
+def _time_ticks(picture: Picture) -> list[tuple[float, str]]:
+    if picture.kind != "sequence":
+        return []
+    step = next((s for s in (0.5, 1, 2, 5, 10, 20, 60) if picture.seconds / s <= 6), 120)
+    first = np.ceil(picture.start / step) * step
+    times = np.arange(first, picture.start + 0.97 * picture.seconds, step)
+    return [(float(100 * (t - picture.start) / picture.seconds), f"{t:g}") for t in times]
+
+
+def _sound(path: Path, picture: Picture) -> str:
+    """The clip that the picture shows, mono, as MP3, which every browser plays."""
+    wave, _ = decoding.decode(path, SOUND_RATE, start=picture.start, seconds=picture.seconds)
+    made = io.BytesIO()
+    if "MP3" in soundfile.available_formats():
+        soundfile.write(
+            made, np.clip(wave, -1, 1), SOUND_RATE, format="MP3", compression_level=SOUND_LEVEL
+        )
+        return _data_uri("audio/mpeg", made.getvalue())
+    # libsndfile before 1.1 cannot write MP3; Vorbis plays in all browsers but old ones of Apple.
+    soundfile.write(made, np.clip(wave, -1, 1), SOUND_RATE, format="OGG")
+    return _data_uri("audio/ogg", made.getvalue())
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

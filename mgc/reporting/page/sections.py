@@ -1,0 +1,232 @@
+"""What the page's tables and drawings show, worked out: templates only place it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mgc.errors import UsageError
+from mgc.evaluation.agreement import Agreement, agreement
+from mgc.evaluation.compare import Comparison, by_genre
+from mgc.evaluation.compare_text import SURE, mark, p_value
+from mgc.evaluation.reliability import Bin, reliability
+from mgc.evaluation.systems import System
+from mgc.reporting.plots import matrix
+from mgc.runs import Run
+
+SCALE_STEP = 0.05  # of the accuracy axis
+MISTAKES = 6  # kinds of mistakes listed beside a matrix
+DEEP = 0.55  # share of the scale beyond which letters on a colour are light
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The part of [0, 1] that the accuracies' axis shows."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands, in percent of the axis."""
+        return round(100 * (value - self.low) / (self.high - self.low), 2)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """(place in percent, text)."""
+        count = round((self.high - self.low) / SCALE_STEP)
+        step = next(n for n in (1, 2, 4, 5, 10) if count / n <= 5)
+        values = [self.low + i * SCALE_STEP for i in range(0, count + 1, step)]
+        return [(self.place(value), f"{100 * value:.0f}") for value in values]
+
+
+def scale(rows: Sequence[Mapping[str, Any]]) -> Scale:
+    """An axis with room for all intervals."""
+    low = math.floor(min(row["accuracy_low"] for row in rows) / SCALE_STEP) * SCALE_STEP
+    high = math.ceil(max(row["accuracy_high"] for row in rows) / SCALE_STEP) * SCALE_STEP
+    return Scale(round(low, 2), round(max(high, low + SCALE_STEP), 2))
+
+
+def verdict(made: Comparison) -> str:
+    """What the comparison allows to say, in a sentence or two."""
+    best = made.rows[0]
+    low, high = 100 * best["accuracy_low"], 100 * best["accuracy_high"]
+    said = (
+        f"{best['name']} names the right genre for {100 * best['accuracy']:.0f} % of "
+        f"{best['tracks']:,} tracks (95 % interval {low:.0f} to {high:.0f} %)."
+    )
+    if made.reference is None:
+        return said
+    if best["name"] == made.reference:
+        return f"{said} {_others(made)}"
+    against = f"the best single system, {made.reference}"
+    if best["p_adjusted"] < SURE:
+        return f"{said} It is better than {against} (p {_p(best['p_adjusted'])})."
+    return f"{said} Whether it is better than {against}, these tracks cannot tell."
+
+
+def _others(made: Comparison) -> str:
+    rest = [row for row in made.rows if row["name"] != made.reference]
+    worse = [row for row in rest if row["p_adjusted"] < SURE]
+    if len(worse) == len(rest):
+        return "All others are behind it by more than chance explains."
+    if not worse:
+        return "No other is behind it by more than chance explains."
+    return f"{len(worse)} of the {len(rest)} others are behind it by more than chance explains."
+
+
+def _p(value: float) -> str:
+    said = p_value(value)
+    return said if said.startswith("<") else f"= {said}"
+
+
+def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
+    """The rows of the table: figures, places on the axis, marks."""
+    axis = scale(made.rows)
+    return [
+        {
+            **row,
+            "reference": row["name"] == made.reference,
+            "mark": mark(row),
+            "places": [
+                axis.place(row[key]) for key in ("accuracy_low", "accuracy", "accuracy_high")
+            ],
+        }
+        for row in made.rows
+    ]
+
+
+def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[str, Any]]:
+    """For each genre its tracks and a bar for each system, in the order of the table."""
+    table = by_genre(compared)
+    counts = table.pop("tracks")
+    made = []
+    for genre, values in table.iterrows():
+        best = max(values)
+        bars = [(name, float(values[name]), bool(values[name] == best > 0)) for name in order]
+        made.append({"name": str(genre), "tracks": int(counts[genre]), "bars": bars})
+    return made
+
+
+def confusion_cells(run: Run) -> dict[str, Any]:
+    """A matrix as rows of cells: tracks, share of the row, and both as places on a colour scale."""
+    counts, shares = matrix(run, False), matrix(run, True)
+    largest = max(counts.max(), 1)
+    rows = []
+    for genre, count_row, share_row in zip(run.genres, counts, shares, strict=True):
+        cells = [
+            {
+                "tracks": int(tracks),
+                "share": round(100 * share),
+                "tracks_depth": round(float(tracks / largest), 3),
+                "share_depth": round(float(share), 3),
+                "deep": " ".join(
+                    name
+                    for name, depth in (("dt", tracks / largest), ("ds", share))
+                    if depth > DEEP
+                ),
+            }
+            for tracks, share in zip(count_row, share_row, strict=True)
+        ]
+        rows.append({"genre": genre, "tracks": int(count_row.sum()), "cells": cells})
+    return {"rows": rows, "mistakes": _mistakes(run)}
+
+
+def _mistakes(run: Run) -> list[dict[str, Any]]:
+    """The most frequent mistakes: true genre, answer, tracks, of how many of that genre."""
+    counts = matrix(run, False).astype(int)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
+    places = [divmod(int(place), len(counts)) for place in order]
+    return [
+        {
+            "true": run.genres[row],
+            "said": run.genres[column],
+            "tracks": int(wrong[row, column]),
+            "of": int(counts[row].sum()),
+        }
+        for row, column in places
+        if wrong[row, column]
+    ]
+
+
+def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
+    """For each run the points of its reliability diagram and what they come to."""
+    made = []
+    for name, run in named:
+        found = reliability(run)
+        figures = run.record["metrics"]["test"]
+        made.append(
+            {
+                "name": name,
+                "bins": found,
+                "largest": max(b.tracks for b in found),
+                "ece": figures["ece"],
+                "nll": figures["nll"],
+                "lean": _lean(found),
+            }
+        )
+    return made
+
+
+def _lean(found: Sequence[Bin]) -> str:
+    """Whether a run is surer than it may be, in a word."""
+    total = sum(b.tracks for b in found)
+    gap = sum(b.tracks * (b.confidence - b.accuracy) for b in found) / total
+    if abs(gap) < 0.02:
+        return "sure as it is right"
+    return f"{'surer' if gap > 0 else 'less sure'} than right, by {100 * abs(gap):.0f} points"
+
+
+def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
+    """Who agrees with whom, and what a perfect choice would reach; None for a single system."""
+    singles = [system for system in compared if system.kind == "single"]
+    chosen = singles if len(singles) > 1 else list(compared)
+    try:
+        found: Agreement = agreement(chosen)
+    except UsageError:
+        return None
+    shares = {(p["first"], p["second"]): p for p in found.pairs}
+    shares |= {(p["second"], p["first"]): p for p in found.pairs}
+    names = [system.name for system in chosen]
+    cells = [[shares.get((one, other)) for other in names] for one in names]
+    return {"names": names, "cells": cells, "found": found}
+
+
+def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
+    """What each run was and how to make it again, in the order in which they were made."""
+    made = []
+    for run in sorted(found, key=lambda run: str(run.record.get("created", ""))):
+        record = run.record
+        facts = {"made": record.get("created", ""), "seed": record.get("seed")}
+        facts["split"] = record["dataset"].get("split")
+        if run.kind == "single":
+            facts["extractor"] = f"{record['extractor']['name']} {_settings(record['extractor'])}"
+            facts["fingerprint"] = record["extractor"].get("fingerprint", "")[:12]
+            facts["head"] = f"{record['head']['name']} {_plain(record['head'].get('params'))}"
+            facts["device"] = record.get("device")
+            facts["seconds"] = record.get("seconds")
+        else:
+            facts["members"] = ", ".join(record["members"])
+            facts["calibrated"] = "yes" if record["strategy"].get("calibrate") else "no"
+        shown = {name: value for name, value in facts.items() if value not in (None, "")}
+        command = shlex.join(map(str, record.get("command", [])))
+        made.append({"name": run.name, "command": command, "facts": shown})
+    return made
+
+
+def commands(repeated: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The commands that made the runs, each once, in order."""
+    return list(dict.fromkeys(run["command"] for run in repeated if run["command"]))
+
+
+def _settings(extractor: Mapping[str, Any]) -> str:
+    return _plain(extractor.get("identity", {}).get("params"))
+
+
+def _plain(values: Mapping[str, Any] | None) -> str:
+    return " ".join(f"{name}={value}" for name, value in (values or {}).items())

@@ -1,0 +1,121 @@
+"""From the words of a request to the parts that serve it: dataset, sources, heads, device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
+from mgc.datasets import table
+from mgc.errors import UsageError, unknown
+from mgc.features.extractor_spec import Source
+from mgc.plugins import params, registry
+from mgc.plugins.contract import HeadInfo
+
+if TYPE_CHECKING:
+    from mgc.training import HeadSpec
+
+
+def dataset(name: str | None) -> table.Dataset:
+    """The dataset asked for, or the default one."""
+    return table.load(name if name is not None else table.default_name())
+
+
+def device(name: str) -> str:
+    """``auto`` resolved to what is there. Raises UsageError for a device that is not."""
+    from mgc.training import resolve_device
+
+    return str(resolve_device(name))
+
+
+def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolicy:
+    """The clip policy asked for."""
+    return ClipPolicy(clip_seconds or DEFAULT_SECONDS, clips_per_track or DEFAULT_CLIPS_PER_TRACK)
+
+
+def sources(
+    names: Sequence[str],
+    assignments: Sequence[str] | None,
+    clips: ClipPolicy,
+    where: str,
+) -> list[Source]:
+    """The extractors asked for, each with the parameters that are its own.
+
+    Every name and parameter is checked here, before any audio is opened.
+    """
+    return parts(names, [], assignments, clips, where)[0]
+
+
+def parts(
+    extractors: Sequence[str],
+    heads: Sequence[str],
+    assignments: Sequence[str] | None,
+    clips: ClipPolicy,
+    where: str,
+) -> tuple[list[Source], list[HeadSpec]]:
+    """Extractors and heads, each with its part of the ``--set`` assignments, all checked."""
+    from mgc.training import HeadSpec, Training
+
+    gradient = [n for n in heads if _info(n).trained_by == "gradient"]
+    owners = {f"head {name}": parameters_of("head", name) for name in heads}
+    if gradient:
+        owners["training"] = [field.name for field in fields(Training)]
+    given = shared_settings(extractors, assignments, owners)
+    made = [Source(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
+    specs = [
+        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {})
+        for name in heads
+    ]
+    for source in made:
+        source.params  # noqa: B018 - checks them
+    for spec in specs:
+        spec.params, spec.training  # noqa: B018 - checks them
+    return made, specs
+
+
+def shared_settings(
+    extractors: Sequence[str],
+    assignments: Sequence[str] | None,
+    others: Mapping[str, Sequence[str]],
+) -> dict[str, dict[str, Any]]:
+    """Hand each ``--set`` to the parts that have such a parameter.
+
+    ``others`` names further owners (``head cnn``, ``training``) with their parameters' names. A
+    bare name goes to every extractor, or every head, or the training, whichever has it;
+    ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError where
+    nobody has it, or where an extractor and a head do.
+    """
+    owners = {name: parameters_of("extractor", name) for name in extractors} | dict(others)
+    given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+    for name, value in params.parse_assignments(assignments or []).items():
+        prefix, dot, rest = name.partition(".")
+        named = [o for o in owners if dot and prefix == o.removeprefix("head ")]
+        having = named or [o for o, known in owners.items() if name in known]
+        if not having:
+            known = {parameter for parameters in owners.values() for parameter in parameters}
+            raise unknown(
+                f"parameter of {', '.join(owners)}", name, known, "mgc features show NAME"
+            )
+        kinds = {"extractor" if o in extractors else o.partition(" ")[0] for o in having}
+        if len(kinds) > 1:
+            example = having[0].removeprefix("head ")
+            raise UsageError(
+                f"--set {name}: {' and '.join(having)} both have it.",
+                f"Say which: --set {example}.{name}={value}",
+            )
+        for owner in having:
+            given[owner][rest if named else name] = value
+    return given
+
+
+def _info(head: str) -> HeadInfo:
+    info = registry.find("head", head).info
+    assert isinstance(info, HeadInfo)
+    return info
+
+
+def parameters_of(kind: str, name: str) -> list[str]:
+    """The names of a plug-in's parameters."""
+    implementation = registry.load(registry.find(kind, name))
+    return [field.name for field in fields(params.params_class(implementation))]

@@ -1,0 +1,43 @@
+"""The run folder: what was asked, what was trained, what it predicted, how good that is."""
+
+from mgc.runs.run import (
+    ENVIRONMENT,
+    PARTS,
+    PREFIX,
+    SCHEMA,
+    Run,
+    damaged,
+    environment,
+    everything,
+    finish,
+    load,
+    load_finished,
+    lock_file,
+    names,
+    newest,
+    remove,
+    runs_home,
+    same_tracks,
+    start,
+)
+
+__all__ = [
+    "ENVIRONMENT",
+    "PARTS",
+    "PREFIX",
+    "SCHEMA",
+    "Run",
+    "damaged",
+    "environment",
+    "everything",
+    "finish",
+    "load",
+    "load_finished",
+    "lock_file",
+    "names",
+    "newest",
+    "remove",
+    "runs_home",
+    "same_tracks",
+    "start",
+]

@@ -1,0 +1,88 @@
+"""What a head may see of a dataset: features by track and clip, genres, artists."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mgc.errors import MgcError
+from mgc.heads.pooling import Pooling, fit_pooling
+from mgc.plugins.contract import FeatureKind, FeatureShape
+
+#: One track: its clips, each (feature, frame), (feature,) or (layer, feature).
+Clips = Sequence[np.ndarray] | np.ndarray
+
+
+@dataclass(frozen=True)
+class TrackData:
+    """Features of all tracks of a dataset, with genre and group numbers (track,).
+
+    ``features`` may be lazy and memory-mapped: it is read by index, track by track.
+    """
+
+    kind: FeatureKind
+    features: Sequence[Clips]
+    genres: np.ndarray
+    groups: np.ndarray
+    n_genres: int
+    _vectors: dict[str, list[np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def pooling(self, train: np.ndarray) -> Pooling:
+        """The pooling learnt from the clips of the training tracks."""
+        return fit_pooling(self.kind, self.clips(train))
+
+    def vectors(self, pooling: Pooling, tracks: np.ndarray) -> list[np.ndarray]:
+        """(clip, dimension) float32 of each of ``tracks``; kept until another pooling is used."""
+        digest = _digest(pooling)
+        if digest not in self._vectors:
+            self._vectors.clear()
+            self._vectors[digest] = [np.empty(0)] * len(self.features)
+        known = self._vectors[digest]
+        for track in tracks:
+            if known[track].size == 0:
+                known[track] = pooled(pooling, self.features[track])
+        return [known[track] for track in tracks]
+
+    def clips(self, tracks: np.ndarray) -> Iterator[np.ndarray]:
+        """All clips of some tracks, in order."""
+        for track in tracks:
+            yield from self.features[track]
+
+
+def pooled(pooling: Pooling, clips: Clips) -> np.ndarray:
+    """(clip, dimension) float32 of one track."""
+    return np.stack([pooling(clip) for clip in clips])
+
+
+def shape_of(kind: FeatureKind, clip: np.ndarray) -> FeatureShape:
+    """The shape that a head is built for, from one clip's feature array."""
+    if kind == "layers":
+        return FeatureShape(kind, clip.shape[1], clip.shape[0])
+    return FeatureShape(kind, clip.shape[0])
+
+
+def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
+    """Raise MgcError where ``tracks`` cannot be learnt from."""
+    if len(tracks) == 0:
+        raise MgcError(f"There is no track in the {what} part of the split.")
+    if data.genres[tracks].min() < 0 or data.genres[tracks].max() >= data.n_genres:
+        raise MgcError(f"A genre number of the {what} tracks is not in [0, {data.n_genres}).")
+
+
+def check_finite(values: np.ndarray, name: str) -> None:
+    """Raise MgcError where a feature holds NaN or infinity."""
+    if not np.isfinite(values).all():
+        raise MgcError(
+            f"The features of {name} hold values that are not finite.",
+            "Extract them anew: mgc features clear, then the same command again.",
+        )
+
+
+def _digest(pooling: Pooling) -> str:
+    content = b"".join(array.tobytes() for array in pooling.state().values())
+    return hashlib.sha256(content).hexdigest()

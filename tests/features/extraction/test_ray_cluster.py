@@ -1,0 +1,214 @@
+"""Extraction on a Ray cluster: three nodes on this machine, equal to the local result."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mgc.errors import MgcError
+from mgc.features.extraction import extract, extract_tracks, features_of
+from mgc.features.extraction import ray_cluster as cluster_module
+from mgc.features.extraction.jobs import Job, Plan
+from mgc.features.extraction.ray_cluster import Cluster
+from tests.features.extraction.hostile import NAN, SEGFAULT, hostile, install, told
+from tests.features.extraction.test_extract import shards, sources
+from tests.sounds import album
+
+ray = pytest.importorskip("ray", reason="the extra mgc[ray] is not installed")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+__all__ = ["hostile"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of plug-ins that every node has."""
+    folder = tmp_path_factory.mktemp("site")
+    install(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Path) -> Iterator[Any]:
+    """Three nodes with a core each; one of the tests kills one."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(site), *([before] if before else [])])
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    node = {"num_cpus": 1, "object_store_memory": 200 << 20, "include_dashboard": False}
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+    try:
+        del node["include_dashboard"]
+        made.others = [made.add_node(**node) for _ in range(2)]
+        made.node = node
+        yield made
+    finally:
+        made.shutdown()
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture(scope="module")
+def driver(cluster: Any) -> Iterator[Any]:
+    """One connection for all tests: every new one starts new workers."""
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield cluster
+    ray.shutdown()
+
+
+@pytest.fixture
+def connected(driver: Any, mgc_home: Path) -> Any:
+    return driver
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The bytes that one process on this machine makes."""
+
+    def make(paths: list[Path], *names: str) -> dict[str, bytes]:
+        with monkeypatch.context() as patched:
+            patched.setenv("MGC_HOME", str(tmp_path / "local home"))
+            extract(paths, sources(*names), workers=1)
+            return shards(sources(*names))
+
+    return make
+
+
+def test_one_node_of_three_is_killed(connected: Any, tmp_path: Path, local: Any) -> None:
+    paths = album(tmp_path / "music", 130, seconds=3.0)
+    (tmp_path / "music" / "0077.wav").write_text("no music")
+    store = sources("mel")[0].store
+
+    def kill() -> None:
+        while not list(store.folder.glob("*.safetensors")):
+            time.sleep(0.02)
+        connected.remove_node(connected.others.pop(), allow_graceful=False)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done = extract(paths, sources(), on="ray")
+    killer.join()
+    assert (done.made, len(done.failures)) == (129, 1)
+    assert "does not decode" in done.failures[0].reason
+    assert shards(sources()) == local(paths)
+    connected.others.append(connected.add_node(**connected.node))
+
+
+def test_a_file_that_kills_its_worker_is_left_out(
+    connected: Any, tmp_path: Path, hostile: str
+) -> None:
+    paths = [told(tmp_path / f"{n}.wav", 0.05 + n / 1e4) for n in range(8)]
+    told(paths[3], SEGFAULT)
+    told(paths[6], NAN)
+    done = extract(paths, sources(hostile), on="ray")
+    assert done.made == 6
+    assert [failure.path for failure in done.failures] == [paths[3], paths[6]]
+    assert "its worker process died 3 times (WorkerCrashedError)" in done.failures[0].reason
+    assert "not finite" in done.failures[1].reason
+
+
+def test_files_travel_where_nodes_do_not_see_them(
+    connected: Any, tmp_path: Path, local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of change that a node finds is another than the one it is asked for."""
+    paths = album(tmp_path / "music", 40)
+    (tmp_path / "music" / "0011.wav").write_text("no music")
+    plan = Plan(paths, sources("mel"))
+    jobs = [_elsewhere(job) for job in plan.jobs()]
+    out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
+    assert [job.path for job, _ in out] == paths
+    assert [bool(answer.reason) for _, answer in out].index(True) == 11
+    assert out[11][1].reason.startswith(f"{paths[11]}: does not decode")
+    expected = local(paths, "mel")
+    done = extract(paths, sources("mel"), on="ray")
+    assert done.made == 39
+    assert shards(sources("mel")) == expected
+    [mel] = sources("mel")
+    for job, answer in out:
+        if not answer.reason:
+            [rows] = answer.rows()
+            assert [r.tobytes() for r in rows] == [
+                r.tobytes() for r in mel.store.read(job.audio_hash)
+            ]
+
+
+def _elsewhere(job: Job) -> Job:
+    return replace(job, stamp=(job.stamp[0], 1))
+
+
+def test_a_file_too_large_to_travel_is_worked_on_here(
+    connected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "SHIPPED_BYTES", 60_000)
+    paths = [*album(tmp_path / "short", 3, seconds=1.0), *album(tmp_path / "long", 1, seconds=2.0)]
+    jobs = [_elsewhere(job) for job in Plan(paths, sources("mel")).jobs()]
+    out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
+    assert [answer.parts for _, answer in out] == [[1], [1], [1], [2]]
+
+
+def test_actors_make_the_features_where_there_are_gpus(
+    connected: Any, tmp_path: Path, local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray believes that a node has GPUs; the actors work on the CPU."""
+    node = connected.add_node(num_cpus=1, num_gpus=2, object_store_memory=200 << 20)
+    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 8)
+    try:
+        paths = album(tmp_path / "music", 21, seconds=1.2)
+        (tmp_path / "music" / "0005.wav").write_text("no music")
+        (tmp_path / "music" / "0006.wav").write_bytes(paths[2].read_bytes())
+        monkeypatch.setattr(cluster_module, "GPU_DEVICE", "cpu")
+        done = extract(paths, sources(), on="ray")
+        assert (done.made, done.found, len(done.failures)) == (19, 1, 1)
+        assert shards(sources()).keys() == local(paths).keys()
+        for path in set(paths) - {failure.path for failure in done.failures}:
+            expected = features_of(path, sources())
+            for source in sources():
+                stored = source.store.read(done.hashes[path])
+                for one, other in zip(stored, expected[source.name], strict=True):
+                    # A batch may round otherwise than a clip alone, by a step of float16.
+                    np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
+    finally:
+        connected.remove_node(node)
+
+
+def test_nodes_with_another_version_are_refused(
+    connected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgc.audio import decoding
+
+    monkeypatch.setattr(decoding, "DECODER", "another decoder")
+    with pytest.raises(MgcError, match="other 'mel' features") as caught:
+        extract(album(tmp_path, 3), sources("mel"), on="ray")
+    assert "same versions" in caught.value.hint
+
+
+def test_no_cluster(mgc_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("Could not find any running Ray instance.")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(MgcError, match="No Ray cluster answers") as caught:
+        extract(album(tmp_path, 1), sources("mel"), on="ray")
+    assert "ray start --head" in caught.value.hint
+
+
+def test_ray_is_not_installed(
+    mgc_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MgcError, match="not installed") as caught:
+        extract(album(tmp_path, 1), sources("mel"), on="ray")
+    assert "mgc[ray]" in caught.value.hint

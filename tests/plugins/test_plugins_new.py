@@ -1,0 +1,97 @@
+"""``mgc plugins new``: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mgc import MgcError, UsageError, checks
+from mgc.plugins import registry, scaffold
+from tests.plugins.packages import install, run_mgc, write_wheel
+
+
+@pytest.fixture(autouse=True)
+def fresh_catalogue() -> Iterator[None]:
+    registry.catalogue.cache_clear()
+    yield
+    registry.catalogue.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("extractor", "loudness"),
+        ("head", "two-words"),
+        ("strategy", "v2.1"),
+        ("extractor", "3d-sound"),
+        ("head", "class"),
+    ],
+)
+def test_what_is_written_installs_loads_and_conforms(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = scaffold.write_package(kind, name, tmp_path / "made")
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    entry_points = project["project"]["entry-points"]["mgc"]
+    source = folder / "src"
+    files = {str(p.relative_to(source)): p.read_text() for p in sorted(source.rglob("*.py"))}
+    lines = "".join(f"{key} = {value}\n" for key, value in entry_points.items())
+    wheel = write_wheel(tmp_path, project["project"]["name"], files, entry_points=f"[mgc]\n{lines}")
+    monkeypatch.syspath_prepend(install([wheel], tmp_path / "site"))
+    registry.catalogue.cache_clear()
+    (subject,) = checks.subjects(name)
+    assert subject.entry.kind == kind
+    failed = [o for o in checks.verdicts(subject) if o.verdict == "failed"]
+    assert failed == []
+    for test in folder.glob("tests/test_*.py"):
+        compile(test.read_text(), str(test), "exec")
+    assert f"mgc plugins check {name}" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["", "Big", "../up", "a b", "-x", "ü"])
+def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be named"):
+        scaffold.write_package("extractor", name, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is a head 'cnn' already, of mgc") as caught:
+        scaffold.write_package("head", "cnn", tmp_path / "made")
+    assert "mgc heads list" in caught.value.hint
+
+
+def test_a_folder_with_content_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        scaffold.write_package("extractor", "loudness", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    assert (scaffold.write_package("strategy", "middle", tmp_path) / "pyproject.toml").exists()
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MgcError, match="Cannot write"):
+        scaffold.write_package("strategy", "middle", tmp_path / "file" / "below")
+
+
+def test_the_command_says_what_comes_next(tmp_path: Path) -> None:
+    result = run_mgc("plugins", "new", "head", "nearest", "--to", str(tmp_path / "near"))
+    assert result.code == 0, result.err
+    assert f"pip install --editable {tmp_path / 'near'}" in result.out
+    assert "mgc plugins check nearest" in result.out
+    again = run_mgc("plugins", "new", "head", "nearest", "--to", str(tmp_path / "near"))
+    assert again.code == 2
+    assert "Traceback" not in again.err
+
+
+def test_an_unknown_kind_is_a_usage_error() -> None:
+    result = run_mgc("plugins", "new", "dataset", "mine")
+    assert result.code == 2
+    assert "extractor" in result.err

@@ -1,0 +1,181 @@
+"""The packages of plugins/, built as wheels and installed in a fresh environment.
+
+And what happens to the runs that needed one, when it is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.packages import uv
+from tests.sounds import music, write
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+BRINGS = {
+    "mgc-cqt": {"cqt", "tempogram", "vqt"},
+    "mgc-encoders": {"ast", "clap", "hubert", "mert", "wav2vec2", "wavlm"},
+    "mgc-lightgbm": {"lightgbm"},
+    "mgc-log-pool": {"log-pool"},
+    "mgc-lyrics": {"lyrics"},
+}
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(uv() is None, reason="uv is not here: make setup installs it"),
+]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of its own, with a home of its own."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "venv" / "bin" / "python"
+
+    def mgc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            "MGC_HOME": str(self.folder / "home"),
+        }
+        return subprocess.run(
+            [str(self.python), "-m", "mgc", *arguments],
+            capture_output=True, text=True, env=environment, cwd=self.folder, timeout=240,
+            check=False,
+        )  # fmt: skip
+
+    def pip(self, verb: str, *arguments: str) -> None:
+        """Install or uninstall, without a network."""
+        offline = ["--offline", "--no-deps"] if verb == "install" else []
+        command = [str(uv()), "pip", verb, "--quiet", "--python", str(self.python), *offline]
+        subprocess.run([*command, *arguments], check=True)
+
+    def listed(self) -> dict[str, dict]:
+        """What ``mgc plugins list`` says, by package."""
+        done = self.mgc("plugins", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        return {plugin["distribution"]: plugin for plugin in json.loads(done.stdout)}
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A wheel of each package, by its name."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for name in PACKAGES:
+        command = [str(uv()), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation"]
+        where = ["--python", sys.executable, "--out-dir", str(folder)]
+        subprocess.run([*command, *where, str(ROOT / "plugins" / name)], check=True)
+    return {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Environment:
+    """All wheels installed beside mgc and the libraries that are here; nothing is downloaded."""
+    made = Environment(tmp_path_factory.mktemp("fresh"))
+    command = [sys.executable, "-m", "venv", "--without-pip", str(made.folder / "venv")]
+    subprocess.run(command, check=True)
+    libraries = made.folder / "libraries"
+    libraries.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        # All but the plug-ins that are installed here, in whatever way.
+        if not path.name.startswith(("mgc_", "_editable_impl_mgc_", "__editable__.mgc_")):
+            (libraries / path.name).symlink_to(path)
+    packages = next((made.folder / "venv").glob("lib/python*/site-packages"))
+    (packages / "here.pth").write_text(f"import site; site.addsitedir({str(libraries)!r})\n")
+    assert set(made.listed()) == {"mgc"}
+    made.pip("install", *map(str, wheels.values()))
+    return made
+
+
+def test_every_package_is_built_and_known_here(wheels: dict[str, Path]) -> None:
+    assert set(wheels) == set(PACKAGES) == set(BRINGS)
+
+
+def test_a_wheel_holds_the_golden_numbers(wheels: dict[str, Path]) -> None:
+    names = zipfile.ZipFile(wheels["mgc-cqt"]).namelist()
+    assert "mgc_cqt/golden/cqt.json" in names
+    assert not [name for name in names if "test" in name]
+
+
+def test_all_are_ready_and_bring_what_they_should(environment: Environment) -> None:
+    listed = environment.listed()
+    assert {plugin["status"] for plugin in listed.values()} == {"ready"}
+    for name, brings in BRINGS.items():
+        assert {entry["name"] for entry in listed[name]["brings"]} == brings
+        assert listed[name]["version"] == "0.1.0"
+
+
+def test_each_can_be_shown(environment: Environment) -> None:
+    for noun, name in [("features", "cqt"), ("heads", "lightgbm"), ("strategies", "log-pool")]:
+        done = environment.mgc(noun, "show", name)
+        assert done.returncode == 0, done.stderr
+        assert "--set" in done.stdout
+
+
+def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
+    environment: Environment,
+) -> None:
+    tree = environment.folder / "music"
+    for number in range(24):
+        path = tree / f"genre{number % 2}" / f"artist{number // 2}" / f"{number}.wav"
+        write(path, music(1.2, seed=number + 100 * (number % 2)))
+    for command in [
+        ("data", "add", "small", str(tree)),
+        ("fit", "--data", "small", "--extractor", "tempogram", "--head", "logistic"),
+        ("fit", "--data", "small", "--extractor", "mfcc", "--head", "lightgbm"),
+        ("fit", "--data", "small", "--extractor", "mfcc", "--head", "logistic"),
+        ("ensemble", "log-pool", "--data", "small"),
+    ]:
+        done = environment.mgc(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    song = str(next(tree.rglob("*.wav")))
+    runs = {
+        "mgc-cqt": "small-tempogram-logistic-1",
+        "mgc-lightgbm": "small-mfcc-lightgbm-1",
+        "mgc-log-pool": "small-log-pool-1",
+    }
+    for run in runs.values():
+        done = environment.mgc("predict", song, "--run", run)
+        assert done.returncode == 0, done.stderr
+    gone: set[str] = set()
+    for package in ["mgc-log-pool", "mgc-lightgbm", "mgc-cqt", "mgc-encoders", "mgc-lyrics"]:
+        environment.pip("uninstall", package)
+        gone.add(package)
+        listed = environment.listed()
+        assert set(listed) == {"mgc", *BRINGS} - gone
+        assert {plugin["status"] for plugin in listed.values()} == {"ready"}
+        if package in runs:
+            done = environment.mgc("predict", song, "--run", runs[package])
+            assert done.returncode in (1, 2)
+            assert f"pip install {package}" in done.stderr
+            assert "Traceback" not in done.stderr
+    assert environment.mgc("runs", "list").returncode == 0
+    assert environment.mgc("compare", "--data", "small").returncode == 0
+    done = environment.mgc("predict", song, "--run", "small-mfcc-logistic-1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_of_mgc_itself_holds_templates_and_golden_numbers(tmp_path: Path) -> None:
+    command = [str(uv()), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation"]
+    where = ["--python", sys.executable, "--out-dir", str(tmp_path)]
+    subprocess.run([*command, *where, str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    templates = ROOT / "mgc" / "plugins" / "templates"
+    for path in templates.rglob("*.tmpl"):
+        assert f"mgc/plugins/templates/{path.relative_to(templates).as_posix()}" in names
+    assert "mgc/extractors/golden/mel.json" in names

@@ -1,0 +1,80 @@
+"""A run hears audio that it has never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mgc import fitting, runs
+from mgc.datasets.importers import importing
+from mgc.datasets.synthesis.compose import synthesise
+from mgc.errors import UsageError
+from mgc.features.extraction import Failure, rows_of
+from mgc.prediction.predictor import Prediction, Predictor, collect
+from tests.fitting.test_fitting import asked
+
+
+@pytest.fixture
+def run(mgc_home: Path, music: Path) -> runs.Run:
+    importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
+    return fitting.fit(asked(folds=3))
+
+
+def test_a_track_of_the_dataset_is_predicted_as_it_was_scored(
+    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = run.rows("training").iloc[0]
+    fold = run.folder / f"fold-{row['fold']}"
+    assert fold in fitting.model_folders(run)
+    monkeypatch.setattr(fitting, "model_folders", lambda _: [fold])
+    answer = Predictor(run).predict(Path(row["path"]))
+    expected = run.probabilities(run.rows("training").iloc[:1])[0]
+    np.testing.assert_allclose(answer.probabilities, expected, atol=2e-3)  # float16 in the store
+
+
+def test_a_fold_run_answers_with_the_mean_of_its_folds(run: runs.Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.wav"
+    soundfile.write(path, synthesise("metal", 77, 0, seconds=3.0), 22_050)
+    predictor = Predictor(run)
+    answer = predictor.predict(path)
+    assert answer.probabilities.sum() == pytest.approx(1.0)
+    assert answer.ranked()[0][0] == "metal"
+    [clips] = rows_of(path, predictor.sources)
+    by_fold = [head.predict([clips])[0][0] for head in predictor.heads[0]]
+    assert len(by_fold) == 3
+    np.testing.assert_allclose(answer.probabilities, np.mean(by_fold, axis=0))
+
+
+def test_bad_files_do_not_stop_a_batch(run: runs.Run, tmp_path: Path, music: Path) -> None:
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"ID3 but nothing else")
+    good = next((music / "jazz").rglob("*.wav"))
+    files = [bad, good, tmp_path / "gone.wav"]
+    answers = list(Predictor(run).predict_all(files))
+    assert [type(answer) for answer in answers] == [Failure, Prediction, Failure]
+    assert str(bad) in answers[0].reason
+    with_workers = list(Predictor(run).predict_all(files, workers=2))
+    assert [type(answer) for answer in with_workers] == [Failure, Prediction, Failure]
+    np.testing.assert_array_equal(with_workers[1].probabilities, answers[1].probabilities)
+
+
+def test_predicting_writes_nothing(run: runs.Run, music: Path, mgc_home: Path) -> None:
+    before = sorted(mgc_home.rglob("*"))
+    Predictor(run).predict(next(music.rglob("*.wav")))
+    assert sorted(mgc_home.rglob("*")) == before
+
+
+def test_collect_searches_folders_and_keeps_the_order(tmp_path: Path, music: Path) -> None:
+    odd = tmp_path / "noise.xyz"
+    odd.write_bytes(b"x")
+    found = collect([odd, music / "metal", odd])
+    assert found[0] == odd  # a file that was named is tried, whatever its suffix
+    assert len(found) == 11
+    with pytest.raises(UsageError, match="does not exist"):
+        collect([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no audio"):
+        collect([tmp_path / "empty"])
