@@ -54,9 +54,9 @@ def _decode(path: Path) -> object:
 
 def _mgc(*names: str) -> Callable[[Path], object]:
     from mgc.features.extraction import features_of
-    from mgc.features.extractor_spec import Source
+    from mgc.features.extractor_spec import ExtractorSpec
 
-    sources = [Source(name) for name in names or ("mel", "mfcc", "chroma")]
+    sources = [ExtractorSpec(name) for name in names or ("mel", "mfcc", "chroma")]
     return lambda path: features_of(path, sources)
 
 

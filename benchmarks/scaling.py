@@ -73,10 +73,10 @@ def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section
 
 def _extract(music: list[Path], home: Path, count: int) -> _Clock:
     from mgc.features.extraction import extract
-    from mgc.features.extractor_spec import Source
+    from mgc.features.extractor_spec import ExtractorSpec
 
     os.environ["MGC_HOME"] = str(home)
-    sources = [Source(name) for name in ("mel", "mfcc", "chroma")]
+    sources = [ExtractorSpec(name) for name in ("mel", "mfcc", "chroma")]
     clock = _Clock()
     extract(music, sources, clock, workers=count)
     return clock

@@ -141,9 +141,9 @@ class _Arithmetic:
 
 def _prediction(head: Any, paths: list[Path], turns: int) -> Row:
     from mgc.features.extraction import features_of
-    from mgc.features.extractor_spec import Source
+    from mgc.features.extractor_spec import ExtractorSpec
 
-    source, took = Source("mel"), []
+    source, took = ExtractorSpec("mel"), []
     for path in [paths[0], *paths[:turns]]:
         begun = time.perf_counter()
         head.predict([features_of(path, [source])["mel"]])

@@ -11,7 +11,7 @@ import torch
 from benchmarks.timing import Row, Section, in_turns, row
 from mgc.audio.clips import Clips
 from mgc.extractors.whisper import GPU_WINDOWS
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.training.devices import precision_of, resolve_device
 
 SECONDS, RATE = 30, 16_000
@@ -29,7 +29,7 @@ def measure(scratch: Path, turns: int, wanted: str = "auto") -> Section:
     os.environ["MGC_HOME"] = str(scratch / "whisper-home")
     folder = _base(scratch / "whisper-base")
     count = GPU_WINDOWS if device.type == "cuda" else 1
-    source = Source("whisper", {"model": str(folder)}, device=str(device))
+    source = ExtractorSpec("whisper", {"model": str(folder)}, device=str(device))
     waves = torch.randn(count, SECONDS * RATE, device=device)
     encoder = _encoder(folder, device)
     mel = torch.randn(count, 80, 100 * SECONDS, device=device, dtype=encoder.dtype)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
 from mgc.datasets import table
 from mgc.errors import UsageError, unknown
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins import params, registry
 from mgc.plugins.contract import HeadInfo
 
@@ -39,7 +39,7 @@ def sources(
     assignments: Sequence[str] | None,
     clips: ClipPolicy,
     where: str,
-) -> list[Source]:
+) -> list[ExtractorSpec]:
     """The extractors asked for, each with the parameters that are its own.
 
     Every name and parameter is checked here, before any audio is opened.
@@ -53,7 +53,7 @@ def parts(
     assignments: Sequence[str] | None,
     clips: ClipPolicy,
     where: str,
-) -> tuple[list[Source], list[HeadSpec]]:
+) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
     """Extractors and heads, each with its part of the ``--set`` assignments, all checked."""
     from mgc.training import HeadSpec, Training
 
@@ -62,7 +62,7 @@ def parts(
     if gradient:
         owners["training"] = [field.name for field in fields(Training)]
     given = shared_settings(extractors, assignments, owners)
-    made = [Source(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
+    made = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
     specs = [
         HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {})
         for name in heads

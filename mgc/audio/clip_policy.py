@@ -11,11 +11,11 @@ from mgc.errors import UsageError
 DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
 DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more adds time, hardly accuracy
 #: Audio shorter than this has fewer frames than a head's first convolutions span.
-SHORTEST_SECONDS = 0.25
+MIN_SECONDS = 0.25
 #: A file that is longer than a clip by less begins where the clip does: to begin some samples late
 #: costs a seek, which in an mp3 takes as long as to decode three seconds.
-NEGLIGIBLE_SECONDS = 0.1
-LONGEST_SECONDS = 3_600.0  # an hour's features are held in memory at once
+MIN_REMAINDER_SECONDS = 0.1
+MAX_SECONDS = 3_600.0  # an hour's features are held in memory at once
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class ClipPolicy:
     per_track: int = DEFAULT_CLIPS_PER_TRACK
 
     def __post_init__(self) -> None:
-        if not SHORTEST_SECONDS <= self.seconds <= LONGEST_SECONDS:
+        if not MIN_SECONDS <= self.seconds <= MAX_SECONDS:
             raise UsageError(
                 f"Clips of {self.seconds} s are not possible.",
-                f"--clip-seconds takes {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f}.",
+                f"--clip-seconds takes {MIN_SECONDS} to {MAX_SECONDS:.0f}.",
             )
         if self.per_track < 1:
             raise UsageError(
@@ -48,7 +48,7 @@ class ClipPolicy:
     def starts(self, duration: float) -> list[float]:
         """Where the clips of a track of ``duration`` seconds begin, in seconds."""
         spare = duration - self.seconds
-        if spare < NEGLIGIBLE_SECONDS:
+        if spare < MIN_REMAINDER_SECONDS:
             return [0.0]
         count = min(self.per_track, int(duration // self.seconds))
         if count == 1:

@@ -19,7 +19,7 @@ AGREEMENT = 0.9
 
 
 @dataclass(frozen=True)
-class Heard:
+class ToyMembers:
     """What members say of some tracks, with the true genres and the artists (track,)."""
 
     members: Any
@@ -39,7 +39,7 @@ def learns(subject: Subject) -> bool:
     return subject.info.learns != "nothing"
 
 
-def heard(subject: Subject, seed: int = 0, members: int = 3) -> Heard:
+def heard(subject: Subject, seed: int = 0, members: int = 3) -> ToyMembers:
     """Members that are right more often than not, each in its own way."""
     random = np.random.default_rng(seed)
     genres = np.arange(TRACKS) % GENRES
@@ -49,14 +49,14 @@ def heard(subject: Subject, seed: int = 0, members: int = 3) -> Heard:
         # Each member has a space of its own, the same for every seed.
         maps = [np.random.default_rng(m).standard_normal((GENRES, 5 + m)) for m in range(members)]
         noise = [0.5 * random.standard_normal((TRACKS, 5 + m)) for m in range(members)]
-        return Heard([truth @ a + b for a, b in zip(maps, noise, strict=True)], genres, groups)
+        return ToyMembers([truth @ a + b for a, b in zip(maps, noise, strict=True)], genres, groups)
     sharpness = np.linspace(1.5, 3.0, members)[:, None, None]
     scores = sharpness * (truth + 0.6 * random.standard_normal((members, TRACKS, GENRES)))
     powers = np.exp(scores)
-    return Heard(powers / powers.sum(2, keepdims=True), genres, groups)
+    return ToyMembers(powers / powers.sum(2, keepdims=True), genres, groups)
 
 
-def ready(subject: Subject, data: Heard, seed: int = 0) -> Any:
+def ready(subject: Subject, data: ToyMembers, seed: int = 0) -> Any:
     """The strategy, fitted where it learns."""
     strategy = subject.implementation(subject.params, seed)
     if not learns(subject):
@@ -140,7 +140,7 @@ def check_order_of_members(subject: Subject) -> None:
     """The order of the members does not matter."""
     data, test, order = heard(subject), heard(subject, 1), [2, 0, 1]
     one = combined(ready(subject, data), test.members)
-    moved = Heard(_pick(data.members, order), data.genres, data.groups)
+    moved = ToyMembers(_pick(data.members, order), data.genres, data.groups)
     other = combined(ready(subject, moved), _pick(test.members, order))
     _same(
         subject,
@@ -158,7 +158,7 @@ def check_order_of_genres(subject: Subject) -> None:
     data, test, order = heard(subject), heard(subject, 1), np.array([2, 0, 3, 1])
     one = combined(ready(subject, data), test.members)[:, order]
     numbers = np.argsort(order)[data.genres]
-    moved = Heard(data.members[:, :, order], numbers, data.groups)
+    moved = ToyMembers(data.members[:, :, order], numbers, data.groups)
     other = combined(ready(subject, moved), test.members[:, :, order])
     _same(subject, one, other, "genres in another order", "treat every genre alike")
 

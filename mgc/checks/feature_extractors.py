@@ -14,7 +14,7 @@ from mgc.audio.clips import Clips
 from mgc.checks import golden, subprocess_probe
 from mgc.checks.base import NotApplicable, Problem, Subject, close, music, needs
 from mgc.errors import MgcError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins.contract import ExtractorInfo
 
 LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; none but the last a whole number of common hops
@@ -27,9 +27,9 @@ SHAPES = {
 
 
 @lru_cache(maxsize=64)
-def source(subject: Subject) -> Source:
+def source(subject: Subject) -> ExtractorSpec:
     """The subject as the rest of mgc uses it."""
-    return Source(subject.info.name, subject.settings)
+    return ExtractorSpec(subject.info.name, subject.settings)
 
 
 def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
@@ -49,7 +49,7 @@ def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
     return Clips(torch.from_numpy(padded), sample_rate, lengths)
 
 
-def _apply(used: Source, clips: Clips) -> torch.Tensor:
+def _apply(used: ExtractorSpec, clips: Clips) -> torch.Tensor:
     with torch.inference_mode():
         return used.extractor(clips)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mgc.checks.base import Problem, Subject
-from mgc.checks.combining_strategies import GENRES, Heard, combined, heard, ready, some
+from mgc.checks.combining_strategies import GENRES, ToyMembers, combined, heard, ready, some
 
 
 def check_fit_returns_self(subject: Subject) -> None:
@@ -37,7 +37,7 @@ def check_genre_absent(subject: Subject) -> None:
     """A genre that the held-out tracks lack still has its column."""
     data = heard(subject)
     rows = np.flatnonzero(data.genres != 0)
-    less = Heard(some(data.members, rows), data.genres[rows], data.groups[rows])
+    less = ToyMembers(some(data.members, rows), data.genres[rows], data.groups[rows])
     combined(ready(subject, less), heard(subject, 1).members, "held-out tracks without genre 0")
 
 

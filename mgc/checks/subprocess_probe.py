@@ -146,9 +146,9 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     import torch
 
     from mgc.audio.clips import Clips
-    from mgc.features.extractor_spec import Source
+    from mgc.features.extractor_spec import ExtractorSpec
 
-    source = Source(asked["name"], asked["settings"])
+    source = ExtractorSpec(asked["name"], asked["settings"])
     source.params  # noqa: B018 - imports and checks everything before the watch begins
     with watched() as answer["touched"]:
         source.extractor  # noqa: B018 - constructs it

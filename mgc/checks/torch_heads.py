@@ -16,7 +16,7 @@ from mgc.checks.base import Problem, Subject, close, needs
 from mgc.checks.toy_data import FEATURES, FRAMES, GENRES, LAYERS
 from mgc.plugins.contract import FeatureKind, FeatureShape, HeadInfo
 from mgc.training import HeadSpec, fit_head, restore_head
-from mgc.training.batches import SHORTEST_WINDOW
+from mgc.training.batches import MIN_WINDOW
 
 CLIPS = 6
 LEARNT = 0.6  # of held-out tracks right after a short training, where chance is a third
@@ -98,7 +98,7 @@ def check_any_length(subject: Subject) -> None:
     if "sequence" not in kinds(subject):
         return
     head = built(subject, "sequence")
-    for frames in (SHORTEST_WINDOW, SHORTEST_WINDOW + 1, 500):
+    for frames in (MIN_WINDOW, MIN_WINDOW + 1, 500):
         if not torch.isfinite(embedding(head, *batch("sequence", frames=frames))).all():
             raise Problem(
                 f"a finite embedding of {frames} frames",

@@ -1,26 +1,26 @@
 """Runs × strategy → run."""
 
-from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
+from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
 from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
 from mgc.ensembling.ensemble_runs import (
-    Request,
+    EnsembleRequest,
     apply_ensemble,
     check_members,
     ensemble,
     load_combinations,
 )
 from mgc.ensembling.learner import LearnFrom
-from mgc.ensembling.subset_search import Tried, search
+from mgc.ensembling.subset_search import SubsetScore, search
 
 __all__ = [
-    "SMALLEST_SHARE",
+    "MIN_SHARE",
     "Aligned",
     "Combination",
+    "EnsembleRequest",
     "LearnFrom",
-    "Request",
     "StrategySpec",
-    "Tried",
+    "SubsetScore",
     "align",
     "apply_ensemble",
     "check_members",

@@ -16,7 +16,7 @@ from mgc.runs import Run
 KEYS = ["fold", "part", "track_id"]
 #: Members may lack tracks (an extractor that could not use a file); with a smaller share of the
 #: tracks in common than this, the figures would be of another dataset.
-SMALLEST_SHARE = 0.9
+MIN_SHARE = 0.9
 TOLERANCE = 1e-3  # by which the sum of a row of stored probabilities may differ from 1
 
 
@@ -73,7 +73,7 @@ class Aligned:
         return np.nonzero(inside.to_numpy())[0]
 
 
-def align(members: Sequence[Run], smallest_share: float = SMALLEST_SHARE) -> Aligned:
+def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
     """Put runs side by side.
 
     Rows are matched by fold, part and track id, whatever their order in the files.

@@ -14,7 +14,7 @@ from safetensors.numpy import save as tensor_bytes
 from mgc.errors import MgcError
 from mgc.home import replace_file
 from mgc.plugins.contract import StrategyInfo
-from mgc.plugins.plugin_spec import Chosen
+from mgc.plugins.plugin_spec import PluginSpec
 from mgc.strategies.calibration import tempered
 
 FILE = "strategy.safetensors"
@@ -23,7 +23,7 @@ TOLERANCE = 1e-6  # by which a strategy's row may miss 1
 
 
 @dataclass(frozen=True)
-class StrategySpec(Chosen):
+class StrategySpec(PluginSpec):
     """One strategy as asked for: its name and its parameters."""
 
     kind_of_plugin: ClassVar[str] = "strategy"

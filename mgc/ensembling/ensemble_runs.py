@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mgc import runs
-from mgc.ensembling.alignment import SMALLEST_SHARE, Aligned, align
+from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
 from mgc.ensembling.combination import Combination, StrategySpec, restore
 from mgc.ensembling.learner import Learner, LearnFrom
 from mgc.errors import UsageError
@@ -29,7 +29,7 @@ Learnt = Mapping[int, Combination]  # by fold
 
 
 @dataclass(frozen=True)
-class Request:
+class EnsembleRequest:
     """How runs are to be combined.
 
     ``smallest_share``: of all members' tracks, those that every member must have.
@@ -38,11 +38,11 @@ class Request:
     spec: StrategySpec
     calibrate: bool = False
     learn_from: LearnFrom = "validation"
-    smallest_share: float = SMALLEST_SHARE
+    smallest_share: float = MIN_SHARE
     command: Sequence[str] = ()
 
 
-def ensemble(request: Request, members: Sequence[Run]) -> Run:
+def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
     """Combine finished runs into a new run, with copies of the members' models in its folder.
 
     Raises:
@@ -89,11 +89,11 @@ def _seed(members: Sequence[Run]) -> int | None:
     return seeds.pop() if len(seeds) == 1 else None
 
 
-def _uncalibrated(request: Request) -> Request:
-    return Request(request.spec, False, request.learn_from, request.smallest_share)
+def _uncalibrated(request: EnsembleRequest) -> EnsembleRequest:
+    return EnsembleRequest(request.spec, False, request.learn_from, request.smallest_share)
 
 
-def _combined(request: Request, aligned: Aligned) -> tuple[Learnt, np.ndarray]:
+def _combined(request: EnsembleRequest, aligned: Aligned) -> tuple[Learnt, np.ndarray]:
     """What was learnt for each fold, and the answers (row, genre)."""
     seed = _seed(aligned.members) or 0
     learner = Learner(request.spec, aligned, request.calibrate, request.learn_from, seed)
@@ -139,7 +139,7 @@ def _trust(genres: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def _write(
-    request: Request,
+    request: EnsembleRequest,
     aligned: Aligned,
     learnt: Learnt,
     answers: np.ndarray,
@@ -158,7 +158,7 @@ def _write(
     return runs.finish(run, predictions, _embeddings(aligned), {"metrics": scored, **results})
 
 
-def _record(request: Request, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
+def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
     spec, members = request.spec, aligned.members
     failures = {f["path"]: f for run in members for f in run.record.get("failures", [])}
     return {

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgc.ensembling.alignment import align
-from mgc.ensembling.ensemble_runs import Request, check_members
+from mgc.ensembling.ensemble_runs import EnsembleRequest, check_members
 from mgc.ensembling.learner import Learner
 from mgc.runs import Run
 from mgc.strategies.best_subset import subsets
-from mgc.strategies.calibration import SMALLEST, tempered
+from mgc.strategies.calibration import MIN_PROBABILITY, tempered
 
 
 @dataclass(frozen=True)
-class Tried:
+class SubsetScore:
     """One subset of the members (their numbers), its mean probability scored on the held-out
     tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many
     folds, each by its own held-out tracks alone."""
@@ -27,7 +27,7 @@ class Tried:
     chosen: int
 
 
-def search(request: Request, members: Sequence[Run]) -> list[Tried]:
+def search(request: EnsembleRequest, members: Sequence[Run]) -> list[SubsetScore]:
     """Score subsets of members on held-out tracks, the lowest negative log-likelihood first.
 
     ``request.spec`` is ignored: subsets are averaged. What is tried is what the strategy
@@ -49,13 +49,13 @@ def search(request: Request, members: Sequence[Run]) -> list[Tried]:
         here = {}
         for subset in subsets(given[:, np.arange(len(rows)), genres], 1):
             mean = given[list(subset)].mean(0)
-            loss = -np.log(np.maximum(mean[np.arange(len(rows)), genres], SMALLEST))
+            loss = -np.log(np.maximum(mean[np.arange(len(rows)), genres], MIN_PROBABILITY))
             losses.setdefault(subset, []).append(loss)
             hits.setdefault(subset, []).append(mean.argmax(1) == genres)
             here[subset] = loss.mean()
         best.append(min(here, key=lambda subset: (round(here[subset], 12), -len(subset))))
     tried = [
-        Tried(
+        SubsetScore(
             subset,
             float(np.concatenate(losses[subset]).mean()),
             float(np.concatenate(hits[subset]).mean()),

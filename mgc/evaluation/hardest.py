@@ -12,7 +12,7 @@ from mgc.runs import Run
 
 
 @dataclass(frozen=True)
-class Answer:
+class MemberAnswer:
     """What one run said of a track: the genre, and how sure it was of it, in [0, 1]."""
 
     run: str
@@ -30,7 +30,7 @@ class HardTrack:
     path: str
     genre: str
     trust: float
-    answers: Sequence[Answer]
+    answers: Sequence[MemberAnswer]
 
     @property
     def wrong(self) -> int:
@@ -77,7 +77,7 @@ def _track(
 ) -> HardTrack:
     row = tables[0].loc[track_id]
     answers = [
-        Answer(name, str(table.at[track_id, "said"]), float(table.at[track_id, "confidence"]))
+        MemberAnswer(name, str(table.at[track_id, "said"]), float(table.at[track_id, "confidence"]))
         for (name, _), table in zip(named, tables, strict=True)
     ]
     words = (str(row[column]) for column in ("title", "artist", "path", "genre"))

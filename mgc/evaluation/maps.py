@@ -31,12 +31,12 @@ SHARED_COMPONENTS = 20  # two folds' models agree on the strong directions, not 
 KEPT_COMPONENTS = 50  # what t-SNE is usually given; more is noise, and slow
 PERPLEXITY = 30.0
 TRACKS_A_COMPONENT = 3  # that two folds must share, for the rotation not to fit noise
-SMALLEST_FIT = 0.5  # share of variance that must survive the laying over
+MIN_FIT = 0.5  # share of variance that must survive the laying over
 #: Points that t-SNE itself arranges; the rest are put between their nearest ones, for its time
 #: grows faster than their number (25,000: minutes).
 ARRANGED = 3_000
 NEAREST = 4
-FEWEST = 8  # points below which neighbourhoods mean nothing and PCA is drawn
+MIN_POINTS = 8  # points below which neighbourhoods mean nothing and PCA is drawn
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def embedding_map(run: Run, method: Method = "tsne", seed: int = 0) -> Embedding
         points = plane(run.embeddings[rows.index], method, seed)
         return EmbeddingMap(rows, _framed(points), True, None, method)
     vectors, fit = shared_space(run, rows)
-    if fit is None or fit < SMALLEST_FIT:
+    if fit is None or fit < MIN_FIT:
         return _apart(run, rows, fit, method, seed)
     return EmbeddingMap(rows, _framed(plane(vectors, method, seed)), True, fit, method)
 
@@ -105,7 +105,7 @@ def plane(vectors: np.ndarray, method: Method = "tsne", seed: int = 0) -> np.nda
     """(row, dimension) → (row, 2) float64; deterministic for a seed."""
     vectors = np.asarray(vectors, np.float64)
     components = _components(vectors, KEPT_COMPONENTS, seed)
-    if method == "pca" or len(vectors) < FEWEST:
+    if method == "pca" or len(vectors) < MIN_POINTS:
         return np.pad(components, ((0, 0), (0, 2)))[:, :2]
     if len(vectors) <= ARRANGED:
         return _tsne(components, seed)

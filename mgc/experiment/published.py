@@ -11,7 +11,7 @@ from mgc.experiment.plan import Plan, Published
 
 
 @dataclass(frozen=True)
-class Beside:
+class PublishedRow:
     """One line: a published figure, our row, or both.
 
     ``row`` is a row of `mgc.evaluation.compare`; accuracies in it are in [0, 1], published ones
@@ -29,16 +29,16 @@ class Beside:
         return 100 * float(self.row["accuracy"]) - self.published.accuracy
 
 
-def beside(plan: Plan, made: Comparison) -> list[Beside]:
+def compare_published(plan: Plan, made: Comparison) -> list[PublishedRow]:
     """Published figures in the file's order, each with our row; then our other rows, the best
     first."""
     rows = {row["name"]: row for row in made.rows}
-    lines = [Beside(one, rows.get(one.row)) for one in plan.published]
+    lines = [PublishedRow(one, rows.get(one.row)) for one in plan.published]
     shown = {one.row for one in plan.published}
-    return lines + [Beside(None, row) for name, row in rows.items() if name not in shown]
+    return lines + [PublishedRow(None, row) for name, row in rows.items() if name not in shown]
 
 
-def markdown(lines: Sequence[Beside]) -> list[str]:
+def markdown(lines: Sequence[PublishedRow]) -> list[str]:
     """The side-by-side table as Markdown lines."""
     table = [
         "| published | accuracy % | protocol | here | accuracy % | 95 % interval | points | F1 |",
@@ -50,14 +50,14 @@ def markdown(lines: Sequence[Beside]) -> list[str]:
     return table
 
 
-def _theirs(line: Beside) -> tuple[str, str, str]:
+def _theirs(line: PublishedRow) -> tuple[str, str, str]:
     if line.published is None:
         return "", "", ""
     one = line.published
     return one.name, f"{one.accuracy:g}", one.protocol
 
 
-def _ours(line: Beside) -> tuple[str, str, str, str, str]:
+def _ours(line: PublishedRow) -> tuple[str, str, str, str, str]:
     if line.row is None:
         return "", "", "", "", ""
     row, points = line.row, line.difference

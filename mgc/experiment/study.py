@@ -15,7 +15,7 @@ from typing import Any
 from mgc import fitting, runs
 from mgc.datasets import splits, table
 from mgc.datasets.importers import importing
-from mgc.ensembling import LearnFrom, Request, StrategySpec, ensemble
+from mgc.ensembling import EnsembleRequest, LearnFrom, StrategySpec, ensemble
 from mgc.errors import MgcError, UsageError
 from mgc.experiment.plan import Plan, check_published
 from mgc.fitting import FitRequest
@@ -45,7 +45,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Done:
+class StudyResult:
     """What came of a plan: its runs, and the steps that failed, each with its error."""
 
     runs: Sequence[Run]
@@ -133,7 +133,7 @@ def _ours(run: Run) -> bool:
     return not run.finished and tuple(run.record.get("command", ())[:3]) == COMMAND
 
 
-def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> Done:
+def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
     """Fit, combine, and return all runs of the plan.
 
     A fit that fails is noted and the others go on; a seed with a failed fit has no ensembles.
@@ -150,7 +150,7 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
         members = [run for run in made if run.record["seed"] == seed]
         if seed not in failed and plan.ensembles:
             combined += _ensembles(plan, members, found, command, progress)
-    return Done([*made, *combined], [(name, error) for _, name, error in failures])
+    return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
 
 
 def _fit(
@@ -193,7 +193,7 @@ def _ensembles(
     made = []
     for name, calibrate in plan.ensembles:
         spec = StrategySpec(name, plan.strategy.get(name, {}))
-        request = Request(spec, calibrate, learn_from, command=tuple(command))
+        request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
         same = [run for run in found if _combines(run, request, members)]
         if same:
             made.append(same[-1])
@@ -203,7 +203,7 @@ def _ensembles(
     return made
 
 
-def _combines(run: Run, request: Request, members: Sequence[Run]) -> bool:
+def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> bool:
     """Whether a run is this ensemble of these members."""
     if run.kind != "ensemble" or not run.finished:
         return False

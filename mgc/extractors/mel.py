@@ -13,7 +13,7 @@ from torch import Tensor
 from mgc.audio.clips import Clips
 
 HOP = 512  # samples, as declared in mgc.plugins.builtin
-SMALLEST_POWER = 1e-10  # librosa's amin: -100 dB
+MIN_POWER = 1e-10  # librosa's amin: -100 dB
 #: Bands projected at once. A band touches few bins, so 8 products of 16 bands each over their own
 #: bins take a quarter of the time of one product over all.
 GROUP_BANDS = 16
@@ -97,7 +97,7 @@ def mel_decibel(
 
     def compute() -> Tensor:
         power = _project(clips.power_spectrum(n_fft, HOP), clips.sample_rate, n_mels, fmin, fmax)
-        decibel = power.clamp_(min=SMALLEST_POWER).log10_().mul_(10.0)
+        decibel = power.clamp_(min=MIN_POWER).log10_().mul_(10.0)
         if top_db is not None:
             torch.maximum(decibel, _loudest(decibel, clips) - top_db, out=decibel)
         return decibel

@@ -142,7 +142,7 @@ class Whisper:
         return averaged(torch.cat(parts).float(), self.params.stride)
 
     @cached_property
-    def _weights(self) -> whisper_weights.Weights:
+    def _weights(self) -> whisper_weights.WhisperWeights:
         return whisper_weights.find(self.params.model)
 
     @cached_property

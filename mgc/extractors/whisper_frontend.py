@@ -10,8 +10,8 @@ from torch import Tensor
 RATE = 16_000  # Hz
 N_FFT = 400  # samples; 25 ms
 HOP = 160  # samples; 10 ms from one mel frame to the next
-HIGHEST = 8_000.0  # Hz; half of the rate
-SMALLEST_POWER = 1e-10
+MAX_HZ = 8_000.0  # Hz; half of the rate
+MIN_POWER = 1e-10
 DYNAMIC_RANGE = 8.0  # powers of ten kept below a window's loudest cell
 
 
@@ -26,7 +26,7 @@ def log_mel(waves: Tensor, n_mels: int) -> Tensor:
     # The last centred frame hears the end only; a strided view would slow the product down.
     power = spectrum[..., :-1].abs().square().contiguous()
     bands = mel_bands(n_mels).to(waves.device) @ power
-    levels = bands.clamp(min=SMALLEST_POWER).log10()
+    levels = bands.clamp(min=MIN_POWER).log10()
     loudest = levels.amax(dim=(1, 2), keepdim=True)
     return (torch.maximum(levels, loudest - DYNAMIC_RANGE) + 4.0) / 4.0
 
@@ -40,7 +40,7 @@ def mel_bands(n_mels: int) -> Tensor:
         num_frequency_bins=1 + N_FFT // 2,
         num_mel_filters=n_mels,
         min_frequency=0.0,
-        max_frequency=HIGHEST,
+        max_frequency=MAX_HZ,
         sampling_rate=RATE,
         norm="slaney",
         mel_scale="slaney",

@@ -53,7 +53,7 @@ class EncoderShape:
 
 
 @dataclass(frozen=True)
-class Weights:
+class WhisperWeights:
     """A Whisper model in transformers' format, its weights as safetensors.
 
     ``model`` is what was asked for, ``folder`` where that is.
@@ -113,7 +113,7 @@ class Weights:
 
 
 @lru_cache
-def _digest(weights: Weights, stamps: tuple[Any, ...]) -> str:
+def _digest(weights: WhisperWeights, stamps: tuple[Any, ...]) -> str:
     """Reads every tensor of the encoder; remembered until the ``stamps`` of a file change."""
     digest = hashlib.sha256(json.dumps(asdict(weights.shape), sort_keys=True).encode())
     for name in sorted(weights.places):
@@ -123,14 +123,14 @@ def _digest(weights: Weights, stamps: tuple[Any, ...]) -> str:
     return digest.hexdigest()
 
 
-def find(model: str) -> Weights:
+def find(model: str) -> WhisperWeights:
     """The model in a local folder or, by its hub name, in Hugging Face's cache.
 
     Raises MgcError, naming the command that fetches it, where it is not on this machine.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return Weights(model, folder)
+        return WhisperWeights(model, folder)
     if not _is_hub_name(model):
         raise MgcError(
             f"There is no folder {folder.absolute()} with a Whisper model.",
@@ -146,7 +146,7 @@ def find(model: str) -> Weights:
             f"Fetch it once: {fetch_command(model)} (or name a folder that has its config.json and "
             f"model.safetensors: --set model=FOLDER)",
         )
-    return Weights(model, Path(config).parent)
+    return WhisperWeights(model, Path(config).parent)
 
 
 def _is_hub_name(model: str) -> bool:
@@ -208,7 +208,7 @@ def read_shape(folder: Path) -> EncoderShape:
         ) from error
 
 
-def _shards(weights: Weights) -> list[Path]:
+def _shards(weights: WhisperWeights) -> list[Path]:
     path = weights.folder / INDEX
     try:
         names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
@@ -225,7 +225,7 @@ def _shards(weights: Weights) -> list[Path]:
     return shards
 
 
-def _no_safetensors(weights: Weights) -> MgcError:
+def _no_safetensors(weights: WhisperWeights) -> MgcError:
     pickles = sorted(path.name for path in weights.folder.glob("*.bin"))
     if not pickles:
         return MgcError(f"{weights.folder} has no {WHOLE}.", weights.remedy)
@@ -246,7 +246,9 @@ def _opened(file: Path) -> Iterator[Any]:
         raise MgcError(f"{file} cannot be read: {error}.", "Take another copy of it.") from error
 
 
-def load_encoder(weights: Weights, blocks: int, dtype: torch.dtype, device: str) -> nn.Module:
+def load_encoder(
+    weights: WhisperWeights, blocks: int, dtype: torch.dtype, device: str
+) -> nn.Module:
     """transformers' WhisperEncoder with its first ``blocks`` blocks; no decoder is read.
 
     The closing layer norm belongs to the last block: it is there only with all of them. Maps

@@ -10,11 +10,11 @@ from mgc.audio.clip_policy import ClipPolicy
 from mgc.features.store import FeatureStore
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind, FeatureShape
-from mgc.plugins.plugin_spec import Chosen
+from mgc.plugins.plugin_spec import PluginSpec
 
 
 @dataclass(frozen=True)
-class Source(Chosen):
+class ExtractorSpec(PluginSpec):
     """One extractor as asked for, with the clips that it hears; travels to worker processes."""
 
     kind_of_plugin: ClassVar[str] = "extractor"

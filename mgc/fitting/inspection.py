@@ -12,7 +12,7 @@ from mgc import resolve
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.features.extraction.one_file import apply
-from mgc.features.extractor_spec import Source, shape_of
+from mgc.features.extractor_spec import ExtractorSpec, shape_of
 from mgc.fitting import check_fits
 from mgc.heads.pooling import fit_pooling
 from mgc.plugins.contract import FeatureShape
@@ -33,7 +33,7 @@ def head_for(head: str, extractor: str, assignments: Sequence[str], genres: int)
     return describe_head(specs[0], shape, genres, frames)
 
 
-def _shape(source: Source, taken: str) -> tuple[FeatureShape, int]:
+def _shape(source: ExtractorSpec, taken: str) -> tuple[FeatureShape, int]:
     """The shape that the head is given of one clip of noise, and its frames."""
     rng = np.random.default_rng(SEED)
     samples = int(source.policy.seconds * source.info.sample_rate)

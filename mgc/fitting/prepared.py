@@ -15,7 +15,7 @@ from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
 from mgc.features.extraction import Failure, extract
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.runs import PARTS
 from mgc.training import TrackData
@@ -24,7 +24,7 @@ from mgc.training import TrackData
 class StoredFeatures(Sequence[list[np.ndarray]]):
     """The clips of each track, read from the store when asked for (mapped, not copied)."""
 
-    def __init__(self, source: Source, hashes: Sequence[str]) -> None:
+    def __init__(self, source: ExtractorSpec, hashes: Sequence[str]) -> None:
         self.source = source
         self.hashes = hashes
 
@@ -47,7 +47,7 @@ class Prepared:
     """
 
     dataset: Dataset
-    source: Source
+    source: ExtractorSpec
     good: np.ndarray
     hashes: Sequence[str]
     failures: Sequence[Failure] = ()
@@ -101,7 +101,10 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[splits.Fold]:
 
 
 def prepare(
-    dataset: Dataset, sources: Sequence[Source], progress: Progress, include_bad: bool = False
+    dataset: Dataset,
+    sources: Sequence[ExtractorSpec],
+    progress: Progress,
+    include_bad: bool = False,
 ) -> dict[str, Prepared]:
     """Extract what is missing, each file decoded once for all sources.
 

@@ -9,7 +9,7 @@ from typing import Any
 from mgc import resolve
 from mgc.datasets.table import Dataset
 from mgc.errors import UsageError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.training import HeadSpec, can_take
 
 
@@ -27,7 +27,7 @@ class FitRequest:
     """
 
     dataset: Dataset
-    source: Source
+    source: ExtractorSpec
     head: HeadSpec
     folds: int = 0
     seed: int = 0
@@ -78,7 +78,7 @@ def default_head(device: str) -> str:
     return "logistic" if device == "cpu" else "cnn"
 
 
-def check_fits(source: Source, head: HeadSpec) -> None:
+def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
     """Refuse a head that cannot take the feature."""
     if not can_take(head.info, source.kind):
         raise UsageError(

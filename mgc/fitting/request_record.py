@@ -9,7 +9,7 @@ from mgc import runs
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.datasets import splits
 from mgc.errors import MgcError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, make_folds
 from mgc.fitting.request import FitRequest
 from mgc.plugins import registry
@@ -44,7 +44,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _extractor(source: Source) -> dict[str, Any]:
+def _extractor(source: ExtractorSpec) -> dict[str, Any]:
     return {
         "name": source.name,
         "distribution": source.entry.distribution,
@@ -68,7 +68,7 @@ def _head(head: HeadSpec) -> dict[str, Any]:
     }
 
 
-def load_source(run: Run, device: str = "cpu") -> Source:
+def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
     """The extractor that a run was made with, as it was set then.
 
     Raises MgcError that names the distribution to install where its plug-in is gone.
@@ -76,13 +76,13 @@ def load_source(run: Run, device: str = "cpu") -> Source:
     wanted = run.record["extractor"]
     identity = wanted["identity"]
     policy = ClipPolicy(identity["clip_seconds"], identity["clips_per_track"])
-    source = Source(wanted["name"], wanted["settings"], policy, device)
+    source = ExtractorSpec(wanted["name"], wanted["settings"], policy, device)
     registry.find_recorded("extractor", wanted, f"Run {run.name!r}")
     _same_weights(run, source, identity["weights"])
     return source
 
 
-def _same_weights(run: Run, source: Source, recorded: str | None) -> None:
+def _same_weights(run: Run, source: ExtractorSpec, recorded: str | None) -> None:
     """Refuse weights that are not those of the run; its head would answer nonsense.
 
     Only the first word of the identity counts, the content; what follows (such as the precision)

@@ -9,7 +9,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from mgc.heads.layers import SMALLEST_VARIANCE, Scheme, initialise, valid
+from mgc.heads.layers import MIN_VARIANCE, Scheme, initialise, valid
 from mgc.heads.two_branch import TRAINING, BesideStatistics
 from mgc.plugins.contract import FeatureShape
 
@@ -85,7 +85,7 @@ class GatedStatistics(nn.Module):
         states = states.float()
         mean = (weights * states).sum(1)
         variance = (weights * states.square()).sum(1) - mean.square()
-        return torch.cat([mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt()], 1)
+        return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)
 
 
 def stem(features: int, params: AttentionParams) -> nn.Module:

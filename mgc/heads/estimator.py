@@ -26,7 +26,9 @@ import numpy as np
 from mgc.errors import MgcError
 from mgc.home import replace_file
 
-LARGEST = 4.0  # deviations; a standardised feature beyond it is an outlier that would rule the fit
+MAX_DEVIATIONS = (
+    4.0  # deviations; a standardised feature beyond it is an outlier that would rule the fit
+)
 
 
 class ScikitHead(ABC):
@@ -83,7 +85,7 @@ class ScikitHead(ABC):
     def embed(self, features: np.ndarray) -> np.ndarray:
         """The standardised features (clip, feature) float32, as the classifier sees them."""
         scaled = (features - self.mean_) / self.scale_
-        return np.clip(scaled, -LARGEST, LARGEST).astype(np.float32)
+        return np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Write the fitted state with skops: a zip of arrays and JSON, no pickle."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 Scheme = Literal["kaiming", "xavier", "orthogonal", "torch"]
 
-SMALLEST_VARIANCE = 1e-5
+MIN_VARIANCE = 1e-5
 
 
 def valid(lengths: Tensor, frames: int) -> Tensor:
@@ -38,7 +38,7 @@ class AttentiveStatistics(nn.Module):
         weights = scores.softmax(2)
         mean = (weights * frames).sum(2)
         variance = (weights * frames.square()).sum(2) - mean.square()
-        return torch.cat([mean, variance.clamp(min=SMALLEST_VARIANCE).sqrt()], 1)
+        return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:

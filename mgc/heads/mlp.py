@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mgc.heads.layers import Scheme, initialise
 from mgc.plugins.contract import FeatureShape
 
-LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
+MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond it is an outlier
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Mlp(nn.Module):
 
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(clip, feature) or (clip, layer, feature) → (clip, hidden)."""
-        return self.hidden(self.input_dropout(self.mixed(features.clamp(-LARGEST, LARGEST))))
+        return self.hidden(
+            self.input_dropout(self.mixed(features.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)))
+        )
 
     def mixed(self, features: Tensor) -> Tensor:
         """The weighted sum of the layers, as in ELMo (Peters et al. 2018) and SUPERB."""

@@ -21,7 +21,7 @@ LEADING = 20  # rows with correlations and modulations: 190 + 120 numbers
 FRAME_STEP = 10  # every tenth frame tells the covariance well enough
 MODULATION_WINDOW = 256  # frames; 5.9 s at 22,050 Hz and a hop of 512: the slowest band is 0.17 Hz
 MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles a frame
-SMALLEST_POWER = 1e-8
+MIN_POWER = 1e-8
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def modulations(centred: np.ndarray) -> np.ndarray:
     windows = windows[:, :: MODULATION_WINDOW // 2]
     windows = (windows - windows.mean(2, keepdims=True)) * HANN
     power = (np.abs(np.fft.rfft(windows, axis=2)) ** 2).mean(1)
-    return np.log(np.add.reduceat(power, BAND_EDGES, axis=1) + SMALLEST_POWER).ravel()
+    return np.log(np.add.reduceat(power, BAND_EDGES, axis=1) + MIN_POWER).ravel()
 
 
 HANN = np.hanning(MODULATION_WINDOW).astype(np.float32)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mgc.heads.layers import valid
-from mgc.heads.pooling import BAND_EDGES, HANN, LEADING, MODULATION_WINDOW, SMALLEST_POWER
+from mgc.heads.pooling import BAND_EDGES, HANN, LEADING, MIN_POWER, MODULATION_WINDOW
 
-SMALLEST_VARIANCE = 1e-6
-LARGEST = 4.0  # deviations; a statistic beyond it is an outlier
+MIN_VARIANCE = 1e-6
+MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond it is an outlier
 
 
 class Description(nn.Module):
@@ -23,7 +23,7 @@ class Description(nn.Module):
         self.statistics = SequenceStatistics(rows)
         self.standardise = nn.BatchNorm1d(self.statistics.size, affine=False)
         self.hidden = nn.Sequential(
-            nn.Hardtanh(-LARGEST, LARGEST),
+            nn.Hardtanh(-MAX_DEVIATIONS, MAX_DEVIATIONS),
             nn.Dropout(dropout),
             nn.Linear(self.statistics.size, hidden),
             nn.LayerNorm(hidden),
@@ -92,7 +92,7 @@ class SequenceStatistics(nn.Module):
         power = (power * whole).sum(2) / whole.sum(2)
         edges = [*BAND_EDGES.tolist(), power.shape[2]]
         bands = [power[:, :, a:b].sum(2) for a, b in pairwise(edges)]
-        return (torch.stack(bands, 2) + SMALLEST_POWER).log().flatten(1)
+        return (torch.stack(bands, 2) + MIN_POWER).log().flatten(1)
 
 
 def step_deviation(centred: Tensor, mask: Tensor) -> Tensor:
@@ -105,4 +105,4 @@ def step_deviation(centred: Tensor, mask: Tensor) -> Tensor:
 
 
 def _root(variance: Tensor) -> Tensor:
-    return (variance + SMALLEST_VARIANCE).sqrt()
+    return (variance + MIN_VARIANCE).sqrt()

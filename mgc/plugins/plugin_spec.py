@@ -12,7 +12,7 @@ from mgc.plugins import registry
 
 
 @dataclass(frozen=True)
-class Chosen:
+class PluginSpec:
     """What an extractor, a head and a strategy have in common when they are asked for.
 
     Built from plain values; nothing is looked up before it is used. Each property raises MgcError

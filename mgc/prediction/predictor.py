@@ -13,7 +13,7 @@ from mgc import fitting, runs
 from mgc.datasets.importers.folder import audio_files
 from mgc.errors import MgcError, UsageError
 from mgc.features.extraction import Failure, Rows, features_of_each, rows_of
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.runs import Run
 from mgc.training import FittedHead, restore_head
 
@@ -50,7 +50,7 @@ class Predictor:
         ]
 
     @cached_property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[ExtractorSpec]:
         """The extractor of each member, set as it was trained."""
         return [fitting.load_source(member, self.device) for member in self.members]
 
@@ -63,7 +63,7 @@ class Predictor:
         ]
 
     @cached_property
-    def heard(self) -> dict[str, Source]:
+    def heard(self) -> dict[str, ExtractorSpec]:
         """The different extractors, by fingerprint; members with the same one share its work."""
         return {source.store.fingerprint: source for source in self.sources}
 

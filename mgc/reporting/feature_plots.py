@@ -14,18 +14,18 @@ from matplotlib.figure import Figure
 from mgc.audio import decoding
 from mgc.errors import UsageError
 from mgc.features.extraction import features_of
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins.contract import FeatureKind
 from mgc.reporting.colours import LIGHT, PICTURE
 from mgc.reporting.plots import STYLE, short
 
 PANEL = 1.9  # inches high
 WIDTH = 7.2  # inches: a page of a journal
-MOST_TICKS = 7
+MAX_TICKS = 7
 #: Frequencies that a reader knows, Hz.
 ROUND_HZ = (32, 64, 125, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
 OUTLYING = 3.0  # inter-quartile ranges beyond the quartiles: far out, after Tukey (1977)
-CLOSEST_TICKS = 0.06  # of the axis
+MIN_TICK_DISTANCE = 0.06  # of the axis
 DENSE = 64  # dimensions of a vector beyond which bars become a line
 
 
@@ -53,7 +53,7 @@ class Picture:
     seconds: float
 
 
-def pictures(path: Path, sources: Sequence[Source], clip: int = 1) -> list[Picture]:
+def pictures(path: Path, sources: Sequence[ExtractorSpec], clip: int = 1) -> list[Picture]:
     """The features of one clip of a file, one an extractor; the file is decoded once.
 
     Raises UsageError for a clip that the track does not have, AudioError for an unusable file.
@@ -62,7 +62,7 @@ def pictures(path: Path, sources: Sequence[Source], clip: int = 1) -> list[Pictu
     return [_picture(path, source, made[source.name], clip) for source in sources]
 
 
-def _picture(path: Path, source: Source, clips: Sequence[np.ndarray], clip: int) -> Picture:
+def _picture(path: Path, source: ExtractorSpec, clips: Sequence[np.ndarray], clip: int) -> Picture:
     if not 1 <= clip <= len(clips):
         raise UsageError(
             f"{path.name} is heard as {len(clips)} clip{'s' if len(clips) > 1 else ''}; "
@@ -78,7 +78,7 @@ def _picture(path: Path, source: Source, clips: Sequence[np.ndarray], clip: int)
     return Picture(source.name, source.kind, values, unit, axis, places, start, seconds)
 
 
-def feature_axis(source: Source, count: int) -> tuple[str, Sequence[float] | Sequence[str]]:
+def feature_axis(source: ExtractorSpec, count: int) -> tuple[str, Sequence[float] | Sequence[str]]:
     """What the ``count`` rows of a feature are: the extractor's own word (`Extractor`, optional
     ``feature_axis``), or their numbers."""
     own = getattr(source.extractor, "feature_axis", None)
@@ -201,7 +201,7 @@ def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[st
         inside = [hz for hz in ROUND_HZ if numbers[0] <= hz <= numbers[-1]]
         if len(inside) >= 2:
             return _apart(np.interp(inside, numbers, np.arange(count)), inside, count)
-    step = max(1, -(-count // MOST_TICKS))
+    step = max(1, -(-count // MAX_TICKS))
     step = next((s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500) if s >= step), step)
     return (
         [float(i) for i in range(0, count, step)],
@@ -213,6 +213,6 @@ def _apart(where: np.ndarray, values: Sequence[float], count: int) -> tuple[list
     """Ticks from the top down, without those that would touch the one above."""
     kept: list[tuple[float, str]] = []
     for place, value in zip(where[::-1], values[::-1], strict=True):
-        if not kept or kept[-1][0] - place >= CLOSEST_TICKS * count:
+        if not kept or kept[-1][0] - place >= MIN_TICK_DISTANCE * count:
             kept.append((float(place), f"{value:,}"))
     return [place for place, _ in kept], [label for _, label in kept]

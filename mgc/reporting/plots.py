@@ -29,7 +29,7 @@ from mgc.runs import Run
 FORMATS = ("png", "svg", "pdf")
 DPI = 200
 COLUMN = 3.5  # inches: the width of a journal's column
-WIDEST_NAME = 28  # characters of a name on an axis
+MAX_NAME = 28  # characters of a name on an axis
 SMALL_CELLS = 12  # genres beyond which the numbers in a matrix are set smaller
 STYLE = {
     "font.size": 8,
@@ -66,7 +66,7 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     replace_file(path, made.getvalue())
 
 
-def short(name: str, most: int = WIDEST_NAME) -> str:
+def short(name: str, most: int = MAX_NAME) -> str:
     """A name that fits on an axis; control characters, which no font has, are left out."""
     plain = "".join(letter if letter.isprintable() else " " for letter in name)
     return plain if len(plain) <= most else plain[: most - 1] + "…"

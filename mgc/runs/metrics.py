@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 Z95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 ECE_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
-SMALLEST_PROBABILITY = 1e-12
+MIN_PROBABILITY = 1e-12
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
@@ -73,7 +73,7 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
 def negative_log_likelihood(genres: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean of -ln p(true genre), in nat; 0 is perfect."""
     chosen = probabilities[np.arange(len(genres)), genres]
-    return float(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1.0)).mean())
+    return float(-np.log(np.clip(chosen, MIN_PROBABILITY, 1.0)).mean())
 
 
 def expected_calibration_error(genres: np.ndarray, probabilities: np.ndarray) -> float:

@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from mgc.strategies.calibration import SMALLEST
+from mgc.strategies.calibration import MIN_PROBABILITY
 
-MOST_EXHAUSTIVE = 12  # members; 4,095 subsets. Beyond, members are dropped one by one
+MAX_EXHAUSTIVE = 12  # members; 4,095 subsets. Beyond, members are dropped one by one
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def subsets(chosen: np.ndarray, smallest: int) -> Iterator[tuple[int, ...]]:
     """The subsets to try, as member numbers, given probabilities of the true genre
     (member, track)."""
     count = len(chosen)
-    if count <= MOST_EXHAUSTIVE:
+    if count <= MAX_EXHAUSTIVE:
         for size in range(max(1, smallest), count + 1):
             yield from combinations(range(count), size)
         return
@@ -79,4 +79,4 @@ def loss(chosen: np.ndarray, subset: tuple[int, ...]) -> float:
     if not chosen.shape[1]:
         return 0.0
     mean = chosen[list(subset)].mean(0)
-    return float(-np.log(np.maximum(mean, SMALLEST)).mean())
+    return float(-np.log(np.maximum(mean, MIN_PROBABILITY)).mean())

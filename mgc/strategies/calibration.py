@@ -11,17 +11,17 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 #: Probabilities of 0 have no logarithm; below this they are all the same to us.
-SMALLEST = 1e-7
+MIN_PROBABILITY = 1e-7
 #: ln T is drawn towards 0 as by a normal prior with this deviation: twenty tracks alone would put
 #: it off by as much as that for nothing; hundreds are not held back by it.
 PRIOR_DEVIATION = 0.3
-LARGEST = 10.0  # T stays in [1 / LARGEST, LARGEST]
+MAX_TEMPERATURE = 10.0  # T stays in [1 / MAX_TEMPERATURE, MAX_TEMPERATURE]
 #: Where logits of members are averaged, none is heard as surer than a hundred to one: one member
 #: that never gives a genre (it had none to learn from) would else forbid it to all others.
 NO_VETO = 1e-2
 
 
-def logits(probabilities: np.ndarray, smallest: float = SMALLEST) -> np.ndarray:
+def logits(probabilities: np.ndarray, smallest: float = MIN_PROBABILITY) -> np.ndarray:
     """Log-probabilities (…, genre), finite also where a probability is 0: raised to
     ``smallest``."""
     return np.log(np.clip(probabilities, smallest, None))
@@ -60,6 +60,6 @@ def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
         prior = (log_temperature / PRIOR_DEVIATION) ** 2 / 2
         return float((norm - scaled[rows, genres]).sum() + prior)
 
-    bound = np.log(LARGEST)
+    bound = np.log(MAX_TEMPERATURE)
     found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded")
     return float(np.exp(found.x))

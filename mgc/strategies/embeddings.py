@@ -11,7 +11,7 @@ import numpy as np
 from mgc.strategies.calibration import softmax
 from mgc.strategies.regression import fit_softmax
 
-LARGEST = 4.0  # deviations; a number farther out is an outlier that would rule its block
+MAX_DEVIATIONS = 4.0  # deviations; a number farther out is an outlier that would rule its block
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Embeddings:
 
     def _scaled(self, members: Sequence[np.ndarray]) -> np.ndarray:
         stacked = np.concatenate(members, axis=1).astype(np.float64)
-        standard = np.clip((stacked - self.mean_) / self.scale_, -LARGEST, LARGEST)
+        standard = np.clip((stacked - self.mean_) / self.scale_, -MAX_DEVIATIONS, MAX_DEVIATIONS)
         scaled: np.ndarray = standard / self.block_
         return scaled
 

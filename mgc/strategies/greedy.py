@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from mgc.strategies.calibration import SMALLEST
+from mgc.strategies.calibration import MIN_PROBABILITY
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ def select(chosen: np.ndarray, counts: np.ndarray, picks: int) -> np.ndarray:
 
 def _losses(chosen: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """The negative log-likelihood of each row of probabilities of the true genre."""
-    losses: np.ndarray = -np.log(np.maximum(chosen, SMALLEST)) @ counts
+    losses: np.ndarray = -np.log(np.maximum(chosen, MIN_PROBABILITY)) @ counts
     return losses

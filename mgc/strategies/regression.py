@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from mgc.strategies.calibration import softmax
 
-MOST_STEPS = 500  # of L-BFGS; the loss is convex, so it ends well before
+MAX_STEPS = 500  # of L-BFGS; the loss is convex, so it ends well before
 
 
 def fit_softmax(
@@ -41,7 +41,7 @@ def fit_softmax(
 
     start = np.zeros((features.shape[1] + 1) * n_genres)
     found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS, "maxfun": 2_000}
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS, "maxfun": 2_000}
     )
     moved = found.x.reshape(-1, n_genres)
     return prior + moved[:-1], moved[-1]

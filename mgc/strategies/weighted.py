@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
-from mgc.strategies.calibration import SMALLEST, softmax
+from mgc.strategies.calibration import MIN_PROBABILITY, softmax
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Weighted:
 
         def loss(scores: np.ndarray) -> float:
             weights = softmax(scores)
-            likelihood = np.log(np.maximum(weights @ chosen, SMALLEST)).sum()
-            ratios = np.log(np.maximum(weights * count, SMALLEST))
+            likelihood = np.log(np.maximum(weights @ chosen, MIN_PROBABILITY)).sum()
+            ratios = np.log(np.maximum(weights * count, MIN_PROBABILITY))
             return float(self.params.shrinkage / 2 * (ratios @ ratios) - likelihood)
 
         self.weights_ = softmax(minimize(loss, np.zeros(count), method="L-BFGS-B").x)

@@ -20,7 +20,7 @@ from mgc.plugins.contract import FeatureKind
 from mgc.training.settings import Training
 from mgc.training.track_data import Clips
 
-SHORTEST_WINDOW = 32  # frames; four halvings leave a convolutional head two
+MIN_WINDOW = 32  # frames; four halvings leave a convolutional head two
 SHARE_OF_MEMORY = 0.5  # of what is free may be filled with features
 READERS = 2
 READ_AHEAD = 4  # batches
@@ -96,7 +96,7 @@ def window_frames(kind: FeatureKind, training: Training, clips: Sequence[np.ndar
     if kind != "sequence":
         return 1
     longest = max(clip.shape[1] for clip in clips)
-    return max(SHORTEST_WINDOW, min(training.crop_frames or longest, longest))
+    return max(MIN_WINDOW, min(training.crop_frames or longest, longest))
 
 
 class DeviceSource:
@@ -160,10 +160,10 @@ class DiskSource:
         return batch.to(self.device, non_blocking=True)
 
 
-Source = DeviceSource | DiskSource
+WindowSource = DeviceSource | DiskSource
 
 
-def source(table: ClipTable, device: torch.device, where: str) -> Source:
+def source(table: ClipTable, device: torch.device, where: str) -> WindowSource:
     """The features of a table, on the device or on disk; see `Training.features_on`."""
     size = sum(clip.nbytes for clip in table.clips)
     fits = size < SHARE_OF_MEMORY * _free_memory(device)

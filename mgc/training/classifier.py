@@ -14,7 +14,7 @@ from mgc.heads.pooling import fit_pooling
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.training.track_data import check_finite, shape_of
 
-SMALLEST_DEVIATION = 1e-4  # a row that never changes is left at 0, not blown up
+MIN_DEVIATION = 1e-4  # a row that never changes is left at 0, not blown up
 
 
 class Classifier(nn.Module):
@@ -71,7 +71,7 @@ def fit_normalisation(
     check_finite(total, "the training tracks")
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    deviation[deviation < SMALLEST_DEVIATION] = 1.0
+    deviation[deviation < MIN_DEVIATION] = 1.0
     basis = np.zeros((0, 0))
     if whiten and kind == "sequence":
         pooling = fit_pooling(kind, clips)

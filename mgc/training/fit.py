@@ -16,13 +16,13 @@ from mgc.errors import MgcError, UsageError
 from mgc.heads.pooling import Pooling
 from mgc.plugins.contract import FeatureKind
 from mgc.progress import Progress, Silent
-from mgc.training.batches import Source, clip_table, source, window_frames
+from mgc.training.batches import WindowSource, clip_table, source, window_frames
 from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, fit_normalisation
 from mgc.training.devices import accelerator, precision_of, resolve_device
 from mgc.training.fitted_head import FACTS, Facts, FittedEstimator, FittedHead, FittedModule
 from mgc.training.head_spec import HeadSpec, taken_kind
-from mgc.training.loop import Job
+from mgc.training.loop import TrainingJob
 from mgc.training.loop import train as train_loop
 from mgc.training.restore import restore_head
 from mgc.training.track_data import Clips, TrackData, check_finite, check_tracks, shape_of
@@ -178,8 +178,8 @@ class _ModuleFit:
         folder: Path,
         progress: Progress,
         tracker: Tracker,
-    ) -> Job:
-        return Job(
+    ) -> TrainingJob:
+        return TrainingJob(
             model=self._model(),
             source=self._source("train", processes.device),
             genres=self.data.genres[self.tracks["train"]].astype(np.int64),
@@ -204,7 +204,7 @@ class _ModuleFit:
         head = self.spec.implementation(self.spec.params, self.facts.shape, self.data.n_genres)
         return Classifier(head, self.normalisation)
 
-    def _source(self, part: str, device: torch.device) -> Source:
+    def _source(self, part: str, device: torch.device) -> WindowSource:
         table = clip_table(self.facts.shape.kind, self.features(part), self.facts.window)
         return source(table, device, self.spec.training.features_on)
 

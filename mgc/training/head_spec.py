@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 from mgc.errors import UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import FeatureKind, HeadInfo
-from mgc.plugins.plugin_spec import Chosen
+from mgc.plugins.plugin_spec import PluginSpec
 from mgc.training.settings import Training
 
 
 @dataclass(frozen=True)
-class HeadSpec(Chosen):
+class HeadSpec(PluginSpec):
     """One head as asked for: its name, its own parameters and the trainer's settings."""
 
     kind_of_plugin: ClassVar[str] = "head"

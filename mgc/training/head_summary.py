@@ -11,7 +11,7 @@ from torchinfo import summary
 from mgc.errors import UsageError
 from mgc.heads.pooling import COMPONENTS
 from mgc.plugins.contract import FeatureShape
-from mgc.training.batches import SHORTEST_WINDOW
+from mgc.training.batches import MIN_WINDOW
 from mgc.training.classifier import Classifier, Normalisation
 from mgc.training.head_spec import HeadSpec
 from mgc.training.scoring import lengths_of
@@ -32,7 +32,7 @@ def describe_head(spec: HeadSpec, shape: FeatureShape, genres: int, frames: int 
             f"Its parameters: mgc heads show {spec.name}",
         )
     crop = spec.training.crop_frames
-    window = max(SHORTEST_WINDOW, min(crop or frames, frames or crop))
+    window = max(MIN_WINDOW, min(crop or frames, frames or crop))
     if shape.kind == "sequence" and spec.training.normalisation == "whitening":
         shape = replace(shape, features=min(COMPONENTS, shape.features))
     size: tuple[int, ...] = {

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mgc.errors import MgcError
 from mgc.progress import Progress
 from mgc.training.augment import Augment, soft_targets
-from mgc.training.batches import Source
+from mgc.training.batches import WindowSource
 from mgc.training.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer
 from mgc.training.classifier import Classifier
 from mgc.training.scoring import lengths_of, score_tracks
@@ -32,7 +32,7 @@ from mgc.training.validation_scores import balanced_weights, is_better, track_sc
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is trained, on what, and how.
 
     ``genres`` and ``validation_genres`` (track,) belong to the tracks of the sources' tables;
@@ -40,9 +40,9 @@ class Job:
     """
 
     model: Classifier
-    source: Source
+    source: WindowSource
     genres: np.ndarray
-    validation: Source | None
+    validation: WindowSource | None
     validation_genres: np.ndarray
     n_genres: int
     training: Training
@@ -54,7 +54,7 @@ class Job:
     tracker: Tracker
 
 
-def train(job: Job) -> list[dict[str, Any]]:
+def train(job: TrainingJob) -> list[dict[str, Any]]:
     """Train ``job.model``; it ends with the best epoch's weights. Return the history.
 
     A checkpoint is written after every epoch; where ``job.folder`` holds one, the training goes
@@ -80,7 +80,7 @@ def train(job: Job) -> list[dict[str, Any]]:
 class Loop:
     """A training under way: model, optimiser, average, and the state that a checkpoint holds."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: TrainingJob) -> None:
         self.job = job
         self.training = job.training
         self.model = job.model.to(job.accelerator.device)
@@ -221,7 +221,7 @@ class Loop:
         return losses
 
 
-def _steps(job: Job) -> list[tuple[slice, int]]:
+def _steps(job: TrainingJob) -> list[tuple[slice, int]]:
     """This process's part of every batch, and the size of the whole batch.
 
     Batches of an epoch differ in size by one at most; no part has fewer than two windows, which
@@ -269,7 +269,7 @@ def _average(model: Classifier, decay: float) -> AveragedModel | None:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
-def _genre_weights(job: Job) -> Tensor:
+def _genre_weights(job: TrainingJob) -> Tensor:
     if job.training.class_weights == "none":
         return torch.ones(job.n_genres)
     return torch.from_numpy(balanced_weights(job.genres, job.n_genres)).float()

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LONGEST_TEXT = 1024
+MAX_TEXT = 1024
 
 
 def several() -> bool:
@@ -45,7 +45,7 @@ def main_first() -> Iterator[None]:
 
 
 def from_main(text: str) -> str:
-    """What the main process gives, in every process; at most `LONGEST_TEXT` bytes."""
+    """What the main process gives, in every process; at most `MAX_TEXT` bytes."""
     if not several():
         return text
     import torch
@@ -53,7 +53,7 @@ def from_main(text: str) -> str:
     from accelerate.utils import broadcast
 
     # As bytes: torch's own way to send an object is a pickle.
-    padded = text.encode().ljust(LONGEST_TEXT, b"\0")
+    padded = text.encode().ljust(MAX_TEXT, b"\0")
     sent = torch.frombuffer(bytearray(padded), dtype=torch.uint8).to(PartialState().device)
     return bytes(broadcast(sent).tolist()).rstrip(b"\0").decode()
 

@@ -9,14 +9,14 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from mgc.training.batches import Source, Windows
+from mgc.training.batches import Windows, WindowSource
 from mgc.training.classifier import Classifier
 
 EVALUATION_BATCH = 64  # windows
 
 
 def score_tracks(
-    model: Classifier, source: Source, n_genres: int, accelerator: Accelerator | None = None
+    model: Classifier, source: WindowSource, n_genres: int, accelerator: Accelerator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (track, genre) float64, rows sum to 1, and embeddings (track, …) float32.
 
@@ -49,7 +49,7 @@ def _share(count: int, accelerator: Accelerator | None) -> tuple[np.ndarray, np.
 
 @torch.no_grad()
 def _outputs(
-    model: Classifier, source: Source, windows: Windows, accelerator: Accelerator | None
+    model: Classifier, source: WindowSource, windows: Windows, accelerator: Accelerator | None
 ) -> np.ndarray:
     """(window, genre + dimension): probabilities, then the embedding."""
     starts = range(0, len(windows), EVALUATION_BATCH)

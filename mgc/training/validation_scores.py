@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import f1_score
 
-SMALLEST_PROBABILITY = 1e-12
+MIN_PROBABILITY = 1e-12
 
 
 def track_scores(probabilities: np.ndarray, genres: np.ndarray) -> dict[str, float]:
@@ -13,7 +13,7 @@ def track_scores(probabilities: np.ndarray, genres: np.ndarray) -> dict[str, flo
     chosen = probabilities.argmax(1)
     right = probabilities[np.arange(len(genres)), genres]
     return {
-        "loss": float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean()),
+        "loss": float(-np.log(np.maximum(right, MIN_PROBABILITY)).mean()),
         "accuracy": float((chosen == genres).mean()),
         "f1": float(f1_score(genres, chosen, average="macro", zero_division=0)),
     }

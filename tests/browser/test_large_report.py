@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc.reporting.page import Asked, make_report
+from mgc.reporting.page import ReportRequest, make_report
 from tests.browser.conftest import Opened
 from tests.browser.test_report import drawn_map, point_of, until
 from tests.evaluation.made_runs import made_run
@@ -32,7 +32,7 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for name in ("mel", "mfcc")
         ]
         page = folder / "report.html"
-        page.write_text(make_report(runs, Asked(method="pca", hardest=0)), encoding="utf-8")
+        page.write_text(make_report(runs, ReportRequest(method="pca", hardest=0)), encoding="utf-8")
     return page
 
 

@@ -70,9 +70,9 @@ def test_calibration_is_shown(mgc: Callable) -> None:
 
 def test_the_bound_is_the_librarys() -> None:
     from mgc.cli.commands.ensemble import MIN_OVERLAP
-    from mgc.ensembling import SMALLEST_SHARE
+    from mgc.ensembling import MIN_SHARE
 
-    assert MIN_OVERLAP == SMALLEST_SHARE
+    assert MIN_OVERLAP == MIN_SHARE
 
 
 def test_search_looks_at_held_out_tracks(mgc: Callable) -> None:

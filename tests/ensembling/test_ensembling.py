@@ -9,7 +9,7 @@ import pytest
 
 from mgc import runs
 from mgc.ensembling import (
-    Request,
+    EnsembleRequest,
     StrategySpec,
     apply_ensemble,
     ensemble,
@@ -25,7 +25,7 @@ LEARNT = ("weighted", "greedy", "best-subset", "stacking", "embeddings")
 
 
 def combine(name: str, members: list[runs.Run], **settings: object) -> runs.Run:
-    return ensemble(Request(StrategySpec(name), **settings), members)  # type: ignore[arg-type]
+    return ensemble(EnsembleRequest(StrategySpec(name), **settings), members)  # type: ignore[arg-type]
 
 
 def three(world: World, seed: int = 0) -> list[runs.Run]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mgc import runs
-from mgc.ensembling import Request, StrategySpec, ensemble
+from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
 from mgc.evaluation.agreement import agreement
@@ -63,7 +63,8 @@ def test_the_best_single_is_the_reference(mgc_home: Path) -> None:
     singles = [run for e, r in (("mel", 0.5), ("mfcc", 0.65), ("chroma", 0.6))
                for run in seeds_of(e, r, worlds)]  # fmt: skip
     combined = [
-        ensemble(Request(StrategySpec("mean-probability")), singles[seed::2]) for seed in range(2)
+        ensemble(EnsembleRequest(StrategySpec("mean-probability")), singles[seed::2])
+        for seed in range(2)
     ]
     made = compare(systems([*singles, *combined]), resamples=FEW)
     best = max((r for r in made.rows if r["kind"] == "single"), key=lambda r: r["accuracy"])

@@ -39,7 +39,7 @@ def test_folds_that_have_nothing_in_common_keep_maps_of_their_own() -> None:
     made = embedding_map(run, method="pca")
     assert not made.joined
     assert made.fit is not None
-    assert made.fit < maps.SMALLEST_FIT
+    assert made.fit < maps.MIN_FIT
     assert "fold by fold" in made.note
 
 

@@ -11,7 +11,7 @@ from mgc import fitting, runs
 from mgc.errors import MgcError, UsageError
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
-from mgc.experiment import beside, markdown, perform, read_plan, steps
+from mgc.experiment import compare_published, markdown, perform, read_plan, steps
 from mgc.experiment.study import COMMAND, requests
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -157,7 +157,7 @@ def _table(found: object) -> list[dict[str, object]]:
 def test_beside_published_figures(file: Path) -> None:
     plan = read_plan(file)
     made = compare(systems(perform(plan, COMMAND).runs), resamples=100)
-    lines = beside(plan, made)
+    lines = compare_published(plan, made)
     assert [line.published.name for line in lines[:2] if line.published] == [
         "MFCC", "someone else's",
     ]  # fmt: skip

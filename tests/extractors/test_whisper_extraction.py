@@ -14,16 +14,16 @@ from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.errors import MgcError
 from mgc.features.extraction import extract
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from tests.extractors.tiny_whisper import BLOCKS, FEATURES
 from tests.sounds import music, write
 
 RATE = 16_000
 
 
-def source(folder: Path | str, policy: ClipPolicy | None = None, **settings: Any) -> Source:
+def source(folder: Path | str, policy: ClipPolicy | None = None, **settings: Any) -> ExtractorSpec:
     given = {"model": str(folder), "precision": "fp32", **settings}
-    return Source("whisper", given, policy or ClipPolicy())
+    return ExtractorSpec("whisper", given, policy or ClipPolicy())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mgc import runs
-from mgc.ensembling import Request, StrategySpec, ensemble
+from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
 from mgc.strategies.stacking import Stacking, StackingParams
 from tests.ensembling.members import GENRES, World, accuracy, single, world
 
@@ -53,7 +53,9 @@ def test_shuffled_labels_leave_chance(mgc_home: Path, folds: int, learn_from: st
     for seed in range(REPEATS):
         _, members = shuffled(folds, seed)
         for name in names:
-            request = Request(StrategySpec(name), calibrate=folds == 1, learn_from=learn_from)  # type: ignore[arg-type]
+            request = EnsembleRequest(
+                StrategySpec(name), calibrate=folds == 1, learn_from=learn_from
+            )  # type: ignore[arg-type]
             run = ensemble(request, members)
             found[name].append(accuracy(run))
             tracks = run.record["metrics"]["test"]["tracks"]

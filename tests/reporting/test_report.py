@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from mgc.errors import MgcError, UsageError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Silent
-from mgc.reporting.page import Asked, make_report
+from mgc.reporting.page import ReportRequest, make_report
+from mgc.reporting.page.build import LIBRARY, TEMPLATES
 from mgc.reporting.page.data_facts import crossing_tracks, data_facts
-from mgc.reporting.page.page import LIBRARY, TEMPLATES
 from mgc.runs import Run
 from tests.evaluation.made_runs import made_run
 
@@ -79,7 +79,7 @@ def three() -> list[Run]:
 def test_the_page_asks_nothing_of_the_network_and_allows_no_script_but_its_own(
     three: list[Run],
 ) -> None:
-    page = Reader(make_report(three, Asked()))
+    page = Reader(make_report(three, ReportRequest()))
     for tag, attributes in page.elements:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         for name in ("src", "href", "poster", "action", "srcset"):
@@ -92,7 +92,7 @@ def test_the_page_asks_nothing_of_the_network_and_allows_no_script_but_its_own(
 
 
 def test_every_section_and_every_run_is_there(three: list[Run]) -> None:
-    page = Reader(make_report(three, Asked()))
+    page = Reader(make_report(three, ReportRequest()))
     ids = [attributes.get("id") for _, attributes in page.elements]
     for section in ("comparison", "genres", "confusion", "map", "curves", "calibration",
                     "agreement", "hardest", "data", "repeat"):  # fmt: skip
@@ -103,7 +103,7 @@ def test_every_section_and_every_run_is_there(three: list[Run]) -> None:
 
 
 def test_the_figures_are_those_of_the_runs(three: list[Run]) -> None:
-    page = Reader(make_report(three, Asked()))
+    page = Reader(make_report(three, ReportRequest()))
     for run in three:
         figures = run.record["metrics"]["test"]
         assert f"{100 * figures['accuracy']:.1f}" in page.words
@@ -112,7 +112,7 @@ def test_the_figures_are_those_of_the_runs(three: list[Run]) -> None:
 
 
 def test_packed_points_are_the_runs_own(three: list[Run]) -> None:
-    data = Reader(make_report(three, Asked(method="pca"))).data
+    data = Reader(make_report(three, ReportRequest(method="pca"))).data
     by_name = {run["name"]: run["map"] for run in data["runs"]}
     run, found = three[1], by_name["mfcc · logistic"]
     rows = run.rows("test")
@@ -137,7 +137,7 @@ def test_hostile_names_are_shown_as_text() -> None:
         paths=[Path(f"/gone/{i}.wav") for i in range(count)],
     )  # fmt: skip
     page = Reader(make_report([run, made_run("mfcc", tracks=count, genres=HOSTILE, folds=4)],
-                              Asked(title=HOSTILE[0])))  # fmt: skip
+                              ReportRequest(title=HOSTILE[0])))  # fmt: skip
     assert len(page.scripts) == 3
     assert not [a for t, a in page.elements if t == "img" or "onerror" in a]
     for name in HOSTILE:
@@ -148,7 +148,9 @@ def test_hostile_names_are_shown_as_text() -> None:
 
 def test_names_stand_in_elements_of_their_own_so_that_their_direction_stays_inside() -> None:
     names = ["שיר"] * 60
-    page = make_report([made_run(titles=names), made_run("mfcc", titles=names)], Asked(hardest=3))
+    page = make_report(
+        [made_run(titles=names), made_run("mfcc", titles=names)], ReportRequest(hardest=3)
+    )
     titles = re.findall(r"<h3 title=\"שיר\">(.*?)</h3>", page)
     assert titles == ["<bdi>שיר</bdi>"] * 3
 
@@ -159,7 +161,7 @@ def test_hard_tracks_can_be_seen_and_heard(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, 0.4 * np.sin(2 * np.pi * 440 * time), rate)
     run = made_run(skill=0.2, paths=[path] * 60)
-    page = Reader(make_report([run], Asked(hardest=2, picture=Source("mel"))))
+    page = Reader(make_report([run], ReportRequest(hardest=2, picture=ExtractorSpec("mel"))))
     sounds = [a["src"] for t, a in page.elements if t == "audio"]
     images = [a["src"] for t, a in page.elements if t == "img"]
     assert len(sounds) == len(images) == 2
@@ -177,18 +179,18 @@ def test_hard_tracks_can_be_seen_and_heard(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_said_so_without_its_folder() -> None:
     run = made_run(skill=0.2)
-    text = Reader(make_report([run], Asked(hardest=1, picture=Source("mel")))).text
+    text = Reader(make_report([run], ReportRequest(hardest=1, picture=ExtractorSpec("mel")))).text
     assert "It cannot be heard" in text
     assert "/gone/" not in text
 
 
 def test_no_sound_and_no_pictures_where_none_are_wanted(tmp_path: Path) -> None:
-    page = Reader(make_report([made_run(skill=0.2)], Asked(hardest=3)))
+    page = Reader(make_report([made_run(skill=0.2)], ReportRequest(hardest=3)))
     assert not [tag for tag, _ in page.elements if tag in ("audio", "img")]
 
 
 def test_the_page_is_small_without_sound(three: list[Run]) -> None:
-    assert len(make_report(three, Asked()).encode()) < 1_500_000
+    assert len(make_report(three, ReportRequest()).encode()) < 1_500_000
 
 
 def test_twenty_five_thousand_points_and_sixteen_genres_stay_below_ten_megabytes() -> None:
@@ -198,7 +200,7 @@ def test_twenty_five_thousand_points_and_sixteen_genres_stay_below_ten_megabytes
         made_run(name, tracks=25_000, genres=genres, folds=0, titles=titles)
         for name in ("mel", "mfcc", "chroma")
     ]
-    page = make_report(made, Asked(method="pca"))
+    page = make_report(made, ReportRequest(method="pca"))
     assert len(page.encode()) < 10_000_000
     found = Reader(page).data["runs"][0]["map"]
     assert len(base64.b64decode(found["x"])) == 2 * len(made[0].rows("test"))
@@ -206,11 +208,11 @@ def test_twenty_five_thousand_points_and_sixteen_genres_stay_below_ten_megabytes
 
 def test_runs_of_other_data_do_not_belong_in_one_report() -> None:
     with pytest.raises(UsageError, match="differ"):
-        make_report([made_run(), made_run("mfcc", dataset="another")], Asked())
+        make_report([made_run(), made_run("mfcc", dataset="another")], ReportRequest())
 
 
 def test_a_single_run_has_a_report_without_a_comparison_of_members() -> None:
-    page = Reader(make_report([made_run()], Asked()))
+    page = Reader(make_report([made_run()], ReportRequest()))
     ids = [attributes.get("id") for _, attributes in page.elements]
     assert "agreement" not in ids
     assert "comparison" in ids
@@ -238,7 +240,7 @@ def test_facts_of_the_data_count_tracks_and_name_failures() -> None:
 
 
 def test_an_audit_of_a_dataset_that_is_gone_does_not_end_the_report() -> None:
-    text = Reader(make_report([made_run()], Asked(audit=True))).text
+    text = Reader(make_report([made_run()], ReportRequest(audit=True))).text
     assert "The audit could not be made" in text
 
 
@@ -251,4 +253,4 @@ def test_a_damaged_run_is_named() -> None:
     run = made_run()
     (run.folder / "predictions.parquet").write_bytes(b"no table")
     with pytest.raises(MgcError, match=run.name):
-        make_report([Run(run.folder, run.record)], Asked())
+        make_report([Run(run.folder, run.record)], ReportRequest())

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mgc.training.batches import (
-    SHORTEST_WINDOW,
+    MIN_WINDOW,
     ClipTable,
     DeviceSource,
     DiskSource,
@@ -110,7 +110,7 @@ def test_a_reader_that_fails_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("crop", "longest", "expected"),
-    [(256, 1292, 256), (256, 100, 100), (0, 1292, 1292), (8, 1292, SHORTEST_WINDOW), (256, 5, 32)],
+    [(256, 1292, 256), (256, 100, 100), (0, 1292, 1292), (8, 1292, MIN_WINDOW), (256, 5, 32)],
 )
 def test_a_window_is_the_crop_or_the_longest_clip(crop: int, longest: int, expected: int) -> None:
     clips = [np.zeros((3, 5)), np.zeros((3, longest))]

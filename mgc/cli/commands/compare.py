@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
     from mgc.evaluation.systems import System
 
-WIDE = 104  # characters; a narrower terminal goes without the columns that names imply
+MIN_WIDE = 104  # characters; a narrower terminal goes without the columns that names imply
 
 
 def compare(
@@ -103,7 +103,7 @@ def show(
     made: Comparison, systems: Sequence[System], by_genre: bool = False, agreement: bool = False
 ) -> None:
     """Print the table, what may be said of the best, the tests, and what else is wanted."""
-    narrow = sys.stdout.isatty() and output.console().width < WIDE
+    narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
     columns = ["name", *([] if narrow else ["kind"]), "prec.", "recall", "F1", "acc. %"]
     columns += ["95 % interval", "tracks", *(["± seeds"] if seeds else [])]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mgc.datasets.quality.audit import Audit
-    from mgc.datasets.quality.checking import Check
+    from mgc.datasets.quality.checking import FileCheck
     from mgc.datasets.table import Dataset
 
 SHOWN = 20  # rows of a list on the terminal; the file and --json have all
@@ -52,7 +52,7 @@ def check(
         _show_check(dataset, found)
 
 
-def _check_record(dataset: Dataset, found: Check) -> dict[str, Any]:
+def _check_record(dataset: Dataset, found: FileCheck) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "tracks": found.tracks,
@@ -63,7 +63,7 @@ def _check_record(dataset: Dataset, found: Check) -> dict[str, Any]:
     }
 
 
-def _show_check(dataset: Dataset, found: Check) -> None:
+def _show_check(dataset: Dataset, found: FileCheck) -> None:
     from mgc.datasets.quality.checking import LEFT_OUT, REMARKS
 
     findings = found.findings

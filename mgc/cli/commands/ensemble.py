@@ -13,11 +13,11 @@ from mgc.cli.ui.options import DataName, Settings
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
-    from mgc.ensembling import Request, StrategySpec
+    from mgc.ensembling import EnsembleRequest, StrategySpec
     from mgc.runs import Run
 
 SEARCH = "search"
-SUBSETS_SHOWN = 10
+MAX_SUBSETS_SHOWN = 10
 MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, which is not imported for --help
 
 
@@ -58,7 +58,7 @@ def ensemble(
     as_json: JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
-    from mgc.ensembling import Request, ensemble
+    from mgc.ensembling import EnsembleRequest, ensemble
     from mgc.plugins import params
 
     values = params.parse_assignments(settings or [])
@@ -70,7 +70,7 @@ def ensemble(
         _say_members(group)
         for spec in specs:
             command = _command(spec, group, calibrate, learn_from, min_overlap)
-            request = Request(spec, calibrate, learn_from.value, min_overlap, command)
+            request = EnsembleRequest(spec, calibrate, learn_from.value, min_overlap, command)
             if strategy == SEARCH:
                 _show_search(request, group)
             done.append(ensemble(request, group))
@@ -150,13 +150,13 @@ def _say_members(group: Sequence[Run]) -> None:
     output.note(f"members{seed}: {', '.join(run.name for run in group)}")
 
 
-def _show_search(request: Request, group: Sequence[Run]) -> None:
+def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
     """What was tried, by held-out tracks; on stderr, for the result is the ensemble."""
     from mgc.ensembling import search
 
     tried = search(request, group)
     output.note(f"{output.count(len(tried), 'subset')} by the held-out tracks of each fold:")
-    for one in tried[:SUBSETS_SHOWN]:
+    for one in tried[:MAX_SUBSETS_SHOWN]:
         names = ", ".join(group[number].label for number in one.members)
         chosen = f", chosen in {output.count(one.chosen, 'fold')}" if one.chosen else ""
         output.note(

@@ -16,7 +16,7 @@ from mgc.evaluation import compare_text
 
 if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
-    from mgc.experiment import Beside, Done, Plan
+    from mgc.experiment import Plan, PublishedRow, StudyResult
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: a whole results table from one file.")
 
@@ -86,15 +86,15 @@ def show(file: File, as_json: JsonOption = False) -> None:
     output.note(f"Next: mgc experiment run {file}")
 
 
-def _report(plan: Plan, done: Done, folder: Path, as_json: bool) -> None:
+def _report(plan: Plan, done: StudyResult, folder: Path, as_json: bool) -> None:
     """Print the comparison and the table beside published figures; write both."""
     from mgc.evaluation.compare import compare as compare_systems
     from mgc.evaluation.systems import systems
-    from mgc.experiment import beside
+    from mgc.experiment import compare_published
 
     found = systems(done.runs)
     made = compare_systems(found)
-    lines = beside(plan, made)
+    lines = compare_published(plan, made)
     _write(plan, made, lines, folder)
     if as_json:
         output.emit_json(list(made.rows))
@@ -105,7 +105,7 @@ def _report(plan: Plan, done: Done, folder: Path, as_json: bool) -> None:
     output.note(f"Written to {folder}: table.md, table.csv, table.json")
 
 
-def _show_beside(lines: list[Beside]) -> None:
+def _show_beside(lines: list[PublishedRow]) -> None:
     rows = []
     for line in lines:
         one, row, points = line.published, line.row, line.difference
@@ -127,7 +127,7 @@ def _show_beside(lines: list[Beside]) -> None:
         output.note(f"published: {source}")
 
 
-def _write(plan: Plan, made: Comparison, lines: list[Beside], folder: Path) -> None:
+def _write(plan: Plan, made: Comparison, lines: list[PublishedRow], folder: Path) -> None:
     import json
 
     from mgc.experiment import markdown

@@ -14,9 +14,9 @@ from mgc.errors import MgcError, UsageError, unknown
 
 if TYPE_CHECKING:
     from mgc.datasets.table import Dataset
-    from mgc.features.extractor_spec import Source
+    from mgc.features.extractor_spec import ExtractorSpec
 
-MOST_TRACKS = 16  # side by side; more are too narrow to read
+MAX_TRACKS = 16  # side by side; more are too narrow to read
 
 
 def draw_track(
@@ -54,9 +54,9 @@ def draw_tracks(
 
     sources = _sources(extractors, settings, clip_seconds)
     found = [_track(name, data) for name in names] if names else _one_of_each(data)
-    if len(found) > MOST_TRACKS:
+    if len(found) > MAX_TRACKS:
         raise UsageError(
-            f"{len(found)} tracks do not fit side by side.", f"Name {MOST_TRACKS} at most."
+            f"{len(found)} tracks do not fit side by side.", f"Name {MAX_TRACKS} at most."
         )
     columns = []
     for path, title in found:
@@ -74,7 +74,7 @@ def draw_tracks(
 
 def _sources(
     extractors: Sequence[str], settings: Sequence[str] | None, seconds: float | None
-) -> list[Source]:
+) -> list[ExtractorSpec]:
     from mgc import resolve
 
     return resolve.sources(extractors, settings, resolve.policy(seconds, None), "cpu")

@@ -51,13 +51,13 @@ def report(
 ) -> None:
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
-    from mgc.reporting.page import Asked, make_report
+    from mgc.reporting.page import ReportRequest, make_report
 
     source = None
     if picture != NO_PICTURE:
         (source,) = resolve.sources([picture], None, resolve.policy(None, None), "cpu")
     found = _runs(names or [], data)
-    asked = Asked(title, hardest, source, audio, audit, method, reference, _command())
+    asked = ReportRequest(title, hardest, source, audio, audit, method, reference, _command())
     page = make_report(found, asked, progress())
     path = out or Path(f"report-{found[0].record['dataset']['name']}.html")
     _write(page, path)

@@ -31,7 +31,7 @@ from mgc.cli.ui import output
 from mgc.cli.ui.lines import EPOCH_COLUMNS, ended, figure
 from mgc.progress import Task
 
-EPOCHS_SHOWN = 8
+MAX_EPOCHS_SHOWN = 8
 
 
 class _Rate(ProgressColumn):
@@ -56,7 +56,7 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._console = output.errors()
         self._bars: Bars | None = None
-        self._epochs: deque[Mapping[str, Any]] = deque(maxlen=EPOCHS_SHOWN)
+        self._epochs: deque[Mapping[str, Any]] = deque(maxlen=MAX_EPOCHS_SHOWN)
 
     @contextmanager
     def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:

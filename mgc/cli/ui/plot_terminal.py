@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     Named = Sequence[tuple[str, Run]]
 
-NARROWEST = 20  # characters of a line that a figure gets at least
-WIDEST = 100  # and at most: longer lines are hard to follow
+MIN_WIDTH = 20  # characters of a line that a figure gets at least
+MAX_WIDTH = 100  # and at most: longer lines are hard to follow
 MAP_LINES = 24
 NAME = 16  # characters of a genre's name before a figure
 
 
 def _room(beside: int) -> int:
     """How many characters a line has for a figure with ``beside`` characters next to it; as on a
-    terminal of `WIDEST` where there is none, unless ``COLUMNS`` says otherwise."""
-    width = shutil.get_terminal_size((WIDEST, MAP_LINES)).columns
-    return max(NARROWEST, min(WIDEST, width) - beside)
+    terminal of `MAX_WIDTH` where there is none, unless ``COLUMNS`` says otherwise."""
+    width = shutil.get_terminal_size((MAX_WIDTH, MAP_LINES)).columns
+    return max(MIN_WIDTH, min(MAX_WIDTH, width) - beside)
 
 
 def confusion(named: Named, normalise: bool = False) -> None:

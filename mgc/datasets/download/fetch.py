@@ -25,7 +25,7 @@ from mgc.progress import Progress, Silent
 
 BLOCK = 1 << 20  # bytes taken at once, at most
 RETRY_STATUS = frozenset([408, 416, 425, 429, 500, 502, 503, 504])
-LONGEST_PAUSE = 60.0  # seconds
+MAX_PAUSE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _wait(
             f"{readable(part.size)} are kept; run the same command later to go on, or use "
             f"another place: --url URL, --from FILE.",
         ) from error
-    pause = min(patience.pause * 2 ** (failures - 1), LONGEST_PAUSE)
+    pause = min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
     progress.say(f"{_plain(error)}; going on at {readable(part.size)} in {pause:.0f} s")
     time.sleep(pause)
 

@@ -26,7 +26,7 @@ from mgc.errors import MgcError
 from mgc.progress import Progress, Silent
 
 #: Text tables shrink to a tenth, music not at all; a hundredfold is an attack on the disk.
-LARGEST_RATIO = 100
+MAX_RATIO = 100
 WORKERS = max(1, min(8, os.cpu_count() or 1))  # bz2 and zlib work outside of Python's lock
 
 
@@ -57,9 +57,9 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
     for member in found:
         _safe(path, member, seen)
     size = sum(member.file_size for member in found)
-    if size > LARGEST_RATIO * path.stat().st_size:
+    if size > MAX_RATIO * path.stat().st_size:
         raise MgcError(
-            f"{path} claims to unpack to {size:,} bytes, more than {LARGEST_RATIO} times its size: "
+            f"{path} claims to unpack to {size:,} bytes, more than {MAX_RATIO} times its size: "
             f"that is no music. Nothing was written."
         )
     return found

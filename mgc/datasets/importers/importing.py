@@ -20,7 +20,7 @@ from mgc.errors import UsageError
 from mgc.progress import Progress
 
 SYNTHESISED = "synthesised"  # the source of a demo
-SMALLEST_GENRE = 3  # tracks: one for each split
+MIN_TRACKS = 3  # tracks: one for each split
 
 
 def add_path(
@@ -153,7 +153,7 @@ def _without_rare(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """The tracks of genres that can be in each split, and the number of tracks of the others."""
     counts = tracks["genre"].value_counts()
-    rare = counts[counts < SMALLEST_GENRE]
+    rare = counts[counts < MIN_TRACKS]
     if len(rare) and not drop:
         genre, count = rare.index[0], rare.iloc[0]
         raise UsageError(
@@ -163,7 +163,7 @@ def _without_rare(
         )
     if drop:
         groups = splits.group_counts(tracks, splits.groups(tracks, by))
-        rare = counts[groups.reindex(counts.index) < SMALLEST_GENRE]
+        rare = counts[groups.reindex(counts.index) < MIN_TRACKS]
     return _without(tracks, rare)
 
 

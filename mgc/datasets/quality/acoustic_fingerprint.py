@@ -15,12 +15,12 @@ SAMPLE_RATE = 5_000  # Hz; the bands end at 2 kHz
 FRAME = 2_048  # samples: 0.41 s (the paper: 0.37 s)
 HOP = 128  # samples: 25.6 ms, a sixteenth of the frame
 BANDS = 33  # 32 differences, one bit each
-LOWEST, HIGHEST = 300.0, 2_000.0  # Hz
+MIN_HZ, MAX_HZ = 300.0, 2_000.0  # Hz
 SECONDS_PER_CODE = HOP / SAMPLE_RATE
 #: Frames below this RMS carry no music; their bits would be rounding.
 SILENCE = 1e-4
 #: Of a long track its beginning is enough to know it by.
-LONGEST_SECONDS = 120.0
+MAX_SECONDS = 120.0
 BLOCK = 512  # frames transformed at once: bounded memory, and the cache holds them
 
 
@@ -35,7 +35,7 @@ def codes(wave: np.ndarray, rate: int) -> np.ndarray:
         One 32-bit code for each frame of 25.6 ms (frame,) uint32; 0 marks silence. A recording
         shorter than two frames has none.
     """
-    wave = resample(wave[: int(LONGEST_SECONDS * rate)], rate, SAMPLE_RATE)
+    wave = resample(wave[: int(MAX_SECONDS * rate)], rate, SAMPLE_RATE)
     if len(wave) < FRAME + HOP:
         return np.zeros(0, np.uint32)
     frames = np.lib.stride_tricks.sliding_window_view(wave, FRAME)[::HOP]
@@ -58,4 +58,4 @@ def _energies(frames: np.ndarray) -> np.ndarray:
 
 _WINDOW = np.hanning(FRAME).astype(np.float32)
 #: First FFT bin of each band, and of what lies above the last; bands are equal in log frequency.
-_EDGES = np.round(np.geomspace(LOWEST, HIGHEST, BANDS + 1) * FRAME / SAMPLE_RATE).astype(int)
+_EDGES = np.round(np.geomspace(MIN_HZ, MAX_HZ, BANDS + 1) * FRAME / SAMPLE_RATE).astype(int)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mgc.datasets import table
 from mgc.datasets.importers import facts
-from mgc.datasets.quality.listening import Heard, hear
+from mgc.datasets.quality.listening import ListeningResult, hear
 from mgc.datasets.quarantine import COLUMNS, quarantine, quarantined
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError, unknown
@@ -42,18 +42,18 @@ REMARKS = {
 #: Other modules quarantine for this: an unpacked file that is not what its publisher lists.
 CHECKSUM = "checksum"
 
-SHORTEST = 2.0  # seconds; FMA's broken clips have 0.5 to 1.6
+MIN_SECONDS = 2.0  # seconds; FMA's broken clips have 0.5 to 1.6
 SILENT = 1e-3  # RMS of the loudest second: -60 dBFS
 CLIPPED = 0.01  # share of samples at the ceiling; 372 clips of real music had at most 0.001
 #: Lengths are remarked upon where this share of the tracks is within `SAME_LENGTH` of the median.
 UNIFORM = 0.9
 SAME_LENGTH = 0.02
 ODD_LENGTH = 0.1
-MOST = 0.5  # share of the tracks that makes a rate or a channel count the usual one
+MAJORITY = 0.5  # share of the tracks that makes a rate or a channel count the usual one
 
 
 @dataclass(frozen=True)
-class Check:
+class FileCheck:
     """What a check found.
 
     Attributes:
@@ -76,10 +76,10 @@ def check(
     dataset: Dataset,
     *,
     workers: int = 0,
-    shortest: float = SHORTEST,
+    shortest: float = MIN_SECONDS,
     also: Collection[str] = (),
     progress: Progress | None = None,
-) -> Check:
+) -> FileCheck:
     """Hear all tracks, write the quarantine list and ``check.csv``; resumable.
 
     The table's durations become the measured ones.
@@ -114,7 +114,7 @@ def check(
     bad = findings[findings["left_out"]].drop_duplicates("track_id")
     quarantine(dataset, bad, [*LEFT_OUT, *REMARKS])
     findings = pd.concat([findings, _by_others(dataset, findings)], ignore_index=True)
-    return Check(findings, len(ordered), float(sum(one.seconds for one in ordered)))
+    return FileCheck(findings, len(ordered), float(sum(one.seconds for one in ordered)))
 
 
 def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def quarantine_known(dataset: Dataset, known: Collection[str]) -> int:
     heard = hear(paths, workers=1) if paths else {}
     found = []
     for track_id, path in zip(dataset.tracks["track_id"][rows], paths, strict=True):
-        faults = _faults(path, heard[path], SHORTEST)
+        faults = _faults(path, heard[path], MIN_SECONDS)
         found += [(track_id, fault, detail) for fault, detail in faults if fault in LEFT_OUT]
     quarantine(dataset, pd.DataFrame(found, columns=COLUMNS), [])
     return len(found)
@@ -145,7 +145,7 @@ def known_bad(importer: str) -> frozenset[str]:
     return facts.GTZAN_KNOWN_BAD if importer == "gtzan" else frozenset()
 
 
-def _findings(dataset: Dataset, heard: Sequence[Heard], shortest: float) -> pd.DataFrame:
+def _findings(dataset: Dataset, heard: Sequence[ListeningResult], shortest: float) -> pd.DataFrame:
     usual = _Usual.of([one for one in heard if not one.problem])
     rows = []
     tracks = zip(
@@ -157,7 +157,7 @@ def _findings(dataset: Dataset, heard: Sequence[Heard], shortest: float) -> pd.D
     return pd.DataFrame(rows, columns=["track_id", "path", "fault", "detail"], dtype=object)
 
 
-def _faults(path: Path, heard: Heard, shortest: float) -> list[tuple[str, str]]:
+def _faults(path: Path, heard: ListeningResult, shortest: float) -> list[tuple[str, str]]:
     """Why a file cannot be used: (fault, detail), the first that holds."""
     if heard.problem:
         return [(_kind(path, heard.problem), heard.problem)]
@@ -186,7 +186,7 @@ class _Usual:
     seconds: float | None
 
     @classmethod
-    def of(cls, heard: Sequence[Heard]) -> _Usual:
+    def of(cls, heard: Sequence[ListeningResult]) -> _Usual:
         lengths = np.array([one.seconds for one in heard] or [0.0])
         median = float(np.median(lengths))
         near = np.abs(lengths - median) <= SAME_LENGTH * median
@@ -196,7 +196,7 @@ class _Usual:
             median if median and near.mean() >= UNIFORM else None,
         )
 
-    def remarks(self, one: Heard) -> list[tuple[str, str]]:
+    def remarks(self, one: ListeningResult) -> list[tuple[str, str]]:
         found = []
         if one.ceiling > CLIPPED:
             found.append(("clipped", f"{100 * one.ceiling:.1f} % of it at the ceiling"))
@@ -215,4 +215,4 @@ def _usual(values: Sequence[int]) -> int | None:
     if not values:
         return None
     found, counts = np.unique(values, return_counts=True)
-    return int(found[counts.argmax()]) if counts.max() >= MOST * len(values) else None
+    return int(found[counts.argmax()]) if counts.max() >= MAJORITY * len(values) else None

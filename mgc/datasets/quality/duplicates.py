@@ -11,12 +11,12 @@ from mgc.datasets.quality.acoustic_fingerprint import SECONDS_PER_CODE
 
 #: Bits that may differ between two copies. The paper takes 0.35; on 372 clips (69,006 pairs) of
 #: three collections, copies down to 16 kbit/s had 0.12 at most, other pairs 0.46 and more.
-LARGEST_ERROR = 0.25
-SHORTEST_OVERLAP = 5.0  # seconds that two copies must have in common
+MAX_ERROR = 0.25
+MIN_OVERLAP = 5.0  # seconds that two copies must have in common
 #: Codes that must agree to the bit at one offset before a pair is compared in full.
-FEWEST_HITS = 3
+MIN_HITS = 3
 #: A code that occurs more often (a held tone, a hum) says nothing about who is whose copy.
-COMMONEST = 64
+MAX_OCCURRENCES = 64
 SLICES = 16  # the codes are matched in slices by value, so that memory stays bounded
 
 
@@ -79,7 +79,7 @@ def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int, int]]:
         if len(rows)
     ]
     keys, counts = np.unique(np.concatenate(found or [np.zeros(0, np.int64)]), return_counts=True)
-    for key in keys[counts >= FEWEST_HITS]:
+    for key in keys[counts >= MIN_HITS]:
         pair, offset = divmod(int(key), 2 * span)
         first, second = divmod(pair, len(prints))
         yield first, second, offset - span
@@ -99,10 +99,10 @@ def _hits(
     order = np.argsort(codes, kind="stable")
     codes, track, place = codes[order], track[order], place[order]
     size = np.diff(np.append(np.nonzero(np.r_[True, codes[1:] != codes[:-1]])[0], len(codes)))
-    rare = np.repeat(size <= COMMONEST, size)
+    rare = np.repeat(size <= MAX_OCCURRENCES, size)
     codes, track, place = codes[rare], track[rare], place[rare]
     keys = []
-    for step in range(1, COMMONEST):  # each code against its step-th neighbour of equal value
+    for step in range(1, MAX_OCCURRENCES):  # each code against its step-th neighbour of equal value
         same = np.nonzero(codes[step:] == codes[:-step])[0]
         if not len(same):
             break
@@ -121,9 +121,9 @@ def _compared(prints: Sequence[np.ndarray], first: int, second: int, offset: int
     one, other = one[:length], other[:length]
     heard = (one != 0) & (other != 0)
     seconds = int(heard.sum()) * SECONDS_PER_CODE
-    if seconds < SHORTEST_OVERLAP:
+    if seconds < MIN_OVERLAP:
         return None
     error = float(np.bitwise_count(one[heard] ^ other[heard]).mean()) / 32
-    if error > LARGEST_ERROR:
+    if error > MAX_ERROR:
         return None
     return Pair(first, second, error, offset * SECONDS_PER_CODE, seconds)

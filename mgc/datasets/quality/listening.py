@@ -39,7 +39,7 @@ NO_CODES.flags.writeable = False
 
 
 @dataclass(frozen=True)
-class Heard:
+class ListeningResult:
     """What one file holds.
 
     Attributes:
@@ -67,7 +67,7 @@ class Heard:
     codes: np.ndarray = field(default_factory=lambda: NO_CODES, compare=False)
 
 
-def listen(path: Path) -> Heard:
+def listen(path: Path) -> ListeningResult:
     """Decode a file and measure it. What is wrong with it is in the result, never raised."""
     try:
         with decoding.opened(path) as reader:
@@ -76,9 +76,9 @@ def listen(path: Path) -> Heard:
                 measured.add(block)
         return measured.result()
     except AudioError as error:
-        return Heard(problem=error.message.removeprefix(f"{path}: "))
+        return ListeningResult(problem=error.message.removeprefix(f"{path}: "))
     except (MemoryError, ValueError, RuntimeError) as error:
-        return Heard(problem=f"the decoder failed ({error}).")
+        return ListeningResult(problem=f"the decoder failed ({error}).")
 
 
 class _Measured:
@@ -105,19 +105,19 @@ class _Measured:
         if not self.length or 2 * len(wave) > self.rate:
             self.loudest = max(self.loudest, _loudest_second(wave, self.rate))
         self.digest.update(wave.data)
-        if self.length < acoustic_fingerprint.LONGEST_SECONDS * self.rate:
+        if self.length < acoustic_fingerprint.MAX_SECONDS * self.rate:
             self.beginning.append(wave)
         self.energy += energy
         self.length += len(wave)
 
-    def result(self) -> Heard:
+    def result(self) -> ListeningResult:
         """All of it."""
         if not self.length:
             raise AudioError("holds no samples.")
         self.digest.update(str(self.rate).encode())
         ceiling = CEILING * min(self.peak, 1.0)
         full = sum(int(np.count_nonzero(loud >= ceiling)) for loud in self.loud)
-        return Heard(
+        return ListeningResult(
             rate=self.rate,
             channels=self.channels,
             seconds=self.length / self.rate,
@@ -142,11 +142,11 @@ def hear(
     codes: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
-) -> dict[Path, Heard]:
+) -> dict[Path, ListeningResult]:
     """What each file holds; those heard before and unchanged are not decoded again.
 
     Args:
-        paths: the files; one that is missing is no error here, see `Heard.problem`.
+        paths: the files; one that is missing is no error here, see `ListeningResult.problem`.
         codes: give the fingerprints too; without, they are stored only (5 kB a clip).
         workers: processes; 0 takes one for each core.
         progress: told of files.
@@ -157,7 +157,7 @@ def hear(
     todo = [path for path in paths if path not in found]
     if not todo:
         return found
-    new: dict[Path, Heard] = {}
+    new: dict[Path, ListeningResult] = {}
     with (progress or Silent()).task("listening", len(todo), "tracks") as task:
         try:
             for path, heard in each(listen, todo, workers, _crashed):
@@ -172,11 +172,11 @@ def hear(
     return found
 
 
-def _crashed(path: Path) -> Heard:
-    return Heard(problem="the decoder crashed on it.")
+def _crashed(path: Path) -> ListeningResult:
+    return ListeningResult(problem="the decoder crashed on it.")
 
 
-def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, Heard]:
+def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:
     """What was heard of those files that have not changed since."""
     columns = f"size, mtime_ns, revision, facts{', codes' if codes else ''}"
     query = f"SELECT {columns} FROM heard WHERE path = ?"
@@ -187,11 +187,11 @@ def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, Heard]:
             row = database.execute(query, [str(path)]).fetchone()
             if stamp and row and row[:3] == (*stamp, _revision()):
                 own = np.frombuffer(row[4], "<u4") if codes else NO_CODES
-                found[path] = Heard(**json.loads(row[3]), codes=own)
+                found[path] = ListeningResult(**json.loads(row[3]), codes=own)
         return found
 
 
-def remember(heard: Mapping[Path, Heard]) -> None:
+def remember(heard: Mapping[Path, ListeningResult]) -> None:
     """Keep what was heard."""
     rows = []
     for path, one in heard.items():

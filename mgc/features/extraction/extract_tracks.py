@@ -10,13 +10,13 @@ from threading import Event
 from mgc.errors import UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
-from mgc.features.extraction.jobs import Job, Plan
+from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Rows
 from mgc.features.extraction.pool import Pool
-from mgc.features.extraction.prefetch import ahead
-from mgc.features.extraction.tasks import Answer, Work, one_thread
+from mgc.features.extraction.prefetch import prefetched
+from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extraction.worker_count import workers_for
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 from mgc.progress import Progress, Silent
 
@@ -48,7 +48,7 @@ class Extraction:
 
 def extract(
     paths: Sequence[Path],
-    sources: Sequence[Source],
+    sources: Sequence[ExtractorSpec],
     progress: Progress | None = None,
     *,
     workers: int | None = None,
@@ -72,7 +72,7 @@ def extract(
             error: it is listed in the result with its reason.
     """
     sources = list({source.store.fingerprint: source for source in sources}.values())
-    plan = Plan(paths, sources)
+    plan = ExtractionPlan(paths, sources)
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
@@ -88,7 +88,7 @@ def extract(
 
 
 def features_of_each(
-    paths: Sequence[Path], sources: Sequence[Source], *, workers: int | None = None
+    paths: Sequence[Path], sources: Sequence[ExtractorSpec], *, workers: int | None = None
 ) -> Iterator[tuple[Path, list[Rows] | Failure]]:
     """The features of file after file, in their order, without a store.
 
@@ -101,16 +101,16 @@ def features_of_each(
         A path with its features, or with the failure that says why it could not be used.
     """
     everything = tuple(range(len(sources)))
-    jobs = (Job(number, path, wanted=everything) for number, path in enumerate(paths))
+    jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
     for job, answer in _where(sources, len(paths), workers, None)(jobs):
         yield job.path, Failure(job.path, answer.reason) if answer.reason else answer.rows()
 
 
-Workplace = Callable[[Iterator[Job]], Iterator[tuple[Job, Answer]]]
+Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]
 
 
 def _where(
-    sources: Sequence[Source], waiting: int, workers: int | None, on: str | None
+    sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, on: str | None
 ) -> Workplace:
     """Who does the work: a cluster, worker processes, or this process."""
     if on is not None:
@@ -130,20 +130,20 @@ def _where(
     return lambda jobs: _here(Work(sources, "features"), jobs)
 
 
-def _here(work: Work, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+def _here(work: Work, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     with one_thread():
         for job in jobs:
-            yield job, work(job.path, job.wanted) if job.wanted else Answer(job.problem)
+            yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
 
 
-def _ahead(pool: Pool, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+def _ahead(pool: Pool, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     stopping = Event()
-    return ahead(pool.run(jobs, stopping), READY, stopping)
+    return prefetched(pool.run(jobs, stopping), READY, stopping)
 
 
 def _on_gpu(
-    sources: Sequence[Source], count: int, jobs: Iterator[Job]
-) -> Iterator[tuple[Job, Answer]]:
+    sources: Sequence[ExtractorSpec], count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     if count:
         decoded = _ahead(Pool(sources, "waves", count), jobs)
     else:
@@ -151,7 +151,7 @@ def _on_gpu(
     return on_device(sources, decoded, SHARD_TRACKS)
 
 
-def _note(result: Extraction, keeping: _Keeping, job: Job, answer: Answer) -> None:
+def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:
     """Account for one file: failed, made now, or there (by itself, or by a file like it)."""
     if job.audio_hash:
         result.hashes[job.path] = job.audio_hash
@@ -172,7 +172,7 @@ def _note(result: Extraction, keeping: _Keeping, job: Job, answer: Answer) -> No
 class _Keeping:
     """Collects the features of files in order and writes them as shards."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[ExtractorSpec]) -> None:
         self.sources = sources
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
@@ -180,7 +180,7 @@ class _Keeping:
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
 
-    def add(self, job: Job, made: Sequence[Rows]) -> None:
+    def add(self, job: ExtractionJob, made: Sequence[Rows]) -> None:
         """Take the features of the next file, for the sources that wanted them."""
         if job.number // SHARD_TRACKS != self.shard:
             self.close_shard()

@@ -29,7 +29,7 @@ _ONE_THREAD = dict.fromkeys(
 _MEANINGS = {signal.SIGSEGV: "a crash in its decoder", signal.SIGKILL: "memory may have run out"}
 
 
-class Nursery:
+class ForkServer:
     """A running process that forks workers for what was ``asked``."""
 
     def __init__(self, asked: Mapping[str, Any]) -> None:

@@ -9,18 +9,18 @@ import torch
 
 from mgc.audio.clips import Clips
 from mgc.errors import MgcError
-from mgc.features.extraction.jobs import Job
+from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, apply
-from mgc.features.extraction.tasks import Answer, heard_by
-from mgc.features.extractor_spec import Source
+from mgc.features.extraction.tasks import TaskResult, heard_by
+from mgc.features.extractor_spec import ExtractorSpec
 
 BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
 
-Result = tuple[Job, Answer]
+Result = tuple[ExtractionJob, TaskResult]
 
 
 def on_device(
-    sources: Sequence[Source], decoded: Iterable[Result], shard_tracks: int
+    sources: Sequence[ExtractorSpec], decoded: Iterable[Result], shard_tracks: int
 ) -> Iterator[Result]:
     """Waveforms → features, in the same order.
 
@@ -36,17 +36,17 @@ def on_device(
     yield from extracted(sources, batch)
 
 
-def extracted(sources: Sequence[Source], batch: Sequence[Result]) -> list[Result]:
+def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     """The features of a batch. A file that fails does not take the others with it."""
     try:
         return _together(sources, batch)
     except MgcError as error:
         if len(batch) == 1:
-            return [(batch[0][0], Answer(error.message))]
+            return [(batch[0][0], TaskResult(error.message))]
     return [result for one in batch for result in extracted(sources, [one])]
 
 
-def _together(sources: Sequence[Source], batch: Sequence[Result]) -> list[Result]:
+def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     made: list[list[Rows]] = [[[] for _ in job.wanted] for job, _ in batch]
     clips: dict[tuple[object, ...], Clips] = {}
     for number, source in enumerate(sources):
@@ -66,7 +66,7 @@ def _together(sources: Sequence[Source], batch: Sequence[Result]) -> list[Result
 
 
 def _waves(
-    source: Source, number: int, batch: Sequence[Result]
+    source: ExtractorSpec, number: int, batch: Sequence[Result]
 ) -> tuple[list[np.ndarray], list[int]]:
     """The waveforms that a source wants of a batch, and whose they are."""
     waves, owners = [], []
@@ -89,5 +89,5 @@ def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     return Clips(together.to(device), rate, lengths)
 
 
-def _features(rows: Sequence[Rows]) -> Answer:
-    return Answer("", [row for part in rows for row in part], [len(part) for part in rows])
+def _features(rows: Sequence[Rows]) -> TaskResult:
+    return TaskResult("", [row for part in rows for row in part], [len(part) for part in rows])

@@ -16,7 +16,7 @@ from pathlib import Path
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.features import file_hashes
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 
 #: Files hashed ahead of the decoders, in so many threads: enough to keep a disk busy, few enough
@@ -25,7 +25,7 @@ HASHED_AHEAD, HASHING_THREADS = 16, 4
 
 
 @dataclass(frozen=True)
-class Job:
+class ExtractionJob:
     """One file, and what is to be made of it.
 
     Attributes:
@@ -46,10 +46,10 @@ class Job:
     problem: str = ""
 
 
-class Plan:
+class ExtractionPlan:
     """The jobs of one run."""
 
-    def __init__(self, paths: Sequence[Path], sources: Sequence[Source]) -> None:
+    def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
         self.known = file_hashes.known(paths)
@@ -61,18 +61,18 @@ class Plan:
         #: Files that are not known to be all there.
         self.waiting = sum(path not in self.there for path in paths)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[ExtractionJob]:
         """One job for each waiting file, in order. Files are hashed a little ahead."""
         seen: set[str] = set(self.there.values())
         todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
         for (number, path), result in zip(todo, self._hashed(todo), strict=True):
             if isinstance(result, MgcError):
-                yield Job(number, path, problem=result.message)
+                yield ExtractionJob(number, path, problem=result.message)
                 continue
             stamp, sha = result
             wanted = () if sha in seen else self._lacking(sha)
             seen.add(sha)
-            yield Job(number, path, stamp, sha, wanted)
+            yield ExtractionJob(number, path, stamp, sha, wanted)
 
     def _lacking(self, sha: str) -> tuple[int, ...]:
         return tuple(n for n, source in enumerate(self.sources) if sha not in source.store)

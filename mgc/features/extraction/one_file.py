@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from mgc.audio import decoding
-from mgc.audio.clip_policy import SHORTEST_SECONDS, ClipPolicy
+from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.errors import AudioError, MgcError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 
 FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
@@ -20,7 +20,7 @@ FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 Rows = list[np.ndarray]
 
 
-def features_of(path: Path, sources: Sequence[Source]) -> dict[str, Rows]:
+def features_of(path: Path, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
     """Each source's features of one file: a list with one array for each clip.
 
     Raises AudioError where the file cannot be used.
@@ -29,7 +29,7 @@ def features_of(path: Path, sources: Sequence[Source]) -> dict[str, Rows]:
     return {source.name: rows for source, rows in zip(sources, made, strict=True)}
 
 
-def rows_of(path: Path, sources: Sequence[Source]) -> list[Rows]:
+def rows_of(path: Path, sources: Sequence[ExtractorSpec]) -> list[Rows]:
     """The features of one file for each source, in the order of the sources; one decode for all.
 
     Raises AudioError where the file cannot be used.
@@ -47,7 +47,7 @@ def rows_of(path: Path, sources: Sequence[Source]) -> list[Rows]:
     return made
 
 
-def by_policy(sources: Sequence[Source]) -> dict[ClipPolicy, list[int]]:
+def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
     """The numbers of the sources that hear the same clips."""
     groups: dict[ClipPolicy, list[int]] = {}
     for number, source in enumerate(sources):
@@ -61,14 +61,14 @@ def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict
     No more is decoded than is heard. Raises AudioError where the file cannot be used.
     """
     waves, native = decoding.excerpts(path, policy.starts, policy.seconds)
-    long_enough = [wave for wave in waves if len(wave) >= SHORTEST_SECONDS * native]
+    long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
     if not long_enough:
         raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")
     for wave in long_enough:
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}
 
 
-def apply(source: Source, clips: Clips, path: Path) -> Rows:
+def apply(source: ExtractorSpec, clips: Clips, path: Path) -> Rows:
     """One extractor on some clips of a file: an array for each, padding cut off, checked.
 
     Raises AudioError where the extractor fails or its values are not finite.
@@ -89,7 +89,7 @@ def apply(source: Source, clips: Clips, path: Path) -> Rows:
     return [_storable(source, row, path) for row in rows]
 
 
-def _storable(source: Source, row: torch.Tensor, path: Path) -> np.ndarray:
+def _storable(source: ExtractorSpec, row: torch.Tensor, path: Path) -> np.ndarray:
     """Sequences as float16, the rest as float32, contiguous."""
     lowest, highest = (float(limit) for limit in row.aminmax())
     if not (np.isfinite(lowest) and np.isfinite(highest)):

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from mgc.features.extraction import messages
-from mgc.features.extraction.fork_server import Nursery
-from mgc.features.extraction.jobs import Job
-from mgc.features.extraction.tasks import Answer, Task, described
-from mgc.features.extractor_spec import Source
+from mgc.features.extraction.fork_server import ForkServer
+from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.tasks import Task, TaskResult, described
+from mgc.features.extractor_spec import ExtractorSpec
 
 HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
@@ -36,7 +36,7 @@ class _Worker:
 
     link: socket.socket
     pid: int = 0  # known once it has said so
-    held: deque[Job] = field(default_factory=deque)
+    held: deque[ExtractionJob] = field(default_factory=deque)
     since: float = 0.0  # when it began with the first of them
     too_slow: bool = False
 
@@ -44,21 +44,23 @@ class _Worker:
 class Pool:
     """Worker processes for one task on some sources."""
 
-    def __init__(self, sources: Sequence[Source], task: Task, count: int) -> None:
+    def __init__(self, sources: Sequence[ExtractorSpec], task: Task, count: int) -> None:
         self.asked = {"sources": described(sources, "cpu"), "task": task}
         self.count = count
         #: Files under way or done out of turn: a slow file does not hold the others up at once.
         self.window = max(16, 4 * count)
         self.crashes: Counter[int] = Counter()
-        self.suspects: deque[Job] = deque()
-        self.again: deque[Job] = deque()
-        self.turn: deque[Job] = deque()
-        self.done: dict[int, Answer] = {}
+        self.suspects: deque[ExtractionJob] = deque()
+        self.again: deque[ExtractionJob] = deque()
+        self.turn: deque[ExtractionJob] = deque()
+        self.done: dict[int, TaskResult] = {}
         self.workers: list[_Worker] = []
         self.starts = 0
         self.selector = selectors.DefaultSelector()
 
-    def run(self, jobs: Iterator[Job], stopping: Event) -> Iterator[tuple[Job, Answer]]:
+    def run(
+        self, jobs: Iterator[ExtractionJob], stopping: Event
+    ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs, until ``stopping`` is set.
 
         Ends all workers when it ends. Raises MgcError where they cannot be started or kept alive.
@@ -82,7 +84,7 @@ class Pool:
 
     def _start(self) -> None:
         """Start the nursery, and have it fork the workers."""
-        self.nursery = Nursery(self.asked)
+        self.nursery = ForkServer(self.asked)
         if not self.nursery.is_ready():
             self._restart()
             return
@@ -120,7 +122,7 @@ class Pool:
 
     # Work
 
-    def _hand_out(self, jobs: Iterator[Job]) -> None:
+    def _hand_out(self, jobs: Iterator[ExtractionJob]) -> None:
         """Give every worker what it can hold; a suspect is given out alone."""
         if self.suspects:
             if not any(worker.held for worker in self.workers):
@@ -133,7 +135,7 @@ class Pool:
                     return
                 self._give(worker, job)
 
-    def _next(self, jobs: Iterator[Job]) -> Job | None:
+    def _next(self, jobs: Iterator[ExtractionJob]) -> ExtractionJob | None:
         """The next job for a worker. Those that need none are done as they come."""
         if self.again:
             return self.again.popleft()
@@ -144,10 +146,10 @@ class Pool:
             self.turn.append(job)
             if job.wanted:
                 return job
-            self.done[job.number] = Answer(job.problem)
+            self.done[job.number] = TaskResult(job.problem)
         return None
 
-    def _give(self, worker: _Worker, job: Job) -> None:
+    def _give(self, worker: _Worker, job: ExtractionJob) -> None:
         if not worker.held:
             worker.since = time.monotonic()
         worker.held.append(job)
@@ -179,7 +181,7 @@ class Pool:
         self.starts = 0
         worker.since = time.monotonic()
         job = worker.held.popleft()
-        self.done[job.number] = Answer(record["reason"], arrays, record["parts"])
+        self.done[job.number] = TaskResult(record["reason"], arrays, record["parts"])
 
     # What goes wrong
 
@@ -194,11 +196,13 @@ class Pool:
             self.crashes[job.number] += 1
             if worker.too_slow:
                 minutes = FILE_SECONDS / 60
-                self.done[job.number] = Answer(f"{job.path}: takes more than {minutes:.0f} min.")
+                self.done[job.number] = TaskResult(
+                    f"{job.path}: takes more than {minutes:.0f} min."
+                )
             elif self.crashes[job.number] >= TRIES:
                 how = self.nursery.how_it_died(worker.pid)
                 reason = f"{job.path}: its worker process died {TRIES} times ({how})."
-                self.done[job.number] = Answer(reason)
+                self.done[job.number] = TaskResult(reason)
             else:
                 self.suspects.append(job)
         try:

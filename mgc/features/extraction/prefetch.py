@@ -12,7 +12,7 @@ _END = object()
 _MOMENT = 0.2  # seconds; how late a stop is noticed
 
 
-def ahead(items: Iterator[T], depth: int, stopping: Event) -> Iterator[T]:
+def prefetched(items: Iterator[T], depth: int, stopping: Event) -> Iterator[T]:
     """``items``, made at most ``depth`` ahead of their use.
 
     What the iterator raises is raised here. When the user of this one stops early, ``stopping``

@@ -10,8 +10,8 @@ from typing import Any
 
 from mgc.errors import MgcError
 from mgc.features.extraction import ray_node
-from mgc.features.extraction.jobs import Job
-from mgc.features.extraction.tasks import Answer
+from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.tasks import TaskResult
 
 GROUP_FILES = 4  # files that an actor gets at once
 GPU_SECONDS = 120.0  # to wait for a free GPU
@@ -25,11 +25,11 @@ class Decoded:
     ``features`` is set where the work was done without the cluster.
     """
 
-    job: Job
+    job: ExtractionJob
     reason: str = ""
     parts: list[Any] = field(default_factory=list)
     payload: Any = None
-    features: Answer | None = None
+    features: TaskResult | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -37,11 +37,11 @@ class Decoded:
         return not self.reason and self.payload is not None
 
 
-def answer(ray: Any, made: Decoded) -> Answer:
+def answer(ray: Any, made: Decoded) -> TaskResult:
     """The answer of a job whose features are made; they are fetched now."""
     if made.is_waiting:
-        return Answer("", list(ray.get(made.payload)), made.parts)
-    return made.features or Answer(made.reason)
+        return TaskResult("", list(ray.get(made.payload)), made.parts)
+    return made.features or TaskResult(made.reason)
 
 
 class Actors:
@@ -68,7 +68,9 @@ class Actors:
                 raise MgcError(said["error"], said["hint"])
         self.actors = [asked[reference] for reference in ready]
 
-    def run(self, decoded: Iterator[Decoded], shard_tracks: int) -> Iterator[tuple[Job, Answer]]:
+    def run(
+        self, decoded: Iterator[Decoded], shard_tracks: int
+    ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Decoded files → features, in the same order; the waveforms stay in the cluster."""
         turn = cycle(self.actors)
         out: deque[tuple[list[Decoded], Any]] = deque()
@@ -86,7 +88,9 @@ class Actors:
         files = [(str(one.job.path), one.job.wanted, one.parts) for one in waiting]
         return actor.extract.remote(files, *[one.payload for one in waiting])
 
-    def _extracted(self, group: list[Decoded], reference: Any) -> Iterator[tuple[Job, Answer]]:
+    def _extracted(
+        self, group: list[Decoded], reference: Any
+    ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         try:
             made = iter(self.ray.get(reference) if reference is not None else [])
         except self.ray.exceptions.RayActorError as error:
@@ -95,10 +99,10 @@ class Actors:
                     yield from self._extracted([one], self._extract(self.actors[0], [one]))
             else:
                 how = f"its GPU worker died {TRIES} times ({type(error).__name__})"
-                yield group[0].job, Answer(f"{group[0].job.path}: {how}.")
+                yield group[0].job, TaskResult(f"{group[0].job.path}: {how}.")
             return
         for one in group:
-            yield one.job, Answer(*next(made)) if one.is_waiting else answer(self.ray, one)
+            yield one.job, TaskResult(*next(made)) if one.is_waiting else answer(self.ray, one)
 
 
 def _groups(decoded: Iterator[Decoded], shard_tracks: int) -> Iterator[list[Decoded]]:

@@ -22,11 +22,11 @@ from typing import Any
 
 from mgc.errors import MgcError
 from mgc.features.extraction import ray_node
-from mgc.features.extraction.jobs import Job
+from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.pool import FILE_SECONDS, TRIES
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
-from mgc.features.extraction.tasks import Answer, Work, described, one_thread
-from mgc.features.extractor_spec import Source
+from mgc.features.extraction.tasks import TaskResult, Work, described, one_thread
+from mgc.features.extractor_spec import ExtractorSpec
 
 AHEAD = 2  # jobs out for each CPU
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
@@ -40,7 +40,7 @@ CLIENT_PORT = 10_001
 class _Out:
     """A job that is out: what Ray will tell of it, and since when."""
 
-    job: Job
+    job: ExtractionJob
     status: Any
     payload: Any
     since: float
@@ -54,7 +54,7 @@ class Cluster:
     ``ray://HOST[:PORT]``.
     """
 
-    def __init__(self, sources: Sequence[Source], address: str, shard_tracks: int) -> None:
+    def __init__(self, sources: Sequence[ExtractorSpec], address: str, shard_tracks: int) -> None:
         self.sources = sources
         self.address = address
         self.shard_tracks = shard_tracks
@@ -62,7 +62,7 @@ class Cluster:
         self.records = described(sources, "cpu")
         self.sized = (0.0, 0)  # when the cluster was asked, and its CPUs
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+    def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
 
         Raises MgcError where the cluster cannot be reached or its nodes have other versions.
@@ -103,9 +103,9 @@ class Cluster:
 
     # Jobs out and back, in order
 
-    def _ordered(self, jobs: Iterator[Job], task: str) -> Iterator[Decoded]:
+    def _ordered(self, jobs: Iterator[ExtractionJob], task: str) -> Iterator[Decoded]:
         """What came of each job, in the order of the jobs."""
-        turn: deque[Job] = deque()
+        turn: deque[ExtractionJob] = deque()
         out: dict[Any, _Out] = {}
         done: dict[int, Decoded] = {}
         while True:
@@ -131,16 +131,18 @@ class Cluster:
             self.sized = (time.monotonic(), cpus)
         return max(self.shard_tracks // 2, AHEAD * cpus)
 
-    def _is_ours(self, job: Job) -> bool:
+    def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES
 
-    def _work_here(self, job: Job) -> Decoded:
+    def _work_here(self, job: ExtractionJob) -> Decoded:
         """A file too large to travel is worked on by this process."""
         with one_thread():
             made = Work(self.sources, "features")(job.path, job.wanted)
         return Decoded(job, made.reason, made.parts, features=made)
 
-    def _hand_out(self, out: dict[Any, _Out], job: Job, task: str, tries: int = 1) -> None:
+    def _hand_out(
+        self, out: dict[Any, _Out], job: ExtractionJob, task: str, tries: int = 1
+    ) -> None:
         content = None
         if self.ship:
             try:

@@ -16,8 +16,8 @@ import torch
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import extracted
-from mgc.features.extraction.jobs import Job
-from mgc.features.extraction.tasks import Answer, Task, Work, built
+from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.tasks import Task, TaskResult, Work, built
 
 Record = dict[str, Any]
 
@@ -49,12 +49,12 @@ def do(
     return {"reason": answer.reason, "parts": answer.parts}, answer.arrays
 
 
-def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> Answer:
+def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
     with tempfile.NamedTemporaryFile(suffix=path.suffix) as file:
         file.write(content)
         file.flush()
         answer = work(Path(file.name), wanted)
-        return Answer(answer.reason.replace(file.name, str(path)), answer.arrays, answer.parts)
+        return TaskResult(answer.reason.replace(file.name, str(path)), answer.arrays, answer.parts)
 
 
 @lru_cache(maxsize=4)
@@ -87,7 +87,10 @@ class GpuWorker:
     ) -> list[tuple[str, list[np.ndarray], list[Any]]]:
         """(path, wanted sources, parts) and waveforms of some files → their answers."""
         batch = [
-            (Job(number, Path(path), wanted=tuple(wanted)), Answer("", list(arrays), parts))
+            (
+                ExtractionJob(number, Path(path), wanted=tuple(wanted)),
+                TaskResult("", list(arrays), parts),
+            )
             for number, ((path, wanted, parts), arrays) in enumerate(zip(files, waves, strict=True))
         ]
         made = (answer for _, answer in extracted(self.sources, batch))

@@ -18,14 +18,14 @@ import torch
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.errors import MgcError
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_of
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 
 #: ``features`` decodes and extracts; ``waves`` decodes alone, for an extractor on a GPU.
 Task = Literal["features", "waves"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class TaskResult:
     """What came of one file: why it failed, or its arrays with what they are.
 
     For ``features`` the arrays are the clips of every wanted source in turn, and ``parts`` counts
@@ -46,21 +46,21 @@ class Answer:
 class Work:
     """A task with its sources, on this process."""
 
-    def __init__(self, sources: Sequence[Source], task: Task) -> None:
+    def __init__(self, sources: Sequence[ExtractorSpec], task: Task) -> None:
         self.sources = sources
         self.task = task
 
-    def __call__(self, path: Path, wanted: Sequence[int]) -> Answer:
+    def __call__(self, path: Path, wanted: Sequence[int]) -> TaskResult:
         """Do one file. Whatever goes wrong with it is in the answer."""
         sources = [self.sources[number] for number in wanted]
         try:
             return self._waves(path, sources) if self.task == "waves" else _features(path, sources)
         except MgcError as error:
-            return Answer(error.message)
+            return TaskResult(error.message)
         except Exception as error:  # a decoder or an extractor may raise anything
-            return Answer(f"{path}: cannot be used ({type(error).__name__}: {error}).")
+            return TaskResult(f"{path}: cannot be used ({type(error).__name__}: {error}).")
 
-    def _waves(self, path: Path, sources: Sequence[Source]) -> Answer:
+    def _waves(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
         arrays, parts = [], []
         for policy, same in by_policy(sources).items():
             rates = sorted({sources[number].info.sample_rate for number in same})
@@ -68,17 +68,17 @@ class Work:
                 for rate, wave in waves.items():
                     arrays.append(wave)
                     parts.append([policy.seconds, policy.per_track, rate])
-        return Answer("", arrays, parts)
+        return TaskResult("", arrays, parts)
 
 
-def heard_by(source: Source) -> list[float]:
+def heard_by(source: ExtractorSpec) -> list[float]:
     """Which clips a source hears: their length in seconds, how many a track, their rate."""
     return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
 
 
-def _features(path: Path, sources: Sequence[Source]) -> Answer:
+def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
     made = rows_of(path, sources)
-    return Answer("", [row for rows in made for row in rows], [len(rows) for rows in made])
+    return TaskResult("", [row for rows in made for row in rows], [len(rows) for rows in made])
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def described(sources: Sequence[Source], device: str) -> list[dict[str, Any]]:
+def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
     """Sources as plain values, to build them anew in another process."""
     return [
         {
@@ -106,7 +106,7 @@ def described(sources: Sequence[Source], device: str) -> list[dict[str, Any]]:
     ]
 
 
-def built(records: Sequence[Mapping[str, Any]]) -> list[Source]:
+def built(records: Sequence[Mapping[str, Any]]) -> list[ExtractorSpec]:
     """The sources of `described`.
 
     Raises MgcError where the numbers would differ here: another version of a plug-in or decoder.
@@ -114,7 +114,7 @@ def built(records: Sequence[Mapping[str, Any]]) -> list[Source]:
     sources = []
     for record in records:
         policy = ClipPolicy(*record["policy"])
-        source = Source(record["name"], record["settings"], policy, record["device"])
+        source = ExtractorSpec(record["name"], record["settings"], policy, record["device"])
         if source.store.fingerprint != record["fingerprint"]:
             raise MgcError(
                 f"A worker would make other {source.name!r} features than were asked for: "

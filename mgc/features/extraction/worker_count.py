@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mgc.errors import UsageError
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 
 #: Below so many files the work is done here: starting workers takes the time of about as many
 #: (2 s, for importing torch once, against 0.05 s a file).
-FEW_FILES = 64
+MIN_FILES = 64
 #: With a model of its own weights a file takes seconds, and workers pay sooner.
-FEW_FILES_WITH_WEIGHTS = 4
+MIN_FILES_WITH_WEIGHTS = 4
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def workers_for(waiting: int, sources: Sequence[Source], asked: int | None) -> int:
+def workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | None) -> int:
     """Processes for so many files; 0 means to work in this one.
 
     ``asked`` None (or 0) chooses: one for each core where that pays. 1 works in this process.
@@ -31,11 +31,11 @@ def workers_for(waiting: int, sources: Sequence[Source], asked: int | None) -> i
         return 0
     if asked:
         return min(asked, waiting)
-    few = FEW_FILES_WITH_WEIGHTS if any(map(_has_weights, sources)) else FEW_FILES
+    few = MIN_FILES_WITH_WEIGHTS if any(map(_has_weights, sources)) else MIN_FILES
     return min(cores(), waiting) if waiting >= few else 0
 
 
-def _has_weights(source: Source) -> bool:
+def _has_weights(source: ExtractorSpec) -> bool:
     return source.identity()["weights"] is not None
 
 

@@ -23,7 +23,7 @@ IDENTITY = "identity.json"
 HEAD_BYTES = 1 << 16  # asked of an object store at once; the header of 32 tracks is 16 KiB
 
 
-class Place(Protocol):
+class StoreBackend(Protocol):
     """Where the shards of one store lie."""
 
     folder: Path
@@ -54,7 +54,7 @@ def features_root() -> Path | str:
     return Path(named).expanduser().absolute() if named else home() / "features"
 
 
-def place(root: Path | str, name: str) -> Place:
+def place(root: Path | str, name: str) -> StoreBackend:
     """The place of one store below a root.
 
     Raises MgcError where the root is a URL that fsspec cannot open here.
@@ -72,7 +72,7 @@ class Folder:
         self._tidy = False
 
     def heads(self) -> Iterator[tuple[str, bytes, int]]:
-        """See `Place`."""
+        """See `StoreBackend`."""
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             try:
                 with open(path, "rb") as file:
@@ -81,10 +81,10 @@ class Folder:
                 continue
 
     def fetch(self, name: str) -> None:
-        """See `Place`."""
+        """See `StoreBackend`."""
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
-        """See `Place`."""
+        """See `StoreBackend`."""
         path = self.folder / name
         temporary = self.folder / f".{name}.{_host()}.{os.getpid()}.tmp"
         try:
@@ -101,7 +101,7 @@ class Folder:
         return path
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
-        """See `Place`."""
+        """See `StoreBackend`."""
         if not (self.folder / IDENTITY).exists():
             self.put(IDENTITY, [_json(record)])
 
@@ -133,7 +133,7 @@ class ObjectStore:
             ) from error
 
     def heads(self) -> Iterator[tuple[str, bytes, int]]:
-        """See `Place`."""
+        """See `StoreBackend`."""
         with _reaching(self.url):
             self.files.invalidate_cache()
             found = self.files.glob(f"{self.prefix}/*{SUFFIX}", detail=True)
@@ -145,21 +145,21 @@ class ObjectStore:
                 yield path.rpartition("/")[2], head, found[path]["size"]
 
     def fetch(self, name: str) -> None:
-        """See `Place`."""
+        """See `StoreBackend`."""
         if not (self.folder / name).exists():
             with _reaching(f"{self.url}/{name}"):
                 content = self.files.cat_file(f"{self.prefix}/{name}")
             Folder(self.folder).put(name, [content])
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
-        """See `Place`."""
+        """See `StoreBackend`."""
         path = Folder(self.folder).put(name, content)
         with _reaching(f"{self.url}/{name}"):
             self.files.pipe_file(f"{self.prefix}/{name}", path.read_bytes())
         return path
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
-        """See `Place`."""
+        """See `StoreBackend`."""
         with _reaching(self.url):
             if not self.files.exists(f"{self.prefix}/{IDENTITY}"):
                 self.files.pipe_file(f"{self.prefix}/{IDENTITY}", _json(record))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mgc.features.store import shards
-from mgc.features.store.backends import Place, features_root, place
+from mgc.features.store.backends import StoreBackend, features_root, place
 from mgc.features.store.shards import Row
 from mgc.home import read_json
 
@@ -37,7 +37,7 @@ class FeatureStore:
         self.identity = dict(identity)
         self.fingerprint = fingerprint(identity)
         base = features_root() if root is None else root
-        self.place: Place = place(base, f"{name}-{self.fingerprint[:12]}")
+        self.place: StoreBackend = place(base, f"{name}-{self.fingerprint[:12]}")
         self._rows: dict[str, list[Row]] | None = None
 
     @property

@@ -1,5 +1,5 @@
 """One self-contained page about some runs: works from disk, without a network."""
 
-from mgc.reporting.page.page import Asked, make_report
+from mgc.reporting.page.build import ReportRequest, make_report
 
-__all__ = ["Asked", "make_report"]
+__all__ = ["ReportRequest", "make_report"]

@@ -14,7 +14,7 @@ from mgc.progress import Progress
 from mgc.runs import Run
 
 STEPS = 65_535  # of a coordinate: a sixteenth of a pixel on the largest screen
-LONGEST = 300  # characters of a name in a chart; the file may hold more
+MAX_NAME = 300  # characters of a name in a chart; the file may hold more
 
 
 def chart_data(
@@ -56,11 +56,11 @@ def _tracks(
     artists = sorted({artist for _, artist, _ in rows.values()})
     artist_number = {artist: number for number, artist in enumerate(artists)}
     columns = {
-        "id": [track[:LONGEST] for track in rows],
-        "title": [title[:LONGEST] for title, _, _ in rows.values()],
+        "id": [track[:MAX_NAME] for track in rows],
+        "title": [title[:MAX_NAME] for title, _, _ in rows.values()],
         "artist": [artist_number[artist] for _, artist, _ in rows.values()],
         "genre": packed([place[genre] for _, _, genre in rows.values()], "u1"),
-        "artists": [artist[:LONGEST] for artist in artists],
+        "artists": [artist[:MAX_NAME] for artist in artists],
     }
     return columns, {track: number for number, track in enumerate(rows)}
 

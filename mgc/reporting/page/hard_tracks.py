@@ -16,7 +16,7 @@ from PIL import Image
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.evaluation.hardest import HardTrack
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.reporting.colours import PICTURE
 from mgc.reporting.feature_plots import Picture, pictures, ticks, value_range
@@ -55,7 +55,7 @@ class Part:
 
 
 def parts(
-    tracks: Sequence[HardTrack], source: Source | None, sound: bool, progress: Progress
+    tracks: Sequence[HardTrack], source: ExtractorSpec | None, sound: bool, progress: Progress
 ) -> list[Part]:
     """Draw and encode the first clip of each track; a file that is gone or bad is said so."""
     made = []
@@ -66,7 +66,7 @@ def parts(
     return made
 
 
-def _part(track: HardTrack, source: Source | None, sound: bool) -> Part:
+def _part(track: HardTrack, source: ExtractorSpec | None, sound: bool) -> Part:
     path = Path(track.path)
     if source is None:
         return Part(track, path.name)

@@ -85,7 +85,7 @@ def test_other_takes_of_a_piece_are_other_recordings(prints: list[np.ndarray]) -
 
 
 def test_too_short_an_overlap_is_none(prints: list[np.ndarray]) -> None:
-    frames = int(duplicates.SHORTEST_OVERLAP / duplicates.SECONDS_PER_CODE)
+    frames = int(duplicates.MIN_OVERLAP / duplicates.SECONDS_PER_CODE)
     assert near([prints[0], prints[0][: frames - 10]]) == []
     assert len(near([prints[0], prints[0][: frames + 10]])) == 1
 
@@ -116,7 +116,7 @@ def test_matching_against_a_plain_search(prints: list[np.ndarray]) -> None:
                 one = some[first][max(0, offset) :]
                 other = some[second][max(0, -offset) :]
                 length = min(len(one), len(other))
-                if length * duplicates.SECONDS_PER_CODE >= duplicates.SHORTEST_OVERLAP:
+                if length * duplicates.SECONDS_PER_CODE >= duplicates.MIN_OVERLAP:
                     bits = np.bitwise_count(one[:length] ^ other[:length])
                     errors.append(bits.mean() / 32)
             least = min(errors)

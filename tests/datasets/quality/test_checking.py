@@ -10,7 +10,7 @@ from mgc.datasets import table
 from mgc.datasets.importers.importing import add_path
 from mgc.datasets.quality import listening
 from mgc.datasets.quality.checking import LEFT_OUT, REMARKS, check
-from mgc.datasets.quality.listening import Heard, hear, listen, recall
+from mgc.datasets.quality.listening import ListeningResult, hear, listen, recall
 from mgc.datasets.quarantine import quarantine, quarantine_file, quarantined, usable
 from mgc.errors import MgcError, UsageError
 from tests.datasets.conftest import RATE, music, rows, write
@@ -313,4 +313,4 @@ def test_a_damaged_store_costs_time_only(tmp_path: Path, home: Path) -> None:
 
 def test_faults_and_remarks_are_two_things() -> None:
     assert not set(LEFT_OUT) & set(REMARKS)
-    assert Heard().codes.dtype == np.uint32
+    assert ListeningResult().codes.dtype == np.uint32

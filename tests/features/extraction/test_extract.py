@@ -14,7 +14,7 @@ from mgc.audio import decoding
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.errors import AudioError, MgcError, UsageError
 from mgc.features.extraction import Extraction, extract, extract_tracks, features_of
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import HUGE, NAN, RAISE, hostile, told
 from tests.sounds import album, music, write
 
@@ -22,11 +22,11 @@ __all__ = ["hostile"]
 POLICY = ClipPolicy(1.0, 3)
 
 
-def sources(*names: str, policy: ClipPolicy = POLICY) -> list[Source]:
-    return [Source(name, policy=policy) for name in names or ("mel", "mfcc", "chroma")]
+def sources(*names: str, policy: ClipPolicy = POLICY) -> list[ExtractorSpec]:
+    return [ExtractorSpec(name, policy=policy) for name in names or ("mel", "mfcc", "chroma")]
 
 
-def shards(where: list[Source]) -> dict[str, bytes]:
+def shards(where: list[ExtractorSpec]) -> dict[str, bytes]:
     return {
         f"{source.name}/{path.name}": path.read_bytes()
         for source in where
@@ -117,7 +117,7 @@ def test_a_copy_of_a_file_that_fails_fails_too(tmp_path: Path) -> None:
 
 def test_two_sources_of_one_name(tmp_path: Path) -> None:
     path = album(tmp_path, 1)[0]
-    both = [Source("mel", {"n_mels": n}, POLICY) for n in (32, 64)]
+    both = [ExtractorSpec("mel", {"n_mels": n}, POLICY) for n in (32, 64)]
     sha = extract([path], both).hashes[path]
     assert [source.store.read(sha)[0].shape[0] for source in both] == [32, 64]
 
@@ -128,7 +128,7 @@ def test_the_same_source_twice_is_one(tmp_path: Path) -> None:
 
 def test_two_policies_in_one_run(tmp_path: Path) -> None:
     path = album(tmp_path, 1, seconds=3.0)[0]
-    both = [Source("mel", policy=policy) for policy in (POLICY, ClipPolicy(0.5, 1))]
+    both = [ExtractorSpec("mel", policy=policy) for policy in (POLICY, ClipPolicy(0.5, 1))]
     sha = extract([path], both).hashes[path]
     assert [len(source.store.read(sha)) for source in both] == [3, 1]
 

@@ -18,15 +18,15 @@ import soundfile
 
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.features.extraction import extract, features_of
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from tests.sounds import FORMATS, music, write
 
 COUNT = 300
 POLICY = ClipPolicy(0.5, 3)
 
 
-def sources() -> list[Source]:
-    return [Source(name, policy=POLICY) for name in ("mel", "mfcc", "chroma")]
+def sources() -> list[ExtractorSpec]:
+    return [ExtractorSpec(name, policy=POLICY) for name in ("mel", "mfcc", "chroma")]
 
 
 def _truncated(content: bytes, dice: random.Random) -> bytes:

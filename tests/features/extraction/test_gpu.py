@@ -10,7 +10,7 @@ import torch
 
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.features.extraction import extract, extract_tracks, features_of, gpu
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import NAN, RAISE, hostile, told
 from tests.features.extraction.test_extract import POLICY, shards
 from tests.sounds import album, music, write
@@ -18,9 +18,9 @@ from tests.sounds import album, music, write
 __all__ = ["hostile"]
 
 
-def sources(*names: str, policy: ClipPolicy = POLICY) -> list[Source]:
+def sources(*names: str, policy: ClipPolicy = POLICY) -> list[ExtractorSpec]:
     """As ``cuda`` would be: anything but ``cpu`` goes the way of a GPU."""
-    return [Source(name, policy=policy, device="cpu:0") for name in names]
+    return [ExtractorSpec(name, policy=policy, device="cpu:0") for name in names]
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_the_cpu(
 ) -> None:
     monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 4)
     monkeypatch.setattr(gpu, "BATCH_SAMPLES", 40_000)
-    both = [*sources("mel", "chroma"), Source("mel", {}, ClipPolicy(0.5, 2), "cpu:0")]
+    both = [*sources("mel", "chroma"), ExtractorSpec("mel", {}, ClipPolicy(0.5, 2), "cpu:0")]
     done = extract(paths, both, workers=workers)
     assert (done.made, done.found, [f.path for f in done.failures]) == (9, 1, [paths[4]])
     for path in set(paths) - {paths[4]}:
@@ -96,11 +96,13 @@ def test_a_file_that_fails_does_not_take_its_batch_along(tmp_path: Path, hostile
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
 def test_a_real_gpu(paths: list[Path]) -> None:
-    on_gpu = [Source(name, policy=POLICY, device="cuda") for name in ("mel", "mfcc", "chroma")]
+    on_gpu = [
+        ExtractorSpec(name, policy=POLICY, device="cuda") for name in ("mel", "mfcc", "chroma")
+    ]
     done = extract(paths, on_gpu, workers=2)
     assert done.made == 9
     for path in set(paths) - {paths[4]}:
         for source in on_gpu:
-            [expected] = features_of(path, [Source(source.name, policy=POLICY)]).values()
+            [expected] = features_of(path, [ExtractorSpec(source.name, policy=POLICY)]).values()
             for one, other in zip(source.store.read(done.hashes[path]), expected, strict=True):
                 np.testing.assert_allclose(one, other, rtol=5e-3, atol=5e-2)

@@ -28,8 +28,8 @@ import re, sys
 from pathlib import Path
 import psutil, torch
 from mgc.features.extraction import extract
-from mgc.features.extractor_spec import Source
-sources = [Source(name) for name in ("mel", "mfcc", "chroma")]
+from mgc.features.extractor_spec import ExtractorSpec
+sources = [ExtractorSpec(name) for name in ("mel", "mfcc", "chroma")]
 [source.extractor for source in sources]
 paths = sorted(Path(sys.argv[1]).iterdir())
 imported = psutil.Process().memory_info().rss

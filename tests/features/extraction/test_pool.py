@@ -25,7 +25,7 @@ from mgc.features.extraction import (
     fork_server,
     pool,
 )
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import HANG, KILL, KILL_ONCE, RAISE, SEGFAULT, hostile, told
 from tests.features.extraction.test_extract import shards, sources
 from tests.sounds import album
@@ -231,10 +231,10 @@ import sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with it ignored
 from mgc.features.extraction import extract
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.audio.clip_policy import ClipPolicy
 paths = sorted(Path(sys.argv[1]).iterdir())
-extract(paths, [Source("mel", policy=ClipPolicy(1.0, 3))], workers=int(sys.argv[2]))
+extract(paths, [ExtractorSpec("mel", policy=ClipPolicy(1.0, 3))], workers=int(sys.argv[2]))
 """
 
 
@@ -246,7 +246,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path, workers: int) -> None:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    store = Source("mel", policy=ClipPolicy(1.0, 3)).store
+    store = ExtractorSpec("mel", policy=ClipPolicy(1.0, 3)).store
     while not list(store.folder.glob("*.safetensors")):
         assert started.poll() is None
         time.sleep(0.02)

@@ -16,7 +16,7 @@ import pytest
 from mgc.errors import MgcError
 from mgc.features.extraction import extract, extract_tracks, features_of
 from mgc.features.extraction import ray_cluster as cluster_module
-from mgc.features.extraction.jobs import Job, Plan
+from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.ray_cluster import Cluster
 from tests.features.extraction.hostile import NAN, SEGFAULT, hostile, install, told
 from tests.features.extraction.test_extract import shards, sources
@@ -121,7 +121,7 @@ def test_files_travel_where_nodes_do_not_see_them(
     """The time of change that a node finds is another than the one it is asked for."""
     paths = album(tmp_path / "music", 40)
     (tmp_path / "music" / "0011.wav").write_text("no music")
-    plan = Plan(paths, sources("mel"))
+    plan = ExtractionPlan(paths, sources("mel"))
     jobs = [_elsewhere(job) for job in plan.jobs()]
     out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
     assert [job.path for job, _ in out] == paths
@@ -140,7 +140,7 @@ def test_files_travel_where_nodes_do_not_see_them(
             ]
 
 
-def _elsewhere(job: Job) -> Job:
+def _elsewhere(job: ExtractionJob) -> ExtractionJob:
     return replace(job, stamp=(job.stamp[0], 1))
 
 
@@ -149,7 +149,7 @@ def test_a_file_too_large_to_travel_is_worked_on_here(
 ) -> None:
     monkeypatch.setattr(cluster_module, "SHIPPED_BYTES", 60_000)
     paths = [*album(tmp_path / "short", 3, seconds=1.0), *album(tmp_path / "long", 1, seconds=2.0)]
-    jobs = [_elsewhere(job) for job in Plan(paths, sources("mel")).jobs()]
+    jobs = [_elsewhere(job) for job in ExtractionPlan(paths, sources("mel")).jobs()]
     out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
     assert [answer.parts for _, answer in out] == [[1], [1], [1], [2]]
 

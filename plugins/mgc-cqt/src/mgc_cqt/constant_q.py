@@ -20,7 +20,7 @@ from mgc.audio.clips import Clips
 from mgc_cqt.plugin import HOP, RATE
 
 C1 = 32.703195662574764  # Hz
-SMALLEST_POWER = 1e-10  # librosa's amin: -100 dB
+MIN_POWER = 1e-10  # librosa's amin: -100 dB
 SPARSITY = 0.01  # librosa's: the share of a filter's magnitude that is left out
 
 
@@ -90,7 +90,7 @@ class Cqt:
             samples = wave.cpu().numpy()
             tuning = librosa.estimate_tuning(y=samples, sr=RATE, bins_per_octave=p.bins_per_octave)
         power = constant_q(wave, filters(p, float(tuning))).abs().square()
-        decibel = 10.0 * torch.log10(power.clamp(min=SMALLEST_POWER))
+        decibel = 10.0 * torch.log10(power.clamp(min=MIN_POWER))
         return decibel if p.top_db is None else decibel.clamp(min=decibel.max() - p.top_db)
 
 

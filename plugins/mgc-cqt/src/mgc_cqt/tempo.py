@@ -19,7 +19,7 @@ from mgc.audio.clips import Clips
 from mgc_cqt.plugin import HOP, RATE
 
 N_FFT = 2048  # of the spectrum whose rises are onsets; librosa's default
-SMALLEST_POWER = 1e-10
+MIN_POWER = 1e-10
 TOP_DB = 80.0
 SLOWEST, FASTEST = 30.0, 300.0  # beats a minute
 #: Frames by which librosa delays the onsets: one for the difference, then the frame's centre.
@@ -60,7 +60,7 @@ class Tempogram:
 
 def onset_strength(power: Tensor) -> Tensor:
     """By how much the mel bands rise, in dB a frame: (frame, bin) → (frame,)."""
-    decibel = 10.0 * torch.log10((power @ mel_bands().to(power.device)).clamp(min=SMALLEST_POWER))
+    decibel = 10.0 * torch.log10((power @ mel_bands().to(power.device)).clamp(min=MIN_POWER))
     decibel = decibel.clamp(min=decibel.max() - TOP_DB)
     rises = decibel.diff(dim=0).clamp(min=0).mean(dim=1)
     return torch.nn.functional.pad(rises, (DELAY, 0))[: len(power)]

@@ -17,7 +17,7 @@ from mgc.extractors.pretrained_weights import Weights
 from mgc.plugins.contract import FeatureKind
 
 #: A window's remainder that is shorter is heard with the window before it.
-SHORTEST_SECONDS = 1.0
+MIN_SECONDS = 1.0
 
 Layer = int | Literal["last", "mean", "all"]
 
@@ -81,7 +81,7 @@ class Encoder(ABC):
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, layer, feature) or (clip, feature) float32."""
         rows = []
-        length, shortest = int(self.seconds * self.rate), int(SHORTEST_SECONDS * self.rate)
+        length, shortest = int(self.seconds * self.rate), int(MIN_SECONDS * self.rate)
         for wave, samples in zip(clips.waves.cpu(), clips.lengths.tolist(), strict=True):
             parts = windows(wave[:samples], length, shortest)
             total = sum(part.weight for part in parts)

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 
 from mgc import MgcError
 
-SMALLEST = 1e-7  # probabilities below it are all the same to us
+MIN_PROBABILITY = 1e-7  # probabilities below it are all the same to us
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LogPool:
 
 def logarithms(members: np.ndarray) -> np.ndarray:
     """Log-probabilities, finite where a probability is 0 (NaN stays NaN)."""
-    return np.log(np.clip(members, SMALLEST, None))
+    return np.log(np.clip(members, MIN_PROBABILITY, None))
 
 
 def solve(logs: np.ndarray, genres: np.ndarray, deviation: float) -> np.ndarray:

@@ -22,7 +22,7 @@ TOKENS = (
     "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
     "merges.txt", "added_tokens.json", "special_tokens_map.json", "normalizer.json",
 )  # fmt: skip
-SHORTEST = 8_000  # samples, half a second: a remainder below it holds no word
+MIN_SAMPLES = 8_000  # samples, half a second: a remainder below it holds no word
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Lyrics:
     def transcripts(self, wave: Tensor) -> list[Transcript]:
         """What was sung in each window of 30 s of one clip (sample,) at 16 kHz."""
         parts = list(wave.split(WINDOW))
-        if len(parts) > 1 and len(parts[-1]) < SHORTEST:
+        if len(parts) > 1 and len(parts[-1]) < MIN_SAMPLES:
             parts.pop()
         return [self._transcribe(part, WINDOW // 30) for part in parts]
 

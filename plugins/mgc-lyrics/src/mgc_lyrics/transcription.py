@@ -20,7 +20,7 @@ from mgc import MgcError, UsageError
 from mgc.extractors.pretrained_weights import Weights
 
 NO_SPEECH_LOG_PROBABILITY = -1.0  # a token; Whisper's own bound: below it, it is guessing
-LONGEST_REPETITION = 2.4  # times that a text may be compressed; Whisper's own bound
+MAX_REPETITION = 2.4  # times that a text may be compressed; Whisper's own bound
 NO_SPEECH_TOKENS = ("<|nospeech|>", "<|nocaptions|>")  # the newer name, and the older
 SUPPRESSED = -torch.inf
 
@@ -49,9 +49,7 @@ class Transcript:
     def heard(self, no_speech: float) -> bool:
         """Whether the words are to be believed; see the module's constants."""
         guessing = self.confidence < NO_SPEECH_LOG_PROBABILITY
-        return not (self.no_speech > no_speech and guessing) and (
-            self.repetition <= LONGEST_REPETITION
-        )
+        return not (self.no_speech > no_speech and guessing) and (self.repetition <= MAX_REPETITION)
 
 
 @dataclass(frozen=True)

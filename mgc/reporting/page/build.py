@@ -21,7 +21,7 @@ from mgc.evaluation.compare import Comparison, compare
 from mgc.evaluation.hardest import hardest
 from mgc.evaluation.maps import Method
 from mgc.evaluation.systems import System, systems
-from mgc.features.extractor_spec import Source
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress, Silent
 from mgc.reporting import colours
 from mgc.reporting.page import sections
@@ -36,7 +36,7 @@ SCRIPTS = ("page.js", "sorting.js", "matrix.js", "curves.js", "map.js", "map_vie
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportRequest:
     """What a report is to hold.
 
     Attributes:
@@ -52,7 +52,7 @@ class Asked:
 
     title: str = ""
     hardest: int = 12
-    picture: Source | None = None
+    picture: ExtractorSpec | None = None
     sound: bool = True
     audit: bool = False
     method: Method = "tsne"
@@ -60,7 +60,9 @@ class Asked:
     command: Sequence[str] = ()
 
 
-def make_report(found: Sequence[Run], asked: Asked, progress: Progress | None = None) -> str:
+def make_report(
+    found: Sequence[Run], asked: ReportRequest, progress: Progress | None = None
+) -> str:
     """The page about some finished runs, as HTML; all of one dataset and protocol.
 
     Details (matrix, map, curves) are those of one run a system, the one of the lowest seed; the
@@ -112,7 +114,7 @@ def _best_single(shown: Sequence[tuple[str, Run]]) -> Run:
     return next((run for _, run in shown if run.kind == "single"), shown[0][1])
 
 
-def page(context: dict[str, Any], data: dict[str, Any], asked: Asked) -> str:
+def page(context: dict[str, Any], data: dict[str, Any], asked: ReportRequest) -> str:
     """Fill the templates. Every name is escaped: by Jinja in HTML, by `script_json` in data."""
     palette = {"light": colours.LIGHT, "dark": colours.DARK, "shapes": _shapes()}
     looks = [colours.look(number) for number in range(len(data["genres"]))]
