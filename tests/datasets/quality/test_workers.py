@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc.datasets.quality.workers import each
+from mgc.audio.processes.each_path import each
 
 
 def work(path: Path) -> str:
@@ -61,7 +61,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.datasets.quality.test_workers import slow, crashed
-from mgc.datasets.quality.workers import each
+from mgc.audio.processes.each_path import each
 if __name__ == "__main__":
     list(each(slow, [Path({str(tmp_path / "pid")!r})], 1, crashed))
 """
