@@ -38,7 +38,7 @@ J = TypeVar("J")
 class Lost:
     """The answer for a file that hangs (``is_slow``), or on which `TRIES` workers died."""
 
-    how: str = ""
+    how: str
     is_slow: bool = False
 
 
@@ -226,7 +226,7 @@ class Pool(Generic[J]):
     def _blame(self, worker: _Worker[J], request: _Request[J]) -> None:
         request.crashes += 1
         if worker.is_slow:
-            request.end(Lost(is_slow=True))
+            request.end(Lost(f"takes more than {FILE_SECONDS / 60:.0f} min", is_slow=True))
         elif request.crashes >= TRIES:
             request.end(Lost(_in_words(self.starter.exit_code(worker.link, worker.pid))))
         else:

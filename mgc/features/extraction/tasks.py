@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.audio.processes.pool import FILE_SECONDS, TRIES, Lost
+from mgc.audio.processes.pool import TRIES, Lost
 from mgc.errors import MgcError
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_of
 from mgc.features.extractor_spec import ExtractorSpec
@@ -84,7 +84,7 @@ def result_of_lost(
 ) -> TaskResult:
     """What is said of a file that kills its workers, or keeps one too long."""
     if lost.is_slow:
-        return TaskResult(f"{path}: takes more than {FILE_SECONDS / 60:.0f} min.")
+        return TaskResult(f"{path}: {lost.how}.")
     names = " + ".join(source.name for source in sources)
     doing = f"made {names} of" if task == "features" else "decoded"
     how = f"{lost.how} while it {doing} {path.name}"
