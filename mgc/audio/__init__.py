@@ -1,1 +1,4 @@
-"""Audio files: decoded to mono float32, cut into clips. Importing the package loads nothing."""
+"""Audio files: decoded to mono float32, cut into clips, worked on in processes.
+
+Importing the package loads nothing.
+"""

@@ -151,7 +151,7 @@ def hear(
         workers: processes; 0 takes one for each core.
         progress: told of files.
     """
-    from mgc.datasets.quality.workers import each
+    from mgc.audio.processes.each_path import each
 
     found = recall(paths, codes=codes)
     todo = [path for path in paths if path not in found]
@@ -160,8 +160,8 @@ def hear(
     new: dict[Path, ListeningResult] = {}
     with (progress or Silent()).task("listening", len(todo), "tracks") as task:
         try:
-            for path, heard in each(listen, todo, workers, _crashed):
-                new[path] = heard
+            for path, facts in each(_listen, todo, workers, _crashed):
+                new[path] = heard = ListeningResult(**facts)
                 found[path] = heard if codes else replace(heard, codes=NO_CODES)
                 if len(new) >= KEPT_AT_ONCE:
                     remember(new)
@@ -172,8 +172,12 @@ def hear(
     return found
 
 
-def _crashed(path: Path) -> ListeningResult:
-    return ListeningResult(problem="the decoder crashed on it.")
+def _listen(path: Path) -> dict[str, Any]:
+    return vars(listen(path))
+
+
+def _crashed(path: Path) -> dict[str, Any]:
+    return {"problem": "the decoder crashed on it, or took too long."}
 
 
 def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:

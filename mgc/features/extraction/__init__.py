@@ -1,7 +1,8 @@
 """Tracks × extractors → feature store. Each file is decoded once for all extractors.
 
-``plan`` says which files need what, ``features`` makes one file's features, ``pool`` does so on
-all cores and ``cluster`` on a Ray cluster, ``run`` puts the results into shards, in order.
+``jobs`` says which files need what, ``one_file`` makes one file's features, ``tasks`` is what a
+worker process does, ``ray_cluster`` works on a Ray cluster, and ``extract_tracks`` puts the results
+into shards, in order.
 """
 
 from mgc.features.extraction.extract_tracks import Extraction, Failure, extract, features_of_each

@@ -6,15 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+from mgc.audio.processes.pool import Lost, Pool
 from mgc.errors import UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Rows
-from mgc.features.extraction.pool import Pool
 from mgc.features.extraction.prefetch import prefetched
-from mgc.features.extraction.tasks import TaskResult, Work, one_thread
+from mgc.features.extraction.tasks import (
+    Task,
+    TaskResult,
+    Work,
+    described,
+    one_thread,
+    result_of_lost,
+)
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
@@ -126,7 +134,7 @@ def _where(
     if any(source.device != "cpu" for source in sources):
         return lambda jobs: _on_gpu(sources, count, jobs)
     if count:
-        return lambda jobs: _ahead(Pool(sources, "features", count), jobs)
+        return lambda jobs: _in_processes(sources, "features", count, jobs)
     return lambda jobs: _here(Work(sources, "features"), jobs)
 
 
@@ -136,16 +144,30 @@ def _here(work: Work, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[Extractio
             yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
 
 
-def _ahead(pool: Pool, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+def _in_processes(
+    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+    settings = {"sources": described(sources, "cpu"), "task": task}
+    pool: Pool[ExtractionJob] = Pool("mgc.features.extraction.tasks:answering", settings, count)
     stopping = Event()
-    return prefetched(pool.run(jobs, stopping), READY, stopping)
+    for job, made in prefetched(pool.run(_requests(jobs), stopping), READY, stopping):
+        if isinstance(made, Lost):
+            wanted = [sources[number] for number in job.wanted]
+            yield job, result_of_lost(made, job.path, wanted, task)
+        else:
+            yield job, TaskResult(**made) if made else TaskResult(job.problem)
+
+
+def _requests(jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, Any]]:
+    for job in jobs:
+        yield job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None
 
 
 def _on_gpu(
     sources: Sequence[ExtractorSpec], count: int, jobs: Iterator[ExtractionJob]
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     if count:
-        decoded = _ahead(Pool(sources, "waves", count), jobs)
+        decoded = _in_processes(sources, "waves", count, jobs)
     else:
         decoded = _here(Work(sources, "waves"), jobs)
     return on_device(sources, decoded, SHARD_TRACKS)

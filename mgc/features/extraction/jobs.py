@@ -19,9 +19,9 @@ from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 
-#: Files hashed ahead of the decoders, in so many threads: enough to keep a disk busy, few enough
-#: that the decoders find them in the page cache.
-HASHED_AHEAD, HASHING_THREADS = 16, 4
+#: Files hashed before the decoders need them, in so many threads: enough to keep a disk busy, few
+#: enough that the decoders find them in the page cache.
+MAX_HASHES, HASHING_THREADS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ExtractionPlan:
         self.waiting = sum(path not in self.there for path in paths)
 
     def jobs(self) -> Iterator[ExtractionJob]:
-        """One job for each waiting file, in order. Files are hashed a little ahead."""
+        """One job for each waiting file, in order. Files are hashed a little earlier."""
         seen: set[str] = set(self.there.values())
         todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
         for (number, path), result in zip(todo, self._hashed(todo), strict=True):
@@ -79,16 +79,16 @@ class ExtractionPlan:
 
     def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[tuple[Stamp, str] | MgcError]:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
-            ahead: deque[Future[tuple[Stamp, str]]] = deque()
+            waiting: deque[Future[tuple[Stamp, str]]] = deque()
             try:
                 for _, path in todo:
-                    ahead.append(threads.submit(self._hash, path))
-                    if len(ahead) >= HASHED_AHEAD:
-                        yield _result(ahead.popleft())
-                while ahead:
-                    yield _result(ahead.popleft())
+                    waiting.append(threads.submit(self._hash, path))
+                    if len(waiting) >= MAX_HASHES:
+                        yield _result(waiting.popleft())
+                while waiting:
+                    yield _result(waiting.popleft())
             finally:
-                for future in ahead:
+                for future in waiting:
                     future.cancel()
 
     def _hash(self, path: Path) -> tuple[Stamp, str]:

@@ -1,4 +1,4 @@
-"""An iterator that runs ahead in a thread, so that those who make and who take do not wait."""
+"""An iterator whose items are made in a thread, so that maker and user do not wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOMENT = 0.2  # seconds; how late a stop is noticed
 
 
 def prefetched(items: Iterator[T], depth: int, stopping: Event) -> Iterator[T]:
-    """``items``, made at most ``depth`` ahead of their use.
+    """``items``, of which at most ``depth`` are made before they are used.
 
     What the iterator raises is raised here. When the user of this one stops early, ``stopping``
     is set, which the iterator is expected to heed.

@@ -5,8 +5,8 @@ same size and time of change, reads it there; else its bytes travel with the job
 back and are put into shards here, in order. Every node decodes on its CPUs; where the cluster has
 GPUs, one actor on each makes the features.
 
-At most `AHEAD` jobs for each CPU are out at once, and features are fetched when it is their turn,
-so that neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
+At most `JOBS_PER_CPU` jobs are out at once, and features are fetched when it is their turn, so that
+neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
 worker to another; a file that kills `TRIES` workers is left out with the reason.
 """
 
@@ -20,15 +20,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mgc.audio.processes.pool import FILE_SECONDS, TRIES
 from mgc.errors import MgcError
 from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
-from mgc.features.extraction.pool import FILE_SECONDS, TRIES
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
 from mgc.features.extraction.tasks import TaskResult, Work, described, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 
-AHEAD = 2  # jobs out for each CPU
+JOBS_PER_CPU = 2  # out at once
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
 LOST_TRIES = 3  # times that a job is handed out anew when its result was lost with a node
 SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
@@ -129,7 +129,7 @@ class Cluster:
         if time.monotonic() - asked > SIZE_SECONDS:
             cpus = int(self.ray.cluster_resources().get("CPU", 1))
             self.sized = (time.monotonic(), cpus)
-        return max(self.shard_tracks // 2, AHEAD * cpus)
+        return max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
 
     def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES

@@ -1,12 +1,12 @@
 """What a worker does with one file, and how it tells of it: as a record and arrays.
 
-The same on a core of this machine (`mgc.features.extraction.worker`) and of a cluster
+The same on a core of this machine (`mgc.audio.processes`) and of a cluster
 (`mgc.features.extraction.ray_cluster`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.processes.pool import TRIES, Lost
 from mgc.errors import MgcError
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_of
 from mgc.features.extractor_spec import ExtractorSpec
@@ -69,6 +70,25 @@ class Work:
                     arrays.append(wave)
                     parts.append([policy.seconds, policy.per_track, rate])
         return TaskResult("", arrays, parts)
+
+
+def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
+    """The set-up of a worker process: sources as `described` → what answers a request."""
+    torch.set_num_threads(1)
+    work = Work(built(sources), task)
+    return lambda request: vars(work(Path(request["path"]), request["wanted"]))
+
+
+def result_of_lost(
+    lost: Lost, path: Path, sources: Sequence[ExtractorSpec], task: Task
+) -> TaskResult:
+    """What is said of a file that kills its workers, or keeps one too long."""
+    if lost.is_slow:
+        return TaskResult(f"{path}: {lost.how}.")
+    names = " + ".join(source.name for source in sources)
+    doing = f"made {names} of" if task == "features" else "decoded"
+    how = f"{lost.how} while it {doing} {path.name}"
+    return TaskResult(f"{path}: its worker process died {TRIES} times ({how}).")
 
 
 def heard_by(source: ExtractorSpec) -> list[float]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from mgc.audio.processes.cores import cores
 from mgc.errors import UsageError
 from mgc.features.extractor_spec import ExtractorSpec
 
@@ -16,7 +14,6 @@ from mgc.features.extractor_spec import ExtractorSpec
 MIN_FILES = 64
 #: With a model of its own weights a file takes seconds, and workers pay sooner.
 MIN_FILES_WITH_WEIGHTS = 4
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | None) -> int:
@@ -27,7 +24,7 @@ def workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | Non
     """
     if asked is not None and asked < 0:
         raise UsageError(f"{asked} workers are not possible.", "For example: --workers 4")
-    if not hasattr(os, "fork") or not sys.executable or asked == 1:
+    if not sys.executable or asked == 1:
         return 0
     if asked:
         return min(asked, waiting)
@@ -37,21 +34,3 @@ def workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | Non
 
 def _has_weights(source: ExtractorSpec) -> bool:
     return source.identity()["weights"] is not None
-
-
-def cores() -> int:
-    """The cores that this process may use: its affinity, and its container's share."""
-    try:
-        allowed = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        allowed = os.cpu_count() or 1
-    return max(1, min(allowed, _container_share()))
-
-
-def _container_share() -> int:
-    """Whole cores of a control group's quota; very many where there is none."""
-    try:
-        quota, period = _QUOTA.read_text().split()
-        return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):  # no such file, or "max"
-        return sys.maxsize

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
 from mgc.errors import MgcError
 from mgc.features.store import shards
 from mgc.features.store.shards import SUFFIX
@@ -111,7 +113,7 @@ class Folder:
             return
         self._tidy = True
         for path in self.folder.glob(f".*.{_host()}.*.tmp"):
-            if not _alive(int(path.name.split(".")[-2])):
+            if not psutil.pid_exists(int(path.name.split(".")[-2])):
                 _unlink(path)
 
 
@@ -196,16 +198,6 @@ def _cannot_write(path: Path, error: OSError) -> MgcError:
 
 def _host() -> str:
     return socket.gethostname().replace(".", "-") or "host"
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _unlink(path: Path) -> None:

@@ -239,7 +239,7 @@ def test_nothing_is_heard_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         asked.extend(todo)
         return [(path, work(path)) for path in todo]
 
-    monkeypatch.setattr("mgc.datasets.quality.workers.each", each)
+    monkeypatch.setattr("mgc.audio.processes.each_path.each", each)
     again = hear(paths, codes=True)
     assert asked == []
     assert again == first == hear(paths)
@@ -263,7 +263,7 @@ def test_a_stopped_check_keeps_what_was_heard(
             yield path, work(path)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mgc.datasets.quality.workers.each", each)
+    monkeypatch.setattr("mgc.audio.processes.each_path.each", each)
     with pytest.raises(KeyboardInterrupt):
         hear(paths)
     assert set(recall(paths)) == set(paths[:3])
@@ -282,7 +282,7 @@ def test_a_file_that_crashes_the_decoder_is_undecodable(
         for number, path in enumerate(todo):
             yield path, crashed(path) if number == 2 else work(path)
 
-    monkeypatch.setattr("mgc.datasets.quality.workers.each", each)
+    monkeypatch.setattr("mgc.audio.processes.each_path.each", each)
     found = check(dataset)
     assert list(found.findings["fault"]) == ["undecodable"]
     assert "crashed" in found.findings["detail"][0]

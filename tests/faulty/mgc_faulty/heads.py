@@ -67,12 +67,12 @@ class Shifted(Centroids):
 
 class Pickled(Centroids):
     def save(self, path):
-        import pickle  # noqa: TID251 - the fault
+        import pickle
 
         path.write_bytes(pickle.dumps(vars(self)))
 
     def restore(self, path):
-        import pickle  # noqa: TID251 - the fault
+        import pickle
 
         vars(self).update(pickle.loads(path.read_bytes()))
         return self

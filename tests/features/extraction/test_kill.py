@@ -65,7 +65,7 @@ def kill_and_look(process: subprocess.Popen[bytes], victims: list[int]) -> int:
 
 
 def family(process: subprocess.Popen[bytes]) -> list[int]:
-    """The nursery and the workers of a run."""
+    """The fork server and the workers of a run."""
     try:
         return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -98,7 +98,7 @@ def test_killed_and_resumed(
         process = start(paths[0].parent)
         wait(duration * dice.uniform(0.3, 1.0), process)
         workers = family(process)
-        if number % 3 == 2 and workers:  # a worker or the nursery: the run goes on to its end
+        if number % 3 == 2 and workers:  # a worker or the fork server: the run goes on to its end
             kill_and_look(process, [dice.choice(workers)])
             assert process.returncode == 0
             assert shards(sources()) == expected

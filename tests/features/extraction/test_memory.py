@@ -77,11 +77,11 @@ def peaks(folder: Path, workers: int) -> tuple[int, int, int]:
 
 
 def _of_workers(pid: int) -> int:
-    """What the workers of a run have for themselves, beyond what they share with the nursery."""
+    """What the workers of a run have beyond what they share with the fork server."""
     total = 0
     try:
-        for nursery in psutil.Process(pid).children():
-            total += sum(worker.memory_full_info().uss for worker in nursery.children())
+        for server in psutil.Process(pid).children():
+            total += sum(worker.memory_full_info().uss for worker in server.children())
     except psutil.Error:
         return 0
     return total

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.processes import launch, pool
 from mgc.errors import MgcError
 from mgc.features.extraction import (
     Failure,
@@ -22,8 +23,6 @@ from mgc.features.extraction import (
     extract_tracks,
     features_of,
     features_of_each,
-    fork_server,
-    pool,
 )
 from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import HANG, KILL, KILL_ONCE, RAISE, SEGFAULT, hostile, told
@@ -76,7 +75,7 @@ def test_workers_have_one_thread_each(tmp_path: Path, hostile: str) -> None:
         while not stop.is_set():
             for process in psutil.Process().children(recursive=True):
                 try:
-                    ours = "mgc.features.extraction" in " ".join(process.cmdline())
+                    ours = "mgc.audio.processes" in " ".join(process.cmdline())
                     if ours and process.parent() and process.parent().pid != os.getpid():
                         seen.append(process.num_threads())
                 except psutil.Error:
@@ -155,7 +154,7 @@ def test_a_file_that_hangs_is_left_out(
     assert "takes more than" in done.failures[0].reason
 
 
-def test_a_killed_nursery_costs_no_file(tmp_path: Path) -> None:
+def test_a_killed_fork_server_costs_no_file(tmp_path: Path) -> None:
     paths = album(tmp_path, 60, seconds=0.5)
     killed = []
 
@@ -179,7 +178,7 @@ def test_a_killed_nursery_costs_no_file(tmp_path: Path) -> None:
     assert (done.made, done.failures) == (60, [])
 
 
-def test_a_nursery_that_is_killed_while_it_starts_is_started_again(
+def test_a_fork_server_that_is_killed_while_it_starts_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marker = tmp_path / "killed"
@@ -190,13 +189,13 @@ if len(marker.read_text() if marker.exists() else "") < 2:
     marker.write_text((marker.read_text() if marker.exists() else "") + "x")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    monkeypatch.setattr(fork_server, "_RUN", kill + fork_server._RUN)
+    monkeypatch.setattr(launch, "_RUN", kill + launch._RUN)
     assert extract(album(tmp_path / "music", 3), sources("mel"), workers=2).made == 3
     assert marker.read_text() == "xx"
 
 
 def test_workers_that_cannot_start_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork_server, "_RUN", "raise SystemExit('no room')")
+    monkeypatch.setattr(launch, "_RUN", "raise SystemExit('no room')")
     with pytest.raises(MgcError, match="no room") as caught:
         extract(album(tmp_path, 3), sources("mel"), workers=2)
     assert "--workers 1" in caught.value.hint

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mgc.datasets.quality.workers import each
+from mgc.audio.processes import pool
+from mgc.audio.processes.each_path import each
 
 
 def work(path: Path) -> str:
@@ -45,6 +46,19 @@ def test_an_error_of_the_work_is_an_error() -> None:
         list(each(work, [Path("a"), Path("error")], 1, crashed))
 
 
+def hang(path: Path) -> str:
+    time.sleep(600 if path.name == "hang" else 0)
+    return path.name
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_file_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setenv("MGC_START_METHOD", method)
+    monkeypatch.setattr(pool, "FILE_SECONDS", 1.0)
+    found = list(each(hang, [Path("a"), Path("hang"), Path("b")], 2, crashed))
+    assert [value for _, value in found] == ["a", "crashed on hang", "b"]
+
+
 def test_nothing_to_do() -> None:
     assert list(each(work, [], 2, crashed)) == []
 
@@ -60,8 +74,8 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-from tests.datasets.quality.test_workers import slow, crashed
-from mgc.datasets.quality.workers import each
+from tests.audio.processes.test_each_path import slow, crashed
+from mgc.audio.processes.each_path import each
 if __name__ == "__main__":
     list(each(slow, [Path({str(tmp_path / "pid")!r})], 1, crashed))
 """

@@ -1,0 +1,94 @@
+"""Starts a Python process with a pipe to it, on any system."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+from mgc.audio.processes import messages
+from mgc.errors import MgcError, UsageError
+
+END_SECONDS = 10.0
+_RUN = """import json, sys; sys.path[:] = json.loads(sys.argv[3])
+from mgc.audio.processes import worker; worker.start(int(sys.argv[1]), sys.argv[2])"""
+#: Libraries with threads of their own read these when they are loaded.
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+
+
+def start_method() -> str:
+    """How workers are started: ``fork`` where the system can, else ``spawn``.
+
+    ``MGC_START_METHOD`` chooses. Raises UsageError for a method that this system does not have.
+    """
+    available = ["fork", "spawn"] if hasattr(os, "fork") else ["spawn"]
+    method = os.environ.get("MGC_START_METHOD") or available[0]
+    if method not in available:
+        raise UsageError(
+            f"MGC_START_METHOD={method}: processes cannot be started in this way here.",
+            f"Set it to one of: {', '.join(available)}",
+        )
+    return method
+
+
+class ChildProcess:
+    """A running child process and our end of the pipe to it."""
+
+    def __init__(self, method: str, asked: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.link, theirs = connection.Pipe()
+        command = [sys.executable, "-P", "-c", _RUN, str(theirs.fileno()), method]
+        with theirs:
+            self.process = subprocess.Popen(
+                [*command, json.dumps(sys.path)],
+                env={**os.environ, **_ONE_THREAD},
+                start_new_session=True,  # Ctrl-C reaches us alone
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **_inherited(theirs.fileno()),
+            )
+        with suppress(OSError):  # it is dead: its link says so when it is read
+            messages.send(self.link, asked)
+
+    def end(self) -> int:
+        """Close the link, which ends the process; its exit code."""
+        self.link.close()
+        try:
+            return self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def _inherited(handle: int) -> dict[str, Any]:
+    """The arguments of Popen by which a child inherits one end of a pipe."""
+    if sys.platform != "win32":
+        return {"pass_fds": [handle]}
+    os.set_handle_inheritable(handle, True)
+    return {"startupinfo": subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})}
+
+
+def connected(handle: int) -> Connection:
+    """The end of a pipe that this process inherited."""
+    kind = getattr(connection, "PipeConnection", Connection)  # on Windows it is a named pipe
+    link: Connection = kind(handle)
+    return link
+
+
+def cannot_work(log: IO[bytes]) -> MgcError:
+    """The error for processes that do not live, with the last that they said."""
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
+    last = f" ({lines[-1]})" if lines else ""
+    return MgcError(
+        f"Worker processes cannot be started or do not stay alive{last}.",
+        "Work in this process alone: --workers 1",
+    )

@@ -1,0 +1,87 @@
+"""What runs in the processes behind `mgc.audio.processes.pool`.
+
+The parent names a function as data, ``module:function``, with its settings. The function sets up
+and returns what answers each request; both travel as `messages`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from mgc.audio.processes import launch, messages
+from mgc.errors import MgcError
+
+#: Added to a worker's badness for Linux's out-of-memory killer: workers go before their parent.
+OOM_SCORE = "500"
+
+Work = Callable[[Any], Any]
+
+
+def start(handle: int, method: str) -> None:
+    """Be the fork server, or the spawned worker, of the process at the other end of a pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    link = launch.connected(handle)
+    try:
+        asked = messages.receive(link)
+        work = loaded(asked["load"])(**asked["settings"])
+    except MgcError as error:
+        messages.send(link, messages.described(error))
+        return
+    except (EOFError, OSError):  # the parent is gone
+        return
+    if method == "fork":
+        from mgc.audio.processes import posix
+
+        gc.freeze()  # what is imported stays: collecting it again takes 50 ms in each worker
+        messages.send(link, {"pid": os.getpid()})
+        posix.fork_workers(
+            link, lambda parent: serve(parent, work, partial(messages.receive, parent))
+        )
+    else:
+        requests: SimpleQueue[Any] = SimpleQueue()
+        Thread(target=_read, args=(link, requests), daemon=True).start()
+        serve(link, work, requests.get)
+    os._exit(0)  # taking an interpreter with torch apart takes half a second
+
+
+def loaded(name: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def serve(link: Connection, work: Work, receive: Callable[[], Any]) -> None:
+    """Answer one request after another, until the parent closes the link."""
+    with suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    with suppress(EOFError, OSError):
+        messages.send(link, {"pid": os.getpid()})
+        while True:
+            messages.send(link, _answer(work, receive()))
+
+
+def _answer(work: Work, request: Any) -> dict[str, Any]:
+    try:
+        return {"value": work(request)}
+    except Exception as error:
+        return messages.described(error)
+
+
+def _read(link: Connection, requests: SimpleQueue[Any]) -> None:
+    """Queue the requests; end this process when the parent is gone, even in the middle of one."""
+    with suppress(EOFError, OSError):
+        while True:
+            requests.put(messages.receive(link))
+    os._exit(0)

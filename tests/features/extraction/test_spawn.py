@@ -1,0 +1,103 @@
+"""Extraction with spawned processes, as where nothing can be forked: the same numbers and rules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mgc.audio.processes import launch, pool
+from mgc.errors import MgcError
+from mgc.features.extraction import extract
+from tests.features.extraction.hostile import HANG, KILL, SEGFAULT, hostile, told
+from tests.features.extraction.test_extract import shards, sources
+from tests.sounds import album
+
+__all__ = ["hostile"]
+
+
+@pytest.fixture(autouse=True)
+def _spawn(mgc_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MGC_START_METHOD", "spawn")
+
+
+def test_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = album(tmp_path / "music", 40, seconds=0.6)
+    (tmp_path / "music" / "0030.wav").write_text("no music")
+    made = {}
+    for method, workers in (("spawn", 2), ("fork", 2), ("none", 1)):
+        monkeypatch.setenv("MGC_START_METHOD", method)
+        monkeypatch.setenv("MGC_HOME", str(tmp_path / f"home {method}"))
+        done = extract(paths, sources(), workers=workers)
+        assert (done.made, len(done.failures)) == (39, 1)
+        made[method] = shards(sources())
+    assert len(made["spawn"]) > 3
+    assert made["spawn"] == made["fork"] == made["none"]
+
+
+def test_where_nothing_can_be_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process needs what only POSIX has, and nobody has to choose."""
+    monkeypatch.delenv("MGC_START_METHOD")
+    monkeypatch.delattr(os, "fork")
+    without = "import os, sys; del os.fork; sys.modules['mgc.audio.processes.posix'] = None\n"
+    monkeypatch.setattr(launch, "_RUN", without + launch._RUN)
+    assert extract(album(tmp_path, 3), sources("mel"), workers=2).made == 3
+
+
+def test_files_that_crash_or_hang_are_named(
+    tmp_path: Path, hostile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "FILE_SECONDS", 3.0)
+    paths = [told(tmp_path / f"{n}.wav", 0.05 + n / 1e4) for n in range(12)]
+    for number, what in ((2, SEGFAULT), (5, HANG), (8, KILL)):
+        told(paths[number], what, seconds=0.5 + number / 100)
+    done = extract(paths, sources("mel", hostile), workers=2)
+    assert done.made == 9
+    died = "its worker process died 3 times"
+    assert [failure.reason for failure in done.failures] == [
+        f"{paths[2]}: {died} (SIGSEGV: a crash while it made mel + hostile of 2.wav).",
+        f"{paths[5]}: takes more than 0 min.",
+        f"{paths[8]}: {died} (SIGKILL: memory may have run out while it made mel + hostile of"
+        " 8.wav).",
+    ]
+    assert not psutil.Process().children(recursive=True)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from mgc.features.extraction import extract
+from tests.features.extraction.test_extract import sources
+extract(sorted(Path(sys.argv[1]).glob("*.wav")), sources("hostile"), workers=2)
+"""
+
+
+def test_nothing_is_left_when_the_run_is_killed(tmp_path: Path, hostile: str) -> None:
+    """Not even a worker that hangs: it is in the middle of a file, and is not asked again."""
+    for number in range(4):
+        told(tmp_path / f"{number}.wav", HANG, seconds=0.5 + number / 100)
+    site = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+    run = subprocess.Popen([sys.executable, "-c", site + RUN, str(tmp_path)])
+    workers: list[psutil.Process] = []
+    deadline = time.monotonic() + 120
+    while len(workers) < 2 or any(w.status() == psutil.STATUS_RUNNING for w in workers):
+        assert time.monotonic() < deadline
+        workers = psutil.Process(run.pid).children(recursive=True)
+        time.sleep(0.5)
+    time.sleep(3)
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_workers_that_cannot_start_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "_RUN", "raise SystemExit('no room')")
+    with pytest.raises(MgcError, match="no room") as caught:
+        extract(album(tmp_path, 3), sources("mel"), workers=2)
+    assert "--workers 1" in caught.value.hint
