@@ -5,13 +5,22 @@ numpy nor torch.
 """
 
 from mgc.errors import AudioError, MgcError, UsageError
-from mgc.plugins.contract import ExtractorInfo, FeatureShape, HeadInfo, StrategyInfo
+from mgc.plugins import former_paths as _former_paths
+from mgc.plugins.contract import (
+    CommandInfo,
+    ExtractorInfo,
+    FeatureShape,
+    HeadInfo,
+    StrategyInfo,
+)
 from mgc.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
+_former_paths.register()
 
 __all__ = [
     "AudioError",
+    "CommandInfo",
     "ExtractorInfo",
     "FeatureShape",
     "HeadInfo",

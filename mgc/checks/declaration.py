@@ -96,6 +96,9 @@ CHECKS = [
     check_summary,
     check_install_hint,
     check_declaration_is_light,
+]
+#: Of what is loaded as a class: all but commands.
+CLASS_CHECKS = [
     check_code_loads,
     check_params_class,
     check_params_round_trip,

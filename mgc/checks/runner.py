@@ -8,10 +8,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from mgc.checks import declaration
 from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Settings, Subject
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import registry
-from mgc.plugins.contract import NOUNS, HeadInfo, StrategyInfo
+from mgc.plugins.contract import KINDS, CommandInfo, HeadInfo, StrategyInfo
 
 
 def subjects(name: str, settings: Settings | None = None, variant: str = "") -> list[Subject]:
@@ -20,7 +21,7 @@ def subjects(name: str, settings: Settings | None = None, variant: str = "") -> 
     Raises MgcError where nothing has that name, or where it cannot be used.
     """
     catalogue = registry.catalogue()
-    kinds = [k for k in NOUNS if any(e.info.name == name for e in catalogue.entries(k))]
+    kinds = [k for k in KINDS if any(e.info.name == name for e in catalogue.entries(k))]
     if kinds:
         entries = [catalogue.find(kind, name) for kind in kinds]
     else:
@@ -34,7 +35,7 @@ def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.
         if plugin.problem:
             raise MgcError(f"Plug-in {name}: {plugin.problem}.", plugin.hint)
     if not found:
-        known = {entry.info.name for kind in NOUNS for entry in catalogue.entries(kind)}
+        known = {entry.info.name for kind in KINDS for entry in catalogue.entries(kind)}
         known |= {plugin.distribution for plugin in catalogue.plugins}
         raise unknown("plug-in", name, known, "mgc plugins list")
     entries = [entry for plugin in found for entry in plugin.entries]
@@ -52,7 +53,9 @@ def checks(subject: Subject) -> Iterator[Check]:
 def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
     """The checks of a kind of plug-in; the modules of the others, and torch, stay out."""
     info = subject.info
-    if isinstance(info, HeadInfo):
+    if isinstance(info, CommandInfo):
+        kinds = ["typer_commands"]
+    elif isinstance(info, HeadInfo):
         kinds = ["torch_heads" if info.trained_by == "gradient" else "sklearn_heads"]
     elif isinstance(info, StrategyInfo):
         kinds = ["combining_strategies"]
@@ -60,8 +63,9 @@ def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
             kinds.append("learning_strategies")
     else:
         kinds = ["feature_extractors"]
-    modules = [import_module(f"mgc.checks.{kind}") for kind in ("declaration", *kinds)]
-    return [check for module in modules for check in module.CHECKS]
+    of_class = [] if isinstance(info, CommandInfo) else declaration.CLASS_CHECKS
+    modules = [import_module(f"mgc.checks.{kind}") for kind in kinds]
+    return [*declaration.CHECKS, *of_class, *(c for module in modules for c in module.CHECKS)]
 
 
 def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:

@@ -51,7 +51,7 @@ def heavy_imports(module: str) -> list[str]:
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        env=_environment(),
+        env=environment(),
         check=False,
     )
     if done.returncode:
@@ -114,13 +114,14 @@ def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=_environment(),
+        env=environment(),
     )
     atexit.register(process.kill)
     return process
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """This process's environment and search path, for another process."""
     # Another hash seed, so that the order of a set that leaks into the numbers is seen.
     path = os.pathsep.join(filter(None, sys.path))
     return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}

@@ -15,30 +15,13 @@ import typer
 from mgc import __version__
 from mgc.cli.ui import output
 from mgc.errors import MgcError
+from mgc.plugins.menu import COMMANDS
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
-START, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
-#: The menu: each command, a function or a group in ``mgc.cli.commands.NAME``, and its panel.
-COMMANDS = {
-    "demo": START,
-    "data": DATA,
-    "features": DATA,
-    "fit": MODELS,
-    "ensemble": MODELS,
-    "compare": MODELS,
-    "experiment": MODELS,
-    "report": MODELS,
-    "plot": MODELS,
-    "predict": MODELS,
-    "runs": MODELS,
-    "heads": PLUGINS,
-    "strategies": PLUGINS,
-    "plugins": PLUGINS,
-}
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command line with these commands. Only their modules are imported."""
+    """The command line with these of its own commands. Only their modules are imported."""
     app = typer.Typer(
         name="mgc",
         no_args_is_help=True,
@@ -86,9 +69,14 @@ def main() -> None:
 
 
 def _main() -> None:
-    asked = sys.argv[1:2]  # a command that is named first needs no other: Typer reads them all
+    asked = next(iter(sys.argv[1:]), "-")
     try:
-        build(asked if asked and asked[0] in COMMANDS else COMMANDS)()
+        if asked in COMMANDS:  # a command that is named first needs no other
+            build([asked])()
+        elif asked.startswith("-"):
+            _menu()()
+        else:
+            _run_package_command(asked)
     except MgcError as error:
         _complain(error)
         sys.exit(error.exit_code)
@@ -110,6 +98,21 @@ def _main() -> None:
             )
         )
         sys.exit(1)
+
+
+def _menu() -> typer.Typer:
+    """All commands: those of packages as stubs."""
+    from mgc.cli import package_commands
+
+    app = build()
+    package_commands.add_stubs(app, _run_package_command)
+    return app
+
+
+def _run_package_command(name: str) -> None:
+    from mgc.cli import package_commands
+
+    package_commands.run(name, build([]))
 
 
 def _way_out(error: OSError) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 Scheme = Literal["kaiming", "xavier", "orthogonal", "torch"]
 
 MIN_VARIANCE = 1e-5
+SMALLEST_VARIANCE = MIN_VARIANCE  # its name in 0.1; goes with 1.0
 
 
 def valid(lengths: Tensor, frames: int) -> Tensor:

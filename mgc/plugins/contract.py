@@ -1,6 +1,6 @@
 """What a plug-in declares, and what the code behind a declaration must offer.
 
-The three records are plain data: importing this module loads neither numpy nor torch. The
+The four records are plain data: importing this module loads neither numpy nor torch. The
 protocols say what the class named by ``load="package.module:Class"`` provides; it is imported
 only when it is used.
 
@@ -94,7 +94,24 @@ class StrategyInfo:
     revision: int = 1
 
 
-Info = ExtractorInfo | HeadInfo | StrategyInfo
+@dataclass(frozen=True, kw_only=True)
+class CommandInfo:
+    """Declares a command of the command line: ``mgc NAME``.
+
+    ``load`` names a `typer.Typer` (a group of commands) or a function with Typer's annotations.
+    `mgc --help` shows ``summary`` in the panel ``panel`` (default: "Plug-ins") without importing
+    either. A built-in command's name cannot be taken.
+    """
+
+    name: str
+    summary: str
+    load: str
+    panel: str = ""
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+
+Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
 
 
 @runtime_checkable
@@ -235,8 +252,14 @@ KINDS: Mapping[str, type] = {
     "extractor": ExtractorInfo,
     "head": HeadInfo,
     "strategy": StrategyInfo,
+    "command": CommandInfo,
 }
-#: What `mgc … list` is called for each kind of plug-in.
-NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
+#: What shows the names of each kind of plug-in.
+LISTINGS: Mapping[str, str] = {
+    "extractor": "mgc features list",
+    "head": "mgc heads list",
+    "strategy": "mgc strategies list",
+    "command": "mgc --help",
+}
 #: The one protocol of each way to be loaded, for conformance checks.
 PROTOCOLS: Sequence[type] = (Extractor, GradientHead, EstimatorHead, Strategy, LearningStrategy)

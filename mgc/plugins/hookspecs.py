@@ -1,4 +1,4 @@
-"""The three hooks of mgc. Each docstring holds a plug-in that runs."""
+"""The four hooks of mgc. Each docstring holds a plug-in that runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mgc.plugins.contract import ExtractorInfo, HeadInfo, StrategyInfo
+from mgc.plugins.contract import CommandInfo, ExtractorInfo, HeadInfo, StrategyInfo
 
 hookspec = pluggy.HookspecMarker("mgc")
 hookimpl = pluggy.HookimplMarker("mgc")
@@ -62,6 +62,24 @@ def mgc_strategies() -> Iterable[StrategyInfo]:
             yield StrategyInfo(
                 name="median", summary="median of the members' probabilities",
                 load="my_package.median:Median",
+            )
+    """
+    raise NotImplementedError  # pragma: no cover - pluggy only reads the signature
+
+
+@hookspec
+def mgc_commands() -> Iterable[CommandInfo]:
+    """Declare commands of the command line.
+
+    .. code-block:: python
+
+        from mgc import CommandInfo, hookimpl
+
+        @hookimpl
+        def mgc_commands():
+            yield CommandInfo(
+                name="serve", summary="Answer over HTTP",
+                load="my_package.serve:serve",
             )
     """
     raise NotImplementedError  # pragma: no cover - pluggy only reads the signature

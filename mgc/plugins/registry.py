@@ -22,13 +22,15 @@ import pluggy
 
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import hookspecs, validation
-from mgc.plugins.contract import NOUNS, Info
+from mgc.plugins.contract import LISTINGS, CommandInfo, Info
+from mgc.plugins.menu import COMMANDS
 
 GROUP = "mgc"
 HOOKS = {
     "mgc_extractors": "extractor",
     "mgc_heads": "head",
     "mgc_strategies": "strategy",
+    "mgc_commands": "command",
 }
 
 Origin = tuple[str, str]  # a distribution's name and version
@@ -102,22 +104,24 @@ class Catalogue:
 
     def _not_found(self, kind: str, name: str) -> UsageError:
         names = {entry.info.name for entry in self.entries(kind)}
-        error = unknown(kind, name, names, f"mgc {NOUNS[kind]} list")
+        if kind == "command":
+            names |= set(COMMANDS)
+        error = unknown(kind, name, names, LISTINGS[kind])
         broken = [plugin.distribution for plugin in self.broken()]
         if broken:
             error.hint += f". (Could not be read: {', '.join(broken)}; see: mgc plugins list)"
         return error
 
 
-def load(entry: Entry) -> type[Any]:
-    """Import the class behind a declaration.
+def load(entry: Entry) -> Any:
+    """Import the class (or, of a command, the function or Typer group) behind a declaration.
 
-    Raises MgcError where the module or the class is not there, naming the distribution.
+    Raises MgcError where it is not there, naming the distribution.
     """
     module_name, _, attribute = entry.info.load.partition(":")
     try:
-        return cast(type[Any], getattr(importlib.import_module(module_name), attribute))
-    except Exception as error:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (Exception, SystemExit) as error:
         raise MgcError(
             f"{entry.kind} {entry.info.name!r} of {entry.distribution} cannot be loaded from "
             f"{entry.info.load!r}: {type(error).__name__}: {error}",
@@ -247,6 +251,10 @@ def _checked(kind: str, info: object, plugin: Plugin) -> Entry:
     validation.check(kind, info, plugin.module)
     info = cast(Info, info)
     entry = Entry(kind, info, plugin.distribution, plugin.version)
+    if isinstance(info, CommandInfo) and info.name in COMMANDS:
+        problem = f"`mgc {info.name}` is a command of mgc itself"
+        hint = f"Give it another name in {plugin.distribution}"
+        return replace(entry, status="conflict", problem=problem, hint=hint)
     absent = [need for need in info.requires if not _installed(need)]
     if absent:
         hint = info.install or f"pip install {' '.join(absent)}"

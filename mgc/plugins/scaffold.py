@@ -9,13 +9,15 @@ from string import Template
 
 from mgc.errors import MgcError, UsageError
 from mgc.plugins import registry
-from mgc.plugins.contract import NOUNS
+from mgc.plugins.contract import LISTINGS
+from mgc.plugins.menu import COMMANDS
 from mgc.plugins.validation import NAME
 
 TRY = {
     "extractor": "mgc fit --extractor {name}",
     "head": "mgc fit --extractor mfcc --head {name}",
     "strategy": "mgc ensemble {name}",
+    "command": "mgc {name} --help",
 }
 
 
@@ -51,13 +53,15 @@ def _check(kind: str, name: str, folder: Path) -> None:
             f"A plug-in cannot be named {name!r}.",
             "Lower-case letters, digits, - _ and . are fine; the first is a letter or digit.",
         )
-    for entry in registry.catalogue().entries(kind):
-        if entry.info.name == name:
-            raise UsageError(
-                f"There is {'an' if kind == 'extractor' else 'a'} {kind} {name!r} already, "
-                f"of {entry.distribution}.",
-                f"Choose another name; those taken: mgc {NOUNS[kind]} list",
-            )
+    owners = {entry.info.name: entry.distribution for entry in registry.catalogue().entries(kind)}
+    if kind == "command":
+        owners |= dict.fromkeys(COMMANDS, "mgc")
+    if name in owners:
+        raise UsageError(
+            f"There is {'an' if kind == 'extractor' else 'a'} {kind} {name!r} already, "
+            f"of {owners[name]}.",
+            f"Choose another name; those taken: {LISTINGS[kind]}",
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already.", "Choose another folder with --to.")
 

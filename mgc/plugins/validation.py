@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mgc.errors import MgcError
@@ -57,6 +58,7 @@ def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
             )
 
 
+@cache
 def _types(record: type) -> dict[str, Any]:
     hints = get_type_hints(record)
     return {field.name: hints[field.name] for field in fields(record)}

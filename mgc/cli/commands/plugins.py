@@ -128,9 +128,11 @@ def _write_golden(found: list[Subject]) -> None:
 @app.command("new")
 def new(
     kind: Annotated[
-        Literal["extractor", "head", "strategy"], typer.Argument(help="What it brings.")
+        Literal["extractor", "head", "strategy", "command"], typer.Argument(help="What it brings.")
     ],
-    name: Annotated[str, typer.Argument(help="Its name, as it is typed after --extractor.")],
+    name: Annotated[
+        str, typer.Argument(help="Its name, as it is typed after --extractor, or after mgc.")
+    ],
     to: Annotated[
         Path | None, typer.Option(help="Folder to write into (default: ./mgc-NAME).")
     ] = None,

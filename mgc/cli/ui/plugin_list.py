@@ -48,7 +48,7 @@ def describe(entry: registry.Entry) -> dict[str, Any]:
 def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
     """One plug-in: its record, and its parameters with types and defaults."""
     from mgc.plugins import params, registry
-    from mgc.plugins.contract import NOUNS
+    from mgc.plugins.contract import LISTINGS
 
     entry = registry.find(kind, name)
     implementation = registry.load(entry)
@@ -68,7 +68,7 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
     words = inspect.getdoc(implementation)
     if words:
         output.say(words)
-    output.note(f"Others: mgc {NOUNS[kind]} list")
+    output.note(f"Others: {LISTINGS[kind]}")
 
 
 def _plain(value: object) -> str:

@@ -1,0 +1,91 @@
+"""The commands that installed packages bring, for the help.
+
+`mgc --help` shall not wait for the whole catalogue, nor for importlib.metadata, whose import takes
+longer than all that is done here. What is broken is left out: `mgc plugins list` speaks of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.machinery import PathFinder
+from types import ModuleType
+
+from mgc.plugins.contract import CommandInfo
+from mgc.plugins.menu import COMMANDS
+
+HOOK = "mgc_commands"
+GROUP = "[mgc]"
+
+
+def package_commands() -> list[CommandInfo]:
+    """The sound records of all packages, one for each name, in the order of names."""
+    found: dict[str, CommandInfo] = {}
+    for name in dict.fromkeys(_modules()):
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                if _may_declare(name):
+                    found = {info.name: info for info in _declared(import_module(name))} | found
+        except (Exception, SystemExit):  # a stranger's module may do anything on import
+            continue
+    return [found[name] for name in sorted(found) if name not in COMMANDS]
+
+
+def _modules() -> Iterator[str]:
+    """The modules that the entry points of installed packages name."""
+    for folder in dict.fromkeys(sys.path):
+        try:
+            members = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for member in members:
+            if member.endswith((".dist-info", ".egg-info")):
+                yield from _named(os.path.join(folder, member, "entry_points.txt"))
+
+
+def _named(path: str) -> Iterator[str]:
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+    except OSError:
+        return
+    if GROUP.encode() not in text:
+        return
+    lines = text.decode(errors="replace").partition(GROUP)[2].splitlines()[1:]
+    for line in lines:
+        if line.startswith("["):
+            return
+        name = line.partition("=")[2].partition(":")[0].partition("[")[0].strip()
+        if name:
+            yield name
+
+
+def _may_declare(name: str) -> bool:
+    """Whether a module's text speaks of the hook, as far as that can be told without importing
+    it or the package around it."""
+    path = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:end]), path)
+        if spec is None:
+            return True  # found in a way of its own, as some editable installs are
+        path = spec.submodule_search_locations
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return True
+    with open(spec.origin, "rb") as file:
+        text = file.read()
+    return HOOK.encode() in text or b"import *" in text
+
+
+def _declared(module: ModuleType) -> Iterator[CommandInfo]:
+    from mgc.plugins import validation
+
+    for function in vars(module).values():
+        marks = getattr(function, "mgc_impl", None)  # what `hookimpl` leaves on a function
+        if marks and (marks["specname"] or function.__name__) == HOOK:
+            for info in function():
+                validation.check("command", info, module.__name__)
+                yield info

@@ -1,0 +1,21 @@
+"""The command line's own commands, each with its panel of the help. No package may use a name
+that stands here."""
+
+START, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
+#: In the order of `mgc --help`; each is a function or a group in ``mgc.cli.commands.NAME``.
+COMMANDS = {
+    "demo": START,
+    "data": DATA,
+    "features": DATA,
+    "fit": MODELS,
+    "ensemble": MODELS,
+    "compare": MODELS,
+    "experiment": MODELS,
+    "report": MODELS,
+    "plot": MODELS,
+    "predict": MODELS,
+    "runs": MODELS,
+    "heads": PLUGINS,
+    "strategies": PLUGINS,
+    "plugins": PLUGINS,
+}
