@@ -14,6 +14,7 @@ import typer
 from mgc.cli.app import build
 from mgc.plugins import registry
 from mgc.plugins.contract import NOUNS
+from mgc.plugins.distributions import BUILTIN_OWNER
 
 
 def commands() -> None:
@@ -44,5 +45,5 @@ def plugins(kind: str) -> None:
     print(f"| `mgc {NOUNS[kind]}` | what it is |")
     print("|---|---|")
     for entry in registry.catalogue().entries(kind):
-        if entry.distribution == "mgc":
+        if entry.distribution == BUILTIN_OWNER:
             print(f"| `{entry.info.name}` | {entry.info.summary} |")

@@ -49,7 +49,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         window_samples=30 * WHISPER_RATE,
         unit="embedding",
         requires=("transformers",),
-        install="pip install mgc",
+        install="pip install mgc-music",
     )
 
 
