@@ -1,6 +1,7 @@
 """Runs × strategy → run."""
 
 from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
+from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
 from mgc.ensembling.ensemble_runs import (
     EnsembleRequest,
@@ -9,7 +10,6 @@ from mgc.ensembling.ensemble_runs import (
     ensemble,
     load_combinations,
 )
-from mgc.ensembling.latest_runs import groups_of_members, latest, title
 from mgc.ensembling.learner import LearnFrom
 from mgc.ensembling.subset_search import SubsetScore, search
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mgc.ensembling.alignment import checked
-from mgc.ensembling.latest_runs import title
+from mgc.ensembling.choosing import title
 from mgc.errors import UsageError
 from mgc.runs import Run
 

@@ -14,7 +14,8 @@ from tests.plugins.packages import Environment, build_wheel, uv, write_wheel
 from tests.plugins.test_registry import LOUDNESS, declaring
 
 ROOT = Path(__file__).parents[2]
-FORMER_ENTRY_POINTS = "[console_scripts]\nmgc = mgc.cli.app:main\n\n[mgc]\nbuiltin = mgc.builtin\n"  # as 0.1.0 had them
+# As the package had them in version 0.1.0.
+FORMER_ENTRY_POINTS = "[console_scripts]\nmgc = mgc.cli.app:main\n\n[mgc]\nbuiltin = mgc.builtin\n"
 CURE = "pip install --force-reinstall --no-deps mgc-music"
 
 pytestmark = [
