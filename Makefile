@@ -10,7 +10,7 @@ export PYTHONHASHSEED := 0
 PLUGINS := $(wildcard plugins/*)
 DOCUMENTS := $(wildcard docs/*.md)
 COG := PYTHONPATH=. $(BIN)/cog -P
-.PHONY: help setup demo test lint bench format docs pictures clean
+.PHONY: help setup demo test lint wheel bench format docs pictures clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -18,6 +18,7 @@ help: ## Show what can be made
 $(STAMP): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip uninstall --quiet --python $(BIN)/python mgc  # the package's former name
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 		--editable '.[dev]' $(PLUGINS:%=--editable ./%)
 	touch $(STAMP)
@@ -38,6 +39,11 @@ lint: setup ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(COG) --check $(DOCUMENTS)
+
+wheel: setup ## Build sdist and wheel in dist/, and try the wheel in a clean environment
+	rm -rf dist
+	$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --out-dir dist
+	MGC_DIST=$(CURDIR)/dist $(BIN)/python -m pytest tests/test_release.py
 
 format: setup ## Put the code into shape
 	$(BIN)/ruff check --fix .

@@ -13,7 +13,8 @@ import typer
 
 from mgc.cli.app import build
 from mgc.plugins import registry
-from mgc.plugins.contract import NOUNS
+from mgc.plugins.contract import LISTINGS
+from mgc.plugins.distributions import BUILTIN_OWNER
 
 
 def commands() -> None:
@@ -41,8 +42,8 @@ def _help(words: tuple[str, ...]) -> str:
 
 def plugins(kind: str) -> None:
     """Print the table of what ships of a kind of plug-in."""
-    print(f"| `mgc {NOUNS[kind]}` | what it is |")
+    print(f"| `{LISTINGS[kind]}` | what it is |")
     print("|---|---|")
     for entry in registry.catalogue().entries(kind):
-        if entry.distribution == "mgc":
+        if entry.distribution == BUILTIN_OWNER:
             print(f"| `{entry.info.name}` | {entry.info.summary} |")

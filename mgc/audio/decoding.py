@@ -1,7 +1,7 @@
 """Decodes audio files to mono float32. The only module that opens audio.
 
 libsndfile (through soundfile) reads mp3, wav, flac, ogg, opus, au and aiff; what it does not know
-goes to PyAV where that is installed (``pip install 'mgc[av]'``). Resampling is soxr at its HQ
+goes to PyAV where that is installed (``pip install 'mgc-music[av]'``). Resampling is soxr at its HQ
 setting. For what both read, the samples equal ``librosa.load``'s to the bit.
 """
 
@@ -241,7 +241,7 @@ def _reason(error: Exception) -> str:
 def _opened_by_av(path: Path, error: Exception) -> Iterator[Reader]:
     """The PyAV reader for what libsndfile does not know; AudioError where that is no use."""
     if find_spec("av") is None:
-        hint = "Another format (m4a, wma, …)? Install its decoder: pip install 'mgc[av]'"
+        hint = "Another format (m4a, wma, …)? Install its decoder: pip install 'mgc-music[av]'"
         raise AudioError(f"{path}: does not decode ({_reason(error)}).", hint) from error
     from mgc.audio import ffmpeg
 

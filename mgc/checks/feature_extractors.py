@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from mgc.audio.clips import Clips
 from mgc.checks import golden, subprocess_probe
 from mgc.checks.base import NotApplicable, Problem, Subject, close, music, needs
+from mgc.checks.extractor_calls import apply, clips_of, hear, heard, rate, ready, source, valid
 from mgc.errors import MgcError
-from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins.contract import ExtractorInfo
 
 LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; none but the last a whole number of common hops
@@ -24,71 +22,6 @@ SHAPES = {
     "vector": "(clip, feature)",
     "layers": "(clip, layer, feature)",
 }
-
-
-@lru_cache(maxsize=64)
-def source(subject: Subject) -> ExtractorSpec:
-    """The subject as the rest of mgc uses it."""
-    return ExtractorSpec(subject.info.name, subject.settings)
-
-
-def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
-    """The extractor on a batch of waves, the shorter padded with zeros.
-
-    Raises NotApplicable where it cannot be used on this machine (weights that are not here).
-    """
-    _ready(subject)
-    return _apply(source(subject), clips_of(waves, rate(subject)))
-
-
-def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
-    """Waves of any lengths as one batch."""
-    longest = max(len(wave) for wave in waves)
-    padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
-    lengths = torch.tensor([len(wave) for wave in waves])
-    return Clips(torch.from_numpy(padded), sample_rate, lengths)
-
-
-def _apply(used: ExtractorSpec, clips: Clips) -> torch.Tensor:
-    with torch.inference_mode():
-        return used.extractor(clips)
-
-
-@lru_cache(maxsize=64)
-def _unusable(subject: Subject) -> str:
-    """Why the extractor cannot hear ordinary music here, in its own words; empty if it can."""
-    try:
-        _apply(source(subject), clips_of([music(1.0, rate(subject))], rate(subject)))
-    except MgcError as error:
-        return f"{error.message} {error.hint}".strip()
-    except Exception:
-        return ""  # no word from the plug-in that something is missing: a fault to be found
-    return ""
-
-
-def _ready(subject: Subject) -> None:
-    reason = _unusable(subject)
-    if reason:
-        raise NotApplicable(reason)
-
-
-def rate(subject: Subject) -> int:
-    """The subject's sample rate, Hz."""
-    assert isinstance(subject.info, ExtractorInfo)
-    return subject.info.sample_rate
-
-
-def heard(subject: Subject, seconds: float = 1.98, seed: int = 0) -> torch.Tensor:
-    """The extractor on one clip of music."""
-    return hear(subject, [music(seconds, rate(subject), seed)])
-
-
-def valid(subject: Subject, row: torch.Tensor, samples: int) -> np.ndarray:
-    """One clip's feature without the frames that are padding."""
-    feature = row.float().cpu().numpy()
-    if source(subject).kind == "sequence":
-        return feature[:, : source(subject).frame_count(samples)]
-    return feature
 
 
 def check_methods(subject: Subject) -> None:
@@ -183,7 +116,7 @@ def check_full_scale(subject: Subject) -> None:
 
 def check_one_sample(subject: Subject) -> None:
     """One sample gives finite numbers, or an AudioError that says it is too short."""
-    _ready(subject)
+    ready(subject)
     try:
         _finite(subject, [np.full(1, 0.5, np.float32)], "one sample")
     except MgcError:
@@ -257,12 +190,12 @@ def check_batch_equals_single(subject: Subject) -> None:
 
 def check_input_is_left_alone(subject: Subject) -> None:
     """Neither the waves nor the shared spectrum are changed."""
-    _ready(subject)
+    ready(subject)
     clips = clips_of([music(1.98, rate(subject))], rate(subject))
     hop = getattr(subject.info, "hop_samples", 512)
     shared = {n: clips.power_spectrum(n, hop) for n in (1024, 2048)}
     kept = (clips.waves.clone(), clips.lengths.clone(), {n: p.clone() for n, p in shared.items()})
-    _apply(source(subject), clips)
+    apply(source(subject), clips)
     changed = [
         what
         for what, now, before in [
@@ -282,7 +215,7 @@ def check_input_is_left_alone(subject: Subject) -> None:
 
 def check_other_process(subject: Subject) -> None:
     """Another process gets the same numbers."""
-    _ready(subject)
+    ready(subject)
     there = subprocess_probe.report(subject)
     if there.error or there.feature is None:
         raise Problem(
@@ -328,7 +261,7 @@ def check_golden_numbers(subject: Subject) -> None:
     """The numbers are those of this revision."""
     if subject.settings and not subject.variant:
         raise NotApplicable("golden numbers are kept for the default parameters")
-    _ready(subject)
+    ready(subject)
     golden.compare(subject, heard(subject, golden.SECONDS, golden.SEED).float().cpu().numpy())
 
 

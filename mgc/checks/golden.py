@@ -46,7 +46,7 @@ def summary(feature: np.ndarray) -> dict[str, Any]:
 
 def write_numbers(subject: Subject) -> Path:
     """Keep what the extractor makes of the music as the numbers of its revision."""
-    from mgc.checks.feature_extractors import heard
+    from mgc.checks.extractor_calls import heard
 
     try:
         feature = heard(subject, SECONDS, SEED).float().cpu().numpy()

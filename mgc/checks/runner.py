@@ -13,6 +13,7 @@ from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Settings, Su
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import registry
 from mgc.plugins.contract import KINDS, CommandInfo, HeadInfo, StrategyInfo
+from mgc.plugins.distributions import owner_of, package_of
 
 
 def subjects(name: str, settings: Settings | None = None, variant: str = "") -> list[Subject]:
@@ -30,13 +31,14 @@ def subjects(name: str, settings: Settings | None = None, variant: str = "") -> 
 
 
 def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.Entry]:
-    found = [plugin for plugin in catalogue.plugins if plugin.distribution == name]
+    owner = owner_of(name)
+    found = [plugin for plugin in catalogue.plugins if plugin.distribution == owner]
     for plugin in found:
         if plugin.problem:
             raise MgcError(f"Plug-in {name}: {plugin.problem}.", plugin.hint)
     if not found:
         known = {entry.info.name for kind in KINDS for entry in catalogue.entries(kind)}
-        known |= {plugin.distribution for plugin in catalogue.plugins}
+        known |= {package_of(plugin.distribution) for plugin in catalogue.plugins}
         raise unknown("plug-in", name, known, "mgc plugins list")
     entries = [entry for plugin in found for entry in plugin.entries]
     return [catalogue.find(entry.kind, entry.info.name) for entry in entries]

@@ -122,7 +122,9 @@ def load(name: str) -> Dataset:
     hint = f"Add it anew after: mgc data remove {name}"
     record = read_json(folder / "dataset.json", hint)
     if record.get("schema", 0) > SCHEMA:
-        raise MgcError(f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc")
+        raise MgcError(
+            f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc-music"
+        )
     try:
         tracks, root = pd.read_parquet(folder / "tracks.parquet"), Path(record["root"])
     except (OSError, ValueError, KeyError) as error:

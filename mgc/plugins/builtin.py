@@ -49,7 +49,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         window_samples=30 * WHISPER_RATE,
         unit="embedding",
         requires=("transformers",),
-        install="pip install mgc",
+        install="pip install mgc-music",
     )
 
 
@@ -101,6 +101,11 @@ def mgc_heads() -> Iterator[HeadInfo]:
 @hookimpl
 def mgc_strategies() -> Iterator[StrategyInfo]:
     """What ships: votes, means, learnt weights, and one classifier over all embeddings."""
+    yield from _strategies_that_learn_nothing()
+    yield from _strategies_that_learn()
+
+
+def _strategies_that_learn_nothing() -> Iterator[StrategyInfo]:
     yield StrategyInfo(
         name="majority-voting",
         summary="each member has one vote; a tie goes to the higher mean probability",
@@ -121,6 +126,9 @@ def mgc_strategies() -> Iterator[StrategyInfo]:
         summary="the normalised geometric mean of the members' probabilities",
         load="mgc.strategies.geometric_mean:GeometricMean",
     )
+
+
+def _strategies_that_learn() -> Iterator[StrategyInfo]:
     yield StrategyInfo(
         name="weighted",
         summary="mean probability with weights learnt from held-out tracks",

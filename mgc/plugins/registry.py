@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any, Literal, cast
 
@@ -23,9 +23,9 @@ import pluggy
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import hookspecs, validation
 from mgc.plugins.contract import LISTINGS, CommandInfo, Info
+from mgc.plugins.distributions import BUILTIN_OWNER, GROUP, Origin, entry_points, package_of
 from mgc.plugins.menu import COMMANDS
 
-GROUP = "mgc"
 HOOKS = {
     "mgc_extractors": "extractor",
     "mgc_heads": "head",
@@ -33,7 +33,6 @@ HOOKS = {
     "mgc_commands": "command",
 }
 
-Origin = tuple[str, str]  # a distribution's name and version
 Status = Literal["ready", "missing", "broken", "conflict"]
 
 
@@ -145,46 +144,16 @@ def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
     raise MgcError(
         f"{owner} needs {kind} {name!r} of the package {wanted['distribution']} "
         f"{wanted['version']}, which is not installed.",
-        f"Install it: pip install {wanted['distribution']}",
+        f"Install it: pip install {package_of(wanted['distribution'])}",
     )
 
 
 @cache
 def catalogue() -> Catalogue:
     """All plug-ins installed in this environment; read once a process."""
-    plugins = [_read(point, origin) for point, origin in _entry_points()]
-    plugins.sort(key=lambda plugin: (plugin.distribution != "mgc", plugin.distribution))
+    plugins = [_read(point, origin) for point, origin in entry_points()]
+    plugins.sort(key=lambda plugin: (plugin.distribution != BUILTIN_OWNER, plugin.distribution))
     return Catalogue(_with_conflicts(tuple(plugins)))
-
-
-def _entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
-    """Every entry point of the group, distribution by distribution.
-
-    ``importlib.metadata.entry_points`` reads all distributions in one go, and one with a damaged
-    entry_points.txt ends it; here that is a None in the place of its own entry points. Of a
-    distribution seen twice on sys.path (a source tree and its install) the first counts, as it
-    does for import.
-    """
-    seen = set()
-    for distribution in distributions():
-        text = distribution.read_text("entry_points.txt") or ""
-        if f"[{GROUP}]" not in text:
-            continue
-        origin = _origin(distribution)
-        if origin[0] in seen:
-            continue
-        seen.add(origin[0])
-        try:
-            yield from [(p, origin) for p in distribution.entry_points.select(group=GROUP)]
-        except Exception:
-            yield None, origin
-
-
-def _origin(distribution: Distribution) -> Origin:
-    try:
-        return distribution.metadata["Name"] or "(unnamed)", distribution.version or ""
-    except Exception:  # METADATA is gone or damaged: a removal that stopped half way
-        return "(unnamed)", ""
 
 
 def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
@@ -194,7 +163,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
     """
     distribution, version = origin
     if point is None:
-        hint = f"pip install --force-reinstall {distribution}"
+        hint = f"pip install --force-reinstall {package_of(distribution)}"
         return Plugin("", "entry_points.txt", *origin, problem="it cannot be read", hint=hint)
     plugin = Plugin(point.name, point.value, distribution, version)
     try:
@@ -211,7 +180,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
         return replace(plugin, problem=error.message, hint=error.hint)
     except (Exception, SystemExit) as error:  # a stranger's module may do anything on import
         problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
-        return replace(plugin, problem=problem, hint=f"update or remove {distribution}")
+        return replace(plugin, problem=problem, hint=f"update or remove {package_of(distribution)}")
 
 
 def _one_line(error: BaseException) -> str:
@@ -295,5 +264,5 @@ def _with_conflicts(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
 def _way_out(owners: set[str]) -> str:
     if len(owners) == 1:
         return f"Give one of them another name in {owners.pop()}"
-    removable = sorted(owners - {"mgc"})
+    removable = sorted(owners - {BUILTIN_OWNER})
     return "Keep one of them: " + " or ".join(f"pip uninstall {name}" for name in removable)

@@ -195,7 +195,7 @@ def load(name: str) -> Run:
         raise MgcError(
             f"Run {folder.name!r} was made by a newer mgc "
             f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
-            "Update mgc: pip install -U mgc",
+            "Update mgc: pip install -U mgc-music",
         )
     absent = {"kind", "state", "dataset"} - set(record)
     if absent:

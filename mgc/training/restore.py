@@ -15,6 +15,7 @@ from mgc.heads.pooling import Pooling
 from mgc.home import read_json
 from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
+from mgc.plugins.distributions import package_of
 from mgc.training.classifier import Classifier, Normalisation
 from mgc.training.devices import resolve_device
 from mgc.training.fitted_head import (
@@ -53,7 +54,7 @@ def _facts(folder: Path, record: dict[str, Any]) -> Facts:
     if record.get("schema", 0) > SCHEMA:
         raise MgcError(
             f"{folder / FACTS} was written by a newer mgc (schema {record['schema']}).",
-            "Update mgc: pip install --upgrade mgc",
+            "Update mgc: pip install --upgrade mgc-music",
         )
     try:
         spec = HeadSpec(record["head"], record["params"], record["training"] or {})
@@ -77,13 +78,14 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
         raise MgcError(
             f"The head {spec.name!r} that this model was trained with is not installed.",
             f"Install {record['distribution']} {record['version']}: "
-            f"pip install {record['distribution']}",
+            f"pip install {package_of(record['distribution'])}",
         ) from error
     if record.get("revision", spec.info.revision) != spec.info.revision:
         raise MgcError(
             f"This model is of revision {record['revision']} of head {spec.name!r}; the installed "
             f"{spec.entry.distribution} {spec.entry.version} has revision {spec.info.revision}.",
-            f"Fit it anew, or: pip install {record['distribution']}=={record['version']}",
+            f"Fit it anew, or: "
+            f"pip install {package_of(record['distribution'])}=={record['version']}",
         )
 
 

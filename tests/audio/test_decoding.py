@@ -172,7 +172,7 @@ def test_without_pyav_the_hint_says_what_to_install(
     monkeypatch.setattr(decoding, "find_spec", lambda name: None)
     with pytest.raises(AudioError) as caught:
         decoding.decode(path)
-    assert "mgc[av]" in caught.value.hint
+    assert "mgc-music[av]" in caught.value.hint
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

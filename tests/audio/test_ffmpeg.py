@@ -12,7 +12,7 @@ from mgc.audio import decoding
 from mgc.errors import AudioError
 from tests.sounds import music
 
-av = pytest.importorskip("av", reason="the extra mgc[av] is not installed")
+av = pytest.importorskip("av", reason="the extra mgc-music[av] is not installed")
 RATE = 44_100
 #: suffix → (container, encoder)
 ENCODED = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,19 +21,21 @@ def write_wheel(
     *,
     version: str = "1.0",
     entry_points: str | None = None,
+    requires: Sequence[str] = (),
 ) -> Path:
     """A pure Python wheel with ``files`` (path → text).
 
     ``entry_points`` is the text of entry_points.txt; by default the group ``mgc`` names the one
-    module in ``files``.
+    module in ``files``. ``requires`` are the packages that it depends on.
     """
     stem = f"{name.replace('-', '_')}-{version}"
     module = next(iter(files)).removesuffix(".py").removesuffix("/__init__")
     if entry_points is None:
         entry_points = f"[mgc]\n{module} = {module.replace('/', '.')}\n"
     info = f"{stem}.dist-info"
+    needs = "".join(f"Requires-Dist: {need}\n" for need in requires)
     metadata = {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
         "Tag: py3-none-any\n",
         f"{info}/entry_points.txt": entry_points,
@@ -52,6 +56,16 @@ def uv() -> str | None:
     return str(beside) if beside.exists() else shutil.which("uv")
 
 
+def build_wheel(project: Path, folder: Path) -> Path:
+    """Build a project's wheel into ``folder`` with what is installed here."""
+    before = set(folder.glob("*.whl"))
+    command = [str(uv()), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation"]
+    where = ["--python", sys.executable, "--out-dir", str(folder)]
+    subprocess.run([*command, *where, str(project)], check=True)
+    (wheel,) = set(folder.glob("*.whl")) - before
+    return wheel
+
+
 def install(wheels: Sequence[Path], target: Path) -> Path:
     """Install wheels into a folder of their own, with uv or else pip; nothing is downloaded."""
     if (found := uv()) is not None:
@@ -61,6 +75,59 @@ def install(wheels: Sequence[Path], target: Path) -> Path:
     options = ["--quiet", "--no-deps", "--target", str(target)]
     subprocess.run([*command, *options, *map(str, wheels)], check=True)
     return target
+
+
+OURS = ("mgc", "_editable_impl_mgc", "__editable__.mgc", "__editable___mgc")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of its own, with a home of its own."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Environment:
+        """One with the libraries that are here, but without mgc and its plug-ins."""
+        command = [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")]
+        subprocess.run(command, check=True)
+        libraries = folder / "libraries"
+        libraries.mkdir()
+        for path in Path(sysconfig.get_path("purelib")).iterdir():
+            if not path.name.startswith(OURS):
+                (libraries / path.name).symlink_to(path)
+        packages = next((folder / "venv").glob("lib/python*/site-packages"))
+        (packages / "here.pth").write_text(f"import site; site.addsitedir({str(libraries)!r})\n")
+        return cls(folder)
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "venv" / "bin" / "python"
+
+    def mgc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed command ``mgc``."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            "MGC_HOME": str(self.folder / "home"),
+        }
+        return subprocess.run(
+            [str(self.python.with_name("mgc")), *arguments],
+            capture_output=True, text=True, env=environment, cwd=self.folder, timeout=240,
+            check=False,
+        )  # fmt: skip
+
+    def pip(self, verb: str, *arguments: str) -> None:
+        """Install or uninstall, without a network."""
+        offline = ["--offline", "--no-deps"] if verb == "install" else []
+        command = [str(uv()), "pip", verb, "--quiet", "--python", str(self.python), *offline]
+        subprocess.run([*command, *arguments], check=True)
+
+    def listed(self) -> dict[str, dict]:
+        """What ``mgc plugins list`` says, by package."""
+        done = self.mgc("plugins", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        return {plugin["distribution"]: plugin for plugin in json.loads(done.stdout)}
 
 
 @dataclass(frozen=True)

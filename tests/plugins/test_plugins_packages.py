@@ -5,18 +5,12 @@ And what happens to the runs that needed one, when it is gone.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import sysconfig
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.plugins.packages import uv
+from tests.plugins.packages import Environment, build_wheel, uv
 from tests.sounds import music, write
 
 ROOT = Path(__file__).parents[2]
@@ -35,67 +29,19 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment of its own, with a home of its own."""
-
-    folder: Path
-
-    @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.folder / "venv" / "bin" / "python"
-
-    def mgc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in it."""
-        environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            "MGC_HOME": str(self.folder / "home"),
-        }
-        return subprocess.run(
-            [str(self.python), "-m", "mgc", *arguments],
-            capture_output=True, text=True, env=environment, cwd=self.folder, timeout=240,
-            check=False,
-        )  # fmt: skip
-
-    def pip(self, verb: str, *arguments: str) -> None:
-        """Install or uninstall, without a network."""
-        offline = ["--offline", "--no-deps"] if verb == "install" else []
-        command = [str(uv()), "pip", verb, "--quiet", "--python", str(self.python), *offline]
-        subprocess.run([*command, *arguments], check=True)
-
-    def listed(self) -> dict[str, dict]:
-        """What ``mgc plugins list`` says, by package."""
-        done = self.mgc("plugins", "list", "--json")
-        assert done.returncode == 0, done.stderr
-        return {plugin["distribution"]: plugin for plugin in json.loads(done.stdout)}
-
-
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A wheel of each package, by its name."""
     folder = tmp_path_factory.mktemp("wheels")
-    for name in PACKAGES:
-        command = [str(uv()), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation"]
-        where = ["--python", sys.executable, "--out-dir", str(folder)]
-        subprocess.run([*command, *where, str(ROOT / "plugins" / name)], check=True)
-    return {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
+    built = [build_wheel(ROOT / "plugins" / name, folder) for name in PACKAGES]
+    return {path.name.split("-")[0].replace("_", "-"): path for path in built}
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Environment:
     """All wheels installed beside mgc and the libraries that are here; nothing is downloaded."""
-    made = Environment(tmp_path_factory.mktemp("fresh"))
-    command = [sys.executable, "-m", "venv", "--without-pip", str(made.folder / "venv")]
-    subprocess.run(command, check=True)
-    libraries = made.folder / "libraries"
-    libraries.mkdir()
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        # All but the plug-ins that are installed here, in whatever way.
-        if not path.name.startswith(("mgc_", "_editable_impl_mgc_", "__editable__.mgc_")):
-            (libraries / path.name).symlink_to(path)
-    packages = next((made.folder / "venv").glob("lib/python*/site-packages"))
-    (packages / "here.pth").write_text(f"import site; site.addsitedir({str(libraries)!r})\n")
+    made = Environment.create(tmp_path_factory.mktemp("fresh"))
+    made.pip("install", str(build_wheel(ROOT, made.folder)))
     assert set(made.listed()) == {"mgc"}
     made.pip("install", *map(str, wheels.values()))
     return made
@@ -170,10 +116,7 @@ def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
 
 
 def test_the_wheel_of_mgc_itself_holds_templates_and_golden_numbers(tmp_path: Path) -> None:
-    command = [str(uv()), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation"]
-    where = ["--python", sys.executable, "--out-dir", str(tmp_path)]
-    subprocess.run([*command, *where, str(ROOT)], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(ROOT, tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     templates = ROOT / "mgc" / "plugins" / "templates"
     for path in templates.rglob("*.tmpl"):

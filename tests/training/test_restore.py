@@ -72,14 +72,14 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     change(fitted(tmp_path), schema=99)
     with pytest.raises(MgcError, match="written by a newer mgc") as caught:
         restore_head(tmp_path, "cpu")
-    assert "pip install --upgrade mgc" in caught.value.hint
+    assert "pip install --upgrade mgc-music" in caught.value.hint
 
 
 def test_another_revision_is_named_with_what_to_install(tmp_path: Path) -> None:
     change(fitted(tmp_path), revision=7, version="0.0.7")
     with pytest.raises(MgcError, match="is of revision 7 of head 'mlp'") as caught:
         restore_head(tmp_path)
-    assert "pip install mgc==0.0.7" in caught.value.hint
+    assert "pip install mgc-music==0.0.7" in caught.value.hint
 
 
 def test_a_missing_plugin_is_named_with_its_distribution(tmp_path: Path) -> None:

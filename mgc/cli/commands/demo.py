@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import output
+from mgc.home import home
 
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
@@ -20,8 +21,6 @@ def demo() -> None:
     """Show everything once: made-up music, three extractors, three ensembles, a prediction."""
     begun = time.monotonic()
     output.say("mgc demo: 8 genres of synthesised music, no download, everything at home in:")
-    from mgc.home import home
-
     output.say(f"  {home()}")
     _step(
         "1. A dataset. Tracks of one artist never stand on both sides of the split.",

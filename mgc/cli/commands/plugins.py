@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +13,7 @@ from mgc.cli.ui import output
 from mgc.cli.ui.options import Settings
 from mgc.cli.ui.output import JsonOption
 from mgc.cli.ui.plugin_list import describe
+from mgc.plugins.distributions import FORMER, PACKAGE, needing_former, package_of
 
 if TYPE_CHECKING:
     from mgc.checks import Outcome, Subject
@@ -25,6 +27,7 @@ def list_plugins(as_json: JsonOption = False) -> None:
     from mgc.plugins import registry
 
     plugins = registry.catalogue().plugins
+    _name_what_needs_the_former_package()
     if as_json:
         output.emit_json(
             [
@@ -43,7 +46,12 @@ def list_plugins(as_json: JsonOption = False) -> None:
         )
         return
     rows = [
-        (p.distribution, p.version, ", ".join(f"{e.info.name}" for e in p.entries), p.status)
+        (
+            package_of(p.distribution),
+            p.version,
+            ", ".join(f"{e.info.name}" for e in p.entries),
+            p.status,
+        )
         for p in plugins
     ]
     output.show_table(["package", "version", "brings", "status"], rows)
@@ -56,6 +64,16 @@ def list_plugins(as_json: JsonOption = False) -> None:
                     f"{plugin.distribution}: {entry.kind} {entry.info.name}: {entry.problem}. "
                     f"{entry.hint}"
                 )
+
+
+def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
+    """Name the packages (of these, if given) that depend on ``mgc``: it is another project's."""
+    for name, version in needing_former():
+        if owners is None or name in owners:
+            output.note(
+                f"{name} {version} depends on the package {FORMER}, which belongs to another "
+                f"project. Update {name}; its author: depend on {PACKAGE} instead."
+            )
 
 
 @app.command("check")
@@ -78,6 +96,7 @@ def check(
     from mgc.plugins import params
 
     found = subjects(name, params.parse_assignments(settings or []))
+    _name_what_needs_the_former_package({subject.entry.distribution for subject in found})
     if write_golden:
         _write_golden(found)
     outcomes = [outcome for subject in found for outcome in _checked(subject, only, as_json)]

@@ -213,5 +213,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise MgcError("Ray is not installed.", "Install it: pip install 'mgc[ray]'") from error
+        raise MgcError(
+            "Ray is not installed.", "Install it: pip install 'mgc-music[ray]'"
+        ) from error
     return ray

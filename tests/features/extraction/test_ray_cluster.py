@@ -22,7 +22,7 @@ from tests.features.extraction.hostile import NAN, SEGFAULT, hostile, install, t
 from tests.features.extraction.test_extract import shards, sources
 from tests.sounds import album
 
-ray = pytest.importorskip("ray", reason="the extra mgc[ray] is not installed")
+ray = pytest.importorskip("ray", reason="the extra mgc-music[ray] is not installed")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 __all__ = ["hostile"]
 
@@ -211,4 +211,4 @@ def test_ray_is_not_installed(
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MgcError, match="not installed") as caught:
         extract(album(tmp_path, 1), sources("mel"), on="ray")
-    assert "mgc[ray]" in caught.value.hint
+    assert "mgc-music[ray]" in caught.value.hint

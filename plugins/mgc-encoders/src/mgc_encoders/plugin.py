@@ -11,6 +11,11 @@ NEEDS = {"requires": ("transformers",), "install": "pip install mgc-encoders", "
 @hookimpl
 def mgc_extractors() -> Iterator[ExtractorInfo]:
     """Each family under its own name; the model is a parameter."""
+    yield from _trained_on_music_and_sounds()
+    yield from _trained_on_speech()
+
+
+def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="mert",
         summary="MERT: trained on music by masked prediction (weights CC BY-NC 4.0)",
@@ -38,6 +43,9 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         kind="layers",
         **NEEDS,
     )
+
+
+def _trained_on_speech() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="wav2vec2",
         summary="wav2vec 2.0: trained on speech (weights Apache-2.0)",

@@ -1,0 +1,82 @@
+"""Calls an extractor on waves, in the way that the rest of mgc does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from mgc.audio.clips import Clips
+from mgc.checks.base import NotApplicable, Subject, music
+from mgc.errors import MgcError
+from mgc.features.extractor_spec import ExtractorSpec
+from mgc.plugins.contract import ExtractorInfo
+
+
+@lru_cache(maxsize=64)
+def source(subject: Subject) -> ExtractorSpec:
+    """The subject as the rest of mgc uses it."""
+    return ExtractorSpec(subject.info.name, subject.settings)
+
+
+def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
+    """The extractor on a batch of waves, the shorter padded with zeros.
+
+    Raises NotApplicable where it cannot be used on this machine (weights that are not here).
+    """
+    ready(subject)
+    return apply(source(subject), clips_of(waves, rate(subject)))
+
+
+def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
+    """Waves of any lengths as one batch."""
+    longest = max(len(wave) for wave in waves)
+    padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
+    lengths = torch.tensor([len(wave) for wave in waves])
+    return Clips(torch.from_numpy(padded), sample_rate, lengths)
+
+
+def apply(used: ExtractorSpec, clips: Clips) -> torch.Tensor:
+    """The extractor on clips, without gradients."""
+    with torch.inference_mode():
+        return used.extractor(clips)
+
+
+@lru_cache(maxsize=64)
+def _unusable(subject: Subject) -> str:
+    """Why the extractor cannot hear ordinary music here, in its own words; empty if it can."""
+    try:
+        apply(source(subject), clips_of([music(1.0, rate(subject))], rate(subject)))
+    except MgcError as error:
+        return f"{error.message} {error.hint}".strip()
+    except Exception:
+        return ""  # no word from the plug-in that something is missing: a fault to be found
+    return ""
+
+
+def ready(subject: Subject) -> None:
+    """Raise NotApplicable if the extractor cannot be used here, with its own reason."""
+    reason = _unusable(subject)
+    if reason:
+        raise NotApplicable(reason)
+
+
+def rate(subject: Subject) -> int:
+    """The subject's sample rate, Hz."""
+    assert isinstance(subject.info, ExtractorInfo)
+    return subject.info.sample_rate
+
+
+def heard(subject: Subject, seconds: float = 1.98, seed: int = 0) -> torch.Tensor:
+    """The extractor on one clip of music."""
+    return hear(subject, [music(seconds, rate(subject), seed)])
+
+
+def valid(subject: Subject, row: torch.Tensor, samples: int) -> np.ndarray:
+    """One clip's feature without the frames that are padding."""
+    feature = row.float().cpu().numpy()
+    if source(subject).kind == "sequence":
+        return feature[:, : source(subject).frame_count(samples)]
+    return feature

@@ -1,0 +1,97 @@
+"""The installed packages that bring plug-ins, and those that get in the way of ``mgc-music``.
+
+The import name ``mgc`` is also that of an unrelated project, and ``mgc`` was the name of this
+package before it became ``mgc-music``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import Distribution, EntryPoint, distributions
+
+GROUP = "mgc"
+PACKAGE = "mgc-music"
+FORMER = "mgc"  # this package's former name, and the unrelated project's
+#: What fingerprints, runs and heads record as the owner of what ships with mgc. It never changes.
+BUILTIN_OWNER = "mgc"
+BUILTIN = EntryPoint("builtin", "mgc.plugins.builtin", GROUP)
+REINSTALL = f"pip install --force-reinstall --no-deps {PACKAGE}"
+_NEEDS_FORMER = re.compile(
+    rf"^Requires-Dist: *{FORMER}(?![\w.-])(?!.*;.*\bextra\b)", re.MULTILINE | re.IGNORECASE
+)
+
+Origin = tuple[str, str]  # a distribution's name and version
+
+
+def package_of(owner: str) -> str:
+    """The package to install for a recorded owner."""
+    return PACKAGE if owner == BUILTIN_OWNER else owner
+
+
+def owner_of(package: str) -> str:
+    """The owner that is recorded for a package."""
+    return BUILTIN_OWNER if package == PACKAGE else package
+
+
+def entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
+    """Every entry point of the group and its owner, distribution by distribution.
+
+    ``importlib.metadata.entry_points`` reads all distributions in one go, and one with a damaged
+    entry_points.txt ends it; here that is a None in the place of its own entry points. Of a
+    distribution seen twice on sys.path (a source tree and its install) the first counts, as it
+    does for import. This package under its former name stands in for itself only if it is not
+    installed under the new one.
+    """
+    seen: dict[str, Origin] = {}
+    for distribution in distributions():
+        if not _brings_plugins(distribution):
+            continue
+        name, version = _origin(distribution)
+        if name in seen:
+            continue
+        origin = seen[name] = (owner_of(name), version)
+        if name == FORMER:
+            continue
+        try:
+            yield from [(p, origin) for p in distribution.entry_points.select(group=GROUP)]
+        except Exception:
+            yield None, origin
+    if FORMER in seen and PACKAGE not in seen:
+        yield BUILTIN, seen[FORMER]
+
+
+def name_clash() -> str:
+    """One line about an installed package named ``mgc`` and how to remove it; empty if none is."""
+    for distribution in distributions(name=FORMER):
+        whose = (
+            f"is {PACKAGE} under its former name"
+            if _brings_plugins(distribution)
+            else f"belongs to another project and shares its import name with {PACKAGE}"
+        )
+        return (
+            f"The installed package {' '.join(_origin(distribution)).strip()} {whose}. "
+            f"Run: pip uninstall {FORMER}, then: {REINSTALL}"
+        )
+    return ""
+
+
+def needing_former() -> list[Origin]:
+    """The installed packages that depend on ``mgc``, which is not this package any more."""
+    found = set()
+    for distribution in distributions():
+        headers = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+        if _NEEDS_FORMER.search(headers):
+            found.add(_origin(distribution))
+    return sorted(origin for origin in found if origin[0] not in (FORMER, PACKAGE))
+
+
+def _brings_plugins(distribution: Distribution) -> bool:
+    return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+
+
+def _origin(distribution: Distribution) -> Origin:
+    try:
+        return distribution.metadata["Name"] or "(unnamed)", distribution.version or ""
+    except Exception:  # METADATA is gone or damaged: a removal that stopped half way
+        return "(unnamed)", ""
