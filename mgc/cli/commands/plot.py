@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import output
-from mgc.errors import MgcError, UsageError
+from mgc.errors import UsageError
+from mgc.home import replace_file
 
 if TYPE_CHECKING:
     from mgc.reporting.tables import Table
@@ -117,13 +118,8 @@ def write_tables(made: Sequence[Table], out: Path) -> None:
     from mgc.reporting import tables
 
     write = {".md": tables.markdown, ".tex": tables.latex, ".csv": tables.comma_separated}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(write[out.suffix.lower()](made), encoding="utf-8")
-    except OSError as error:
-        raise MgcError(
-            f"Cannot write {out}: {error.strerror or error}.", "Choose another place with -o."
-        ) from error
+    text = write[out.suffix.lower()](made)
+    replace_file(out, text.encode(), "Choose another place with -o.")
 
 
 def _systems(names: Sequence[str]) -> list[Any]:
