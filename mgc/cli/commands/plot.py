@@ -17,7 +17,7 @@ from mgc.errors import UsageError
 from mgc.home import replace_file
 
 if TYPE_CHECKING:
-    from mgc.reporting.tables import Table
+    from mgc.evaluation.text_tables import Table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,11 +115,9 @@ def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
 
 def write_tables(made: Sequence[Table], out: Path) -> None:
     """Write tables as the suffix says. Raises MgcError where the file cannot be written."""
-    from mgc.reporting import tables
+    from mgc.evaluation.text_tables import WRITERS
 
-    write = {".md": tables.markdown, ".tex": tables.latex, ".csv": tables.comma_separated}
-    text = write[out.suffix.lower()](made)
-    replace_file(out, text.encode(), "Choose another place with -o.")
+    replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another place with -o.")
 
 
 def _systems(names: Sequence[str]) -> list[Any]:
