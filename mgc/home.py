@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any, TypeAlias
 
 from mgc.errors import MgcError
 
-if TYPE_CHECKING:
-    import sqlite3
+Buffer: TypeAlias = bytes | memoryview
+SPACE = "Free some space or choose another place with --home."
 
 
 def home() -> Path:
@@ -26,26 +27,58 @@ def home() -> Path:
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write JSON whole or not at all: to a temporary name, synced, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json_bytes(record))
+
+
+def json_bytes(record: Any) -> bytes:
+    """JSON as every file of ours has it."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(path, text.encode())
+    return text.encode()
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: Buffer | Iterable[Buffer], hint: str = SPACE) -> None:
     """Put ``content`` at ``path`` so that a reader sees the old file or the new, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with replacing(path, hint) as file:
+        file.writelines([content] if isinstance(content, bytes | memoryview) else content)
+
+
+@contextmanager
+def replacing(
+    path: Path, hint: str = SPACE, *, temporary: Path | None = None, sync: bool = True
+) -> Iterator[IO[bytes]]:
+    """A file to write, which becomes ``path`` at the end of the block; on an error it is gone.
+
+    Args:
+        path: where; folders that are missing are made.
+        hint: what to do if it cannot be written.
+        temporary: its name until then; default: one that no other process takes.
+        sync: have the bytes on the disk before the file gets its name.
+
+    Raises:
+        MgcError: the file cannot be written.
+    """
+    temporary = temporary or path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MgcError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            "Free some space or choose another place with --home.",
-        ) from error
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        raise MgcError(f"Cannot write {path}: {error.strerror or error}.", hint) from error
+
+
+def host_name() -> str:
+    """This machine's name, without dots."""
+    import socket
+
+    return socket.gethostname().replace(".", "-") or "host"
 
 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
@@ -58,37 +91,6 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     if not isinstance(record, dict):
         raise MgcError(f"{path} is damaged: it holds no JSON object.", hint)
     return record
-
-
-def cache_database(name: str, table: str) -> sqlite3.Connection:
-    """A SQLite file at home with one ``table`` (CREATE TABLE …), in which things are remembered to
-    save time; one that is damaged is begun anew.
-
-    Raises sqlite3.OperationalError where it is locked, or cannot be written.
-    """
-    import sqlite3
-
-    path = home() / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return _with_table(path, table)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:  # "file is not a database"
-        path.unlink()
-        return _with_table(path, table)
-
-
-def _with_table(path: Path, table: str) -> sqlite3.Connection:
-    import sqlite3
-
-    database = sqlite3.connect(path, timeout=60)
-    try:
-        database.execute(table)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
 
 
 def setting(name: str) -> Any:

@@ -100,7 +100,6 @@ def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Datas
 def _stored(dataset: Dataset) -> Dataset:
     """Write the split in use to its file; the dataset with how it was made in its record."""
     path = _file(dataset, current(dataset))
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = dataset.tracks[["track_id", "split"]].to_csv(index=False).encode()
     replace_file(path, content)
     stored = {**dataset.record.get("splits", {}), path.stem: dict(dataset.record.get("split", {}))}

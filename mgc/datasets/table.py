@@ -105,7 +105,6 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
 def save(dataset: Dataset) -> None:
     """Write the dataset's folder; the table is whole or absent."""
     checked_name(dataset.name)
-    dataset.folder.mkdir(parents=True, exist_ok=True)
     replace_file(dataset.folder / "tracks.parquet", dataset.tracks.to_parquet(index=False))
     own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
     record = dict(dataset.record) | dict(zip(OWN, own, strict=True))

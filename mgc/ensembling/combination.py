@@ -70,7 +70,6 @@ class Combination:
         arrays = {f"{LEARNT}{name}": np.ascontiguousarray(a) for name, a in learnt.items()}
         arrays["temperatures"] = np.asarray(self.temperatures, np.float64)
         arrays["pooled"] = np.array([self.pooled], np.float64)
-        folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / FILE, tensor_bytes(arrays))
 
 

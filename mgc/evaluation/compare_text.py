@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from mgc.evaluation.text_tables import Table, comma_separated, markdown_lines, pipes_escaped
 
 if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
@@ -22,36 +22,28 @@ SURE, SURER = 0.05, 0.01
 
 def markdown(made: Comparison) -> list[str]:
     """The table as Markdown lines, the best in bold, marks explained below."""
-    lines = [
-        "| name | kind | precision | recall | F1 | accuracy % | 95 % interval | tracks |",
-        "|---|---|--:|--:|--:|--:|:-:|--:|",
-    ]
+    columns = ["name", "kind", "precision", "recall", "F1", "accuracy %", "95 % interval", "tracks"]
+    rows = []
     for row in made.rows:
-        accuracy = percent(row["accuracy"])
-        accuracy = f"**{accuracy}**" if row["rank"] == 1 else accuracy
-        figures = " | ".join(f"{row[name]:.3f}" for name in FIGURES)
-        lines.append(
-            f"| {_escaped(row['name'])} | {row['kind']} | {figures} | "
-            f"{accuracy}{mark(row).replace('*', chr(92) + '*')} | {interval(row)} | "
-            f"{row['tracks']:,} |"
-        )
+        bold = "**" if row["rank"] == 1 else ""
+        accuracy = f"{bold}{percent(row['accuracy'])}{bold}{_literal(mark(row))}"
+        figures = (f"{row[name]:.3f}" for name in FIGURES)
+        own = (accuracy, interval(row), f"{row['tracks']:,}")
+        rows.append([row["name"], row["kind"], *figures, *own])
+    note = ""
     if made.reference is not None:
-        note = footnote(made).replace("*", "\\*")
-        lines += ["", f"Tested against {_escaped(made.reference)}. {note}"]
-    return lines
+        note = f"Tested against {made.reference}. {_literal(footnote(made))}"
+    return markdown_lines(Table("", columns, rows, "llrrrrcr", note=note), pipes_escaped)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+def _literal(text: str) -> str:
+    return text.replace("*", "\\*")
 
 
 def csv_text(made: Comparison) -> str:
     """The rows as CSV, fractions in [0, 1]."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(made.rows)
-    return file.getvalue()
+    rows = [[row.get(column) for column in COLUMNS] for row in made.rows]
+    return comma_separated([Table("", COLUMNS, rows)])
 
 
 def interval(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mgc.evaluation.compare import Comparison
+from mgc.evaluation.compare_text import interval, percent
+from mgc.evaluation.text_tables import Table, markdown_lines, pipes_escaped
 from mgc.experiment.plan import Plan, Published
 
 
@@ -40,14 +42,9 @@ def compare_published(plan: Plan, made: Comparison) -> list[PublishedRow]:
 
 def markdown(lines: Sequence[PublishedRow]) -> list[str]:
     """The side-by-side table as Markdown lines."""
-    table = [
-        "| published | accuracy % | protocol | here | accuracy % | 95 % interval | points | F1 |",
-        "|---|--:|---|---|--:|:-:|--:|--:|",
-    ]
-    for line in lines:
-        cells = [text.replace("|", "\\|") for text in (*_theirs(line), *_ours(line))]
-        table.append(f"| {' | '.join(cells)} |")
-    return table
+    columns = ["published", "accuracy %", "protocol", "here", "accuracy %", "95 % interval"]
+    rows = [(*_theirs(line), *_ours(line)) for line in lines]
+    return markdown_lines(Table("", [*columns, "points", "F1"], rows, "lrllrcrr"), pipes_escaped)
 
 
 def _theirs(line: PublishedRow) -> tuple[str, str, str]:
@@ -63,8 +60,8 @@ def _ours(line: PublishedRow) -> tuple[str, str, str, str, str]:
     row, points = line.row, line.difference
     return (
         row["name"],
-        f"{100 * row['accuracy']:.1f}",
-        f"{100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f}",
+        percent(row["accuracy"]),
+        interval(row),
         "" if points is None else f"{points:+.1f}",
         f"{row['f1']:.3f}",
     )

@@ -83,7 +83,8 @@ def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0)
 
     ``librosa.filters.chroma`` with its defaults (D. Ellis, "Chroma feature analysis and
     synthesis", 2007): a bell around the nearest octave of the class, as wide as the bin, and a
-    wider one around octave 5. ``tuning`` is in bins.
+    wider one around octave 5. ``tuning`` is in bins. Ours, as is the tuning, since importing
+    librosa's filters doubles the start-up time of a process, and torchaudio has no chroma.
     """
     bins = n_fft // 2 + 1
     frequencies = np.arange(1, bins + 1) * (rate / n_fft)

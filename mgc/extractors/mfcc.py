@@ -55,7 +55,11 @@ class Mfcc:
 
 @lru_cache
 def _dct(n_mels: int, n_mfcc: int) -> Tensor:
-    """The orthonormal DCT-II as a matrix (coefficient, band) float32."""
+    """The orthonormal DCT-II as a matrix (coefficient, band) float32.
+
+    Ours, since librosa's way to it (scipy.fft) is no matrix that runs on a GPU, and torchaudio's
+    is to be imported for these four lines.
+    """
     band, coefficient = np.arange(n_mels), np.arange(n_mfcc)[:, None]
     basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)
     basis[0] = np.sqrt(1 / n_mels)

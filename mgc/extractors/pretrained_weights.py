@@ -10,22 +10,20 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from mgc.audio.file_cache import Stamp, stamp
 from mgc.errors import MgcError
 
 CONFIG = "config.json"
-#: What every model needs: its shape, how its input is made, and its tensors.
-WANTED = (
-    CONFIG,
-    "preprocessor_config.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "model-*-of-*.safetensors",
-)
+WHOLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+#: What every model needs: its shape, how its input is made, and its tensors. No
+#: ``*.safetensors``: some repositories keep a second copy of the weights beside the first.
+WANTED = (CONFIG, "preprocessor_config.json", WHOLE, INDEX, "model-*-of-*.safetensors")
 #: Nothing that is absolute, starts with a dot or goes deeper than owner/name.
 HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
 #: Who opens Hugging Face's pull requests with weights converted to safetensors.
@@ -60,11 +58,12 @@ class Weights:
                 "Check the path, or use a model by its hub name: --set model=OWNER/NAME",
             )
         from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.constants import HF_HUB_CACHE
 
         config = try_to_load_from_cache(self.model, CONFIG, revision=self.revision)
         if not isinstance(config, str):
             raise MgcError(
-                f"Model {self.model!r} of extractor {self.extractor} is not on this machine.",
+                f"Model {self.model!r} is not on this machine (looked in {HF_HUB_CACHE}).",
                 f"Fetch it once: {self.command} (or name a folder that has its config.json and "
                 "model.safetensors: --set model=FOLDER)",
             )
@@ -76,6 +75,18 @@ class Weights:
         asked = f"mgc features fetch {self.extractor} --set model={self.model}"
         return f"{asked} --set revision={self.revision}" if self.revision else asked
 
+    @property
+    def remedy(self) -> str:
+        """What to do if a file is missing or damaged."""
+        if self._on_hub:
+            return f"Fetch it again: {self.command}"
+        return f"Take another copy of the model: {CONFIG} and {WHOLE}, as transformers saves them."
+
+    @property
+    def _on_hub(self) -> bool:
+        named = HUB_NAME.fullmatch(self.model) is not None
+        return named and not Path(self.model).expanduser().is_dir()
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """``config.json``. Raises MgcError where it cannot be read."""
@@ -83,7 +94,7 @@ class Weights:
         try:
             read: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise MgcError(f"{path} cannot be read: {error}.", f"Again: {self.command}") from error
+            raise MgcError(f"{path} cannot be read: {error}.", self.remedy) from error
         return read
 
     def check_type(self, types: Iterable[str]) -> None:
@@ -98,18 +109,23 @@ class Weights:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The safetensors files. Raises MgcError where there are none, or pickles only."""
-        found = sorted(self.folder.glob("model*.safetensors"))
-        if found:
-            return found
-        pickles = sorted(path.name for path in self.folder.glob("*.bin"))
-        what = f"its weights as {', '.join(pickles)} only" if pickles else "no model.safetensors"
-        raise _unsafe(self, what)
+        """The safetensors files: one, or the shards that the index names.
+
+        Raises MgcError if one is missing, or if there are pickles only.
+        """
+        if (self.folder / WHOLE).is_file():
+            return [self.folder / WHOLE]
+        if (self.folder / INDEX).is_file():
+            return _shards(self)
+        pickles = ", ".join(sorted(path.name for path in self.folder.glob("*.bin")))
+        if pickles:
+            raise _unsafe(self, f"has its weights as {pickles} only: a pickle")
+        raise MgcError(f"{self.folder} has no {WHOLE}.", self.remedy)
 
     def digest(self) -> str:
         """SHA-256 of the config and the weights."""
         paths = [self.folder / CONFIG, *self.files]
-        return _digest(tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths))
+        return _digest(tuple((path, stamp(path)) for path in paths))
 
     def load(self, cls: Any, config: Any = None) -> Any:
         """The model of a transformers class, ready to evaluate, in float32.
@@ -135,9 +151,7 @@ class Weights:
             )
         except Exception as error:  # safetensors, transformers and torch each raise their own
             reason = " ".join(str(error).split())
-            raise MgcError(
-                f"{self.folder} cannot be loaded: {reason}", f"Again: {self.command}"
-            ) from error
+            raise MgcError(f"{self.folder} cannot be loaded: {reason}", self.remedy) from error
         finally:
             logging.set_verbosity(shown)
             if bars:
@@ -148,13 +162,13 @@ class Weights:
             raise MgcError(
                 f"{self.folder} has no {', '.join(missing[:3])} ({len(missing)} tensors are "
                 f"missing): it is no whole {cls.__name__}.",
-                f"Take another copy: {self.command}",
+                self.remedy,
             )
         return model.eval().requires_grad_(False)
 
     def fetch(self) -> Path:
         """Download config and safetensors; a local folder is only checked. Return the folder."""
-        if HUB_NAME.fullmatch(self.model) and not Path(self.model).expanduser().is_dir():
+        if self._on_hub:
             self._download()
         self.config, self.files  # noqa: B018 - raises where the model is not whole
         return self.folder
@@ -174,22 +188,39 @@ class Weights:
                 "model.safetensors to this machine: --set model=FOLDER",
             ) from error
         if not list(self.folder.glob("model*.safetensors")):
-            raise _unsafe(self, "no safetensors", converted_at(self.model))
+            raise _unsafe(self, "has no safetensors", _converted_at(self.model))
 
 
 @lru_cache
-def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
+def _digest(stamps: tuple[tuple[Path, Stamp | None], ...]) -> str:
     """Reads every byte; remembered until the size or time of a file changes."""
     digest = hashlib.sha256()
-    for path, size, _ in stamps:
-        digest.update(f"{path.name} {size}\n".encode())
+    for path, _ in stamps:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         with path.open("rb") as file:
             while block := file.read(1 << 22):
                 digest.update(block)
     return digest.hexdigest()
 
 
-def converted_at(model: str) -> str | None:
+def _shards(weights: Weights) -> list[Path]:
+    path = weights.folder / INDEX
+    try:
+        names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MgcError(f"{path} cannot be read: {error}.", weights.remedy) from error
+    shards = [weights.folder / Path(name).name for name in names]
+    missing = [shard.name for shard in shards if not shard.is_file()]
+    if missing:
+        raise MgcError(
+            f"{weights.folder} is not whole: {', '.join(missing)}, which {INDEX} names, is not "
+            "there.",
+            weights.remedy,
+        )
+    return shards
+
+
+def _converted_at(model: str) -> str | None:
     """The revision with Hugging Face's own conversion to safetensors, such as ``refs/pr/3``."""
     from huggingface_hub import HfApi
 
@@ -208,9 +239,9 @@ def _unsafe(weights: Weights, what: str, revision: str | None = None) -> MgcErro
         "AutoModel.from_pretrained(NAME).save_pretrained(FOLDER), then --set model=FOLDER"
     )
     if revision:
-        again = f"mgc features fetch {weights.extractor} --set model={weights.model}"
-        convert = f"{again} --set revision={revision} (converted by {CONVERTER}); or, {convert}"
+        again = replace(weights, revision=revision).command
+        convert = f"{again} (converted by {CONVERTER}); or, {convert}"
     return MgcError(
-        f"Model {weights.model!r} has {what}; mgc reads no pickle, which can run any code.",
+        f"Model {weights.model!r} {what}; mgc reads no pickle, which can run any code.",
         convert[0].upper() + convert[1:],
     )

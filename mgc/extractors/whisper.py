@@ -18,8 +18,8 @@ from torch.nn.functional import layer_norm, pad
 from mgc import MgcError
 from mgc.audio.clips import Clips
 from mgc.errors import UsageError
-from mgc.extractors import whisper_weights
 from mgc.extractors.whisper_frontend import HOP, log_mel
+from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_size
 from mgc.plugins.contract import FeatureKind
 
 POSITION = HOP * 2  # samples, 20 ms; the second convolution has stride 2
@@ -38,7 +38,7 @@ class WhisperParams:
     has instructions for it, else fp32; int8 is for CPUs only.
     """
 
-    model: str = whisper_weights.DEFAULT_MODEL
+    model: str = DEFAULT_MODEL
     layer: int | Literal["last", "mean", "all"] = "mean"
     stride: PositiveInt = 10  # 0.2 s; base: 154 kB a clip of 30 s, 1.2 GB for FMA-small
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
@@ -86,9 +86,9 @@ class Whisper:
     def feature_shape(self, samples: int) -> tuple[int, ...]:
         """The shape of one clip's feature; no file is read for OpenAI's own models."""
         model = self.params.model
-        size = whisper_weights.known_size(model)
+        size = known_size(model)
         if size is None:
-            shape = whisper_weights.find(model).shape
+            shape = self._weights.shape
             size = shape.d_model, shape.encoder_layers
         features, blocks = size
         blocks_needed(self.params.layer, blocks, model)
@@ -103,7 +103,9 @@ class Whisper:
 
     def fetch(self) -> Path:
         """Download the model's config and weights; return the folder that they are in."""
-        return whisper_weights.fetch(self.params.model)
+        folder = self._weights.fetch()
+        self._weights.shape  # noqa: B018 - raises if it is no Whisper model
+        return folder
 
     @torch.inference_mode()
     def __call__(self, clips: Clips) -> Tensor:
@@ -142,8 +144,8 @@ class Whisper:
         return averaged(torch.cat(parts).float(), self.params.stride)
 
     @cached_property
-    def _weights(self) -> whisper_weights.WhisperWeights:
-        return whisper_weights.find(self.params.model)
+    def _weights(self) -> WhisperWeights:
+        return WhisperWeights(self.params.model)
 
     @cached_property
     def _blocks(self) -> int:
@@ -157,7 +159,7 @@ class Whisper:
     @cached_property
     def _encoder(self) -> nn.Module:
         dtype = torch.bfloat16 if self._precision == "bf16" else torch.float32
-        encoder = whisper_weights.load_encoder(self._weights, self._blocks, dtype, self.device)
+        encoder = self._weights.encoder(self._blocks, dtype, self.device)
         return quantized(encoder) if self._precision == "int8" else encoder
 
 

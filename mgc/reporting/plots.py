@@ -62,7 +62,6 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
         figure.savefig(
             made, format=suffix, dpi=dpi, bbox_inches="tight", facecolor="white", metadata=metadata
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, made.getvalue())
 
 

@@ -1,11 +1,8 @@
-"""The numbers behind the figures as tables: for the terminal, Markdown, LaTeX and CSV."""
+"""The numbers behind the figures as tables."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import SURE, SURER, mark
@@ -13,90 +10,9 @@ from mgc.evaluation.curves import NAMES, mean_curve, some_curves
 from mgc.evaluation.maps import Method, embedding_map
 from mgc.evaluation.reliability import reliability
 from mgc.evaluation.systems import System
+from mgc.evaluation.text_tables import Table
 from mgc.reporting.plots import matrix
 from mgc.runs import Run
-
-#: LaTeX's special characters, and how to write them.
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "·": r"\textperiodcentered{}",
-    "–": "--", "±": r"\textpm{}", "…": r"\dots{}",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells under named columns; ``left`` columns hold words, the others figures.
-
-    ``best`` is the number of the row to set in bold, if any.
-    """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: int = 1
-    best: int | None = None
-    note: str = ""
-
-
-def markdown(tables: Sequence[Table]) -> str:
-    """Markdown; several tables stand under their titles."""
-    parts = []
-    for table in tables:
-        lines = [f"**{_cell(table.title)}**", ""] if len(tables) > 1 else []
-        lines.append("| " + " | ".join(map(_cell, table.columns)) + " |")
-        marks = ["---" if i < table.left else "--:" for i in range(len(table.columns))]
-        lines.append("|" + "|".join(marks) + "|")
-        for number, row in enumerate(table.rows):
-            cells = [_cell(cell) for cell in row]
-            if number == table.best:
-                cells = [f"**{cell}**" if cell else "" for cell in cells]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines += ["", _cell(table.note)] if table.note else []
-        parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
-
-
-def _cell(text: str) -> str:
-    plain = " ".join(text.split())
-    for letter in "\\|*_`<>[]":
-        plain = plain.replace(letter, "\\" + letter)
-    return plain
-
-
-def latex(tables: Sequence[Table]) -> str:
-    """LaTeX ``tabular`` in the style of booktabs (``\\usepackage{booktabs}``)."""
-    parts = []
-    for table in tables:
-        align = "".join("l" if i < table.left else "r" for i in range(len(table.columns)))
-        lines = [f"% {' '.join(table.title.split())}", f"\\begin{{tabular}}{{{align}}}"]
-        lines += ["\\toprule", " & ".join(map(_tex, table.columns)) + r" \\", "\\midrule"]
-        for number, row in enumerate(table.rows):
-            cells = [_tex(cell) for cell in row]
-            if number == table.best:
-                cells = [f"\\textbf{{{cell}}}" if cell else "" for cell in cells]
-            lines.append(" & ".join(cells) + r" \\")
-        lines += ["\\bottomrule", "\\end{tabular}"]
-        lines += [f"\\\\[2pt]{{\\footnotesize {_tex(table.note)}}}"] if table.note else []
-        parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
-
-
-def _tex(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))
-
-
-def comma_separated(tables: Sequence[Table]) -> str:
-    """CSV; several tables follow each other, each with its title as first column."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    many = len(tables) > 1
-    for table in tables:
-        if not many or table is tables[0]:
-            writer.writerow([*(["what"] if many else []), *table.columns])
-        writer.writerows([*([table.title] if many else []), *row] for row in table.rows)
-    return made.getvalue()
 
 
 def confusion(named: Sequence[tuple[str, Run]], normalise: bool = False) -> list[Table]:
@@ -136,7 +52,7 @@ def embedding(named: Sequence[tuple[str, Run]], method: Method = "tsne") -> list
             [row.track_id, row.genre, run.genres[answer], f"{x:.4f}", f"{y:.4f}"]
             for row, answer, (x, y) in zip(found.rows.itertuples(), said, found.points, strict=True)
         ]
-        made.append(Table(name, ["track", "genre", "answer", "x", "y"], rows, left=3))
+        made.append(Table(name, ["track", "genre", "answer", "x", "y"], rows, align="lllr"))
     return made
 
 
@@ -180,4 +96,4 @@ def comparison(made: Comparison) -> list[Table]:
             f"* p < {SURE}, ** p < {SURER} against {made.reference} (paired bootstrap, Holm's "
             f"correction), {made.tracks:,} tracks."
         )
-    return [Table("Comparison", columns, rows, left=2, best=0, note=note)]
+    return [Table("Comparison", columns, rows, align="llr", best=0, note=note)]

@@ -48,7 +48,6 @@ class Checkpoint:
             for group, tensors in self.tensors.items()
             for name, tensor in tensors.items()
         }
-        folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / NAME, save(flat, metadata={"mgc": json.dumps(facts)}))
 
 

@@ -109,7 +109,6 @@ class Named:
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write all epochs so far as JSON lines into ``folder``."""
     text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / HISTORY, text.encode())
 
 

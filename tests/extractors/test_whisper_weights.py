@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mgc.errors import MgcError
-from mgc.extractors import whisper_weights
 from mgc.extractors.whisper import Whisper, WhisperParams
+from mgc.extractors.whisper_weights import WhisperWeights, known_size
 from tests.extractors import tiny_whisper
 from tests.extractors.test_whisper import clips_of, whisper
 from tests.sounds import music
@@ -70,9 +70,9 @@ def test_missing_weights_name_the_command_that_fetches_them(empty_cache, no_netw
 @pytest.mark.parametrize("model", ["./absent", "/no/such/folder", "~/absent", "a/b/c", "a b"])
 def test_a_path_that_is_not_there_is_no_hub_name(model: str, no_network) -> None:
     with pytest.raises(MgcError, match="There is no folder"):
-        whisper_weights.find(model)
+        WhisperWeights(model).folder  # noqa: B018
     with pytest.raises(MgcError, match="There is no folder"):
-        whisper_weights.fetch(model)
+        WhisperWeights(model).fetch()
 
 
 def test_the_hub_cache_is_read_without_network(whisper_folder, empty_cache, no_network) -> None:
@@ -108,7 +108,7 @@ def test_shards_and_names_do_not_matter(whisper_folder, tmp_path: Path, bare: bo
     assert len(list(sharded.glob("model-*-of-*.safetensors"))) > 2
     assert not (sharded / "model.safetensors").exists()
     whole = tiny_whisper.save(tmp_path / "whole", bare=bare)
-    assert whisper_weights.find(str(sharded)).digest() == whisper_weights.find(str(whole)).digest()
+    assert WhisperWeights(str(sharded)).digest() == WhisperWeights(str(whole)).digest()
     assert torch.equal(hear(sharded), hear(whole))
 
 
@@ -259,7 +259,7 @@ def test_size_names_cover_the_hub() -> None:
         "openai/whisper-huge": None,
         "distil-whisper/distil-large-v3": None,
     }
-    assert {name: whisper_weights.known_size(name) for name in known} == known
+    assert {name: known_size(name) for name in known} == known
 
 
 def test_features_are_finite_for_silence(whisper_folder) -> None:

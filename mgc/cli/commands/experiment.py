@@ -128,16 +128,12 @@ def _show_beside(lines: list[PublishedRow]) -> None:
 
 
 def _write(plan: Plan, made: Comparison, lines: list[PublishedRow], folder: Path) -> None:
-    import json
-
     from mgc.experiment import markdown
-    from mgc.home import replace_file
+    from mgc.home import json_bytes, replace_file
 
     text = [f"# {plan.name}", "", *compare_text.markdown(made)]
     if plan.published:
         text += ["", "## Beside published figures", "", *markdown(lines)]
-    folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / "table.md", ("\n".join(text) + "\n").encode())
     replace_file(folder / "table.csv", compare_text.csv_text(made).encode())
-    rows = json.dumps(list(made.rows), indent=2, ensure_ascii=False) + "\n"
-    replace_file(folder / "table.json", rows.encode())
+    replace_file(folder / "table.json", json_bytes(list(made.rows)))

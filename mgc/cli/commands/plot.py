@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import output
-from mgc.errors import MgcError, UsageError
+from mgc.errors import UsageError
+from mgc.home import replace_file
 
 if TYPE_CHECKING:
-    from mgc.reporting.tables import Table
+    from mgc.evaluation.text_tables import Table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,16 +115,9 @@ def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
 
 def write_tables(made: Sequence[Table], out: Path) -> None:
     """Write tables as the suffix says. Raises MgcError where the file cannot be written."""
-    from mgc.reporting import tables
+    from mgc.evaluation.text_tables import WRITERS
 
-    write = {".md": tables.markdown, ".tex": tables.latex, ".csv": tables.comma_separated}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(write[out.suffix.lower()](made), encoding="utf-8")
-    except OSError as error:
-        raise MgcError(
-            f"Cannot write {out}: {error.strerror or error}.", "Choose another place with -o."
-        ) from error
+    replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another place with -o.")
 
 
 def _systems(names: Sequence[str]) -> list[Any]:

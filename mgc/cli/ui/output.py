@@ -11,12 +11,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mgc.evaluation.text_tables import Table
 
 STDERR = 2  # the file descriptor that C libraries write to
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -121,47 +123,31 @@ def show_table(
     styles: Mapping[str, str] | None = None,
 ) -> None:
     """A table of plain values; columns named in ``right`` are set flush right."""
+    from mgc.evaluation.text_tables import Table, plain
+
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    align = "".join("r" if column in right else "l" for column in columns)
+    table = Table(title, columns, cells, align)
     if sys.stdout.isatty():
-        _rich_table(columns, cells, title, right, styles or {})
+        _rich_table(table, styles or {})
     else:
-        _plain_table(columns, cells, title, right)
+        say("\n".join(plain(table)))
 
 
-def _plain_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, right: Sequence[str]
-) -> None:
-    """Columns aligned by spaces, two between them, nothing cut."""
-    lines = [list(columns), *([" ".join(cell.split("\n")) for cell in row] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    if title:
-        say(title)
-    for line in lines:
-        placed = [
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for cell, width, column in zip(line, widths, columns, strict=True)
-        ]
-        say("  ".join(placed).rstrip())
-
-
-def _rich_table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    title: str,
-    right: Sequence[str],
-    styles: Mapping[str, str],
-) -> None:
+def _rich_table(table: Table, styles: Mapping[str, str]) -> None:
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in columns:
-        justify: Any = "right" if column in right else "left"
-        table.add_column(column, justify=justify, style=styles.get(column), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # as Text: markup in names is shown
-    console().print(table)
+    made = RichTable(
+        title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+    )
+    for column, letter in zip(table.columns, table.alignment, strict=True):
+        justify: Literal["left", "right"] = "right" if letter == "r" else "left"
+        made.add_column(column, justify=justify, style=styles.get(column), overflow="fold")
+    for row in table.texts():
+        made.add_row(*map(Text, row))  # as Text: markup in names is shown
+    console().print(made)
 
 
 def percent(value: float) -> str:

@@ -8,7 +8,8 @@ does only what is missing and comes to the same tree.
 
 from __future__ import annotations
 
-import contextlib
+import bz2
+import copy
 import hashlib
 import os
 import stat
@@ -19,15 +20,24 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from mgc.datasets.download.verified_files import MEGABYTE, Meter, need_space
-from mgc.datasets.download.zip_member import CHUNK, METHODS, Damaged, content
 from mgc.errors import MgcError
+from mgc.home import replacing
 from mgc.progress import Progress, Silent
 
 #: Text tables shrink to a tenth, music not at all; a hundredfold is an attack on the disk.
 MAX_RATIO = 100
 WORKERS = max(1, min(8, os.cpu_count() or 1))  # bz2 and zlib work outside of Python's lock
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+CHUNK = 256 << 10  # bytes unpacked at once
+#: What zipfile and the decompressors raise for bytes that are not what a header says.
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, zlib.error)
+
+
+class Damaged(Exception):  # noqa: N818 - never shown as it is: a fault of a member
+    """A member's bytes are not what its header says."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +99,59 @@ def _safe(path: Path, member: zipfile.ZipInfo, seen: set[str]) -> None:
 
 
 def read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
-    """The bytes of a small member. Raises MgcError where they are damaged."""
+    """The bytes of a small member. Raises MgcError if they are damaged."""
     try:
-        with open(path, "rb") as file:
-            return b"".join(content(file, member))
+        with zipfile.ZipFile(path) as archive:
+            return b"".join(_content(archive, member))
     except Damaged as error:
         raise MgcError(f"{path}: member {member.filename!r} is damaged ({error}).") from error
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's bytes, never more than its header announces, checked against its CRC-32.
+
+    Raises Damaged while iterating, if the bytes are not what the headers say.
+    """
+    try:
+        file = _opened(archive, member)
+    except DAMAGE as error:
+        raise Damaged(f"its header is not where it should be: {error}") from error
+    crc, left = 0, member.file_size
+    with file:
+        while chunk := _read(file):
+            if len(chunk) > left:
+                raise Damaged(
+                    f"holds more than the {member.file_size:,} bytes that its header says"
+                )
+            left -= len(chunk)
+            crc = zlib.crc32(chunk, crc)
+            yield chunk
+    if left:
+        raise Damaged(f"ends {left:,} bytes early")
+    if crc != member.CRC:
+        raise Damaged("its CRC-32 differs")
+
+
+def _read(file: IO[bytes]) -> bytes:
+    try:
+        return file.read(CHUNK)
+    except DAMAGE as error:
+        raise Damaged(str(error)) from error
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """A member, unpacked in small steps as it is read, to one byte more than it announces.
+
+    zipfile does so itself except for bzip2, of which it unpacks 4 kB whole, and these can hold
+    4 GB: so it is asked for the packed bytes. It would cut what is too long without a word.
+    """
+    asked = copy.copy(member)
+    del asked.CRC  # which is checked here, with the length
+    if member.compress_type == zipfile.ZIP_BZIP2:
+        asked.compress_type, asked.file_size = zipfile.ZIP_STORED, member.compress_size
+        return bz2.BZ2File(archive.open(asked))
+    asked.file_size += 1
+    return archive.open(asked)
 
 
 def unpack(
@@ -126,9 +183,12 @@ def unpack(
     need_space(target, sum(m.file_size for m in missing), f"Unpacking {path.name}")
     total = sum(member.file_size for member in chosen) // MEGABYTE
     written, faults = 0, {}
-    with (progress or Silent()).task(f"unpacking {path.name}", total, "MB") as task:
-        meter = Meter(task)
-        for member, (new, fault) in _in_threads(_Member(path, target, checksums or {}), chosen):
+    with (
+        (progress or Silent()).task(f"unpacking {path.name}", total, "MB") as task,
+        zipfile.ZipFile(path) as archive,  # which threads may read at the same time
+    ):
+        meter, work = Meter(task), _Member(archive, target, checksums or {})
+        for member, (new, fault) in _in_threads(work, chosen):
             written += new
             if fault:
                 faults[member.filename] = fault
@@ -154,7 +214,7 @@ def _is_there(path: Path, size: int) -> bool:
 class _Member:
     """The work on one member, in a thread."""
 
-    path: Path
+    archive: zipfile.ZipFile
     target: Path
     checksums: Mapping[str, str]
 
@@ -175,24 +235,14 @@ class _Member:
     def _write(self, member: zipfile.ZipInfo, file: Path) -> str:
         """Unpack to a temporary name, then rename; the SHA-1 of what was written."""
         digest = hashlib.sha1(usedforsecurity=False)
+        # A kill leaves one such file, and the next call takes it over. Not synced: a second call
+        # reads what is there, and a hundred thousand syncs would take an hour.
         temporary = file.with_name(f".{file.name}.part")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "rb") as archive, open(temporary, "wb") as out:
-                for chunk in content(archive, member):
-                    out.write(chunk)
-                    digest.update(chunk)
-            os.replace(temporary, file)
-        except Damaged:
-            temporary.unlink(missing_ok=True)
-            raise
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise MgcError(
-                f"Cannot write {file}: {error.strerror or error}.",
-                "What was unpacked is kept; run the same command to go on.",
-            ) from error
+        hint = "What was unpacked is kept; run the same command to go on."
+        with replacing(file, hint, temporary=temporary, sync=False) as out:
+            for chunk in _content(self.archive, member):
+                out.write(chunk)
+                digest.update(chunk)
         return digest.hexdigest()
 
 

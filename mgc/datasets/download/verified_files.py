@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mgc.audio.file_cache import stamp
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
 from mgc.progress import Progress, Silent, Task
@@ -39,16 +40,16 @@ def verify(
     That is noted in the folder ``notes``; default: beside the file. Raises MgcError where the
     hash is not ``sha1``.
     """
-    note, stamp = _note(path if notes is None else notes / path.name), _stamp(path)
+    note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())
     known = _read(note)
-    if known.get("stamp") == stamp:
+    if known.get("stamp") == now:
         found = str(known["sha1"])
     else:
         found = digest(path, progress or Silent()).hexdigest()
     if sha1 is not None and found != sha1.lower():
         raise wrong_sha1(path, found, sha1)
-    if known.get("stamp") != stamp:
-        write_json(note, {"sha1": found, "stamp": stamp})
+    if known.get("stamp") != now:
+        write_json(note, {"sha1": found, "stamp": now})
     return found
 
 
@@ -68,7 +69,7 @@ def name_verified(part: Path, target: Path, sha1: str) -> None:
     """Give a fetched file its name, and note that its hash is known."""
     with open(part, "rb") as file:
         os.fsync(file.fileno())
-    write_json(_note(target), {"sha1": sha1, "stamp": _stamp(part)})
+    write_json(_note(target), {"sha1": sha1, "stamp": stamp(part)})
     os.replace(part, target)
 
 
@@ -118,8 +119,3 @@ def _read(note: Path) -> dict[str, Any]:
         return read_json(note) if note.exists() else {}
     except MgcError:
         return {}
-
-
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]

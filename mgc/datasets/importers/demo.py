@@ -9,6 +9,7 @@ import soundfile
 
 from mgc.datasets.synthesis.compose import GENRES, synthesise
 from mgc.datasets.table import table
+from mgc.home import replacing
 from mgc.progress import Progress, Silent
 
 ARTISTS = 6  # a genre
@@ -39,11 +40,9 @@ def _track(folder: Path, genre: str, artist: int, track: int, seed: int) -> dict
         Path(f"audio-seed-{seed}") / genre / f"artist-{artist}" / f"{genre}-{artist}-{track}.flac"
     )
     if not (folder / path).exists():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        temporary = (folder / path).with_suffix(".tmp")
         wave = synthesise(genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed)
-        soundfile.write(temporary, wave, SAMPLE_RATE, format="FLAC")
-        temporary.replace(folder / path)
+        with replacing(folder / path, sync=False) as file:
+            soundfile.write(file, wave, SAMPLE_RATE, format="FLAC")
     return {
         "track_id": f"{genre}-{artist}-{track}",
         "path": path.as_posix(),

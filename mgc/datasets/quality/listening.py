@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoding
+from mgc.audio.file_cache import FileCache, Stamp, stamp
 from mgc.datasets.quality import acoustic_fingerprint
 from mgc.errors import AudioError
-from mgc.home import cache_database
 from mgc.progress import Progress, Silent
 
 REVISION = 2  # raise it when anything below gives other values: all files are heard again
@@ -28,11 +26,13 @@ REVISION = 2  # raise it when anything below gives other values: all files are h
 CEILING = 0.995
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
 
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS heard (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
-    " revision TEXT, facts TEXT, codes BLOB)"
+_CACHE = FileCache(
+    "heard.sqlite",
+    "heard",
+    "(path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
+    " revision TEXT, facts TEXT, codes BLOB)",
+    str,
 )
-
 
 NO_CODES: Any = np.zeros(0, np.uint32)
 NO_CODES.flags.writeable = False
@@ -157,18 +157,20 @@ def hear(
     todo = [path for path in paths if path not in found]
     if not todo:
         return found
-    new: dict[Path, ListeningResult] = {}
+    stamps = {path: stamp(path) for path in todo}
+    new: dict[Path, tuple[Stamp | None, tuple[str, str, bytes]]] = {}
     with (progress or Silent()).task("listening", len(todo), "tracks") as task:
         try:
             for path, facts in each(_listen, todo, workers, _crashed):
-                new[path] = heard = ListeningResult(**facts)
+                heard = ListeningResult(**facts)
+                new[path] = stamps[path], _row(heard)
                 found[path] = heard if codes else replace(heard, codes=NO_CODES)
                 if len(new) >= KEPT_AT_ONCE:
-                    remember(new)
+                    _CACHE.remember(new)
                     new.clear()
                 task.advance()
         finally:
-            remember(new)
+            _CACHE.remember(new)
     return found
 
 
@@ -182,43 +184,19 @@ def _crashed(path: Path) -> dict[str, Any]:
 
 def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:
     """What was heard of those files that have not changed since."""
-    columns = f"size, mtime_ns, revision, facts{', codes' if codes else ''}"
-    query = f"SELECT {columns} FROM heard WHERE path = ?"
-    with closing(_open()) as database:
-        found = {}
-        for path in paths:
-            stamp = _stamp(path)
-            row = database.execute(query, [str(path)]).fetchone()
-            if stamp and row and row[:3] == (*stamp, _revision()):
-                own = np.frombuffer(row[4], "<u4") if codes else NO_CODES
-                found[path] = ListeningResult(**json.loads(row[3]), codes=own)
-        return found
+    found = {}
+    wanted = f"revision, facts{', codes' if codes else ''}"
+    for path, (_, (revision, facts, *rest)) in _CACHE.known(paths, wanted).items():
+        if revision == _revision():
+            own = np.frombuffer(rest[0], "<u4") if codes else NO_CODES
+            found[path] = ListeningResult(**json.loads(facts), codes=own)
+    return found
 
 
-def remember(heard: Mapping[Path, ListeningResult]) -> None:
-    """Keep what was heard."""
-    rows = []
-    for path, one in heard.items():
-        stamp = _stamp(path)
-        if stamp:
-            facts = {name: value for name, value in asdict(one).items() if name != "codes"}
-            codes = one.codes.astype("<u4").tobytes()
-            rows.append((str(path), *stamp, _revision(), json.dumps(facts), codes))
-    with closing(_open()) as database, database:
-        database.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?, ?)", rows)
+def _row(heard: ListeningResult) -> tuple[str, str, bytes]:
+    facts = {name: value for name, value in asdict(heard).items() if name != "codes"}
+    return _revision(), json.dumps(facts), heard.codes.astype("<u4").tobytes()
 
 
 def _revision() -> str:
     return f"{REVISION}, {decoding.DECODER}"
-
-
-def _open() -> sqlite3.Connection:
-    return cache_database("heard.sqlite", _TABLE)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns

@@ -6,9 +6,7 @@ upload whole or not at all by itself; what is read from it is kept below ``MGC_H
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +17,7 @@ import psutil
 from mgc.errors import MgcError
 from mgc.features.store import shards
 from mgc.features.store.shards import SUFFIX
-from mgc.home import home
+from mgc.home import home, host_name, json_bytes, replace_file
 
 IDENTITY = "identity.json"
 HEAD_BYTES = 1 << 16  # asked of an object store at once; the header of 32 tracks is 16 KiB
@@ -87,32 +85,21 @@ class Folder:
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
         """See `StoreBackend`."""
-        path = self.folder / name
-        temporary = self.folder / f".{name}.{_host()}.{os.getpid()}.tmp"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._remove_leftovers()
-            with open(temporary, "wb") as file:
-                file.writelines(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError as error:
-            _unlink(temporary)
-            raise _cannot_write(path, error) from error
-        return path
+        self._remove_leftovers()
+        replace_file(self.folder / name, content)
+        return self.folder / name
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """See `StoreBackend`."""
         if not (self.folder / IDENTITY).exists():
-            self.put(IDENTITY, [_json(record)])
+            self.put(IDENTITY, [json_bytes(record)])
 
     def _remove_leftovers(self) -> None:
         """Temporary files of processes of this machine that were killed."""
         if self._tidy:
             return
         self._tidy = True
-        for path in self.folder.glob(f".*.{_host()}.*.tmp"):
+        for path in self.folder.glob(f".*.{host_name()}.*.tmp"):
             if not psutil.pid_exists(int(path.name.split(".")[-2])):
                 _unlink(path)
 
@@ -164,7 +151,7 @@ class ObjectStore:
         """See `StoreBackend`."""
         with _reaching(self.url):
             if not self.files.exists(f"{self.prefix}/{IDENTITY}"):
-                self.files.pipe_file(f"{self.prefix}/{IDENTITY}", _json(record))
+                self.files.pipe_file(f"{self.prefix}/{IDENTITY}", json_bytes(record))
 
 
 class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
@@ -182,22 +169,6 @@ class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
                 f"{self.url} cannot be reached: {type(error).__name__}: {error}",
                 "Check the address and the credentials of MGC_FEATURES.",
             ) from error
-
-
-def _json(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode()
-
-
-def _cannot_write(path: Path, error: OSError) -> MgcError:
-    return MgcError(
-        f"Cannot write {path}: {error.strerror or error}.",
-        "Free some space or choose another place with --home.",
-    )
-
-
-def _host() -> str:
-    return socket.gethostname().replace(".", "-") or "host"
 
 
 def _unlink(path: Path) -> None:

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from mgc.errors import MgcError
 from mgc.features.store import FeatureStore, backends, fingerprint, shards, stores
+from mgc.home import host_name
 
 IDENTITY = {"extractor": "mel", "params": {"n_mels": 8}, "revision": 1}
 
@@ -150,7 +151,7 @@ def test_what_killed_processes_left_is_removed(store: FeatureStore) -> None:
     store.folder.mkdir(parents=True)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = backends._host()
+    host = host_name()
     left = store.folder / f".abc.safetensors.{host}.{gone.pid}.tmp"
     living = store.folder / f".abc.safetensors.{host}.{os.getpid()}.tmp"
     elsewhere = store.folder / f".abc.safetensors.another-host.{gone.pid}.tmp"

@@ -1,0 +1,59 @@
+"""Writing whole or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mgc.errors import MgcError
+from mgc.home import read_json, replace_file, replacing, write_json
+
+
+def test_content_comes_in_one_piece_or_in_several(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    replace_file(path, b"one")
+    assert path.read_bytes() == b"one"
+    replace_file(path, [b"two ", memoryview(b"three")])
+    assert path.read_bytes() == b"two three"
+    replace_file(path, memoryview(b"four"))
+    assert path.read_bytes() == b"four"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, broken())
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    with replacing(path) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+def test_a_place_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MgcError, match=r"Cannot write .*file/below") as caught:
+        replace_file(tmp_path / "file" / "below", b"", "Choose another.")
+    assert caught.value.hint == "Choose another."
+
+
+def test_json_is_read_back(tmp_path: Path) -> None:
+    record = {"é": [1.5, None], "b": {"c": True}}
+    write_json(tmp_path / "a.json", record)
+    assert read_json(tmp_path / "a.json") == record
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert read_json(tmp_path / "a.json") == record
