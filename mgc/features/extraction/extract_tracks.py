@@ -89,7 +89,7 @@ def extract(
 
 def features_of_each(
     paths: Sequence[Path], sources: Sequence[ExtractorSpec], *, workers: int | None = None
-) -> Iterator[tuple[Path, list[Rows] | Failure]]:
+) -> Iterator[tuple[Path, list[Rows] | Failure, float]]:
     """The features of file after file, in their order, without a store.
 
     Args:
@@ -98,12 +98,16 @@ def features_of_each(
         workers: as for `extract`.
 
     Yields:
-        A path with its features, or with the failure that says why it could not be used.
+        A path, its features or the failure that says why it could not be used, and how many
+        seconds were heard.
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
     for job, answer in _where(sources, len(paths), workers, None)(jobs):
-        yield job.path, Failure(job.path, answer.reason) if answer.reason else answer.rows()
+        if answer.reason:
+            yield job.path, Failure(job.path, answer.reason), 0.0
+        else:
+            yield job.path, answer.rows(), answer.seconds()
 
 
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ import torch
 from mgc.audio import decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.clips import Clips
+from mgc.audio.given import Audio
 from mgc.errors import AudioError, MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 
@@ -20,7 +20,7 @@ FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 Rows = list[np.ndarray]
 
 
-def features_of(path: Path, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
+def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
     """Each source's features of one file: a list with one array for each clip.
 
     Raises AudioError where the file cannot be used.
@@ -29,22 +29,31 @@ def features_of(path: Path, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]
     return {source.name: rows for source, rows in zip(sources, made, strict=True)}
 
 
-def rows_of(path: Path, sources: Sequence[ExtractorSpec]) -> list[Rows]:
+def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
     """The features of one file for each source, in the order of the sources; one decode for all.
 
     Raises AudioError where the file cannot be used.
     """
+    return rows_and_seconds(path, sources)[0]
+
+
+def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
+    """As `rows_of`, and how many seconds were heard: of sources that hear different clips, the
+    most."""
     made: list[Rows] = [[] for _ in sources]
+    seconds = [0.0]
     for policy, same in by_policy(sources).items():
         rates = {sources[number].info.sample_rate for number in same}
+        seconds.append(0.0)
         for waves in heard(path, policy, sorted(rates)):
+            seconds[-1] += max(len(wave) / rate for rate, wave in waves.items())
             clips = {
                 rate: Clips(torch.from_numpy(wave)[None], rate) for rate, wave in waves.items()
             }
             for number in same:
                 source = sources[number]
                 made[number] += apply(source, clips[source.info.sample_rate], path)
-    return made
+    return made, max(seconds)
 
 
 def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
@@ -55,7 +64,7 @@ def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
     return groups
 
 
-def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
+def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
     """The clips of a file, each as mono samples at every rate: rate → (sample,) float32.
 
     No more is decoded than is heard. Raises AudioError where the file cannot be used.
@@ -68,7 +77,7 @@ def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}
 
 
-def apply(source: ExtractorSpec, clips: Clips, path: Path) -> Rows:
+def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
     """One extractor on some clips of a file: an array for each, padding cut off, checked.
 
     Raises AudioError where the extractor fails or its values are not finite.
@@ -89,7 +98,7 @@ def apply(source: ExtractorSpec, clips: Clips, path: Path) -> Rows:
     return [_storable(source, row, path) for row in rows]
 
 
-def _storable(source: ExtractorSpec, row: torch.Tensor, path: Path) -> np.ndarray:
+def _storable(source: ExtractorSpec, row: torch.Tensor, path: Audio) -> np.ndarray:
     """Sequences as float16, the rest as float32, contiguous."""
     lowest, highest = (float(limit) for limit in row.aminmax())
     if not (np.isfinite(lowest) and np.isfinite(highest)):
