@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from mgc.errors import UsageError
 
 LIBSNDFILE = (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff")
 FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
 #: What `mgc data add` and `mgc predict` take for music in a folder.
 SUFFIXES = frozenset({*LIBSNDFILE, ".aifc", *FFMPEG})
+
+
+def collect(paths: Sequence[Path]) -> list[Path]:
+    """The files meant by files and folders, folders searched to the bottom.
+
+    Raises UsageError where a path is not there or nothing is found.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += audio_files(path)
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"{path} does not exist.", "Check the path.")
+    if not found:
+        raise UsageError(
+            f"There is no audio in {', '.join(map(str, paths))}.", "mp3, wav, flac, ogg and more."
+        )
+    return list(dict.fromkeys(found))
 
 
 def audio_files(path: Path) -> list[Path]:

@@ -247,8 +247,9 @@ def _regular(path: Path | AudioBytes) -> None:
 def _checked(path: Audio, reader: Reader) -> Reader:
     if reader.format.sample_rate not in RATES:
         rate = reader.format.sample_rate
-        where = "it was given as" if isinstance(path, AudioSamples) else "its header says"
-        raise AudioError(f"{path}: {where} {rate} Hz; that cannot be.")
+        if isinstance(path, AudioSamples):
+            raise AudioError(f"{path}: a sample rate of {rate} Hz cannot be.")
+        raise AudioError(f"{path}: its header says {rate} Hz; that is damaged.")
     if reader.format.channels < 1:
         raise AudioError(f"{path}: has no audio channel.")
     return reader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -65,7 +65,9 @@ class Logistic(ScikitHead):
 
     def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:
         """Fit on standardised features of at least two genres."""
-        return _arrays(super().learn(scaled, genres, groups))
+        fitted = _arrays(super().learn(scaled, genres, groups))
+        # As it is when it has been read back: another order in memory may round otherwise.
+        return replace(fitted, coef_=np.ascontiguousarray(fitted.coef_))
 
     def save(self, path: Path) -> None:
         """Write the learnt arrays as safetensors."""

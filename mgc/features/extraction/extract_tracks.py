@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from mgc.audio.given import Audio
 from mgc.errors import UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
@@ -88,12 +89,12 @@ def extract(
 
 
 def features_of_each(
-    paths: Sequence[Path], sources: Sequence[ExtractorSpec], *, workers: int | None = None
-) -> Iterator[tuple[Path, list[Rows] | Failure, float]]:
+    paths: Sequence[Audio], sources: Sequence[ExtractorSpec], *, workers: int | None = None
+) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
     """The features of file after file, in their order, without a store.
 
     Args:
-        paths: the audio files.
+        paths: the audio files; audio in memory, with one worker.
         sources: the extractors; the features come in their order, a list of clips for each.
         workers: as for `extract`.
 

@@ -77,10 +77,32 @@ def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dic
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}
 
 
-def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
-    """One extractor on some clips of a file: an array for each, padding cut off, checked.
+def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
+    """One source's features of all clips in one array, float32 (clip, …).
 
-    Raises AudioError where the extractor fails or its values are not finite.
+    A sequence is NaN beyond the end of a clip that is shorter than the others. Raises AudioError
+    if the audio cannot be used.
+    """
+    rate = source.info.sample_rate
+    made = []
+    for waves in heard(audio, source.policy, [rate]):
+        made += clip_features(source, Clips(torch.from_numpy(waves[rate])[None], rate), audio)
+    if source.kind == "sequence":
+        longest = max(row.shape[1] for row in made)
+        pad = torch.nn.functional.pad
+        made = [pad(row, (0, longest - row.shape[1]), value=torch.nan) for row in made]
+    return torch.stack(made).numpy()
+
+
+def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
+    """`clip_features` as they are stored: sequences as float16, the rest as float32."""
+    return [_storable(source, row) for row in clip_features(source, clips, path)]
+
+
+def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:
+    """One extractor on some clips of a file: float32 for each, padding cut off, checked.
+
+    Raises AudioError if the extractor fails or its values are not finite.
     """
     try:
         with torch.inference_mode():
@@ -95,15 +117,20 @@ def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
     if source.kind == "sequence":
         counts = [source.frame_count(int(length)) for length in clips.lengths]
         rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
-    return [_storable(source, row, path) for row in rows]
+    for row in rows:
+        if not np.isfinite(_reach(row)):
+            raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
+    return rows
 
 
-def _storable(source: ExtractorSpec, row: torch.Tensor, path: Audio) -> np.ndarray:
-    """Sequences as float16, the rest as float32, contiguous."""
-    lowest, highest = (float(limit) for limit in row.aminmax())
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
-    if source.kind == "sequence" and max(-lowest, highest) < FLOAT16_LARGEST:
+def _storable(source: ExtractorSpec, row: torch.Tensor) -> np.ndarray:
+    if source.kind == "sequence" and _reach(row) < FLOAT16_LARGEST:
         row = row.half()
     array: np.ndarray = row.contiguous().numpy()
     return array
+
+
+def _reach(row: torch.Tensor) -> float:
+    """The largest magnitude, infinite or NaN if a value is."""
+    lowest, highest = (float(limit) for limit in row.aminmax())
+    return max(-lowest, highest)

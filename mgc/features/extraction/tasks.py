@@ -29,8 +29,8 @@ class TaskResult:
     """What came of one file: why it failed, or its arrays with what they are.
 
     For ``features`` the arrays are the clips of every wanted source in turn, and ``parts`` counts
-    them: [3, 3]; a last array holds the seconds that were heard. For ``waves`` they are waveforms, and ``parts`` says what each is for, as
-    `heard_by` does of a source.
+    them: [3, 3]; a last array holds the seconds that were heard. For ``waves`` they are
+    waveforms, and ``parts`` says what each is for, as `heard_by` does of a source.
     """
 
     reason: str = ""
