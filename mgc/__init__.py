@@ -1,8 +1,14 @@
 """mgc: which genre is this, how sure are we, and which view of the sound tells us?
 
-This is the whole surface that a plug-in needs to declare itself; importing it loads neither
-numpy nor torch.
+This is the whole public surface: what a notebook or a service calls (docs/api.md), and what a
+plug-in needs to declare itself. Importing it loads neither numpy nor torch: the functions are
+imported when they are first used.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from mgc.errors import AudioError, MgcError, UsageError
 from mgc.plugins import former_paths as _former_paths
@@ -15,8 +21,27 @@ from mgc.plugins.contract import (
 )
 from mgc.plugins.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    from mgc import datasets
+    from mgc.api import FinishedRun as Run
+    from mgc.api import compare, ensemble, extract, fit, load
+    from mgc.prediction.model import Model
+    from mgc.prediction.prediction import Prediction
+
 __version__ = "0.1.0"
 _former_paths.register()
+
+_HOMES = {
+    "Model": "mgc.prediction.model:Model",
+    "Prediction": "mgc.prediction.prediction:Prediction",
+    "Run": "mgc.api:FinishedRun",
+    "compare": "mgc.api:compare",
+    "datasets": "mgc.datasets:",
+    "ensemble": "mgc.api:ensemble",
+    "extract": "mgc.api:extract",
+    "fit": "mgc.api:fit",
+    "load": "mgc.api:load",
+}
 
 __all__ = [
     "AudioError",
@@ -25,8 +50,31 @@ __all__ = [
     "FeatureShape",
     "HeadInfo",
     "MgcError",
+    "Model",
+    "Prediction",
+    "Run",
     "StrategyInfo",
     "UsageError",
     "__version__",
+    "compare",
+    "datasets",
+    "ensemble",
+    "extract",
+    "fit",
     "hookimpl",
+    "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when the name is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    found: Any = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 from mgc.audio.audio_format import AudioFormat
+from mgc.audio.given import Audio, AudioBytes, AudioSamples
 from mgc.errors import AudioError
 
 #: Enters the fingerprint of features: another decoder may give other numbers. PyAV is left out,
@@ -32,10 +33,6 @@ RATES = range(2_000, 768_001)  # Hz
 BLOCK_SAMPLES = 1 << 22
 #: A header may claim this much more than is there: lossy codecs pad, estimates round.
 SLACK_SECONDS = 0.1
-LIBSNDFILE = (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff")
-FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
-#: What `mgc data add` and `mgc predict` take for music in a folder.
-SUFFIXES = frozenset({*LIBSNDFILE, ".aifc", *FFMPEG})
 
 
 class Reader(Protocol):
@@ -49,14 +46,14 @@ class Reader(Protocol):
         ...
 
 
-def probe(path: Path) -> AudioFormat:
+def probe(path: Audio) -> AudioFormat:
     """Read a file's header. Raises AudioError where it is no readable audio file."""
     with opened(path) as reader:
         return reader.format
 
 
 def decode(
-    path: Path, sample_rate: int | None = None, *, start: float = 0.0, seconds: float | None = None
+    path: Audio, sample_rate: int | None = None, *, start: float = 0.0, seconds: float | None = None
 ) -> tuple[np.ndarray, int]:
     """Decode a file, or ``seconds`` of it from ``start``, to mono.
 
@@ -83,7 +80,7 @@ def decode(
 
 
 def excerpts(
-    path: Path, starts: Callable[[float], Sequence[float]], seconds: float
+    path: Audio, starts: Callable[[float], Sequence[float]], seconds: float
 ) -> tuple[list[np.ndarray], int]:
     """Decode some parts of a file, opening it once; the rest is not decoded.
 
@@ -146,11 +143,16 @@ def content_hash(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Reader]:
+def opened(path: Audio) -> Iterator[Reader]:
     """An open `Reader` with a sound header. Raises AudioError, also for what fails inside."""
+    if isinstance(path, AudioSamples):
+        yield _checked(path, _SamplesReader(path))
+        return
     _regular(path)
     try:
-        file = soundfile.SoundFile(os.fsencode(path))
+        file = soundfile.SoundFile(
+            path.open() if isinstance(path, AudioBytes) else os.fsencode(path)
+        )
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         with _opened_by_av(path, error) as reader:
             yield _checked(path, reader)
@@ -185,7 +187,21 @@ class _SoundFileReader:
             count = None if count is None else count - len(block)
 
 
-def _wave(path: Path, reader: Reader, start: float, seconds: float | None) -> np.ndarray:
+class _SamplesReader:
+    def __init__(self, audio: AudioSamples) -> None:
+        self.samples = audio.samples
+        length, channels = audio.samples.shape
+        self.format = AudioFormat(audio.sample_rate, channels, length)
+
+    def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
+        """See `Reader`."""
+        end = len(self.samples) if count is None else start + count
+        size = max(1, BLOCK_SAMPLES // self.format.channels)
+        for at in range(start, min(end, len(self.samples)), size):
+            yield self.samples[at : min(at + size, end)]
+
+
+def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> np.ndarray:
     """One part as mono (sample,), empty where the file ends before it."""
     rate = reader.format.sample_rate
     count = None if seconds is None else round(seconds * rate)
@@ -202,15 +218,19 @@ def _wave(path: Path, reader: Reader, start: float, seconds: float | None) -> np
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def _some(path: Path, waves: list[np.ndarray]) -> list[np.ndarray]:
+def _some(path: Audio, waves: list[np.ndarray]) -> list[np.ndarray]:
     heard = [wave for wave in waves if len(wave)]
     if not heard:
         raise AudioError(f"{path}: holds no samples.")
     return heard
 
 
-def _regular(path: Path) -> None:
+def _regular(path: Path | AudioBytes) -> None:
     """Refuse what is no plain file; a pipe would wait for ever."""
+    if isinstance(path, AudioBytes):
+        if not path.content:
+            raise AudioError(f"{path}: is empty (0 bytes).")
+        return
     try:
         found = path.stat()
     except OSError as error:
@@ -224,9 +244,11 @@ def _regular(path: Path) -> None:
         raise AudioError(f"{path}: is empty (0 bytes).")
 
 
-def _checked(path: Path, reader: Reader) -> Reader:
+def _checked(path: Audio, reader: Reader) -> Reader:
     if reader.format.sample_rate not in RATES:
         rate = reader.format.sample_rate
+        if isinstance(path, AudioSamples):
+            raise AudioError(f"{path}: a sample rate of {rate} Hz cannot be.")
         raise AudioError(f"{path}: its header says {rate} Hz; that is damaged.")
     if reader.format.channels < 1:
         raise AudioError(f"{path}: has no audio channel.")
@@ -238,7 +260,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _opened_by_av(path: Path, error: Exception) -> Iterator[Reader]:
+def _opened_by_av(path: Path | AudioBytes, error: Exception) -> Iterator[Reader]:
     """The PyAV reader for what libsndfile does not know; AudioError where that is no use."""
     if find_spec("av") is None:
         hint = "Another format (m4a, wma, …)? Install its decoder: pip install 'mgc-music[av]'"

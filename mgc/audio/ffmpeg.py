@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from mgc.audio.audio_format import AudioFormat
+from mgc.audio.given import AudioBytes
 from mgc.errors import AudioError
 
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.
@@ -21,10 +22,10 @@ RUN_UP_SECONDS = 1.0
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[AvReader]:
+def opened(path: Path | AudioBytes) -> Iterator[AvReader]:
     """An open reader. Raises AudioError where FFmpeg cannot read the file either."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(path.open() if isinstance(path, AudioBytes) else str(path)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:

@@ -1,1 +1,60 @@
-"""Datasets: tables of tracks with genre and split. They know nothing of features or models."""
+"""Datasets: tables of tracks with genre and split. They know nothing of features or models.
+
+The functions here are public (``mgc.datasets.add``); importing the package is light.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
+    from mgc.progress import Progress
+
+__all__ = ["add", "load", "names"]
+
+
+def add(
+    name: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    group_by: Literal["artist", "album", "artist+album", "none"] | None = None,
+    seed: int = 0,
+    drop_rare: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Add a dataset under a name and return it; the audio stays where it is.
+
+    Args:
+        name: what it will be called: lower-case letters, digits, ``-``, ``_`` and ``.``.
+        path: a folder of genre folders, or a table (CSV, Parquet) that names files and genres;
+            None synthesises the demo's music instead.
+        group_by: whose tracks stay in one split; None is the artist if artists are known.
+        seed: of the split, if the table brings none.
+        drop_rare: leave out genres with too few tracks, instead of raising.
+        progress: told of the synthesis.
+
+    Raises:
+        UsageError: the path or the name cannot be used, or there is too little in it.
+    """
+    from mgc.datasets.importers import importing
+
+    if path is None:
+        return importing.add_demo(name, seed=seed, progress=progress)
+    return importing.add_path(name, Path(path), group_by=group_by, seed=seed, drop_rare=drop_rare)
+
+
+def load(name: str) -> Dataset:
+    """A dataset by name. Raises UsageError for an unknown name, MgcError for damage."""
+    from mgc.datasets import table
+
+    return table.load(name)
+
+
+def names() -> list[str]:
+    """The names of all datasets at home."""
+    from mgc.datasets import table
+
+    return table.names()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mgc.errors import UsageError
-from mgc.fitting import model_folders
 from mgc.runs import Run
+from mgc.runs.models import model_folders
 from mgc.training.tracking import read_history
 
 LOSSES = ("train_loss", "validation_loss")

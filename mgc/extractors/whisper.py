@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
@@ -21,6 +20,7 @@ from mgc.errors import UsageError
 from mgc.extractors.whisper_frontend import HOP, log_mel
 from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_size
 from mgc.plugins.contract import FeatureKind
+from mgc.plugins.params import PositiveInt
 
 POSITION = HOP * 2  # samples, 20 ms; the second convolution has stride 2
 GPU_WINDOWS = 16  # at once; all 33 states of a large model take 2 GB in bfloat16

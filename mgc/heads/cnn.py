@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
 from mgc.heads.two_branch import TRAINING, BesideStatistics
 from mgc.plugins.contract import FeatureShape
+from mgc.plugins.params import PositiveInt
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import PositiveFloat, PositiveInt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mgc.heads.estimator import ScikitHead
+from mgc.plugins.params import PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
-from pydantic import PositiveFloat, PositiveInt
-from sklearn.linear_model import LogisticRegression
+import numpy as np
 
+from mgc.errors import MgcError
 from mgc.heads.estimator import ScikitHead
+from mgc.home import replace_file
+from mgc.plugins.params import PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,91 @@ class LogisticParams:
     max_iter: PositiveInt = 2000
 
 
+@dataclass(frozen=True)
+class LinearClassifier:
+    """A fitted multinomial logistic regression: three arrays, which answer by themselves.
+
+    ``coef_`` (genre, feature) and ``intercept_`` (genre,), a single row of each if there are two
+    genres; ``classes_`` (genre,) are the genre numbers.
+    """
+
+    coef_: np.ndarray
+    intercept_: np.ndarray
+    classes_: np.ndarray
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """(clip, feature) → (clip, genre): scikit-learn's arithmetic, step by step."""
+        scores = features @ self.coef_.T + self.intercept_
+        if len(self.classes_) == 2:
+            second = 1 / (1 + np.exp(-scores[:, 0]))
+            return np.stack([1 - second, second], axis=1)
+        powers = np.exp(scores - scores.max(1, keepdims=True))
+        normal: np.ndarray = powers / powers.sum(1, keepdims=True)
+        return normal
+
+
 class Logistic(ScikitHead):
-    """Multinomial logistic regression with an L2 penalty."""
+    """Multinomial logistic regression with an L2 penalty.
+
+    scikit-learn fits it. What was learnt is kept as plain arrays (safetensors), so predicting
+    needs neither scikit-learn nor skops; a skops file of an earlier mgc is read as well.
+    """
 
     Params = LogisticParams
+    file: ClassVar[str] = "estimator.safetensors"
 
     def classifier(self) -> Any:
         """scikit-learn's, fitted by L-BFGS."""
+        from sklearn.linear_model import LogisticRegression
+
         return LogisticRegression(C=self.params.C, max_iter=self.params.max_iter)
+
+    def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:
+        """Fit on standardised features of at least two genres."""
+        fitted = _arrays(super().learn(scaled, genres, groups))
+        # As it is when it has been read back: another order in memory may round otherwise.
+        return replace(fitted, coef_=np.ascontiguousarray(fitted.coef_))
+
+    def save(self, path: Path) -> None:
+        """Write the learnt arrays as safetensors."""
+        from safetensors.numpy import save as save_arrays
+
+        arrays = {"mean": self.mean_, "scale": self.scale_, "genres": np.array([self.n_genres_])}
+        if self.estimator_ is None:
+            arrays["only"] = np.array([self.only_])
+        else:
+            arrays |= {name.removesuffix("_"): a for name, a in vars(self.estimator_).items()}
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        replace_file(path, save_arrays(whole, metadata={"head": "logistic"}))
+
+    def restore(self, path: Path) -> Self:
+        """Read what `save` wrote, or what an earlier mgc wrote with skops.
+
+        Raises MgcError if the file is damaged or holds a type that is not trusted.
+        """
+        if zipfile.is_zipfile(path):
+            super().restore(path)
+            if self.estimator_ is not None:
+                self.estimator_ = _arrays(self.estimator_)
+            return self
+        from safetensors.numpy import load_file
+
+        try:
+            arrays = load_file(path)
+            self.mean_, self.scale_ = arrays["mean"], arrays["scale"]
+            self.n_genres_ = int(arrays["genres"][0])
+            self.only_ = int(arrays["only"][0]) if "only" in arrays else None
+            self.estimator_ = None
+            if self.only_ is None:
+                parts = (arrays[name] for name in ("coef", "intercept", "classes"))
+                self.estimator_ = LinearClassifier(*parts)
+        except Exception as error:  # safetensors' own error has no public base
+            raise MgcError(
+                f"{path} cannot be read: {type(error).__name__}: {error}.",
+                "It is damaged; fit the head again.",
+            ) from error
+        return self
+
+
+def _arrays(fitted: Any) -> LinearClassifier:
+    return LinearClassifier(fitted.coef_, fitted.intercept_, fitted.classes_)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from mgc.heads.layers import Scheme, initialise
 from mgc.plugins.contract import FeatureShape
+from mgc.plugins.params import PositiveInt
 
 MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond it is an outlier
 

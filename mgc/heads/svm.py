@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import PositiveFloat
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
 from mgc.heads.estimator import ScikitHead
+from mgc.plugins.params import PositiveFloat
 
 CALIBRATION_FOLDS = 4
 LOG_TEMPERATURES = (-3.0, 3.0)  # the scale of the decisions is searched from 1/20 to 20

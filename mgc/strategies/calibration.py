@@ -8,7 +8,6 @@ not learnt from. A decision never changes, since the order of the genres does no
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 #: Probabilities of 0 have no logarithm; below this they are all the same to us.
 MIN_PROBABILITY = 1e-7
@@ -50,6 +49,8 @@ def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
     """
     if not len(genres):
         return 1.0
+    from scipy.optimize import minimize_scalar
+
     scores = logits(probabilities)
     rows = np.arange(len(genres))
 

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 
@@ -174,6 +173,8 @@ def source(table: ClipTable, device: torch.device, where: str) -> WindowSource:
 def _free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from mgc.errors import UsageError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 #: What a CPU must have for bf16 to be faster than fp32 (3.8 × on an AMD Zen 4).
 FAST_BF16 = ("avx512_bf16", "amx_bf16")
@@ -55,6 +57,9 @@ def accelerator(device: torch.device, precision: str) -> Accelerator:
 
     Several processes are those that ``accelerate launch`` or ``torchrun`` started.
     """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
     # accelerate keeps one state a process; a fold with another precision or device is a new one.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     if device.index is not None and "LOCAL_RANK" not in os.environ:

@@ -1,7 +1,8 @@
 """A fitted head: what it predicts, and its folder on disk.
 
-The folder holds ``head.json`` (name, parameters, shape, …), the weights (``model.safetensors``
-or ``estimator.skops``), ``pooling.safetensors`` where sequences are pooled, and the history.
+The folder holds ``head.json`` (name, parameters, shape, …), the weights (``model.safetensors``;
+``estimator.skops``, or the file that an estimator head names), ``pooling.safetensors`` where
+sequences are pooled, and the history.
 ``head.json`` is written last: where it is, the model is whole.
 """
 
@@ -120,7 +121,7 @@ class FittedEstimator:
     def save(self, folder: Path) -> None:
         """See `FittedHead.save`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.estimator.save(folder / ESTIMATOR)
+        self.estimator.save(folder / getattr(self.estimator, "file", ESTIMATOR))
         _save_pooling(self.pooling, folder)
         write_json(folder / FACTS, self.facts.as_dict())
 

@@ -45,7 +45,10 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     if record["trained_by"] == "estimator":
         assert pooling is not None
         estimator = facts.spec.implementation(facts.spec.params, facts.seed)
-        return FittedEstimator(facts, estimator.restore(folder / ESTIMATOR), pooling)
+        path = folder / getattr(estimator, "file", ESTIMATOR)
+        if not path.exists() and (folder / ESTIMATOR).exists():
+            path = folder / ESTIMATOR  # written before the head had a file of its own
+        return FittedEstimator(facts, estimator.restore(path), pooling)
     model = _model(folder, facts)
     return FittedModule(facts, model, pooling, resolve_device(device), read_history(folder))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from mgc.training.batches import Windows, WindowSource
 from mgc.training.classifier import Classifier
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 EVALUATION_BATCH = 64  # windows
 

@@ -9,11 +9,13 @@ import pytest
 import soundfile
 
 from mgc import fitting, runs
+from mgc.audio.audio_files import collect
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
-from mgc.errors import UsageError
-from mgc.features.extraction import Failure, rows_of
-from mgc.prediction.predictor import Prediction, Predictor, collect
+from mgc.errors import AudioError, UsageError
+from mgc.features.extraction import rows_of
+from mgc.prediction.model import Model
+from mgc.runs import models
 from tests.fitting.test_fitting import asked
 
 
@@ -28,24 +30,26 @@ def test_a_track_of_the_dataset_is_predicted_as_it_was_scored(
 ) -> None:
     row = run.rows("training").iloc[0]
     fold = run.folder / f"fold-{row['fold']}"
-    assert fold in fitting.model_folders(run)
-    monkeypatch.setattr(fitting, "model_folders", lambda _: [fold])
-    answer = Predictor(run).predict(Path(row["path"]))
+    assert fold in models.model_folders(run)
+    monkeypatch.setattr(models, "model_folders", lambda _: [fold])
+    answer = Model(run).predict(row["path"])
     expected = run.probabilities(run.rows("training").iloc[:1])[0]
-    np.testing.assert_allclose(answer.probabilities, expected, atol=2e-3)  # float16 in the store
+    np.testing.assert_allclose(
+        list(answer.probabilities.values()), expected, atol=2e-3
+    )  # float16 in the store
 
 
 def test_a_fold_run_answers_with_the_mean_of_its_folds(run: runs.Run, tmp_path: Path) -> None:
     path = tmp_path / "new.wav"
     soundfile.write(path, synthesise("metal", 77, 0, seconds=3.0), 22_050)
-    predictor = Predictor(run)
-    answer = predictor.predict(path)
-    assert answer.probabilities.sum() == pytest.approx(1.0)
+    model = Model(run)
+    answer = model.predict(path)
+    assert sum(answer.probabilities.values()) == pytest.approx(1.0)
     assert answer.ranked()[0][0] == "metal"
-    [clips] = rows_of(path, predictor.sources)
-    by_fold = [head.predict([clips])[0][0] for head in predictor.heads[0]]
+    [clips] = rows_of(path, model.predictor.sources)
+    by_fold = [head.predict([clips])[0][0] for head in model.predictor.heads[0]]
     assert len(by_fold) == 3
-    np.testing.assert_allclose(answer.probabilities, np.mean(by_fold, axis=0))
+    np.testing.assert_allclose(list(answer.probabilities.values()), np.mean(by_fold, axis=0))
 
 
 def test_bad_files_do_not_stop_a_batch(run: runs.Run, tmp_path: Path, music: Path) -> None:
@@ -53,17 +57,20 @@ def test_bad_files_do_not_stop_a_batch(run: runs.Run, tmp_path: Path, music: Pat
     bad.write_bytes(b"ID3 but nothing else")
     good = next((music / "jazz").rglob("*.wav"))
     files = [bad, good, tmp_path / "gone.wav"]
-    answers = list(Predictor(run).predict_all(files))
-    assert [type(answer) for answer in answers] == [Failure, Prediction, Failure]
-    assert str(bad) in answers[0].reason
-    with_workers = list(Predictor(run).predict_all(files, workers=2))
-    assert [type(answer) for answer in with_workers] == [Failure, Prediction, Failure]
-    np.testing.assert_array_equal(with_workers[1].probabilities, answers[1].probabilities)
+    answers = list(Model(run).predict_many(files))
+    assert [bool(answer.error) for answer in answers] == [True, False, True]
+    assert str(bad) in answers[0].error
+    with_workers = list(Model(run).predict_many(files, workers=2))
+    assert [bool(answer.error) for answer in with_workers] == [True, False, True]
+    assert with_workers[1] == answers[1]
+    assert answers[1].seconds == pytest.approx(3.0)
+    with pytest.raises(AudioError, match=r"bad\.mp3"):
+        _ = answers[0].genre
 
 
 def test_predicting_writes_nothing(run: runs.Run, music: Path, mgc_home: Path) -> None:
     before = sorted(mgc_home.rglob("*"))
-    Predictor(run).predict(next(music.rglob("*.wav")))
+    Model(run).predict(next(music.rglob("*.wav")))
     assert sorted(mgc_home.rglob("*")) == before
 
 

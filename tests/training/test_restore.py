@@ -95,7 +95,8 @@ def test_a_missing_plugin_is_named_with_its_distribution(tmp_path: Path) -> None
         ("head.json", "mlp"),
         ("model.safetensors", "mlp"),
         ("pooling.safetensors", "mlp"),
-        ("estimator.skops", "logistic"),
+        ("estimator.safetensors", "logistic"),
+        ("estimator.skops", "svm"),
     ],
 )
 @pytest.mark.parametrize("damage", ["absent", "empty", "cut"])

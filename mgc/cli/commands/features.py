@@ -169,7 +169,7 @@ def extract(
         f"{' + '.join(names)}: {output.count(made.made, 'track')} extracted, "
         f"{made.found:,} already there, {len(made.failures):,} could not be used."
     )
-    output.list_failures(made.failures)
+    output.list_failures([failure.reason for failure in made.failures])
 
 
 @app.command("status")

@@ -16,8 +16,7 @@ from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
-    from mgc.features.extraction import Failure
-    from mgc.prediction.predictor import Prediction
+    from mgc.prediction.prediction import Prediction
 
 
 def predict(
@@ -36,21 +35,15 @@ def predict(
     if as_json and as_csv:
         raise UsageError("Only one of --csv and --json can be printed.", "Choose one.")
     from mgc import resolve
-    from mgc.features.extraction import Failure
-    from mgc.prediction.predictor import Predictor, collect
+    from mgc.audio.audio_files import collect
+    from mgc.prediction.model import Model
 
     files = collect(paths)
     chosen = _run(run, data)
-    predictor = Predictor(chosen, resolve.device(device))
-    done: list[Prediction] = []
-    failures: list[Failure] = []
-    with progress().task(f"predicting with {chosen.name}", len(files), "files") as task:
-        for answer in predictor.predict_all(files, workers):
-            if isinstance(answer, Failure):
-                failures.append(answer)
-            else:
-                done.append(answer)
-            task.advance()
+    model = Model(chosen, resolve.device(device))
+    answers = list(model.predict_many(files, workers, progress()))
+    done = [answer for answer in answers if not answer.error]
+    failures = [answer for answer in answers if answer.error]
     if as_json:
         output.emit_json([_record(p) for p in done] + [_failed(f) for f in failures])
     elif as_csv:
@@ -59,7 +52,7 @@ def predict(
         _show(done, top)
     if failures:
         output.note(f"{output.count(len(failures), 'file')} of {len(files):,} could not be used:")
-        output.list_failures(failures)
+        output.list_failures([answer.error for answer in failures])
     if not done:
         raise MgcError("No file could be used.", "The reasons stand above.")
 
@@ -89,8 +82,8 @@ def _record(answer: Prediction) -> dict[str, Any]:
     }
 
 
-def _failed(failure: Failure) -> dict[str, Any]:
-    return {"path": str(failure.path), "genre": None, "error": failure.reason}
+def _failed(answer: Prediction) -> dict[str, Any]:
+    return {"path": str(answer.path), "genre": None, "error": answer.error}
 
 
 def _show(done: list[Prediction], top: int) -> None:
@@ -103,12 +96,12 @@ def _show(done: list[Prediction], top: int) -> None:
         output.show_table(["file", "genre", "%", "else"], rows, right=["%"])
 
 
-def _write_csv(done: list[Prediction], failures: list[Failure], genres: list[str]) -> None:
+def _write_csv(done: list[Prediction], failures: list[Prediction], genres: list[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["path", "genre", "probability", *genres, "error"])
     for answer in done:
         ranked = answer.ranked()
-        cells = [f"{p:.6f}" for p in answer.probabilities]
+        cells = [f"{p:.6f}" for p in answer.probabilities.values()]
         writer.writerow([answer.path, ranked[0][0], f"{ranked[0][1]:.6f}", *cells, ""])
-    for failure in failures:
-        writer.writerow([failure.path, "", "", *[""] * len(genres), failure.reason])
+    for answer in failures:
+        writer.writerow([answer.path, "", "", *[""] * len(genres), answer.error])

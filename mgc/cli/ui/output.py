@@ -160,9 +160,9 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def list_failures(failures: Sequence[Any], shown: int = 20) -> None:
-    """Each file that could not be used, with its reason; the rest as a count."""
-    for failure in failures[:shown]:
-        note(f"  {failure.reason}")
-    if len(failures) > shown:
-        note(f"  … and {len(failures) - shown:,} more")
+def list_failures(reasons: Sequence[str], shown: int = 20) -> None:
+    """Why each file could not be used; the rest as a count."""
+    for reason in reasons[:shown]:
+        note(f"  {reason}")
+    if len(reasons) > shown:
+        note(f"  … and {len(reasons) - shown:,} more")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from mgc.audio.decoding import SUFFIXES
+from mgc.audio.audio_files import audio_files
 from mgc.datasets.table import table
 from mgc.errors import UsageError
 
@@ -59,29 +58,6 @@ def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
             f"{path} holds a single folder, {genres[0]}: one genre is nothing to tell apart.",
             f"Are the genres {', '.join(sorted(inner)[:3])}, …? Then give {path / genres[0]}",
         )
-
-
-def audio_files(path: Path) -> list[Path]:
-    """Every file below ``path`` with the suffix of an audio format, in a stable order."""
-    found, seen = [], {os.path.realpath(path)}
-    for folder, inner, files in os.walk(path, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        inner[:] = [name for name in inner if _first_visit(Path(folder, name), seen)]
-        found += [
-            Path(folder, name)
-            for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        ]
-    return found
-
-
-def _first_visit(folder: Path, seen: set[str]) -> bool:
-    """Links may lead round in a circle, or twice to one folder."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return False
-    seen.add(real)
-    return True
 
 
 def _row(relative: Path) -> dict[str, str] | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from mgc.audio.audio_files import audio_files
 from mgc.datasets.importers import facts
-from mgc.datasets.importers.folder import audio_files
 from mgc.datasets.table import table
 from mgc.errors import MgcError, UsageError
 

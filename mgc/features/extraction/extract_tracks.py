@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from mgc.audio.given import Audio
 from mgc.audio.processes.pool import Lost, Pool
 from mgc.errors import UsageError
 from mgc.features import file_hashes
@@ -96,22 +97,26 @@ def extract(
 
 
 def features_of_each(
-    paths: Sequence[Path], sources: Sequence[ExtractorSpec], *, workers: int | None = None
-) -> Iterator[tuple[Path, list[Rows] | Failure]]:
+    paths: Sequence[Audio], sources: Sequence[ExtractorSpec], *, workers: int | None = None
+) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
     """The features of file after file, in their order, without a store.
 
     Args:
-        paths: the audio files.
+        paths: the audio files; audio in memory, with one worker.
         sources: the extractors; the features come in their order, a list of clips for each.
         workers: as for `extract`.
 
     Yields:
-        A path with its features, or with the failure that says why it could not be used.
+        A path, its features or the failure that says why it could not be used, and how many
+        seconds were heard.
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
     for job, answer in _where(sources, len(paths), workers, None)(jobs):
-        yield job.path, Failure(job.path, answer.reason) if answer.reason else answer.rows()
+        if answer.reason:
+            yield job.path, Failure(job.path, answer.reason), 0.0
+        else:
+            yield job.path, answer.rows(), answer.seconds()
 
 
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from mgc.audio.clips import Clips
 from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, apply
-from mgc.features.extraction.tasks import TaskResult, heard_by
+from mgc.features.extraction.tasks import TaskResult, features_result, heard_by
 from mgc.features.extractor_spec import ExtractorSpec
 
 BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
@@ -60,7 +61,7 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list
         for owner, row in zip(owners, rows, strict=True):
             made[owner][batch[owner][0].wanted.index(number)].append(row)
     return [
-        (job, answer if answer.reason else _features(rows))
+        (job, answer if answer.reason else features_result(rows, _seconds(answer)))
         for (job, answer), rows in zip(batch, made, strict=True)
     ]
 
@@ -89,5 +90,9 @@ def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     return Clips(together.to(device), rate, lengths)
 
 
-def _features(rows: Sequence[Rows]) -> TaskResult:
-    return TaskResult("", [row for part in rows for row in part], [len(part) for part in rows])
+def _seconds(waves: TaskResult) -> float:
+    """How much was heard, as `mgc.features.extraction.one_file.rows_and_seconds` counts it."""
+    heard = Counter[tuple[float, ...]]()
+    for wave, part in zip(waves.arrays, waves.parts, strict=True):
+        heard[tuple(part)] += len(wave) / part[2]
+    return max(heard.values())

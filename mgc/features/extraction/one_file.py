@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ import torch
 from mgc.audio import decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.clips import Clips
+from mgc.audio.given import Audio
 from mgc.errors import AudioError, MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 
@@ -20,7 +20,7 @@ FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 Rows = list[np.ndarray]
 
 
-def features_of(path: Path, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
+def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
     """Each source's features of one file: a list with one array for each clip.
 
     Raises AudioError where the file cannot be used.
@@ -29,22 +29,31 @@ def features_of(path: Path, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]
     return {source.name: rows for source, rows in zip(sources, made, strict=True)}
 
 
-def rows_of(path: Path, sources: Sequence[ExtractorSpec]) -> list[Rows]:
+def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
     """The features of one file for each source, in the order of the sources; one decode for all.
 
     Raises AudioError where the file cannot be used.
     """
+    return rows_and_seconds(path, sources)[0]
+
+
+def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
+    """As `rows_of`, and how many seconds were heard: of sources that hear different clips, the
+    most."""
     made: list[Rows] = [[] for _ in sources]
+    seconds = [0.0]
     for policy, same in by_policy(sources).items():
         rates = {sources[number].info.sample_rate for number in same}
+        seconds.append(0.0)
         for waves in heard(path, policy, sorted(rates)):
+            seconds[-1] += max(len(wave) / rate for rate, wave in waves.items())
             clips = {
                 rate: Clips(torch.from_numpy(wave)[None], rate) for rate, wave in waves.items()
             }
             for number in same:
                 source = sources[number]
                 made[number] += apply(source, clips[source.info.sample_rate], path)
-    return made
+    return made, max(seconds)
 
 
 def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
@@ -55,7 +64,7 @@ def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
     return groups
 
 
-def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
+def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
     """The clips of a file, each as mono samples at every rate: rate → (sample,) float32.
 
     No more is decoded than is heard. Raises AudioError where the file cannot be used.
@@ -68,10 +77,32 @@ def heard(path: Path, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}
 
 
-def apply(source: ExtractorSpec, clips: Clips, path: Path) -> Rows:
-    """One extractor on some clips of a file: an array for each, padding cut off, checked.
+def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
+    """One source's features of all clips in one array, float32 (clip, …).
 
-    Raises AudioError where the extractor fails or its values are not finite.
+    A sequence is NaN beyond the end of a clip that is shorter than the others. Raises AudioError
+    if the audio cannot be used.
+    """
+    rate = source.info.sample_rate
+    made = []
+    for waves in heard(audio, source.policy, [rate]):
+        made += clip_features(source, Clips(torch.from_numpy(waves[rate])[None], rate), audio)
+    if source.kind == "sequence":
+        longest = max(row.shape[1] for row in made)
+        pad = torch.nn.functional.pad
+        made = [pad(row, (0, longest - row.shape[1]), value=torch.nan) for row in made]
+    return torch.stack(made).numpy()
+
+
+def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
+    """`clip_features` as they are stored: sequences as float16, the rest as float32."""
+    return [_storable(source, row) for row in clip_features(source, clips, path)]
+
+
+def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:
+    """One extractor on some clips of a file: float32 for each, padding cut off, checked.
+
+    Raises AudioError if the extractor fails or its values are not finite.
     """
     try:
         with torch.inference_mode():
@@ -86,15 +117,20 @@ def apply(source: ExtractorSpec, clips: Clips, path: Path) -> Rows:
     if source.kind == "sequence":
         counts = [source.frame_count(int(length)) for length in clips.lengths]
         rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
-    return [_storable(source, row, path) for row in rows]
+    for row in rows:
+        if not np.isfinite(_reach(row)):
+            raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
+    return rows
 
 
-def _storable(source: ExtractorSpec, row: torch.Tensor, path: Path) -> np.ndarray:
-    """Sequences as float16, the rest as float32, contiguous."""
-    lowest, highest = (float(limit) for limit in row.aminmax())
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
-    if source.kind == "sequence" and max(-lowest, highest) < FLOAT16_LARGEST:
+def _storable(source: ExtractorSpec, row: torch.Tensor) -> np.ndarray:
+    if source.kind == "sequence" and _reach(row) < FLOAT16_LARGEST:
         row = row.half()
     array: np.ndarray = row.contiguous().numpy()
     return array
+
+
+def _reach(row: torch.Tensor) -> float:
+    """The largest magnitude, infinite or NaN if a value is."""
+    lowest, highest = (float(limit) for limit in row.aminmax())
+    return max(-lowest, highest)

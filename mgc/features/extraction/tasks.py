@@ -18,7 +18,7 @@ import torch
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.processes.pool import TRIES, Lost
 from mgc.errors import MgcError
-from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_of
+from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
 from mgc.features.extractor_spec import ExtractorSpec
 
 #: ``features`` decodes and extracts; ``waves`` decodes alone, for an extractor on a GPU.
@@ -30,8 +30,8 @@ class TaskResult:
     """What came of one file: why it failed, or its arrays with what they are.
 
     For ``features`` the arrays are the clips of every wanted source in turn, and ``parts`` counts
-    them: [3, 3]. For ``waves`` they are waveforms, and ``parts`` says what each is for, as
-    `heard_by` does of a source.
+    them: [3, 3]; a last array holds the seconds that were heard. For ``waves`` they are
+    waveforms, and ``parts`` says what each is for, as `heard_by` does of a source.
     """
 
     reason: str = ""
@@ -42,6 +42,10 @@ class TaskResult:
         """The features, by wanted source."""
         arrays = iter(self.arrays)
         return [[next(arrays) for _ in range(count)] for count in self.parts]
+
+    def seconds(self) -> float:
+        """How much of the file its features were made of."""
+        return float(self.arrays[-1][0])
 
 
 class Work:
@@ -97,8 +101,13 @@ def heard_by(source: ExtractorSpec) -> list[float]:
 
 
 def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
-    made = rows_of(path, sources)
-    return TaskResult("", [row for rows in made for row in rows], [len(rows) for rows in made])
+    return features_result(*rows_and_seconds(path, sources))
+
+
+def features_result(made: Sequence[Rows], seconds: float) -> TaskResult:
+    """The answer that holds the features of every wanted source."""
+    arrays = [row for rows in made for row in rows]
+    return TaskResult("", [*arrays, np.array([seconds])], [len(rows) for rows in made])
 
 
 @contextmanager

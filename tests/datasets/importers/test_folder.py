@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mgc.datasets.importers.folder import audio_files, import_folder
+from mgc.audio.audio_files import audio_files
+from mgc.datasets.importers.folder import import_folder
 from mgc.errors import UsageError
 from tests.datasets.conftest import music, write
 

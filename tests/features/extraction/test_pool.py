@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.decoding import probe
 from mgc.audio.processes import launch, pool
 from mgc.errors import MgcError
 from mgc.features.extraction import (
@@ -99,8 +100,9 @@ def test_features_without_a_store(tmp_path: Path, mgc_home: Path, workers: int) 
     paths = album(tmp_path, 5)
     paths[2].write_text("no music")
     made = list(features_of_each(paths, sources("mel", "chroma"), workers=workers))
-    assert [path for path, _ in made] == paths
-    for path, found in made:
+    assert [path for path, _, _ in made] == paths
+    for path, found, seconds in made:
+        assert seconds == (0.0 if path == paths[2] else pytest.approx(probe(path).seconds))
         if path == paths[2]:
             assert isinstance(found, Failure)
             assert "does not decode" in found.reason
@@ -232,6 +234,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job beg
 from mgc.features.extraction import extract
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.decoding import probe
 paths = sorted(Path(sys.argv[1]).iterdir())
 extract(paths, [ExtractorSpec("mel", policy=ClipPolicy(1.0, 3))], workers=int(sys.argv[2]))
 """

@@ -1,0 +1,257 @@
+"""The public Python API: what a notebook, a service or another package calls.
+
+Everything here is a name of ``mgc`` itself (``mgc.fit``); see docs/api.md. No function prints;
+errors are `mgc.MgcError` and its children.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mgc import resolve, runs
+from mgc.errors import UsageError
+from mgc.home import replace_file
+from mgc.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mgc.datasets.table import Dataset
+    from mgc.prediction.model import Model
+
+#: The columns of `compare`, in their order; what they mean is in docs/api.md.
+COLUMNS = (
+    *("name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall"),
+    *("f1", "f1_low", "f1_high", "nll", "ece", "tracks", "seeds", "seed_interval", "best_share"),
+    *("reference", "difference", "difference_low", "difference_high", "p", "p_adjusted"),
+    *("mcnemar_p", "f1_difference", "f1_p", "runs"),
+)
+
+
+class FinishedRun(runs.Run):
+    """A run that has results: ``mgc.Run``."""
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of the test tracks: accuracy, precision, recall, f1, nll, ece, …"""
+        return dict(self.record["metrics"]["test"])
+
+    def report(
+        self, path: str | os.PathLike[str], *, title: str = "", progress: Progress | None = None
+    ) -> Path:
+        """Write one HTML page about the run and return its path.
+
+        It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
+        of the hard tracks: mind whose music it is before you pass the page on.
+        """
+        from mgc.reporting.page import ReportRequest, make_report
+
+        (source,) = resolve.sources(["mel"], None, resolve.policy(None, None), "cpu")
+        page = make_report([self], ReportRequest(title, picture=source), progress or Silent())
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, page.encode("utf-8", errors="replace"))
+        return target
+
+    def model(self, device: str = "auto") -> Model:
+        """The run, ready to hear audio; see `load`."""
+        from mgc.prediction.model import Model
+
+        return Model(self, resolve.device(device))
+
+    def __repr__(self) -> str:
+        figures = self.figures
+        return (
+            f"<Run {self.name}: {self.label}, accuracy {figures['accuracy']:.1%}, "
+            f"F1 {figures['f1']:.3f} on {figures['tracks']:,} test tracks>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The figures as a table, for a notebook."""
+        names = ("accuracy", "precision", "recall", "f1", "nll", "ece")
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{self.figures[name]:.3f}</td></tr>" for name in names
+        )
+        return f"<table><caption>{escape(self.name)}: {escape(self.label)}</caption>{rows}</table>"
+
+
+def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
+    """The model of a finished run, by the run's name or its folder.
+
+    ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``. Raises
+    UsageError for a run or a device that is not there, MgcError for a run without results.
+    """
+    return _finished(run).model(device)
+
+
+def extract(
+    audio: object,
+    extractor: str,
+    *,
+    clip_seconds: float | None = None,
+    clips_per_track: int | None = None,
+    device: str = "cpu",
+    **params: Any,
+) -> np.ndarray:
+    """The features of one piece of audio, as an extractor makes them.
+
+    Args:
+        audio: a path, a binary file object, or (samples, sample rate in Hz); the forms are
+            described at `mgc.audio.given.given`.
+        extractor: its name, such as ``mel``.
+        clip_seconds: the length of a clip; None is 30.
+        clips_per_track: clips at most, spread evenly over the track; None is 4.
+        device: where the extractor works.
+        params: the extractor's own parameters.
+
+    Returns:
+        float32 (clip, feature, frame) of a sequence, (clip, feature) of a vector or
+        (clip, layer, feature) of layers. A sequence is NaN beyond the end of a clip that is
+        shorter than the others, which happens if a file ends before its header says.
+
+    Raises:
+        UsageError: an unknown extractor or parameter.
+        AudioError: the audio cannot be used.
+    """
+    from mgc.audio.given import given
+    from mgc.features.extraction.one_file import clip_arrays
+
+    policy = resolve.policy(clip_seconds, clips_per_track)
+    (source,) = resolve.sources([extractor], _assignments(params), policy, resolve.device(device))
+    return clip_arrays(given(audio), source)
+
+
+def fit(
+    data: str | Dataset,
+    extractor: str,
+    head: str | None = None,
+    *,
+    folds: int = 0,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    clip_seconds: float | None = None,
+    clips_per_track: int | None = None,
+    device: str = "auto",
+    include_bad: bool = False,
+    progress: Progress | None = None,
+) -> FinishedRun:
+    """Fit one head on the features of one extractor, score the test tracks once, keep the run.
+
+    One call makes one run; features are extracted once and found again by the next call.
+
+    Args:
+        data: a dataset or its name.
+        extractor: its name, such as ``mel``.
+        head: its name; None takes ``cnn`` on a GPU, else ``logistic``.
+        folds: K for cross-validation; 0 takes the dataset's own split.
+        seed: of the training, and with ``folds`` of the folds too.
+        settings: parameters of the extractor, the head and the training by name; one that
+            several have is written ``mel.n_mels`` or ``training.epochs``.
+        clip_seconds, clips_per_track: which parts of a track are heard; as in `extract`.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        include_bad: use quarantined tracks too.
+        progress: told of the work.
+
+    Raises:
+        UsageError: a name, a setting or a combination that cannot be.
+        MgcError: nothing can be fitted.
+    """
+    from mgc import fitting
+
+    (request,) = fitting.requests(
+        data=data if isinstance(data, str) else data.name,
+        extractors=[extractor],
+        heads=[] if head is None else [head],
+        folds=folds,
+        seeds=[seed],
+        assignments=_assignments(settings or {}),
+        clip_seconds=clip_seconds,
+        clips_per_track=clips_per_track,
+        device=device,
+        include_bad=include_bad,
+    )
+    return _public(fitting.fit(request, progress))
+
+
+def ensemble(
+    strategy: str,
+    members: Sequence[runs.Run | str | os.PathLike[str]],
+    *,
+    calibrate: bool = False,
+    learn_from: Literal["validation", "out-of-fold"] = "validation",
+    settings: Mapping[str, Any] | None = None,
+) -> FinishedRun:
+    """Combine finished runs of the same dataset and folds into a new run.
+
+    Args:
+        strategy: its name, such as ``confidence``.
+        members: at least two runs, their names or folders.
+        calibrate: temper the members and the result.
+        learn_from: the held-out tracks for weights, temperatures and meta-models.
+        settings: the strategy's own parameters.
+
+    Raises:
+        UsageError: runs that cannot be combined, or an unknown strategy or setting.
+    """
+    from mgc.ensembling import EnsembleRequest, StrategySpec
+    from mgc.ensembling import ensemble as combined
+
+    request = EnsembleRequest(StrategySpec(strategy, dict(settings or {})), calibrate, learn_from)
+    return _public(combined(request, [_finished(member) for member in members]))
+
+
+def compare(
+    what: str | Dataset | Iterable[runs.Run | str | os.PathLike[str]],
+    *,
+    reference: str | None = None,
+) -> pd.DataFrame:
+    """Put runs side by side: figures with intervals, and paired tests against one of them.
+
+    Args:
+        what: a dataset or its name, whose newest run of each kind is taken; or the runs.
+        reference: the name of the system to test against; None is the best single one.
+
+    Returns:
+        A row per system with the columns `COLUMNS`, the most accurate first.
+
+    Raises:
+        UsageError: there is no finished run, or the runs are of different datasets.
+    """
+    import pandas as pd
+
+    from mgc.datasets.table import Dataset
+    from mgc.ensembling import latest
+    from mgc.evaluation.compare import compare as compared
+    from mgc.evaluation.systems import systems
+
+    if isinstance(what, str | Dataset):
+        name = resolve.dataset(what).name if isinstance(what, str) else what.name
+        chosen = latest(runs.everything()[0], name)
+        if not chosen:
+            raise UsageError(f"There is no finished run on {name}.", "Make one with mgc.fit.")
+    else:
+        chosen = [_finished(run) for run in what]
+    made = compared(systems(chosen), reference)
+    return pd.DataFrame(list(made.rows), columns=list(COLUMNS))
+
+
+def _finished(run: runs.Run | str | os.PathLike[str]) -> FinishedRun:
+    """A run with results, given as itself, by name or by folder."""
+    return _public(
+        runs.load_finished(str(run.folder if isinstance(run, runs.Run) else os.fspath(run)))
+    )
+
+
+def _public(run: runs.Run) -> FinishedRun:
+    return FinishedRun(run.folder, run.record)
+
+
+def _assignments(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as the command line writes them."""
+    return [f"{name}={json.dumps(value)}" for name, value in settings.items()]

@@ -1,0 +1,113 @@
+"""A run that hears any audio. Features are made in memory; nothing is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from mgc.audio.given import given
+from mgc.errors import MgcError
+from mgc.features.extraction import Failure
+from mgc.prediction.prediction import Prediction
+from mgc.prediction.predictor import Predictor
+from mgc.progress import Progress, Silent
+from mgc.runs import Run
+
+
+class Model:
+    """A finished run, ready to hear audio.
+
+    A run of several folds answers with the mean of its folds' models. Everything is loaded at the
+    first prediction.
+    """
+
+    def __init__(self, run: Run, device: str = "cpu") -> None:
+        self.run = run
+        self.predictor = Predictor(run, device)
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.name
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres in the order of all probabilities."""
+        return self.run.genres
+
+    def predict(self, audio: object) -> Prediction:
+        """Predict one piece of audio.
+
+        Args:
+            audio: a path, a binary file object, or (samples, sample rate in Hz); the forms are
+                described at `mgc.audio.given.given`.
+
+        Raises:
+            AudioError: the audio cannot be used.
+            MgcError: the run cannot be used: a plug-in or weights are gone.
+        """
+        heard = given(audio)
+        made, seconds = self.predictor.features(heard)
+        return self._prediction(heard if isinstance(heard, Path) else None, made, seconds)
+
+    def predict_many(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Prediction]:
+        """Predict files in their order, one after the other as they are ready.
+
+        Args:
+            paths: the audio files.
+            workers: processes; None takes one for each core if that pays, 1 none but this one.
+            progress: told of the files done.
+
+        Yields:
+            A prediction per file; one that cannot be used has an ``error``.
+
+        Raises:
+            MgcError: the run itself cannot be used.
+        """
+        files = [Path(path) for path in paths]
+        with (progress or Silent()).task(
+            f"predicting with {self.name}", len(files), "files"
+        ) as task:
+            self.predictor.prepare()
+            made = self.predictor.features_of_each(files, workers)
+            for path, (_, features, seconds) in zip(files, made, strict=True):
+                if isinstance(features, Failure):
+                    answer = Prediction(path, error=features.reason)
+                else:
+                    try:
+                        answer = self._prediction(path, features, seconds)
+                    except MgcError as error:
+                        answer = Prediction(path, error=error.message)
+                task.advance()
+                yield answer
+
+    def embed(self, audio: object) -> np.ndarray:
+        """The embedding of one piece of audio: float32 (dimension,), the mean over its clips.
+
+        Of a run of several folds it is the first fold's, since each fold has a space of its own;
+        of an ensemble the embeddings of its members, side by side. Raises as `predict`.
+        """
+        made, _ = self.predictor.features(given(audio))
+        firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]
+        return np.concatenate(firsts).astype(np.float32)
+
+    def _prediction(self, path: Path | None, made: list[list[np.ndarray]], s: float) -> Prediction:
+        values = self.predictor.probabilities(made).tolist()
+        return Prediction(path, dict(zip(self.genres, values, strict=True)), s)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}: {self.run.label}, {len(self.genres)} genres>"
+
+    def _repr_html_(self) -> str:
+        """Name, parts and genres, for a notebook."""
+        genres = escape(", ".join(self.genres))
+        return f"<p><b>{escape(self.name)}</b>: {escape(self.run.label)}<br>{genres}</p>"

@@ -1,0 +1,65 @@
+"""What a model says of one piece of audio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from mgc.errors import AudioError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A probability for each genre, or the reason why there is none.
+
+    Attributes:
+        path: the file; None for an open file or an array.
+        probabilities: genre → probability, in the model's order of genres; they sum to 1.
+        seconds: how much audio was heard: the length of all clips together.
+        error: why the audio could not be used, or "".
+    """
+
+    path: Path | None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def genre(self) -> str:
+        """The likeliest genre. Raises AudioError if there is an ``error``."""
+        return self.ranked()[0][0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of `genre`. Raises AudioError if there is an ``error``."""
+        return self.ranked()[0][1]
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """(genre, probability), the likeliest first. Raises AudioError if there is an ``error``."""
+        if self.error:
+            raise AudioError(self.error, "Look at .error before .genre or .probability.")
+        return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+
+    def __repr__(self) -> str:
+        name = "" if self.path is None else f"{str(self.path)!r}: "
+        if self.error:
+            return f"<Prediction {name}error: {self.error}>"
+        return f"<Prediction {name}{self.genre} {self.probability:.1%}, {self.seconds:.1f} s heard>"
+
+    def _repr_html_(self) -> str:
+        """The ranked genres as a table, for a notebook."""
+        caption = escape("audio in memory" if self.path is None else str(self.path))
+        if self.error:
+            return f"<p><b>{caption}</b>: {escape(self.error)}</p>"
+        rows = "".join(
+            f"<tr><td>{escape(genre)}</td><td>{probability:.1%}</td></tr>"
+            for genre, probability in self.ranked()
+            if not math.isclose(probability, 0.0, abs_tol=5e-4)
+        )
+        return (
+            f"<table><caption>{caption}, {self.seconds:.1f} s heard</caption>"
+            f"<tr><th>genre</th><th>probability</th></tr>{rows}</table>"
+        )
