@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from mgc.errors import MgcError
+from mgc import MgcError
 
 CONFIG = "config.json"
 #: What every model needs: its shape, how its input is made, and its tensors.

@@ -15,9 +15,8 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
-from mgc import MgcError
+from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
-from mgc.errors import UsageError
 from mgc.extractors import whisper_weights
 from mgc.extractors.whisper_frontend import HOP, log_mel
 from mgc.plugins.contract import FeatureKind
