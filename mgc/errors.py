@@ -38,7 +38,7 @@ class AudioError(MgcError):
 def unknown(kind: str, name: str, known: Iterable[str], command: str) -> UsageError:
     """The error for a name that is not there: what was asked, the nearest names, what to run."""
     known = sorted(known)
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = get_close_matches(name, known)
     if near:
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}? "
     else:

@@ -81,7 +81,8 @@ class Subject:
     @cached_property
     def implementation(self) -> type[Any]:
         """The class behind the record."""
-        return registry.load(self.entry)
+        loaded: type[Any] = registry.load(self.entry)
+        return loaded
 
     @cached_property
     def params(self) -> Any:

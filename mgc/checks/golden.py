@@ -16,6 +16,7 @@ import numpy as np
 from mgc.checks.base import NotApplicable, Problem, Subject
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
+from mgc.plugins.contract import ExtractorInfo
 
 SECONDS = 2.0
 SEED = 7
@@ -44,6 +45,11 @@ def summary(feature: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _revision(subject: Subject) -> int:
+    assert isinstance(subject.info, ExtractorInfo)
+    return subject.info.revision
+
+
 def write_numbers(subject: Subject) -> Path:
     """Keep what the extractor makes of the music as the numbers of its revision."""
     from mgc.checks.extractor_calls import heard
@@ -53,13 +59,13 @@ def write_numbers(subject: Subject) -> Path:
     except NotApplicable as reason:
         raise MgcError(f"{subject.info.name} cannot be run here: {reason}") from reason
     where = path(subject)
-    write_json(where, {"revision": subject.info.revision, **summary(feature)})
+    write_json(where, {"revision": _revision(subject), **summary(feature)})
     return where
 
 
 def compare(subject: Subject, feature: np.ndarray) -> None:
     """Raise `Problem` where the numbers are not those of the revision."""
-    where, revision = path(subject), subject.info.revision
+    where, revision = path(subject), _revision(subject)
     if not where.exists():
         raise NotApplicable(f"no golden numbers yet: mgc plugins check {_named(subject)}")
     kept = read_json(where)

@@ -15,8 +15,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from mgc import MgcError
 from mgc.audio.file_cache import Stamp, stamp
-from mgc.errors import MgcError
 
 CONFIG = "config.json"
 WHOLE = "model.safetensors"

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
-from mgc import MgcError
+from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
-from mgc.errors import UsageError
 from mgc.extractors.whisper_frontend import HOP, log_mel
 from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_size
 from mgc.plugins.contract import FeatureKind

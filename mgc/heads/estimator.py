@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from mgc.errors import MgcError
+from mgc import MgcError
 from mgc.home import replace_file
 
 MAX_DEVIATIONS = (

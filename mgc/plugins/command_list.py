@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from mgc.plugins.contract import CommandInfo
@@ -66,16 +66,16 @@ def _named(path: str) -> Iterator[str]:
 def _may_declare(name: str) -> bool:
     """Whether a module's text speaks of the hook, as far as that can be told without importing
     it or the package around it."""
-    path = None
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
+    spec: ModuleSpec | None = None
+    for end, _ in enumerate(parts := name.split("."), start=1):
+        path = spec.submodule_search_locations if spec else None
         spec = PathFinder.find_spec(".".join(parts[:end]), path)
         if spec is None:
             return True  # found in a way of its own, as some editable installs are
-        path = spec.submodule_search_locations
-    if spec.origin is None or not spec.origin.endswith(".py"):
+    source = spec.origin if spec else None
+    if source is None or not source.endswith(".py"):
         return True
-    with open(spec.origin, "rb") as file:
+    with open(source, "rb") as file:
         text = file.read()
     return HOOK.encode() in text or b"import *" in text
 

@@ -254,11 +254,11 @@ KINDS: Mapping[str, type] = {
     "strategy": StrategyInfo,
     "command": CommandInfo,
 }
+#: What `mgc … list` is called for each kind of plug-in that has one.
+NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
 #: What shows the names of each kind of plug-in.
 LISTINGS: Mapping[str, str] = {
-    "extractor": "mgc features list",
-    "head": "mgc heads list",
-    "strategy": "mgc strategies list",
+    **{kind: f"mgc {noun} list" for kind, noun in NOUNS.items()},
     "command": "mgc --help",
 }
 #: The one protocol of each way to be loaded, for conformance checks.

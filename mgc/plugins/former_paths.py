@@ -61,7 +61,10 @@ class FormerPathFinder:
         cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a former path, None for anything else."""
-        return ModuleSpec(name, FormerPathLoader()) if name in FORMER_PATHS else None
+        if name not in FORMER_PATHS:
+            return None
+        # importlib.abc, which has the base class of loaders, takes a millisecond to import.
+        return ModuleSpec(name, FormerPathLoader())  # type: ignore[arg-type]
 
 
 def register() -> None:

@@ -37,7 +37,8 @@ class PluginSpec:
     @cached_property
     def implementation(self) -> type[Any]:
         """The plug-in's class, imported on first use."""
-        return registry.load(self.entry)
+        loaded: type[Any] = registry.load(self.entry)
+        return loaded
 
     @cached_property
     def params(self) -> Any:

@@ -28,6 +28,8 @@ def fresh_catalogue() -> Iterator[None]:
         ("strategy", "v2.1"),
         ("extractor", "3d-sound"),
         ("head", "class"),
+        ("command", "lengths"),
+        ("command", "4-hands"),
     ],
 )
 def test_what_is_written_installs_loads_and_conforms(
@@ -62,6 +64,12 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is a head 'cnn' already, of mgc") as caught:
         scaffold.write_package("head", "cnn", tmp_path / "made")
     assert "mgc heads list" in caught.value.hint
+
+
+def test_a_command_of_mgc_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is a command 'predict' already, of mgc") as caught:
+        scaffold.write_package("command", "predict", tmp_path / "made")
+    assert "mgc --help" in caught.value.hint
 
 
 def test_a_folder_with_content_is_left_alone(tmp_path: Path) -> None:
