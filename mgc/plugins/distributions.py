@@ -34,6 +34,11 @@ def owner_of(package: str) -> str:
     return BUILTIN_OWNER if package == PACKAGE else package
 
 
+def way_out_of(owner: str) -> str:
+    """What to do if a package cannot be imported; our own had its files replaced or removed."""
+    return f"Run: {REINSTALL}" if owner == BUILTIN_OWNER else f"update or remove {owner}"
+
+
 def entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
     """Every entry point of the group and its owner, distribution by distribution.
 

@@ -23,7 +23,14 @@ import pluggy
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import hookspecs, validation
 from mgc.plugins.contract import LISTINGS, CommandInfo, Info
-from mgc.plugins.distributions import BUILTIN_OWNER, GROUP, Origin, entry_points, package_of
+from mgc.plugins.distributions import (
+    BUILTIN_OWNER,
+    GROUP,
+    Origin,
+    entry_points,
+    package_of,
+    way_out_of,
+)
 from mgc.plugins.menu import COMMANDS
 
 HOOKS = {
@@ -180,7 +187,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
         return replace(plugin, problem=error.message, hint=error.hint)
     except (Exception, SystemExit) as error:  # a stranger's module may do anything on import
         problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
-        return replace(plugin, problem=problem, hint=f"update or remove {package_of(distribution)}")
+        return replace(plugin, problem=problem, hint=way_out_of(distribution))
 
 
 def _one_line(error: BaseException) -> str:

@@ -96,6 +96,20 @@ def test_a_foreign_mgc_that_leaves_our_files_alone_is_named_in_one_line(
     assert environment.mgc("heads", "list").stderr == ""
 
 
+def test_a_foreign_mgc_that_replaced_our_files_is_named_as_far_as_we_still_run(
+    environment: Environment, tmp_path: Path
+) -> None:
+    files = {"mgc/__init__.py": '__version__ = "0.0.1"'}
+    environment.pip(
+        "install", str(write_wheel(tmp_path, "mgc", files, version="0.0.1", entry_points=""))
+    )
+    done = environment.mgc("heads", "list")
+    clash, broken = done.stderr.splitlines()
+    assert "mgc 0.0.1 belongs to another project" in clash
+    assert "Plug-in mgc (mgc.plugins.builtin) is broken" in broken
+    assert f"Run: {CURE}" in broken
+
+
 def test_packages_that_depend_on_mgc_are_named(environment: Environment, tmp_path: Path) -> None:
     files = {"loud.py": declaring("loud"), "loud_code.py": LOUDNESS}
     environment.pip(
