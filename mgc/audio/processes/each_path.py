@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any, TypeVar
 
 from mgc.audio.processes.cores import cores
 from mgc.audio.processes.pool import Lost, Pool
-from mgc.audio.processes.worker import loaded
 
 T = TypeVar("T")
 
@@ -43,5 +43,5 @@ def each(
 
 def answering(work: str) -> Callable[[str], Any]:
     """The set-up of a worker: ``module:function`` → what answers the text of a path."""
-    function = loaded(work)
+    function = pkgutil.resolve_name(work)
     return lambda path: function(Path(path))

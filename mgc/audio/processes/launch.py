@@ -1,4 +1,4 @@
-"""Starts a Python process with a pipe to it, on any system."""
+"""Starts Python processes with a pipe to each, on any system."""
 
 from __future__ import annotations
 
@@ -66,6 +66,35 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+class SpawnedWorkers:
+    """Workers that are started one by one and import everything themselves."""
+
+    links: tuple[Connection, ...] = ()  # no server tells of them
+
+    def __init__(self, asked: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.asked = asked
+        self.log = log
+        self.children: dict[Connection, ChildProcess] = {}
+
+    def add_worker(self) -> Connection:
+        """The link to a new worker."""
+        child = ChildProcess("spawn", self.asked, self.log)
+        self.children[child.link] = child
+        return child.link
+
+    def listen(self) -> bool:
+        """See `mgc.audio.processes.posix.ForkServer`; here nobody tells anything."""
+        return True
+
+    def exit_code(self, link: Connection, pid: int) -> int:
+        """How a dead worker ended, as ``subprocess`` has it."""
+        return self.children[link].end()
+
+    def end(self) -> int:
+        """End all workers."""
+        return max([child.end() for child in self.children.values()], default=0)
 
 
 def _inherited(handle: int) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from typing import Any, Generic, TypeVar
 import psutil
 
 from mgc.audio.processes import launch, messages
-from mgc.audio.processes.fork_server import START_SECONDS, ForkServer
-from mgc.audio.processes.spawned_workers import SpawnedWorkers
+from mgc.audio.processes.posix import ForkServer
 
 HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
+START_SECONDS = 300.0  # for importing everything, on a slow disk
 FILE_SECONDS = 1_800.0  # a worker busy with one file for longer hangs
 RESTARTS = 5  # of the fork server, or of workers before they are ready, without a file done
 _MEANINGS = {"SIGSEGV": "a crash", "SIGKILL": "memory may have run out"}
@@ -40,6 +40,12 @@ class Lost:
 
     how: str
     is_slow: bool = False
+
+    def reason(self, doing: str) -> str:
+        """Why there is no answer, in words; ``doing`` says what a worker did with the file."""
+        if self.is_slow:
+            return self.how
+        return f"its worker process died {TRIES} times ({self.how} while it {doing})"
 
 
 @dataclass(eq=False)
@@ -96,11 +102,9 @@ class Pool(Generic[J]):
         Ends all workers when it ends. Raises what a worker raises, and MgcError if workers cannot
         be started or kept alive.
         """
-        method = SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
         with tempfile.TemporaryFile() as self.log:
-            self.starter = method(self.asked, self.log)
+            self._start()
             try:
-                self._start()
                 while not stopping.is_set():
                     self._hand_out(jobs)
                     while self.turn and self.turn[0].is_done:
@@ -116,38 +120,35 @@ class Pool(Generic[J]):
     # Starting and ending
 
     def _start(self) -> None:
-        """Start the workers; again if what forks them is killed meanwhile."""
-        while not self.starter.start() or not self._add_workers():
-            self._note_failure()
-            self._stop()
+        starter = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
+        self.starter = starter(self.asked, self.log)
+        self._add_workers()
 
-    def _add_workers(self) -> bool:
+    def _add_workers(self) -> None:
         try:
             while len(self.workers) < self.count:
                 link = self.starter.add_worker()
                 self.workers[link] = _Worker(link)
         except OSError:
-            return False
-        return True
+            self._restart()
 
     def _restart(self) -> None:
-        """The fork server is gone (killed from outside): no file is to blame."""
-        self._note_failure()
+        """The fork server is gone. If it was killed from outside, no file is to blame."""
         held = {id(request) for worker in self.workers.values() for request in worker.held}
         self.again.extendleft(r for r in reversed(self.turn) if id(r) in held)
-        self._stop()
+        self._note_failure(final=self._stop() >= 0)
         self._start()
 
-    def _note_failure(self) -> None:
+    def _note_failure(self, *, final: bool = False) -> None:
         self.failures += 1
-        if self.failures > RESTARTS:
+        if final or self.failures > RESTARTS:
             raise launch.cannot_work(self.log)
 
-    def _stop(self) -> None:
+    def _stop(self) -> int:
         for link in self.workers:
             link.close()
         self.workers.clear()
-        self.starter.end()
+        return self.starter.end()
 
     # Work
 
@@ -186,13 +187,13 @@ class Pool(Generic[J]):
 
     def _listen(self) -> None:
         """Take what the workers have to say; waits for a second at most."""
-        for link in connection.wait([*self.workers, *self.starter.links], 1.0):
+        ready = connection.wait([*self.workers, *self.starter.links], 1.0)
+        if not self.starter.listen():
+            return self._restart()
+        for link in ready:
             if link in self.workers:
                 self._listen_to(self.workers[link])
-            elif link in self.starter.links and not self.starter.listen():
-                self._restart()
-                return
-        self._end_the_slow()
+        return self._end_the_slow()
 
     def _listen_to(self, worker: _Worker[J]) -> None:
         try:
@@ -220,8 +221,7 @@ class Pool(Generic[J]):
         elif worker.held:
             self._blame(worker, worker.held.popleft())
         self.again.extendleft(reversed(worker.held))
-        if not self._add_workers():
-            self._restart()
+        self._add_workers()
 
     def _blame(self, worker: _Worker[J], request: _Request[J]) -> None:
         request.crashes += 1
@@ -245,8 +245,6 @@ class Pool(Generic[J]):
 
 def _in_words(code: int) -> str:
     """The end of a process: its signal with what that means, or its exit code."""
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        return f"exit code {code}"
+    names = {-number: number.name for number in signal.Signals}
+    name = names.get(code, f"exit code {code}")
     return f"{name}: {_MEANINGS[name]}" if name in _MEANINGS else name

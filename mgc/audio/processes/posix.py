@@ -10,17 +10,58 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing import connection, reduction
 from multiprocessing.connection import Connection
+from typing import IO, Any
 
-from mgc.audio.processes import messages
+from mgc.audio.processes import launch, messages
+
+DEATH_SECONDS = 2.0  # until the server tells of a death
 
 
-def send_link(control: Connection, link: Connection) -> None:
-    """Have a fork server fork a worker for this end of a pipe."""
-    reduction.send_handle(control, link.fileno(), 0)
+class ForkServer:
+    """Workers that a fork server forks, seen from the parent."""
+
+    def __init__(self, asked: Mapping[str, Any], log: IO[bytes]) -> None:
+        self.server = launch.ChildProcess("fork", asked, log)
+        self.links = (self.server.link,)
+        self.codes: dict[int, int] = {}
+
+    def add_worker(self) -> Connection:
+        """The link to a new worker. Raises OSError if the server is gone."""
+        ours, theirs = connection.Pipe()
+        with theirs:
+            reduction.send_handle(self.server.link, theirs.fileno(), 0)
+        return ours
+
+    def listen(self) -> bool:
+        """Take all that the server has said so far. False if it is gone.
+
+        Raises what its set-up raises.
+        """
+        try:
+            while self.server.link.poll():
+                said = messages.receive(self.server.link)
+                if "error" in said:
+                    messages.raise_error(said)
+                self.codes[said["died"]] = said["code"]
+        except (EOFError, OSError):
+            return False
+        return True
+
+    def exit_code(self, link: Connection, pid: int) -> int:
+        """How a dead worker ended, as ``subprocess`` has it; 0 if nobody knows."""
+        deadline = time.monotonic() + DEATH_SECONDS
+        while self.listen() and pid not in self.codes and time.monotonic() < deadline:
+            self.server.link.poll(0.1)
+        return self.codes.get(pid, 0)
+
+    def end(self) -> int:
+        """End the server, and all its workers with it; its exit code."""
+        return self.server.end()
 
 
 def fork_workers(control: Connection, serve: Callable[[Connection], None]) -> None:

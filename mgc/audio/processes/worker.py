@@ -7,8 +7,8 @@ and returns what answers each request; both travel as `messages`.
 from __future__ import annotations
 
 import gc
-import importlib
 import os
+import pkgutil
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,32 +19,25 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from mgc.audio.processes import launch, messages
+from mgc.audio.processes import launch, messages, posix
 from mgc.errors import MgcError
 
 #: Added to a worker's badness for Linux's out-of-memory killer: workers go before their parent.
 OOM_SCORE = "500"
-
-Work = Callable[[Any], Any]
 
 
 def start(handle: int, method: str) -> None:
     """Be the fork server, or the spawned worker, of the process at the other end of a pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     link = launch.connected(handle)
+    asked = messages.receive(link)
     try:
-        asked = messages.receive(link)
-        work = loaded(asked["load"])(**asked["settings"])
+        work = pkgutil.resolve_name(asked["load"])(**asked["settings"])
     except MgcError as error:
         messages.send(link, messages.described(error))
         return
-    except (EOFError, OSError):  # the parent is gone
-        return
     if method == "fork":
-        from mgc.audio.processes import posix
-
         gc.freeze()  # what is imported stays: collecting it again takes 50 ms in each worker
-        messages.send(link, {"pid": os.getpid()})
         posix.fork_workers(
             link, lambda parent: serve(parent, work, partial(messages.receive, parent))
         )
@@ -55,14 +48,7 @@ def start(handle: int, method: str) -> None:
     os._exit(0)  # taking an interpreter with torch apart takes half a second
 
 
-def loaded(name: str) -> Callable[..., Any]:
-    """The function that ``module:function`` names."""
-    module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
-
-
-def serve(link: Connection, work: Work, receive: Callable[[], Any]) -> None:
+def serve(link: Connection, work: Callable[[Any], Any], receive: Callable[[], Any]) -> None:
     """Answer one request after another, until the parent closes the link."""
     with suppress(OSError):  # not Linux, or not allowed
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
@@ -72,7 +58,7 @@ def serve(link: Connection, work: Work, receive: Callable[[], Any]) -> None:
             messages.send(link, _answer(work, receive()))
 
 
-def _answer(work: Work, request: Any) -> dict[str, Any]:
+def _answer(work: Callable[[Any], Any], request: Any) -> dict[str, Any]:
     try:
         return {"value": work(request)}
     except Exception as error:

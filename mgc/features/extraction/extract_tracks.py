@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from typing import Any
 
 from mgc.audio.given import Audio
-from mgc.audio.processes.pool import Lost, Pool
 from mgc.errors import UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Rows
-from mgc.features.extraction.prefetch import prefetched
-from mgc.features.extraction.tasks import (
-    Task,
-    TaskResult,
-    Work,
-    described,
-    one_thread,
-    result_of_lost,
-)
+from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
@@ -33,8 +22,6 @@ from mgc.progress import Progress, Silent
 SHARD_TRACKS = 32
 #: A shard is closed early above this, so that memory stays bounded for large features.
 SHARD_BYTES = 64 << 20
-#: Files whose features may wait to be put into a shard, so that workers go on while one is synced.
-READY = 8
 
 
 @dataclass(frozen=True)
@@ -137,45 +124,23 @@ def _where(
         return cluster
     count = workers_for(waiting, sources, workers)
     if any(source.device != "cpu" for source in sources):
-        return lambda jobs: _on_gpu(sources, count, jobs)
+        return lambda jobs: on_device(
+            sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS
+        )
+    return lambda jobs: _on_cores(sources, "features", count, jobs)
+
+
+def _on_cores(
+    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+    """Each job with its result: by so many processes, or by this one if that is 0."""
     if count:
-        return lambda jobs: _in_processes(sources, "features", count, jobs)
-    return lambda jobs: _here(Work(sources, "features"), jobs)
-
-
-def _here(work: Work, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+        yield from in_processes(sources, task, count, jobs)
+        return
+    work = Work(sources, task)
     with one_thread():
         for job in jobs:
             yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
-
-
-def _in_processes(
-    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[tuple[ExtractionJob, TaskResult]]:
-    settings = {"sources": described(sources, "cpu"), "task": task}
-    pool: Pool[ExtractionJob] = Pool("mgc.features.extraction.tasks:answering", settings, count)
-    stopping = Event()
-    for job, made in prefetched(pool.run(_requests(jobs), stopping), READY, stopping):
-        if isinstance(made, Lost):
-            wanted = [sources[number] for number in job.wanted]
-            yield job, result_of_lost(made, job.path, wanted, task)
-        else:
-            yield job, TaskResult(**made) if made else TaskResult(job.problem)
-
-
-def _requests(jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, Any]]:
-    for job in jobs:
-        yield job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None
-
-
-def _on_gpu(
-    sources: Sequence[ExtractorSpec], count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[tuple[ExtractionJob, TaskResult]]:
-    if count:
-        decoded = _in_processes(sources, "waves", count, jobs)
-    else:
-        decoded = _here(Work(sources, "waves"), jobs)
-    return on_device(sources, decoded, SHARD_TRACKS)
 
 
 def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:

@@ -79,27 +79,22 @@ class ExtractionPlan:
 
     def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[tuple[Stamp, str] | MgcError]:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
-            waiting: deque[Future[tuple[Stamp, str]]] = deque()
+            waiting: deque[Future[tuple[Stamp, str] | MgcError]] = deque()
             try:
                 for _, path in todo:
                     waiting.append(threads.submit(self._hash, path))
                     if len(waiting) >= MAX_HASHES:
-                        yield _result(waiting.popleft())
+                        yield waiting.popleft().result()
                 while waiting:
-                    yield _result(waiting.popleft())
+                    yield waiting.popleft().result()
             finally:
-                for future in waiting:
-                    future.cancel()
+                threads.shutdown(wait=False, cancel_futures=True)
 
-    def _hash(self, path: Path) -> tuple[Stamp, str]:
+    def _hash(self, path: Path) -> tuple[Stamp, str] | MgcError:
         if path in self.known:
             return self.known[path]
         before = file_hashes.stamp(path) or (0, 0)
-        return before, decoding.content_hash(path)
-
-
-def _result(future: Future[tuple[Stamp, str]]) -> tuple[Stamp, str] | MgcError:
-    try:
-        return future.result()
-    except MgcError as error:
-        return error
+        try:
+            return before, decoding.content_hash(path)
+        except MgcError as error:
+            return error

@@ -10,16 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.audio.processes.pool import TRIES, Lost
+from mgc.audio.processes.pool import Lost, Pool
 from mgc.errors import MgcError
+from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
+from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extractor_spec import ExtractorSpec
+
+#: Files whose features may wait to be put into a shard, so that workers go on while one is synced.
+READY = 8
 
 #: ``features`` decodes and extracts; ``waves`` decodes alone, for an extractor on a GPU.
 Task = Literal["features", "waves"]
@@ -83,16 +89,24 @@ def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any
     return lambda request: vars(work(Path(request["path"]), request["wanted"]))
 
 
-def result_of_lost(
-    lost: Lost, path: Path, sources: Sequence[ExtractorSpec], task: Task
-) -> TaskResult:
-    """What is said of a file that kills its workers, or keeps one too long."""
-    if lost.is_slow:
-        return TaskResult(f"{path}: {lost.how}.")
-    names = " + ".join(source.name for source in sources)
-    doing = f"made {names} of" if task == "features" else "decoded"
-    how = f"{lost.how} while it {doing} {path.name}"
-    return TaskResult(f"{path}: its worker process died {TRIES} times ({how}).")
+def in_processes(
+    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+    """Each job with its result, in the order of the jobs, by so many worker processes."""
+    settings = {"sources": described(sources, "cpu"), "task": task}
+    pool: Pool[ExtractionJob] = Pool(f"{__name__}:answering", settings, count)
+    stopping = Event()
+    requests = (
+        (job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None) for job in jobs
+    )
+    for job, made in prefetched(pool.run(requests, stopping), READY, stopping):
+        if isinstance(made, Lost):
+            names = " + ".join(sources[number].name for number in job.wanted)
+            doing = f"made {names} of" if task == "features" else "decoded"
+            reason = made.reason(f"{doing} {job.path.name}")
+            yield job, TaskResult(f"{job.path}: {reason}.")
+        else:
+            yield job, TaskResult(**made) if made else TaskResult(job.problem)
 
 
 def heard_by(source: ExtractorSpec) -> list[float]:

@@ -44,7 +44,10 @@ def test_where_nothing_can_be_forked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """No process needs what only POSIX has, and nobody has to choose."""
     monkeypatch.delenv("MGC_START_METHOD")
     monkeypatch.delattr(os, "fork")
-    without = "import os, sys; del os.fork; sys.modules['mgc.audio.processes.posix'] = None\n"
+    without = """
+import os, signal, socket
+del os.fork, signal.SIGCHLD, socket.send_fds, socket.recv_fds
+"""
     monkeypatch.setattr(launch, "_RUN", without + launch._RUN)
     assert extract(album(tmp_path, 3), sources("mel"), workers=2).made == 3
 
