@@ -25,7 +25,7 @@ RUN_UP_SECONDS = 1.0
 def opened(path: Path | AudioBytes) -> Iterator[AvReader]:
     """An open reader. Raises AudioError where FFmpeg cannot read the file either."""
     try:
-        with av.open(path.open() if isinstance(path, AudioBytes) else str(path)) as container:
+        with av.open(path.open() if isinstance(path, AudioBytes) else str(path), "r") as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,7 +29,8 @@ class LinearClassifier:
     """A fitted multinomial logistic regression: three arrays, which answer by themselves.
 
     ``coef_`` (genre, feature) and ``intercept_`` (genre,), a single row of each if there are two
-    genres; ``classes_`` (genre,) are the genre numbers.
+    genres; ``classes_`` (genre,) are the genre numbers. The columns of ``coef_`` lie together in
+    memory, as scikit-learn leaves them: another order would round differently.
     """
 
     coef_: np.ndarray
@@ -65,9 +66,11 @@ class Logistic(ScikitHead):
 
     def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:
         """Fit on standardised features of at least two genres."""
-        fitted = _arrays(super().learn(scaled, genres, groups))
-        # As it is when it has been read back: another order in memory may round otherwise.
-        return replace(fitted, coef_=np.ascontiguousarray(fitted.coef_))
+        fitted = super().learn(scaled, genres, groups)
+        coef, intercept = fitted.coef_, fitted.intercept_
+        if len(fitted.classes_) == 2:  # numpy has no sigmoid with scikit-learn's bits in float32
+            coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+        return LinearClassifier(np.asfortranarray(coef), intercept, fitted.classes_)
 
     def save(self, path: Path) -> None:
         """Write the learnt arrays as safetensors."""
@@ -77,7 +80,9 @@ class Logistic(ScikitHead):
         if self.estimator_ is None:
             arrays["only"] = np.array([self.only_])
         else:
-            arrays |= {name.removesuffix("_"): a for name, a in vars(self.estimator_).items()}
+            fitted = self.estimator_
+            arrays |= {"coef_t": fitted.coef_.T, "intercept": fitted.intercept_}
+            arrays["classes"] = fitted.classes_
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         replace_file(path, save_arrays(whole, metadata={"head": "logistic"}))
 
@@ -87,10 +92,7 @@ class Logistic(ScikitHead):
         Raises MgcError if the file is damaged or holds a type that is not trusted.
         """
         if zipfile.is_zipfile(path):
-            super().restore(path)
-            if self.estimator_ is not None:
-                self.estimator_ = _arrays(self.estimator_)
-            return self
+            return super().restore(path)
         from safetensors.numpy import load_file
 
         try:
@@ -100,15 +102,12 @@ class Logistic(ScikitHead):
             self.only_ = int(arrays["only"][0]) if "only" in arrays else None
             self.estimator_ = None
             if self.only_ is None:
-                parts = (arrays[name] for name in ("coef", "intercept", "classes"))
-                self.estimator_ = LinearClassifier(*parts)
+                self.estimator_ = LinearClassifier(
+                    arrays["coef_t"].T, arrays["intercept"], arrays["classes"]
+                )
         except Exception as error:  # safetensors' own error has no public base
             raise MgcError(
                 f"{path} cannot be read: {type(error).__name__}: {error}.",
                 "It is damaged; fit the head again.",
             ) from error
         return self
-
-
-def _arrays(fitted: Any) -> LinearClassifier:
-    return LinearClassifier(fitted.coef_, fitted.intercept_, fitted.classes_)

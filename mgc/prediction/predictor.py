@@ -101,4 +101,5 @@ class Predictor:
         if self.run.kind == "single":
             mean: np.ndarray = np.mean([answer[0][0] for answer in by_member[0]], axis=0)
             return mean
-        return apply_ensemble(self.run, by_member)[0]
+        combined: np.ndarray = apply_ensemble(self.run, by_member)[0]
+        return combined

@@ -176,3 +176,42 @@ def test_the_base_is_enough_for_a_plugin(tmp_path: Path) -> None:
     head.save(tmp_path / "nearest")
     again = Nearest(None, 0).restore(tmp_path / "nearest")
     np.testing.assert_array_equal(again.predict_proba(x), head.predict_proba(x))
+
+
+@pytest.mark.parametrize("genres", [2, 3])
+def test_logistic_answers_from_plain_arrays_as_scikit_learn_does(
+    genres: int, tmp_path: Path
+) -> None:
+    x, y = clouds(60, genres)
+    head = made("logistic").fit(x, y, np.arange(60), genres)
+    head.save(tmp_path / "head")
+    back = made("logistic").restore(tmp_path / "head")
+    np.testing.assert_array_equal(back.predict_proba(x), head.predict_proba(x))
+    peer = LogisticRegression(C=0.03, max_iter=2000).fit(head.embed(x), y)
+    np.testing.assert_array_equal(head.estimator_.coef_, peer.coef_)
+    if genres == 2:
+        for name in ("coef_", "intercept_"):
+            setattr(peer, name, getattr(peer, name).astype(np.float64))
+    found, exact = back.estimator_.predict_proba(head.embed(x)), 1e-12 if genres == 2 else 0
+    np.testing.assert_allclose(found, peer.predict_proba(head.embed(x)), rtol=0, atol=exact)
+
+
+@pytest.mark.parametrize("genres", [2, 3])
+def test_a_logistic_head_that_an_earlier_version_saved_with_skops_answers_the_same(
+    genres: int, tmp_path: Path
+) -> None:
+    x, y = clouds(60, genres)
+    head = made("logistic").fit(x, y, np.arange(60), genres)
+    head.estimator_ = LogisticRegression(C=0.03, max_iter=2000).fit(head.embed(x), y)
+    ScikitHead.save(head, tmp_path / "estimator.skops")
+    back = made("logistic").restore(tmp_path / "estimator.skops")
+    np.testing.assert_array_equal(back.predict_proba(x), head.predict_proba(x))
+    assert isinstance(back.estimator_, LogisticRegression)
+
+
+def test_a_logistic_head_that_saw_one_genre_comes_back(tmp_path: Path) -> None:
+    x, _ = clouds()
+    head = made("logistic").fit(x, np.full(60, 2), np.arange(60), 4)
+    head.save(tmp_path / "head")
+    back = made("logistic").restore(tmp_path / "head")
+    assert (back.predict_proba(x) == [0, 0, 1, 0]).all()

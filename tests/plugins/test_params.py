@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from mgc import UsageError
 from mgc.plugins import params
@@ -132,3 +134,56 @@ def test_a_plugin_without_params_has_none() -> None:
     assert params.describe(params.params_class(Plain)) == []
     with pytest.raises(UsageError, match="No parameter of head plain"):
         params.build(params.params_class(Plain), {"C": 1}, "head plain")
+
+
+@dataclass(frozen=True)
+class Various:
+    whole: int = 1
+    real: float = 1  # an int as it stands, a float once it is given
+    mode: Literal["one", "max"] = "one"
+    limit: float | None = None
+    bounded: params.PositiveInt = 3
+    either: int | str = "mean"
+    flag: bool = False
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"whole": 2, "real": 2.5, "mode": "max", "limit": 1.5, "either": 3, "flag": True},
+        {"real": 1},
+        {"whole": 2.0},
+        {"whole": True},
+        {"limit": 3},
+        {"limit": None},
+        {"bounded": 3},
+        {"bounded": 4},
+        {"either": "last"},
+        {"flag": 1},
+    ],
+)
+def test_what_is_built_without_pydantic_is_what_pydantic_builds(values: dict[str, Any]) -> None:
+    made = params.build(Various, values, "head various")
+    expected = TypeAdapter(Various).validate_python(values)
+    assert repr(made) == repr(expected)  # 1 and 1.0 are equal, and another fingerprint
+
+
+@pytest.mark.parametrize("values", [{"bounded": 0}, {"whole": 1.5}, {"mode": "none"}])
+def test_what_pydantic_refuses_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="cannot be used"):
+        params.build(Various, values, "head various")
+
+
+def test_the_values_of_a_record_are_taken_without_pydantic() -> None:
+    program = (
+        "import sys\n"
+        "from mgc.heads.logistic import LogisticParams\n"
+        "from mgc.extractors.mel import MelParams\n"
+        "from mgc.plugins import params\n"
+        "for cls in (LogisticParams, MelParams):\n"
+        "    assert params.build(cls, params.as_dict(cls()), 'x') == cls()\n"
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mgc.audio import decoding
 from mgc.errors import MgcError
@@ -30,7 +31,7 @@ class ExtractionJob:
 
     Attributes:
         number: its place among the files of the run.
-        path: the file.
+        path: the file (or audio in memory, if it is worked on in this process).
         stamp: its size and time of change before it was read.
         audio_hash: SHA-256 of its content; "" where it cannot be read.
         wanted: the numbers of the sources that lack it; none where all is there, or an earlier
@@ -39,7 +40,7 @@ class ExtractionJob:
     """
 
     number: int
-    path: Path
+    path: Any
     stamp: Stamp = (0, 0)
     audio_hash: str = ""
     wanted: tuple[int, ...] = ()
