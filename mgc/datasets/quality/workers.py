@@ -40,8 +40,8 @@ def each(
         # Work is handed out in order: who killed the pool is among the first that are left.
         suspects, rest = rest[: 2 * workers + 1], rest[2 * workers + 1 :]
         for path in suspects:
-            result = list(_until_crash(work, [path], 1))
-            yield result[0] if result else (path, crashed(path))
+            alone = list(_until_crash(work, [path], 1))
+            yield alone[0] if alone else (path, crashed(path))
 
 
 def _until_crash(
