@@ -188,7 +188,9 @@ class Weights:
                 "model.safetensors to this machine: --set model=FOLDER",
             ) from error
         if not list(self.folder.glob("model*.safetensors")):
-            raise _unsafe(self, "has no safetensors", _converted_at(self.model))
+            raise _unsafe(
+                self, f"has no {WHOLE} and no safetensors in parts", _converted_at(self.model)
+            )
 
 
 @lru_cache
