@@ -74,7 +74,7 @@ def default_grouping(tracks: pd.DataFrame) -> GroupBy:
     """By artist where artists are known, else by album, else by nothing."""
     for column in ("artist", "album"):
         if (tracks[column] != "").any():
-            return column  # type: ignore[return-value]
+            return column
     return "none"
 
 

@@ -90,8 +90,9 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     for column in COLUMNS[:-1]:
         values = tracks[column] if column in tracks else pd.Series("", tracks.index)
         made[column] = values.fillna("").astype(str)
-    made["duration"] = pd.to_numeric(tracks.get("duration"), errors="coerce")
-    extra = [column for column in tracks if column not in COLUMNS]
+    seconds: Any = tracks.get("duration")
+    made["duration"] = pd.to_numeric(seconds, errors="coerce")
+    extra = tracks.columns[~tracks.columns.isin(COLUMNS)]
     made[extra] = tracks[extra]
     twice = made["track_id"][made["track_id"].duplicated()]
     if len(twice):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
     common = tables[0].index
     for table in tables[1:]:
         common = common.intersection(table.index)
-    common = common.sort_values()
+    common = cast(pd.MultiIndex, common.sort_values())
     tracks, of = _enough(members, tables, common, smallest_share)
     genres = tables[0]["genre"].loc[common].to_numpy()
     for run, table in zip(members[1:], tables[1:], strict=True):
@@ -152,8 +153,9 @@ def _enough(
     return shared, len(every)
 
 
-def _all_parts(before: pd.MultiIndex, after: pd.MultiIndex) -> bool:
+def _all_parts(before: pd.Index[Any], after: pd.MultiIndex) -> bool:
     """Whether every part of every fold still has a row."""
+    before = cast(pd.MultiIndex, before)
     return set(before.droplevel("track_id")) == set(after.droplevel("track_id"))
 
 

@@ -77,8 +77,10 @@ def _track(
 ) -> HardTrack:
     row = tables[0].loc[track_id]
     answers = [
-        MemberAnswer(name, str(table.at[track_id, "said"]), float(table.at[track_id, "confidence"]))
+        MemberAnswer(
+            name, str(table.at[track_id, "said"]), float(table["confidence"][str(track_id)])
+        )
         for (name, _), table in zip(named, tables, strict=True)
     ]
-    words = (str(row[column]) for column in ("title", "artist", "path", "genre"))
-    return HardTrack(str(track_id), *words, trust, answers)
+    title, artist, path, genre = (str(row[c]) for c in ("title", "artist", "path", "genre"))
+    return HardTrack(str(track_id), title, artist, path, genre, trust, answers)

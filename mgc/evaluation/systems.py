@@ -38,7 +38,8 @@ class System:
     @cached_property
     def right(self) -> pd.Series:
         """For each track (index) the share of the runs that were right."""
-        return pd.concat([table["right"] for table in self.tables]).groupby(level=0).mean()
+        right: pd.Series = pd.concat([table["right"] for table in self.tables])
+        return right.groupby(level=0).mean()
 
     def figures(self, name: str) -> list[float]:
         """One of the test figures of run.json, run by run."""

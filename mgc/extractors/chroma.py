@@ -102,7 +102,7 @@ def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0)
 
 def octaves(frequencies: np.ndarray, n_chroma: int, tuning: float = 0.0) -> np.ndarray:
     """Hz → octaves above A0, where A = 440 Hz is moved by ``tuning`` bins."""
-    return np.log2(frequencies / (A0 * 2.0 ** (tuning / n_chroma)))
+    return np.asarray(np.log2(frequencies / (A0 * 2.0 ** (tuning / n_chroma))))
 
 
 def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> float:

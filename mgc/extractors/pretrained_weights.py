@@ -100,7 +100,7 @@ class Weights:
     def check_type(self, types: Iterable[str]) -> None:
         """Raise MgcError where the model is of no family that the extractor knows."""
         found = self.config.get("model_type")
-        if found not in types:
+        if found not in tuple(types):
             raise MgcError(
                 f"{self.folder / CONFIG} describes a {found!r} model; extractor {self.extractor} "
                 f"takes {', '.join(types)}.",
@@ -188,7 +188,9 @@ class Weights:
                 "model.safetensors to this machine: --set model=FOLDER",
             ) from error
         if not list(self.folder.glob("model*.safetensors")):
-            raise _unsafe(self, "has no safetensors", _converted_at(self.model))
+            raise _unsafe(
+                self, f"has no {WHOLE} and no safetensors in parts", _converted_at(self.model)
+            )
 
 
 @lru_cache

@@ -254,7 +254,9 @@ def averaged(heard: Tensor, stride: int) -> Tensor:
     is left."""
     count = len(heard)
     frames = math.ceil(count / stride)
-    sums = pad(heard, (0, 0, 0, frames * stride - count)).unflatten(0, (frames, stride)).sum(1)
+    sums: Tensor = (
+        pad(heard, (0, 0, 0, frames * stride - count)).unflatten(0, (frames, stride)).sum(1)
+    )
     sizes = torch.full((frames, 1), float(stride), device=heard.device)
     sizes[-1] = count - (frames - 1) * stride
     return sums / sizes

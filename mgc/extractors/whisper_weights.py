@@ -119,7 +119,8 @@ class WhisperWeights(Weights):
             raise MgcError(
                 f"{self.folder}: its weights do not fit its {CONFIG}: {error}", self.remedy
             ) from error
-        return encoder.requires_grad_(False).train(False)
+        encoder.requires_grad_(False).train(False)
+        return encoder
 
 
 @lru_cache

@@ -75,7 +75,7 @@ class ScikitHead(ABC):
             probabilities[:, self.only_] = 1.0
             return probabilities
         probabilities[:, self.estimator_.classes_] = self.probabilities(self.embed(features))
-        return probabilities / probabilities.sum(1, keepdims=True)
+        return np.asarray(probabilities / probabilities.sum(1, keepdims=True))
 
     def probabilities(self, scaled: np.ndarray) -> np.ndarray:
         """Standardised features → probabilities of the genres seen in training."""
@@ -85,7 +85,7 @@ class ScikitHead(ABC):
     def embed(self, features: np.ndarray) -> np.ndarray:
         """The standardised features (clip, feature) float32, as the classifier sees them."""
         scaled = (features - self.mean_) / self.scale_
-        return np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32)
+        return np.asarray(np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32))
 
     def save(self, path: Path) -> None:
         """Write the fitted state with skops: a zip of arrays and JSON, no pickle."""

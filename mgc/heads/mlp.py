@@ -47,9 +47,9 @@ class Mlp(nn.Module):
 
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(clip, feature) or (clip, layer, feature) → (clip, hidden)."""
-        return self.hidden(
-            self.input_dropout(self.mixed(features.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)))
-        )
+        mixed = self.mixed(features.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS))
+        hidden: Tensor = self.hidden(self.input_dropout(mixed))
+        return hidden
 
     def mixed(self, features: Tensor) -> Tensor:
         """The weighted sum of the layers, as in ELMo (Peters et al. 2018) and SUPERB."""
@@ -61,4 +61,5 @@ class Mlp(nn.Module):
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Embedding → logits (clip, genre)."""
-        return self.output(self.dropout(embedding))
+        logits: Tensor = self.output(self.dropout(embedding))
+        return logits

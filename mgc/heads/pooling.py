@@ -92,7 +92,7 @@ def moments(centred: np.ndarray, unit: np.ndarray) -> np.ndarray:
 
 def correlations(unit: np.ndarray) -> np.ndarray:
     """Correlation over time of each pair of rows: which parts of the spectrum move together."""
-    return (unit @ unit.T / unit.shape[1])[np.triu_indices(len(unit), 1)]
+    return np.asarray((unit @ unit.T / unit.shape[1])[np.triu_indices(len(unit), 1)])
 
 
 def modulations(centred: np.ndarray) -> np.ndarray:

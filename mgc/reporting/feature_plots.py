@@ -97,7 +97,7 @@ def draw(made: Sequence[Picture], title: str) -> Figure:
         for axis, picture in zip(axes, made, strict=True):
             _draw_one(axis, picture)
         figure.suptitle(short(title, 90), fontsize=9)
-        _share_time(axes, made)
+        _share_time(list(axes), made)
     return figure
 
 
@@ -117,7 +117,7 @@ def draw_grid(columns: Sequence[tuple[str, Sequence[Picture]]]) -> Figure:
                 if column:
                     axis.set_ylabel("")
         for column, (_, pictures) in enumerate(columns):
-            _share_time(axes[:, column], pictures)
+            _share_time(list(axes[:, column]), pictures)
     return figure
 
 

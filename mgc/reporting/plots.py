@@ -10,6 +10,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,12 +27,15 @@ from mgc.home import replace_file
 from mgc.reporting import colours
 from mgc.runs import Run
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 FORMATS = ("png", "svg", "pdf")
 DPI = 200
 COLUMN = 3.5  # inches: the width of a journal's column
 MAX_NAME = 28  # characters of a name on an axis
 SMALL_CELLS = 12  # genres beyond which the numbers in a matrix are set smaller
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -145,7 +149,7 @@ def _draw_curves(axis: Axes, found: Sequence[Curve], wanted: Sequence[str]) -> N
         mean = mean_curve(found, figure)
         axis.plot(np.arange(1, len(mean) + 1), mean, dash, color=ink, lw=1.6, label=NAMES[figure])
     axis.set_xlabel("epoch")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params("x", integer=True)
     axis.legend()
 
 
@@ -171,7 +175,8 @@ def _draw_map(axis: Axes, run: Run, method: Method) -> None:
         here = truth == number
         rims = ["#111111" if bad else "none" for bad in wrong[here]]
         axis.scatter(
-            *made.points[here].T, s=size, c=colours.LIGHT[colour], edgecolors=rims,
+            made.points[here, 0], made.points[here, 1], s=size,
+            c=colours.LIGHT[colour], edgecolors=rims,
             marker=colours.SHAPES[shape][1], linewidths=0.5, label=short(genre, 20),
             rasterized=len(truth) > 5_000,
         )  # fmt: skip

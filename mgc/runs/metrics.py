@@ -13,7 +13,7 @@ ECE_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
 MIN_PROBABILITY = 1e-12
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def wilson(hits: float, count: float) -> tuple[float, float]:
     """The 95 % Wilson score interval of a proportion (Wilson 1927), in [0, 1]."""
     if not count:
         return 0.0, 1.0

@@ -23,7 +23,7 @@ NO_VETO = 1e-2
 def logits(probabilities: np.ndarray, smallest: float = MIN_PROBABILITY) -> np.ndarray:
     """Log-probabilities (…, genre), finite also where a probability is 0: raised to
     ``smallest``."""
-    return np.log(np.clip(probabilities, smallest, None))
+    return np.asarray(np.log(np.clip(probabilities, smallest, None)))
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

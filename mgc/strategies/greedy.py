@@ -55,7 +55,7 @@ class Greedy:
 
     def combine(self, members: np.ndarray) -> np.ndarray:
         """(member, track, genre) → (track, genre)."""
-        return np.einsum("m,mtg->tg", self.weights_, members)
+        return np.asarray(np.einsum("m,mtg->tg", self.weights_, members))
 
     def state(self) -> Mapping[str, np.ndarray]:
         """The weights (member,)."""
@@ -82,7 +82,7 @@ def select(chosen: np.ndarray, counts: np.ndarray, picks: int) -> np.ndarray:
         taken[losses.argmin()] += 1
         if losses.min() < best_loss:
             best, best_loss = taken.copy(), losses.min()
-    return best / best.sum()
+    return np.asarray(best / best.sum())
 
 
 def _losses(chosen: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -62,4 +62,4 @@ def features(members: np.ndarray) -> np.ndarray:
     """(member, track, genre) → log-probabilities around their mean (track, member × genre)."""
     scores = logits(members, NO_VETO)
     scores = scores - scores.mean(2, keepdims=True)
-    return scores.transpose(1, 0, 2).reshape(members.shape[1], -1)
+    return np.asarray(scores.transpose(1, 0, 2).reshape(members.shape[1], -1))

@@ -50,7 +50,7 @@ class Weighted:
 
     def combine(self, members: np.ndarray) -> np.ndarray:
         """(member, track, genre) → (track, genre)."""
-        return np.einsum("m,mtg->tg", self.weights_, members)
+        return np.asarray(np.einsum("m,mtg->tg", self.weights_, members))
 
     def state(self) -> Mapping[str, np.ndarray]:
         """The weights (member,)."""

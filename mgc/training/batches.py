@@ -94,7 +94,7 @@ def window_frames(kind: FeatureKind, training: Training, clips: Sequence[np.ndar
     """The length of a window: the crop, or the longest clip where that is shorter or 0."""
     if kind != "sequence":
         return 1
-    longest = max(clip.shape[1] for clip in clips)
+    longest: int = max(clip.shape[1] for clip in clips)
     return max(MIN_WINDOW, min(training.crop_frames or longest, longest))
 
 

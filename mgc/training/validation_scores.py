@@ -28,4 +28,4 @@ def balanced_weights(genres: np.ndarray, n_genres: int) -> np.ndarray:
     """Weight of each genre (genre,): inverse of its frequency; an absent genre has 0."""
     counts = np.bincount(genres, minlength=n_genres)
     weights = np.divide(len(genres), counts, out=np.zeros(n_genres), where=counts > 0)
-    return weights / max(1, np.count_nonzero(counts))
+    return np.asarray(weights / max(1, np.count_nonzero(counts)))

@@ -184,7 +184,7 @@ def _show_genres(systems: Sequence[System]) -> None:
             f"{value:.2f}{' ◂' if name in singles and value == won and len(singles) > 1 else ''}"
             for name, value in values.items()
         ]
-        rows.append([genre, *cells, counts[genre]])
+        rows.append([genre, *cells, counts[str(genre)]])
     columns = ["F1 by genre", *scores.columns, "tracks"]
     output.show_table(columns, rows, right=columns[1:])
     if len(singles) > 1:

@@ -97,7 +97,6 @@ def add(
     path = path or path_option
     _only(name in FMA, metadata is not None, "--metadata", "fma-small, -medium, -large and -full")
     _only(name == GTZAN, bool(filtered or artists), "--filtered and --artists", GTZAN)
-    by = group_by and group_by.value
     called = called or name
     if name == DEMO and path is None:
         dataset = importing.add_demo(called, seed=seed, progress=progress())
@@ -109,10 +108,12 @@ def add(
         raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
     elif name == GTZAN:
         dataset = importing.add_gtzan(
-            called, path, filtered=filtered or (), artists=artists, group_by=by, seed=seed
+            called, path, filtered=filtered or (), artists=artists, group_by=group_by, seed=seed
         )
     else:
-        dataset = importing.add_path(called, path, group_by=by, seed=seed, drop_rare=drop_rare)
+        dataset = importing.add_path(
+            called, path, group_by=group_by, seed=seed, drop_rare=drop_rare
+        )
     added(dataset)
 
 

@@ -119,9 +119,7 @@ def audit(
     labels, source = _label_errors(dataset, run)
     moved = None
     if fix:
-        dataset, moved = auditing.fix(
-            dataset, found, by=group_by and group_by.value, seed=seed, name=called
-        )
+        dataset, moved = auditing.fix(dataset, found, by=group_by, seed=seed, name=called)
     if as_json:
         output.emit_json(_audit_record(dataset, found, labels, source, moved))
         return
@@ -253,13 +251,13 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
     )
     rows = [
         [
-            row.track_id,
-            row.genre,
-            row.suggested,
-            output.percent(row.confidence),
-            f"{row.margin:.2f}",
+            row["track_id"],
+            row["genre"],
+            row["suggested"],
+            output.percent(row["confidence"]),
+            f"{row['margin']:.2f}",
         ]
-        for row in labels.head(SHOWN).itertuples()
+        for row in labels.head(SHOWN).to_dict("records")
     ]
     if rows:
         columns = ["track", "labelled", "sounds like", "% for its label", "margin"]

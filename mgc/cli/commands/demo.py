@@ -40,7 +40,7 @@ def demo() -> None:
         "3. The three views decide together, in three ways.",
         "mgc ensemble majority-voting --data demo   (and mean-probability, confidence)",
         "mgc ensemble mean-probability --data my-music",
-        lambda: [ensemble.ensemble(name, data=NAME) for name in STRATEGIES],
+        _combine,
     )
     _step(
         "4. How good is each, and how sure are we of that? With so few test tracks, intervals\n"
@@ -58,6 +58,11 @@ def demo() -> None:
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
     output.say("To remove the demo again: mgc data remove demo; mgc runs list; mgc features clear")
+
+
+def _combine() -> None:
+    for name in STRATEGIES:
+        ensemble.ensemble(name, data=NAME)
 
 
 def _step(what: str, command: str, yours: str, work: Callable[[], object]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from mgc.cli.ui import output
@@ -16,7 +18,7 @@ def list_runs(as_json: JsonOption = False) -> None:
     from mgc import runs
 
     found, errors = runs.everything()
-    rows = [_row(run) for run in found]
+    rows: list[dict[str, Any]] = [_row(run) for run in found]
     if as_json:
         output.emit_json(rows)
     elif rows:

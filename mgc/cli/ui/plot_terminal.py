@@ -98,7 +98,7 @@ def genres(compared: Sequence[System]) -> None:
         for number, (system, value) in enumerate(values.items()):
             first = number == 0
             rows.append(
-                [genre if first else "", counts[genre] if first else "", system,
+                [genre if first else "", counts[str(genre)] if first else "", system,
                  drawing.bar(value, room), f"{value:.2f}"]
             )  # fmt: skip
     output.show_table(["genre", "tracks", "system", "", "F1"], rows, right=["tracks", "F1"])
@@ -129,9 +129,9 @@ def comparison(made: Comparison) -> None:
     rows = []
     for row in made.rows:
         figures = (row["accuracy_low"], row["accuracy"], row["accuracy_high"])
-        places = [(value - low) / span for value in figures]
+        left, middle, right = ((value - low) / span for value in figures)
         between = f"{output.percent(figures[0])}–{output.percent(figures[2])}"
-        line = drawing.whisker(*places, room)
+        line = drawing.whisker(left, middle, right, room)
         rows.append([row["name"], output.percent(row["accuracy"]), between, line])
     scale = f"{output.percent(low)} … {output.percent(low + span)} %"
     output.show_table(["system", "acc. %", "95 % interval", scale], rows, right=["acc. %"])

@@ -168,7 +168,7 @@ def _pair(
 ) -> Copies:
     both = tracks.iloc[[one, other]]
     ids, where, genres = (tuple(both[name]) for name in ("track_id", "split", "genre"))
-    return Copies(*ids, kind, error, offset, seconds, where, genres)
+    return Copies(ids[0], ids[1], kind, error, offset, seconds, where, genres)
 
 
 def _recordings(tracks: pd.DataFrame, copies: Sequence[Copies]) -> list[str]:
@@ -199,7 +199,7 @@ def _uneven(balance: pd.DataFrame) -> list[str]:
         found += [f"{genre} has no track in the {name} split." for genre in part.index[part == 0]]
         drift = (part / part.sum() - shares).abs()
         if drift.max() > DRIFT:
-            genre = drift.idxmax()
+            genre = str(drift.idxmax())
             found.append(
                 f"{genre} is {100 * part[genre] / part.sum():.0f} % of the {name} split and "
                 f"{100 * shares[genre]:.0f} % of all."

@@ -73,7 +73,7 @@ def suspicious(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         rows = np.nonzero(labels == given)[0]
         margin = probabilities[rows, truth] - probabilities[rows, given]
         found[rows[np.argsort(-margin, kind="stable")[: wrong[given, truth]]]] = True
-    return found & (probabilities.argmax(axis=1) != labels)
+    return np.asarray(found & (probabilities.argmax(axis=1) != labels))
 
 
 def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

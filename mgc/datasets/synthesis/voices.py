@@ -81,7 +81,7 @@ def _envelope(voice: Voice, times: Samples, seconds: float) -> Samples:
     gain = np.minimum(times / voice.attack, 1)
     if voice.decay and voice.kind != "pluck":
         gain = gain * np.exp(-times / np.float32(voice.decay))
-    return gain * np.clip((seconds + voice.release - times) / voice.release, 0, 1)
+    return np.asarray(gain * np.clip((seconds + voice.release - times) / voice.release, 0, 1))
 
 
 def _partials(voice: Voice, hz: float, count: int, bright: float) -> NDArray[np.float64]:
@@ -109,7 +109,7 @@ def _wave(voice: Voice, hz: float, times: Samples, bright: float, rate: int) -> 
     if voice.spread:
         shifted = phase * np.float32(1 + voice.spread)
         sound = 0.5 * (sound + cycle[shifted.astype(np.int32) & (CYCLE - 1)])
-    return sound
+    return np.asarray(sound)
 
 
 def _fm(voice: Voice, hz: float, times: Samples, bright: float) -> Samples:
@@ -117,7 +117,7 @@ def _fm(voice: Voice, hz: float, times: Samples, bright: float) -> Samples:
     angle = np.float32(2 * np.pi * hz) * times
     fall = np.exp(-times / np.float32(voice.decay / 3)) if voice.decay else np.float32(1)
     index = np.float32(voice.index * bright) * fall
-    return np.sin(angle + index * np.sin(np.float32(voice.ratio) * angle))
+    return np.asarray(np.sin(angle + index * np.sin(np.float32(voice.ratio) * angle)))
 
 
 def _pluck(
@@ -141,7 +141,7 @@ def _pluck(
     string /= max(float(np.abs(string[:period]).max()), 1e-9)
     # The period above is a whole number of samples; reading it at this pace gives the exact pitch.
     places = np.arange(count) * (period * hz / rate)
-    return np.interp(places, np.arange(string.size), string).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(string.size), string).astype(np.float32))
 
 
 def drum(name: str, machine: bool, bright: float, rng: np.random.Generator, rate: int) -> Samples:
@@ -161,7 +161,7 @@ def drum(name: str, machine: bool, bright: float, rng: np.random.Generator, rate
         sound = np.diff(noise, n=2, prepend=np.float32(0), append=np.float32(0))
         fall = fall if machine else fall**2
     sound = sound * fall
-    return (sound / max(float(np.abs(sound).max()), 1e-9)).astype(np.float32)
+    return np.asarray((sound / max(float(np.abs(sound).max()), 1e-9)).astype(np.float32))
 
 
 def room(
@@ -180,4 +180,4 @@ def room(
     octaves = np.log2(np.maximum(fft.rfftfreq(size, 1 / rate), 40) / 1000).astype(np.float32)
     gain = np.exp2(octaves * np.float32(tilt / 6.02))
     spectrum = fft.rfft(dry, size) * fft.rfft(impulse, size) * gain
-    return fft.irfft(spectrum, size)[: dry.size].astype(np.float32)
+    return np.asarray(fft.irfft(spectrum, size)[: dry.size].astype(np.float32))

@@ -130,13 +130,13 @@ def _suspects(run: Run) -> list[dict[str, Any]]:
     about = run.predictions.drop_duplicates("track_id").set_index("track_id")
     return [
         {
-            "track_id": str(row.track_id),
-            "title": str(about.at[row.track_id, "title"]),
-            "genre": str(row.genre),
-            "suggested": str(row.suggested),
-            "margin": float(row.margin),
+            "track_id": str(row["track_id"]),
+            "title": str(about.at[row["track_id"], "title"]),
+            "genre": str(row["genre"]),
+            "suggested": str(row["suggested"]),
+            "margin": float(row["margin"]),
         }
-        for row in found.itertuples()
+        for row in found.to_dict("records")
     ]
 
 

@@ -108,7 +108,7 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
     for genre, values in table.iterrows():
         best = max(values)
         bars = [(name, float(values[name]), bool(values[name] == best > 0)) for name in order]
-        made.append({"name": str(genre), "tracks": int(counts[genre]), "bars": bars})
+        made.append({"name": str(genre), "tracks": int(counts[str(genre)]), "bars": bars})
     return made
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import librosa
 import numpy as np
@@ -179,8 +180,9 @@ def _matrix(
     frequencies: np.ndarray, rate: float, gamma: float | None, alpha: np.ndarray
 ) -> tuple[np.ndarray, int]:
     """librosa's wavelets in the frequency domain, their smallest entries left out."""
+    own: Any = {"gamma": gamma, "alpha": alpha}  # librosa takes more than it declares
     basis, lengths = librosa.filters.wavelet(
-        freqs=frequencies, sr=rate, norm=1, window="hann", gamma=gamma, alpha=alpha
+        freqs=frequencies, sr=rate, norm=1, window="hann", **own
     )
     n_fft = basis.shape[1]
     spectra = np.fft.fft(basis * (lengths[:, None] / n_fft), axis=1)[:, : n_fft // 2 + 1]

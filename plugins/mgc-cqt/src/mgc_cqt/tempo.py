@@ -75,7 +75,8 @@ def autocorrelation(onsets: Tensor, length: int) -> Tensor:
     lags = torch.fft.irfft(spectrum.abs().square(), n=2 * length)[:, :length]
     peak = lags.abs().amax(dim=1, keepdim=True)
     # A frame without any onset stays 0.
-    return lags / peak.where(peak >= torch.finfo(peak.dtype).tiny, torch.ones_like(peak))
+    shares: Tensor = lags / peak.where(peak >= torch.finfo(peak.dtype).tiny, torch.ones_like(peak))
+    return shares
 
 
 @lru_cache

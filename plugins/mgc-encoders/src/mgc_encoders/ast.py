@@ -59,7 +59,8 @@ class Ast(Encoder):
         size, steps = config.patch_size, (config.frequency_stride, config.time_stride)
         rows = (config.num_mel_bins - size) // steps[0] + 1
         columns = (config.max_length - size) // steps[1] + 1
-        return (torch.arange(columns) * steps[1] < frames).repeat(rows)
+        begins: Tensor = torch.arange(columns) * steps[1] < frames
+        return begins.repeat(rows)
 
     @cached_property
     def _prepare(self) -> Any:

@@ -1,11 +1,16 @@
 """Declares the encoders; imports nothing but mgc."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from mgc import ExtractorInfo, hookimpl
 
 MUSIC_RATE, SPEECH_RATE, CLAP_RATE = 24_000, 16_000, 48_000  # Hz, as the models were trained
-NEEDS = {"requires": ("transformers",), "install": "pip install mgc-encoders", "unit": "embedding"}
+NEEDS: dict[str, Any] = {
+    "requires": ("transformers",),
+    "install": "pip install mgc-encoders",
+    "unit": "embedding",
+}
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -54,9 +54,15 @@ class Wav2Vec2(Encoder):
     """Mean over time of the hidden states behind each block."""
 
     name = "wav2vec2"
-    types = ("wav2vec2", "wav2vec2-conformer", "data2vec-audio", "unispeech", "unispeech-sat")
+    types: ClassVar[tuple[str, ...]] = (
+        "wav2vec2",
+        "wav2vec2-conformer",
+        "data2vec-audio",
+        "unispeech",
+        "unispeech-sat",
+    )
     rate = SPEECH_RATE
-    Params: type = Wav2Vec2Params
+    Params: ClassVar[type] = Wav2Vec2Params
 
     @property
     def kind(self) -> FeatureKind:

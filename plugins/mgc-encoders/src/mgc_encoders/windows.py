@@ -85,7 +85,8 @@ class Encoder(ABC):
         for wave, samples in zip(clips.waves.cpu(), clips.lengths.tolist(), strict=True):
             parts = windows(wave[:samples], length, shortest)
             total = sum(part.weight for part in parts)
-            rows.append(sum(self.hear(part.wave) * (part.weight / total) for part in parts))
+            heard = (self.hear(part.wave) * (part.weight / total) for part in parts)
+            rows.append(torch.as_tensor(sum(heard)))
         return torch.stack(rows).float().to(clips.device)
 
     @cached_property

@@ -63,7 +63,7 @@ class LightGbm(ScikitHead):
         """Fit on standardised features of at least two genres."""
         p = self.params
         seen, numbers = np.unique(genres, return_inverse=True)
-        kind = {"objective": "binary"}
+        kind: dict[str, str | int] = {"objective": "binary"}
         if len(seen) > 2:
             kind = {"objective": "multiclass", "num_class": len(seen)}
         settings = {

@@ -73,7 +73,7 @@ class LogPool:
 
 def logarithms(members: np.ndarray) -> np.ndarray:
     """Log-probabilities, finite where a probability is 0 (NaN stays NaN)."""
-    return np.log(np.clip(members, MIN_PROBABILITY, None))
+    return np.asarray(np.log(np.clip(members, MIN_PROBABILITY, None)))
 
 
 def solve(logs: np.ndarray, genres: np.ndarray, deviation: float) -> np.ndarray:

@@ -78,7 +78,7 @@ def language_shares(windows: Sequence[Transcript], weights: np.ndarray) -> np.nd
     for window in windows:
         known = [window.languages.get(code, 0.0) for code in LANGUAGES]
         rows.append([*known, sum(window.languages.values()) - sum(known)])
-    return np.clip(weights @ np.array(rows), 0.0, 1.0)
+    return np.asarray(np.clip(weights @ np.array(rows), 0.0, 1.0))
 
 
 def hashed(text: str, buckets: int) -> np.ndarray:
