@@ -1,7 +1,6 @@
 """Runs × strategy → run."""
 
 from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
-from mgc.ensembling.choosing import groups_of_members, latest, title
 from mgc.ensembling.combination import Combination, StrategySpec
 from mgc.ensembling.ensemble_runs import (
     EnsembleRequest,
@@ -25,9 +24,6 @@ __all__ = [
     "apply_ensemble",
     "check_members",
     "ensemble",
-    "groups_of_members",
-    "latest",
     "load_combinations",
     "search",
-    "title",
 ]

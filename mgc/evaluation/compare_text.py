@@ -15,7 +15,7 @@ FIGURES = ("precision", "recall", "f1")
 COLUMNS = (
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
-    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank",
+    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs",
 )  # fmt: skip
 SURE, SURER = 0.05, 0.01
 
@@ -23,8 +23,8 @@ SURE, SURER = 0.05, 0.01
 def markdown(made: Comparison) -> list[str]:
     """The table as Markdown lines, the best in bold, marks explained below."""
     lines = [
-        "| name | kind | precision | recall | F1 | accuracy % | 95 % interval | tracks |",
-        "|---|---|--:|--:|--:|--:|:-:|--:|",
+        "| name | kind | precision | recall | F1 | accuracy % | 95 % interval | tracks | run |",
+        "|---|---|--:|--:|--:|--:|:-:|--:|---|",
     ]
     for row in made.rows:
         accuracy = percent(row["accuracy"])
@@ -33,7 +33,7 @@ def markdown(made: Comparison) -> list[str]:
         lines.append(
             f"| {_escaped(row['name'])} | {row['kind']} | {figures} | "
             f"{accuracy}{mark(row).replace('*', chr(92) + '*')} | {interval(row)} | "
-            f"{row['tracks']:,} |"
+            f"{row['tracks']:,} | {' '.join(row['runs'])} |"
         )
     if made.reference is not None:
         note = footnote(made).replace("*", "\\*")
@@ -50,7 +50,7 @@ def csv_text(made: Comparison) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(made.rows)
+    writer.writerows({**row, "runs": " ".join(row["runs"])} for row in made.rows)
     return file.getvalue()
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from mgc.ensembling.alignment import checked
-from mgc.ensembling.choosing import title
 from mgc.errors import UsageError
 from mgc.runs import Run
 
@@ -71,7 +70,7 @@ def systems(found: Sequence[Run]) -> list[System]:
         key = _request(run), run.record.get("seed")
         repetition = seen[key] = seen.get(key, -1) + 1
         grouped.setdefault((key[0], repetition), []).append(run)
-    names = [title(members[0]) for members in grouped.values()]
+    names = [members[0].title for members in grouped.values()]
     return [
         System(
             name if names.count(name) == 1 else f"{name} ({members[0].name})",
@@ -85,7 +84,7 @@ def systems(found: Sequence[Run]) -> list[System]:
 def _request(run: Run) -> str:
     """What a run was asked to be, without its seed: equal for the seeds of one system."""
     record: Any = run.record
-    parts = [title(run)]
+    parts = [run.title]
     if run.kind == "single":
         parts += [record["extractor"].get("fingerprint"), record["head"].get("params")]
         parts += [record["head"].get("training")]

@@ -70,6 +70,12 @@ class Run:
             return str(self.record["strategy"]["name"])
         return f"{self.record['extractor']['name']} · {self.record['head']['name']}"
 
+    @property
+    def title(self) -> str:
+        """Its label, and whether it is calibrated."""
+        calibrated = self.kind == "ensemble" and self.record["strategy"].get("calibrate")
+        return f"{self.label}, calibrated" if calibrated else self.label
+
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
@@ -243,15 +249,6 @@ def everything() -> tuple[list[Run], list[MgcError]]:
 def _number(name: str) -> int:
     tail = name.rpartition("-")[2]
     return int(tail) if tail.isdigit() else 0
-
-
-def newest(found: Iterable[Run], dataset: str) -> list[Run]:
-    """Of the finished runs on a dataset, the newest of each label."""
-    latest: dict[str, Run] = {}
-    for run in found:
-        if run.finished and run.record["dataset"]["name"] == dataset:
-            latest[run.label] = run
-    return list(latest.values())
 
 
 def remove(name: str) -> None:

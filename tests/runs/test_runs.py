@@ -120,18 +120,6 @@ def test_a_damaged_run_can_be_removed(finished: runs.Run) -> None:
         runs.remove(finished.name)
 
 
-def test_newest_of_each_label(mgc_home: Path) -> None:
-    made = []
-    for head in ("cnn", "logistic", "cnn"):
-        record = {**RECORD, "head": {"name": head}}
-        run = runs.start(f"d-mel-{head}", record)
-        made.append(runs.finish(run, predictions(), np.zeros((3, 1)), {}).name)
-    runs.start("d-mel-cnn", RECORD)  # never finished: does not count
-    found, _ = runs.everything()
-    assert {run.name for run in runs.newest(found, "d")} == {made[2], made[1]}
-    assert runs.newest(found, "other") == []
-
-
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [

@@ -137,9 +137,10 @@ def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | No
     from mgc import runs
     from mgc.datasets.quality.label_errors import label_errors
     from mgc.errors import UsageError
+    from mgc.runs import selection
 
     if name is not None:
-        run = runs.load_finished(name)
+        run = selection.one(name, dataset.name)
         if run.record["dataset"]["name"] != dataset.name:
             raise UsageError(
                 f"Run {name!r} is on {run.record['dataset']['name']!r}, not on {dataset.name!r}.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.options import DataName, Settings
 from mgc.cli.ui.output import JsonOption
 
@@ -133,15 +133,16 @@ def _names(strategy: str) -> list[str]:
 
 def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
     from mgc import resolve, runs
-    from mgc.ensembling import groups_of_members
+    from mgc.runs import selection
 
     if names:
-        return [[runs.load_finished(name) for name in names]]
-    dataset = resolve.dataset(data).name
+        dataset = choice.dataset_or_none(data)
+        return [[selection.one(name, dataset) for name in names]]
+    dataset = resolve.dataset_name(data)
     found, errors = runs.everything()
     for error in errors:
         output.note(f"{error.message} {error.hint}")
-    return groups_of_members(found, dataset)
+    return selection.groups_of_members(found, dataset)
 
 
 def _say_members(group: Sequence[Run]) -> None:
@@ -190,7 +191,7 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     columns = ["run", "accuracy %", "95 % interval", "macro F1", "NLL", "ECE", "tracks"]
     output.show_table(columns, rows, right=columns[1:])
     _report_calibration(done)
-    output.note("Next: mgc compare")
+    choice.say_next(done[-1].record["dataset"]["name"])
 
 
 def _report_calibration(done: Sequence[Run]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import (
     ClipSeconds,
@@ -163,4 +163,4 @@ def _report(done: list[Run]) -> None:
         output.note(f"{output.count(len(failures), 'file')} could not be used:")
         for failure in failures[:20]:
             output.note(f"  {failure['reason']}")
-    output.note(f"Next: mgc compare, or: mgc predict FOLDER --run {done[-1].name}")
+    choice.say_next(done[-1].record["dataset"]["name"])

@@ -70,7 +70,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
     import shlex
 
     from mgc import runs
-    from mgc.runs import state
+    from mgc.runs import selection, state
 
     run = runs.load(name)
     if as_json:
@@ -95,7 +95,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
         columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
         output.show_table(columns, rows, right=columns[1:])
     output.say(f"folder: {run.folder}")
-    command = run.record.get("command")
+    command = selection.repeat_command(run)
     if command:
         output.say(f"to repeat: {shlex.join(command)}")
     made = run.record["environment"]

@@ -155,13 +155,46 @@ def _rich_table(
     from rich.table import Table
     from rich.text import Text
 
+    screen = console()
+    widths = _widths([columns, *rows], screen.width - 3 * len(columns) + 1)
+    if widths is None:
+        _stacked(columns, rows, title)
+        return
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in columns:
+    for column, width in zip(columns, widths, strict=True):
         justify: Any = "right" if column in right else "left"
-        table.add_column(column, justify=justify, style=styles.get(column), overflow="fold")
+        table.add_column(column, justify=justify, style=styles.get(column), width=width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # as Text: markup in names is shown
-    console().print(table)
+    screen.print(table)
+
+
+def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """The width of each column: the widest give way first, none so far that a word would break.
+    None if there is not room enough."""
+    from rich.cells import cell_len
+
+    cells = list(zip(*lines, strict=True))
+    least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
+    widths = [max(cell_len(line) for c in column for line in c.split("\n")) for column in cells]
+    while sum(widths) > room:
+        wide = [number for number, width in enumerate(widths) if width > least[number]]
+        if not wide:
+            return None
+        widths[max(wide, key=lambda number: widths[number])] -= 1
+    return widths
+
+
+def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """A table on a terminal that is too narrow for it: a line for each cell, as in psql's \\x."""
+    if title:
+        say(title)
+    longest = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            say()
+        for column, cell in zip(columns, row, strict=True):
+            say(f"{column.ljust(longest)}  {' '.join(cell.split(chr(10)))}".rstrip())
 
 
 def percent(value: float) -> str:

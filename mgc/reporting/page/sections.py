@@ -18,6 +18,7 @@ from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.systems import System
 from mgc.reporting.plots import matrix
 from mgc.runs import Run
+from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
 MISTAKES = 6  # kinds of mistakes listed beside a matrix
@@ -214,7 +215,7 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
             facts["members"] = ", ".join(record["members"])
             facts["calibrated"] = "yes" if record["strategy"].get("calibrate") else "no"
         shown = {name: value for name, value in facts.items() if value not in (None, "")}
-        command = shlex.join(map(str, record.get("command", [])))
+        command = shlex.join(repeat_command(run))
         made.append({"name": run.name, "command": command, "facts": shown})
     return made
 
