@@ -73,7 +73,7 @@ def check_members(members: Sequence[Run]) -> None:
         if run.kind != "single":
             raise UsageError(
                 f"{run.name} is an ensemble itself.",
-                f"Name the runs behind it: {' '.join(run.record['members'])}",
+                f"Name the runs behind it: {' '.join(run.record.members)}",
             )
         if folders.count(run.folder) > 1:
             raise UsageError(f"{run.name} is named twice.", "Name each run once.")
@@ -85,7 +85,7 @@ def _are(count: int) -> str:
 
 def _seed(members: Sequence[Run]) -> int | None:
     """The members' seed; None where they differ."""
-    seeds = {run.record.get("seed") for run in members}
+    seeds = {run.record.seed for run in members}
     return seeds.pop() if len(seeds) == 1 else None
 
 
@@ -160,7 +160,7 @@ def _write(
 
 def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
     spec, members = request.spec, aligned.members
-    failures = {f["path"]: f for run in members for f in run.record.get("failures", [])}
+    failures = {f["path"]: f for run in members for f in run.record.failures}
     return {
         "kind": "ensemble",
         "command": list(request.command),
@@ -250,10 +250,10 @@ def load_combinations(run: Run) -> list[Combination]:
 
     Raises MgcError that names the distribution to install where the strategy's plug-in is gone.
     """
-    asked = run.record["strategy"]
-    registry.find_recorded("strategy", asked, f"Run {run.name!r}")
-    spec = StrategySpec(asked["name"], asked["params"])
-    return [restore(spec, folder, run.record["seed"] or 0) for folder in _strategy_folders(run)]
+    asked = run.record.strategy
+    registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")
+    spec = StrategySpec(asked.name, asked.params)
+    return [restore(spec, folder, run.record.seed or 0) for folder in _strategy_folders(run)]
 
 
 def _strategy_folders(run: Run) -> list[Path]:

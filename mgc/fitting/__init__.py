@@ -3,7 +3,8 @@
 from mgc.fitting.fit_run import fit, prepare_for, resume
 from mgc.fitting.prepared import Prepared, make_folds, prepare
 from mgc.fitting.request import FitRequest, check_fits, default_head, requests
-from mgc.fitting.request_record import describe, load_source, model_folders
+from mgc.fitting.request_record import describe
+from mgc.runs.models import load_source, model_folders
 
 __all__ = [
     "FitRequest",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mgc import runs
-from mgc.audio.clip_policy import ClipPolicy
 from mgc.datasets import splits
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, make_folds
 from mgc.fitting.request import FitRequest
-from mgc.plugins import registry
 from mgc.plugins.params import as_dict
 from mgc.runs import Run
+from mgc.runs.models import load_source
 from mgc.training import HeadSpec
 
 
@@ -68,71 +65,27 @@ def _head(head: HeadSpec) -> dict[str, Any]:
     }
 
 
-def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
-    """The extractor that a run was made with, as it was set then.
-
-    Raises MgcError that names the distribution to install where its plug-in is gone.
-    """
-    wanted = run.record["extractor"]
-    identity = wanted["identity"]
-    policy = ClipPolicy(identity["clip_seconds"], identity["clips_per_track"])
-    source = ExtractorSpec(wanted["name"], wanted["settings"], policy, device)
-    registry.find_recorded("extractor", wanted, f"Run {run.name!r}")
-    _same_weights(run, source, identity["weights"])
-    return source
-
-
-def _same_weights(run: Run, source: ExtractorSpec, recorded: str | None) -> None:
-    """Refuse weights that are not those of the run; its head would answer nonsense.
-
-    Only the first word of the identity counts, the content; what follows (such as the precision)
-    may go with the device.
-    """
-    now = source.identity()["weights"]
-    if (now or "").split()[:1] != (recorded or "").split()[:1]:
-        raise MgcError(
-            f"Run {run.name!r} was trained on other weights of {source.name!r} "
-            f"({recorded}; here: {now}).",
-            f"Put the weights back that it was trained on (settings: {dict(source.settings)}).",
-        )
-
-
 def load_request(run: Run, dataset: Any) -> FitRequest:
     """The request that a run was begun with, on the dataset as it is now.
 
     Raises MgcError where the dataset's division is another by now.
     """
     record = run.record
-    asked = record["head"]
+    asked = record.head
     request = FitRequest(
         dataset,
-        load_source(run, record["device"]),
-        HeadSpec(asked["name"], asked["settings"], asked["training_settings"]),
-        record["dataset"]["folds"],
-        record["seed"],
-        record["device"],
-        record["include_bad"],
-        record["command"],
+        load_source(run, record.device),
+        HeadSpec(asked.name, asked.settings, asked.training_settings),
+        record.dataset.folds,
+        record.seed or 0,
+        record.device,
+        record.include_bad,
+        record.command,
     )
     folds = make_folds(dataset, request.folds, request.seed)
-    if splits.split_hash(dataset.tracks, folds) != record["dataset"]["split"]:
+    if splits.split_hash(dataset.tracks, folds) != record.dataset.split:
         raise MgcError(
             f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
             "Fit anew: its folds are not the same any more.",
         )
     return request
-
-
-def model_folders(run: Run) -> list[Path]:
-    """The folders of a run's trained heads, one a fold; an ensemble has none of its own.
-
-    Raises MgcError where one is gone.
-    """
-    if run.kind != "single":
-        return []
-    count = max(1, run.record["dataset"].get("folds", 0))
-    found = [run.folder / f"fold-{number}" for number in range(count)]
-    for folder in found:
-        if not folder.is_dir():
-            raise runs.damaged(run.folder, f"{folder.name} is gone")
-    return found

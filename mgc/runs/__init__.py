@@ -1,10 +1,10 @@
 """The run folder: what was asked, what was trained, what it predicted, how good that is."""
 
+from mgc.runs.record import SCHEMA, RunRecord
 from mgc.runs.run import (
     ENVIRONMENT,
     PARTS,
     PREFIX,
-    SCHEMA,
     Run,
     damaged,
     environment,
@@ -26,6 +26,7 @@ __all__ = [
     "PREFIX",
     "SCHEMA",
     "Run",
+    "RunRecord",
     "damaged",
     "environment",
     "everything",

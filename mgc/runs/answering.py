@@ -50,11 +50,11 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
     Only the newest of each label, seed and number of folds, with the newest run's genres, counts.
     Raises MgcError if predictions that decide are damaged.
     """
-    there = [run for run in found if run.finished and run.record["dataset"]["name"] == dataset]
+    there = [run for run in found if run.finished and run.record.dataset.name == dataset]
     if not there:
         return None
     newest = {
-        (run.title, run.record.get("seed"), run.record["dataset"].get("folds", 0)): run
+        (run.title, run.record.seed, run.record.dataset.folds): run
         for run in there
         if run.genres == there[-1].genres
     }
@@ -69,10 +69,10 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
 def _candidate(run: Run, part: str) -> _Candidate | None:
     """A run with its figure on a part; None if it may have learnt from that part."""
     complexity = _complexity(run)
-    folds = run.record["dataset"].get("folds", 0) > 1
+    folds = run.record.dataset.folds > 1
     if folds != (part == "test") or (not folds and complexity == LEARNT):
         return None
-    figures = run.record.get("metrics", {}).get(part)
+    figures = run.record.metrics.get(part)
     if not figures:
         return None
     return _Candidate(run, complexity, float(figures["accuracy"]), int(figures["tracks"]))
@@ -82,11 +82,11 @@ def _complexity(run: Run) -> int:
     """An ensemble whose strategy is gone is taken for one that learns."""
     if run.kind == "single":
         return SINGLE
-    strategy = run.record["strategy"]
-    if strategy.get("calibrate"):
+    strategy = run.record.strategy
+    if strategy.calibrate:
         return LEARNT
     try:
-        info = registry.find_recorded("strategy", strategy, f"Run {run.name!r}").info
+        info = registry.find_recorded("strategy", vars(strategy), f"Run {run.name!r}").info
     except MgcError:
         return LEARNT
     assert isinstance(info, StrategyInfo)

@@ -46,18 +46,25 @@ def comparable(
 
     Raises UsageError if the dataset has no such run.
     """
-    there = [run for run in found if run.record["dataset"]["name"] == dataset]
+    there = [run for run in found if run.record.dataset.name == dataset]
     finished = [run for run in there if run.finished]
-    wanted = [run for run in finished if folds in (None, _folds(run))]
+    wanted = [run for run in finished if folds in (None, run.record.dataset.folds)]
     if not wanted:
         raise _nothing(dataset, folds, finished)
     last = wanted[-1]
-    splits = {_seed(run): _split(run) for run in wanted if _protocol(run) == _protocol(last)}
-    newest = {(run.title, _seed(run), _protocol(run), _split(run)): run for run in finished}
+    splits = {
+        run.record.seed: run.record.dataset.split
+        for run in wanted
+        if _protocol(run) == _protocol(last)
+    }
+    newest = {
+        (run.title, run.record.seed, _protocol(run), run.record.dataset.split): run
+        for run in finished
+    }
     taken, left = [], Counter[str]()
     for run in there:
         older = run not in newest.values()
-        reason = _reason(run, last, splits.get(_seed(run)), older, every)
+        reason = _reason(run, last, splits.get(run.record.seed), older, every)
         if reason:
             left[reason] += 1
         else:
@@ -69,14 +76,18 @@ def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) ->
     """Why a run is left out, and what shows it; "" if it is taken."""
     if not run.finished:
         return "unfinished (mgc runs list)"
-    if _folds(run) != _folds(last):
-        kind = f"with {_folds(run)} folds" if _folds(run) else "with a single split"
-        return f"{kind} (--folds {_folds(run)})"
+    if run.record.dataset.folds != last.record.dataset.folds:
+        kind = (
+            f"with {run.record.dataset.folds} folds"
+            if run.record.dataset.folds
+            else "with a single split"
+        )
+        return f"{kind} (--folds {run.record.dataset.folds})"
     if run.genres != last.genres:
         return "with other genres (name them)"
     if every:
         return ""
-    if _split(run) != split:
+    if run.record.dataset.split != split:
         return "with an older division into splits (--all)"
     return "older, of the same label and seed (--all)" if older else ""
 
@@ -88,26 +99,14 @@ def _nothing(dataset: str, folds: int | None, finished: Sequence[Run]) -> UsageE
             f"Run: mgc fit --extractor mfcc --data {dataset}",
         )
     kind = f"with {folds} folds" if folds else "with a single split"
-    there = " or ".join(f"--folds {n}" for n in sorted({_folds(run) for run in finished}))
+    there = " or ".join(
+        f"--folds {n}" for n in sorted({run.record.dataset.folds for run in finished})
+    )
     return UsageError(f"There is no finished run {kind} on {dataset}.", f"There are: {there}.")
 
 
-def _folds(run: Run) -> int:
-    return int(run.record["dataset"].get("folds", 0))
-
-
-def _split(run: Run) -> str | None:
-    split: str | None = run.record["dataset"].get("split")
-    return split
-
-
-def _seed(run: Run) -> int | None:
-    seed: int | None = run.record.get("seed")
-    return seed
-
-
 def _protocol(run: Run) -> tuple[Any, ...]:
-    return _folds(run), tuple(run.genres)
+    return run.record.dataset.folds, tuple(run.genres)
 
 
 def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
@@ -118,12 +117,12 @@ def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
     singles = [
         run
         for run in found
-        if run.kind == "single" and run.finished and run.record["dataset"]["name"] == dataset
+        if run.kind == "single" and run.finished and run.record.dataset.name == dataset
     ]
     taken = comparable(singles, dataset).runs if singles else []
     by_seed: dict[int | None, list[Run]] = {}
     for run in taken:
-        by_seed.setdefault(_seed(run), []).append(run)
+        by_seed.setdefault(run.record.seed, []).append(run)
     groups = [members for members in by_seed.values() if len(members) > 1]
     if not groups:
         count = "no finished run" if not taken else f"only {taken[0].name}"
@@ -165,9 +164,9 @@ def one(name: str, dataset: str | None = None) -> Run:
     fitting = [run for run in finished if {run.label, run.title} & meant]
     if not fitting:
         raise _unknown(name, labels)
-    here = [run for run in fitting if dataset in (None, run.record["dataset"]["name"])]
+    here = [run for run in fitting if dataset in (None, run.record.dataset.name)]
     if not here:
-        others = sorted({str(run.record["dataset"]["name"]) for run in fitting})
+        others = sorted({run.record.dataset.name for run in fitting})
         raise UsageError(
             f"There is no finished run {name!r} on {dataset}.", f"Try: --data {others[0]}"
         )
@@ -229,8 +228,8 @@ def titled(found: Sequence[Run]) -> list[tuple[str, Run]]:
 
 def repeat_command(run: Run) -> list[str]:
     """The command that made a run, with the dataset named: the default may be another by now."""
-    words = [str(word) for word in run.record.get("command", [])]
+    words = list(run.record.command)
     named = any(word == "--data" or word.startswith("--data=") for word in words)
     if words[1:2] in (["fit"], ["ensemble"]) and not named and "--resume" not in words:
-        words += ["--data", str(run.record["dataset"]["name"])]
+        words += ["--data", run.record.dataset.name]
     return words

@@ -138,7 +138,7 @@ def test_runs_that_cannot_be_compared(mgc_home: Path, key: str, value: object, w
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
-    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    run = runs.start("a", RECORD)
     assert state.state(run) == "interrupted"
     program = (
         "import sys\nfrom mgc import runs\nfrom mgc.runs import state\n"
@@ -163,7 +163,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
 
 
 def test_a_run_says_why_it_failed(mgc_home: Path) -> None:
-    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    run = runs.start("a", RECORD)
     state.fail(run, "The loss is no longer finite.")
     assert state.state(runs.load(run.name)) == "failed"
     with pytest.raises(MgcError, match="failed: The loss is no longer finite"):

@@ -68,7 +68,7 @@ def _json(
     made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool
 ) -> list[dict[str, Any]]:
     """The rows; genres and agreement are further keys of each."""
-    answer = choice.answering(systems[0].runs[0].record["dataset"]["name"])
+    answer = choice.answering(systems[0].runs[0].record.dataset.name)
     chosen = answer.run.name if answer else None
     rows = [{**row, "answers": chosen in row["runs"]} for row in made.rows]
     if by_genre:
@@ -93,7 +93,7 @@ def show(
     """Print the table, what may be said of the best, the tests, and what else is wanted."""
     narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
-    answer = choice.answering(systems[0].runs[0].record["dataset"]["name"])
+    answer = choice.answering(systems[0].runs[0].record.dataset.name)
     columns = ["name", *([] if narrow else ["kind"]), "run", "prec.", "recall", "F1", "acc. %"]
     columns += ["95 % interval", "tracks", *(["± seeds"] if seeds else [])]
     rows = []

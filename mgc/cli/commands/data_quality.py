@@ -141,16 +141,16 @@ def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | No
 
     if name is not None:
         run = selection.one(name, dataset.name)
-        if run.record["dataset"]["name"] != dataset.name:
+        if run.record.dataset.name != dataset.name:
             raise UsageError(
-                f"Run {name!r} is on {run.record['dataset']['name']!r}, not on {dataset.name!r}.",
+                f"Run {name!r} is on {run.record.dataset.name!r}, not on {dataset.name!r}.",
                 "See: mgc runs list",
             )
     else:
         there = [
             run
             for run in runs.everything()[0]
-            if run.finished and run.record["dataset"]["name"] == dataset.name
+            if run.finished and run.record.dataset.name == dataset.name
         ]
         if not there:
             return None, ""

@@ -144,7 +144,7 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
 def _report(done: list[Run]) -> None:
     rows = []
     for run in done:
-        test = run.record["metrics"]["test"]
+        test = run.record.metrics["test"]
         interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
         rows.append(
             (
@@ -153,14 +153,14 @@ def _report(done: list[Run]) -> None:
                 interval,
                 f"{test['f1']:.3f}",
                 test["tracks"],
-                f"{run.record['seconds']:.0f}",
+                f"{run.record.seconds:.0f}",
             )
         )
     columns = ["run", "accuracy %", "95 % interval", "macro F1", "tracks", "seconds"]
     output.show_table(columns, rows, right=columns[1:])
-    failures = done[0].record["failures"]
+    failures = done[0].record.failures
     if failures:
         output.note(f"{output.count(len(failures), 'file')} could not be used:")
         for failure in failures[:20]:
             output.note(f"  {failure['reason']}")
-    choice.say_next(done[-1].record["dataset"]["name"])
+    choice.say_next(done[-1].record.dataset.name)

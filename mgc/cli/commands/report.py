@@ -62,7 +62,7 @@ def report(
     output.note(f"Reported: {', '.join(run.name for run in found)}")
     asked = ReportRequest(title, hardest, source, audio, audit, method, reference, _command())
     page = make_report(found, asked, progress())
-    path = out or Path(f"report-{found[0].record['dataset']['name']}.html")
+    path = out or Path(f"report-{found[0].record.dataset.name}.html")
     _write(page, path)
     output.say(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if audio and source is not None and hardest:
