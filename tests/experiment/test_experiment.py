@@ -113,7 +113,8 @@ def test_what_was_begun_is_gone_on_with(file: Path, monkeypatch: pytest.MonkeyPa
     assert len(begun) == 1
     cut_short = runs.start(
         "m-stacking", {"kind": "ensemble", "command": list(COMMAND),
-                       "dataset": {"name": "m", "genres": []}, "strategy": {"name": "stacking"}, "members": []}
+                       "dataset": {"name": "m", "genres": []},
+                       "strategy": {"name": "stacking"}, "members": []}
     )  # fmt: skip
     done = perform(plan, COMMAND)
     assert begun[0].name in [run.name for run in done.runs]
