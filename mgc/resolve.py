@@ -22,6 +22,15 @@ def dataset(name: str | None) -> table.Dataset:
     return table.load(name if name is not None else table.default_name())
 
 
+def dataset_name(name: str | None) -> str:
+    """The name of the dataset asked for, or of the default one, without reading its table."""
+    if name is None:
+        return table.default_name()
+    if name not in table.names():
+        raise unknown("dataset", name, table.names(), "mgc data list")
+    return name
+
+
 def device(name: str) -> str:
     """``auto`` resolved to what is there. Raises UsageError for a device that is not."""
     from mgc.training import resolve_device

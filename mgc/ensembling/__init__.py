@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
     from mgc.ensembling.apply import apply_ensemble, load_combinations
-    from mgc.ensembling.choosing import groups_of_members, latest, title
     from mgc.ensembling.combination import Combination, StrategySpec
     from mgc.ensembling.ensemble_runs import EnsembleRequest, check_members, ensemble
     from mgc.ensembling.learner import LearnFrom
@@ -29,11 +28,8 @@ _HOMES = {
     "apply_ensemble": "apply",
     "check_members": "ensemble_runs",
     "ensemble": "ensemble_runs",
-    "groups_of_members": "choosing",
-    "latest": "choosing",
     "load_combinations": "apply",
     "search": "subset_search",
-    "title": "choosing",
 }
 
 __all__ = [
@@ -48,11 +44,8 @@ __all__ = [
     "apply_ensemble",
     "check_members",
     "ensemble",
-    "groups_of_members",
-    "latest",
     "load_combinations",
     "search",
-    "title",
 ]
 
 

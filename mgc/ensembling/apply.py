@@ -40,10 +40,10 @@ def load_combinations(run: Run) -> list[Combination]:
 
     Raises MgcError that names the distribution to install where the strategy's plug-in is gone.
     """
-    asked = run.record["strategy"]
-    registry.find_recorded("strategy", asked, f"Run {run.name!r}")
-    spec = StrategySpec(asked["name"], asked["params"])
-    return [restore(spec, folder, run.record["seed"] or 0) for folder in _strategy_folders(run)]
+    asked = run.record.strategy
+    registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")
+    spec = StrategySpec(asked.name, asked.params)
+    return [restore(spec, folder, run.record.seed or 0) for folder in _strategy_folders(run)]
 
 
 def _strategy_folders(run: Run) -> list[Path]:

@@ -74,7 +74,7 @@ def check_members(members: Sequence[Run]) -> None:
         if run.kind != "single":
             raise UsageError(
                 f"{run.name} is an ensemble itself.",
-                f"Name the runs behind it: {' '.join(run.record['members'])}",
+                f"Name the runs behind it: {' '.join(run.record.members)}",
             )
         if folders.count(run.folder) > 1:
             raise UsageError(f"{run.name} is named twice.", "Name each run once.")
@@ -86,7 +86,7 @@ def _are(count: int) -> str:
 
 def _seed(members: Sequence[Run]) -> int | None:
     """The members' seed; None where they differ."""
-    seeds = {run.record.get("seed") for run in members}
+    seeds = {run.record.seed for run in members}
     return seeds.pop() if len(seeds) == 1 else None
 
 
@@ -161,7 +161,7 @@ def _write(
 
 def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
     spec, members = request.spec, aligned.members
-    failures = {f["path"]: f for run in members for f in run.record.get("failures", [])}
+    failures = {f["path"]: f for run in members for f in run.record.failures}
     return {
         "kind": "ensemble",
         "command": list(request.command),

@@ -27,6 +27,7 @@ from mgc.evaluation.systems import (
     groups_known,
     share_tracks,
 )
+from mgc.runs.paired_test import RESAMPLES, bootstrap_p, resamples
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
 
@@ -41,6 +42,7 @@ class Comparison:
         tracks: how many tracks all systems scored; the tests stand on these.
         groups: how many groups (artists) these are of; 0 where groups are not known.
         resamples: of the bootstrap.
+        unpaired: the runs that the tests leave out, for not every system has a run of their split.
     """
 
     rows: Sequence[dict[str, Any]]
@@ -48,10 +50,11 @@ class Comparison:
     tracks: int
     groups: int
     resamples: int
+    unpaired: Sequence[str] = ()
 
 
 def compare(
-    compared: Sequence[System], reference: str | None = None, resamples: int = intervals.RESAMPLES
+    compared: Sequence[System], reference: str | None = None, resamples: int = RESAMPLES
 ) -> Comparison:
     """Figures, ranks and tests of systems. Systems that share no split are not tested.
 
@@ -71,7 +74,12 @@ def compare(
         row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
     name = None if chosen is None else compared[chosen].name
     n_groups = len(np.unique(groups)) if groups_known(compared) else 0
-    return Comparison(rows, name, len(tracks), n_groups, resamples)
+    return Comparison(rows, name, len(tracks), n_groups, resamples, _unpaired(compared, splits))
+
+
+def _unpaired(compared: Sequence[System], splits: Sequence[str]) -> list[str]:
+    pairs = [pair for c in compared for pair in zip(c.runs, c.splits, strict=True)]
+    return [run.name for run, split in pairs if split not in splits]
 
 
 def _figures(system: System) -> dict[str, Any]:
@@ -126,8 +134,7 @@ class _Tested:
         confusions = [list(self._confusions(system)) for system in compared]
         self.here = self._statistics(confusions, np.ones((1, self.n_groups)))[..., 0]
         chunks = [
-            self._statistics(confusions, drawn)
-            for drawn in intervals.resamples(self.n_groups, count=count)
+            self._statistics(confusions, drawn) for drawn in resamples(self.n_groups, count=count)
         ]
         self.drawn = np.concatenate(chunks, axis=2)
 
@@ -177,7 +184,7 @@ def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> No
     """Add the differences from the reference, their intervals and p values to the rows."""
     others = [number for number in range(len(rows)) if number != reference]
     differences = {n: tested.drawn[:, n] - tested.drawn[:, reference] for n in others}
-    p_values = {n: intervals.bootstrap_p(differences[n][0]) for n in others}
+    p_values = {n: bootstrap_p(differences[n][0]) for n in others}
     adjusted = dict(zip(others, intervals.holm([p_values[n] for n in others]), strict=True))
     for number, row in enumerate(rows):
         row["reference"] = number == reference
@@ -188,7 +195,7 @@ def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> No
         low, high = intervals.percentile_interval(differences[number][0])
         row["difference_low"], row["difference_high"] = low, high
         row["p"], row["p_adjusted"] = p_values[number], adjusted[number]
-        row["f1_p"] = intervals.bootstrap_p(differences[number][1])
+        row["f1_p"] = bootstrap_p(differences[number][1])
         pair = tested.compared[number], tested.compared[reference]
         row["mcnemar_p"] = tested.mcnemar(*pair)
 
@@ -198,7 +205,7 @@ def by_genre(compared: Sequence[System]) -> pd.DataFrame:
     ``tracks`` counts the genre's tracks."""
     columns: dict[str, Any] = {}
     for system in compared:
-        per_run = [run.record["metrics"]["test"]["by_genre"] for run in system.runs]
+        per_run = [run.record.metrics["test"]["by_genre"] for run in system.runs]
         genres = list(per_run[0])
         columns[system.name] = [float(np.mean([r[g]["f1"] for r in per_run])) for g in genres]
         columns.setdefault("tracks", [per_run[0][g]["tracks"] for g in genres])

@@ -15,25 +15,35 @@ FIGURES = ("precision", "recall", "f1")
 COLUMNS = (
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
-    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank",
+    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs",
 )  # fmt: skip
 SURE, SURER = 0.05, 0.01
 
 
 def markdown(made: Comparison) -> list[str]:
     """The table as Markdown lines, the best in bold, marks explained below."""
-    columns = ["name", "kind", "precision", "recall", "F1", "accuracy %", "95 % interval", "tracks"]
+    columns = [
+        "name",
+        "kind",
+        "precision",
+        "recall",
+        "F1",
+        "accuracy %",
+        "95 % interval",
+        "tracks",
+        "run",
+    ]
     rows = []
     for row in made.rows:
         bold = "**" if row["rank"] == 1 else ""
         accuracy = f"{bold}{percent(row['accuracy'])}{bold}{_literal(mark(row))}"
         figures = (f"{row[name]:.3f}" for name in FIGURES)
-        own = (accuracy, interval(row), f"{row['tracks']:,}")
+        own = (accuracy, interval(row), f"{row['tracks']:,}", " ".join(row["runs"]))
         rows.append([row["name"], row["kind"], *figures, *own])
     note = ""
     if made.reference is not None:
         note = f"Tested against {made.reference}. {_literal(footnote(made))}"
-    return markdown_lines(Table("", columns, rows, "llrrrrcr", note=note), pipes_escaped)
+    return markdown_lines(Table("", columns, rows, "llrrrrcrl", note=note), pipes_escaped)
 
 
 def _literal(text: str) -> str:
@@ -42,7 +52,10 @@ def _literal(text: str) -> str:
 
 def csv_text(made: Comparison) -> str:
     """The rows as CSV, fractions in [0, 1]."""
-    rows = [[row.get(column) for column in COLUMNS] for row in made.rows]
+    rows = [
+        [" ".join(row["runs"]) if column == "runs" else row.get(column) for column in COLUMNS]
+        for row in made.rows
+    ]
     return comma_separated([Table("", COLUMNS, rows)])
 
 

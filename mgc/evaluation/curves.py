@@ -46,7 +46,7 @@ def some_curves(run: Run) -> list[Curve]:
     """See `curves`. Raises UsageError where there are none."""
     found = curves(run)
     if not found:
-        what = "An ensemble" if run.kind == "ensemble" else f"Head {run.record['head']['name']!r}"
+        what = "An ensemble" if run.kind == "ensemble" else f"Head {run.record.head.name!r}"
         raise UsageError(
             f"{what} does not learn in epochs: run {run.name} has no curves.",
             "Name a run of a head that does, such as cnn: mgc runs list",

@@ -6,15 +6,13 @@ Tracks of one artist resemble each other, so they are no independent trials: whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
 from mgc.runs.metrics import Z95, wilson
 
-RESAMPLES = 10_000
-CHUNK = 500  # resamples at a time: bounds the memory
 LEVEL = 0.05
 
 
@@ -90,20 +88,6 @@ def holm(values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(values) - rank) * values[number]))
         adjusted[number] = highest
     return [float(p) for p in adjusted]
-
-
-def resamples(groups: int, seed: int = 0, count: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """How often each group is drawn, resample by resample, in chunks (resample, group)."""
-    generator = np.random.default_rng(seed)
-    for begin in range(0, count, CHUNK):
-        size = min(CHUNK, count - begin)
-        yield generator.multinomial(groups, np.full(groups, 1 / groups), size).astype(np.float64)
-
-
-def bootstrap_p(differences: np.ndarray) -> float:
-    """The two-sided p value of no difference, from resampled differences (resample,)."""
-    below, above = (differences <= 0).sum(), (differences >= 0).sum()
-    return float(min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1)))
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:

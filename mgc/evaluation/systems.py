@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from mgc.ensembling.alignment import checked
-from mgc.ensembling.choosing import title
 from mgc.errors import UsageError
 from mgc.runs import Run
 
@@ -33,7 +32,7 @@ class System:
     @property
     def splits(self) -> list[str]:
         """For each run the name of its division into splits."""
-        return [str(run.record["dataset"].get("split", "")) for run in self.runs]
+        return [run.record.dataset.split or "" for run in self.runs]
 
     @cached_property
     def right(self) -> pd.Series:
@@ -43,7 +42,8 @@ class System:
 
     def figures(self, name: str) -> list[float]:
         """One of the test figures of run.json, run by run."""
-        return [float(run.record["metrics"]["test"][name]) for run in self.runs]
+        tests: list[Any] = [run.record.metrics["test"] for run in self.runs]
+        return [float(test[name]) for test in tests]
 
 
 def _scored(run: Run) -> pd.DataFrame:
@@ -69,15 +69,15 @@ def systems(found: Sequence[Run]) -> list[System]:
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
     for run in {run.folder: run for run in found}.values():
-        key = _request(run), run.record.get("seed")
+        key = _request(run), run.record.seed
         repetition = seen[key] = seen.get(key, -1) + 1
         grouped.setdefault((key[0], repetition), []).append(run)
-    names = [title(members[0]) for members in grouped.values()]
+    names = [members[0].title for members in grouped.values()]
     return [
         System(
             name if names.count(name) == 1 else f"{name} ({members[0].name})",
             members[0].kind,
-            sorted(members, key=lambda run: run.record.get("seed") or 0),
+            sorted(members, key=lambda run: run.record.seed or 0),
         )
         for name, members in zip(names, grouped.values(), strict=True)
     ]
@@ -85,20 +85,18 @@ def systems(found: Sequence[Run]) -> list[System]:
 
 def _request(run: Run) -> str:
     """What a run was asked to be, without its seed: equal for the seeds of one system."""
-    record: Any = run.record
-    parts = [title(run)]
+    record = run.record
+    parts: list[Any] = [run.title]
     if run.kind == "single":
-        parts += [record["extractor"].get("fingerprint"), record["head"].get("params")]
-        parts += [record["head"].get("training")]
+        parts += [record.extractor.fingerprint, record.head.params, record.head.training]
     else:
-        strategy = record["strategy"]
-        parts += [record["member_labels"], strategy.get("params"), strategy.get("learn_from")]
+        parts += [record.member_labels, record.strategy.params, record.strategy.learn_from]
     return json.dumps(parts, sort_keys=True, default=str)
 
 
 def _same_protocol(first: Run, other: Run) -> None:
     for what, word in (("name", "dataset"), ("genres", "genres"), ("folds", "number of folds")):
-        mine, theirs = (run.record["dataset"].get(what) for run in (first, other))
+        mine, theirs = (getattr(run.record.dataset, what) for run in (first, other))
         if mine != theirs:
             raise UsageError(
                 f"{first.name} and {other.name} differ in their {word}: {mine} and {theirs}.",

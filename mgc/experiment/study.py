@@ -117,20 +117,20 @@ def _asked(request: FitRequest) -> dict[str, Any]:
 
 def _answers(run: Run, asked: dict[str, Any]) -> bool:
     record = run.record
-    head = record["head"]
+    head = record.head
     return asked == {
-        "dataset": record["dataset"]["name"],
-        "split": record["dataset"].get("split"),
-        "features": record["extractor"].get("fingerprint"),
-        "head": (head["name"], head.get("version"), head.get("params")),
-        "training": head.get("training"),
-        "seed": record.get("seed"),
+        "dataset": record.dataset.name,
+        "split": record.dataset.split,
+        "features": record.extractor.fingerprint,
+        "head": (head.name, head.version, head.params),
+        "training": head.training,
+        "seed": record.seed,
     }
 
 
 def _ours(run: Run) -> bool:
     """Whether an experiment began this run: another command's may still be at work on it."""
-    return not run.finished and tuple(run.record.get("command", ())[:3]) == COMMAND
+    return not run.finished and tuple(run.record.command[:3]) == COMMAND
 
 
 def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
@@ -147,7 +147,7 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
     _forget_begun_ensembles(found)
     combined: list[Run] = []
     for seed in plan.seeds:
-        members = [run for run in made if run.record["seed"] == seed]
+        members = [run for run in made if run.record.seed == seed]
         if seed not in failed and plan.ensembles:
             combined += _ensembles(plan, members, found, command, progress)
     return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
@@ -207,7 +207,7 @@ def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> boo
     """Whether a run is this ensemble of these members."""
     if run.kind != "ensemble" or not run.finished:
         return False
-    strategy = run.record["strategy"]
+    strategy = run.record.strategy
     asked = {
         "name": request.spec.name,
         "version": request.spec.entry.version,
@@ -215,8 +215,8 @@ def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> boo
         "calibrate": request.calibrate,
         "learn_from": request.learn_from,
     }
-    same = all(strategy.get(key) == value for key, value in asked.items())
-    return same and run.record["members"] == [member.name for member in members]
+    same = all(getattr(strategy, key) == value for key, value in asked.items())
+    return same and run.record.members == [member.name for member in members]
 
 
 def _forget_begun_ensembles(found: Sequence[Run]) -> None:

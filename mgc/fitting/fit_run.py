@@ -72,7 +72,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
         raise UsageError(f"Run {name!r} is an ensemble.", "Make it again: mgc ensemble …")
     if run.finished:
         return run
-    request = load_request(run, resolve.dataset(run.record["dataset"]["name"]))
+    request = load_request(run, resolve.dataset(run.record.dataset.name))
     prepared = prepare_for([request], progress)[request.source.store.fingerprint]
     with _kept(run):
         return _train(run, request, prepared, progress, resume=True)
@@ -138,7 +138,7 @@ def _tracker(run: Run, request: FitRequest, progress: Progress) -> Tracker:
 
 def _summary(run: Run) -> Summary:
     rows = run.rows("test")
-    test = run.record["metrics"]["test"]
+    test = run.record.metrics["test"]
     figures = {f"test_{name}": test[name] for name in ("accuracy", "f1", "nll", "ece")}
     return Summary(figures, run.genres, run.truth(rows), run.probabilities(rows))
 

@@ -71,19 +71,19 @@ def load_request(run: Run, dataset: Any) -> FitRequest:
     Raises MgcError where the dataset's division is another by now.
     """
     record = run.record
-    asked = record["head"]
+    asked = record.head
     request = FitRequest(
         dataset,
-        load_source(run, record["device"]),
-        HeadSpec(asked["name"], asked["settings"], asked["training_settings"]),
-        record["dataset"]["folds"],
-        record["seed"],
-        record["device"],
-        record["include_bad"],
-        record["command"],
+        load_source(run, record.device),
+        HeadSpec(asked.name, asked.settings, asked.training_settings),
+        record.dataset.folds,
+        record.seed or 0,
+        record.device,
+        record.include_bad,
+        record.command,
     )
     folds = make_folds(dataset, request.folds, request.seed)
-    if splits.split_hash(dataset.tracks, folds) != record["dataset"]["split"]:
+    if splits.split_hash(dataset.tracks, folds) != record.dataset.split:
         raise MgcError(
             f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
             "Fit anew: its folds are not the same any more.",

@@ -36,8 +36,7 @@ class Predictor:
         if self.run.kind == "single":
             return [self.run]
         return [
-            runs.load(str(self.run.folder / "members" / name))
-            for name in self.run.record["members"]
+            runs.load(str(self.run.folder / "members" / name)) for name in self.run.record.members
         ]
 
     @cached_property

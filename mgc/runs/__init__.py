@@ -1,10 +1,10 @@
 """The run folder: what was asked, what was trained, what it predicted, how good that is."""
 
+from mgc.runs.record import SCHEMA, RunRecord
 from mgc.runs.run import (
     ENVIRONMENT,
     PARTS,
     PREFIX,
-    SCHEMA,
     Run,
     damaged,
     environment,
@@ -14,7 +14,6 @@ from mgc.runs.run import (
     load_finished,
     lock_file,
     names,
-    newest,
     remove,
     runs_home,
     same_tracks,
@@ -27,6 +26,7 @@ __all__ = [
     "PREFIX",
     "SCHEMA",
     "Run",
+    "RunRecord",
     "damaged",
     "environment",
     "everything",
@@ -35,7 +35,6 @@ __all__ = [
     "load_finished",
     "lock_file",
     "names",
-    "newest",
     "remove",
     "runs_home",
     "same_tracks",

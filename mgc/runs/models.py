@@ -1,4 +1,4 @@
-"""What a run needs to answer: its extractor, set as it was trained, and its trained heads."""
+"""What a run needs to answer: its extractor as it was set, and the folders of its heads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mgc.audio.clip_policy import ClipPolicy
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins import registry
-from mgc.runs import Run, damaged
+from mgc.runs.run import Run, damaged
 
 
 def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
@@ -16,11 +16,11 @@ def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
 
     Raises MgcError that names the distribution to install where its plug-in is gone.
     """
-    wanted = run.record["extractor"]
-    identity = wanted["identity"]
+    wanted = run.record.extractor
+    identity = wanted.identity
     policy = ClipPolicy(identity["clip_seconds"], identity["clips_per_track"])
-    source = ExtractorSpec(wanted["name"], wanted["settings"], policy, device)
-    registry.find_recorded("extractor", wanted, f"Run {run.name!r}")
+    source = ExtractorSpec(wanted.name, wanted.settings, policy, device)
+    registry.find_recorded("extractor", vars(wanted), f"Run {run.name!r}")
     _same_weights(run, source, identity["weights"])
     return source
 
@@ -47,7 +47,7 @@ def model_folders(run: Run) -> list[Path]:
     """
     if run.kind != "single":
         return []
-    count = max(1, run.record["dataset"].get("folds", 0))
+    count = max(1, run.record.dataset.folds)
     found = [run.folder / f"fold-{number}" for number in range(count)]
     for folder in found:
         if not folder.is_dir():

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from mgc import __version__
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, write_json
+from mgc.runs.record import SCHEMA, RunRecord, parse
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-SCHEMA = 1
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
@@ -41,7 +41,11 @@ class Run:
     """One run at home (or anywhere: it is self-contained)."""
 
     folder: Path
-    record: Mapping[str, Any]
+    record: RunRecord
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.record, RunRecord):  # as it is in the file
+            object.__setattr__(self, "record", parse(self.record))
 
     @property
     def name(self) -> str:
@@ -51,24 +55,30 @@ class Run:
     @property
     def kind(self) -> str:
         """``single`` (features × head) or ``ensemble`` (runs × strategy)."""
-        return str(self.record["kind"])
+        return self.record.kind
 
     @property
     def finished(self) -> bool:
         """Trained, predicted and scored to the end."""
-        return self.record.get("state") == "finished"
+        return self.record.state == "finished"
 
     @property
     def genres(self) -> list[str]:
         """The genre names in the order of all probabilities."""
-        return list(self.record["dataset"]["genres"])
+        return list(self.record.dataset.genres)
 
     @property
     def label(self) -> str:
         """What a table calls it: ``mel · cnn``, or the strategy's name."""
         if self.kind == "ensemble":
-            return str(self.record["strategy"]["name"])
-        return f"{self.record['extractor']['name']} · {self.record['head']['name']}"
+            return self.record.strategy.name
+        return f"{self.record.extractor.name} · {self.record.head.name}"
+
+    @property
+    def title(self) -> str:
+        """Its label, and whether it is calibrated."""
+        calibrated = self.kind == "ensemble" and self.record.strategy.calibrate
+        return f"{self.label}, calibrated" if calibrated else self.label
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -131,7 +141,7 @@ def start(prefix: str, record: Mapping[str, Any]) -> Run:
         **record,
     }
     write_json(folder / "run.json", full)
-    return Run(folder, full)
+    return Run(folder, parse(full))
 
 
 def _new_folder(prefix: str) -> Path:
@@ -169,7 +179,7 @@ def finish(
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
     write_json(run.folder / "run.json", record)
-    return Run(run.folder, record)
+    return Run(run.folder, parse(record))
 
 
 def lock_file(folder: Path) -> Path:
@@ -197,18 +207,18 @@ def load(name: str) -> Run:
             f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
             "Update mgc: pip install -U mgc-music",
         )
-    absent = {"kind", "state", "dataset"} - set(record)
-    if absent:
-        raise damaged(folder, f"run.json lacks {', '.join(sorted(absent))}")
-    return Run(folder.absolute(), record)
+    try:
+        return Run(folder.absolute(), parse(record))
+    except ValueError as error:
+        raise damaged(folder, error) from error
 
 
 def load_finished(name: str) -> Run:
     """A run that has results. Raises MgcError where its training did not end."""
     run = load(name)
-    if run.record["state"] == "failed":
+    if run.record.state == "failed":
         raise MgcError(
-            f"Run {name!r} failed: {str(run.record.get('problem', '')).rstrip('.')}.",
+            f"Run {name!r} failed: {run.record.problem.rstrip('.')}.",
             f"Mend that and fit again; remove it with: mgc runs remove {name}",
         )
     if not run.finished:
@@ -237,21 +247,12 @@ def everything() -> tuple[list[Run], list[MgcError]]:
             found.append(load(name))
         except MgcError as error:
             errors.append(error)
-    return sorted(found, key=lambda run: (run.record["created"], _number(run.name))), errors
+    return sorted(found, key=lambda run: (run.record.created, _number(run.name))), errors
 
 
 def _number(name: str) -> int:
     tail = name.rpartition("-")[2]
     return int(tail) if tail.isdigit() else 0
-
-
-def newest(found: Iterable[Run], dataset: str) -> list[Run]:
-    """Of the finished runs on a dataset, the newest of each label."""
-    latest: dict[str, Run] = {}
-    for run in found:
-        if run.finished and run.record["dataset"]["name"] == dataset:
-            latest[run.label] = run
-    return list(latest.values())
 
 
 def remove(name: str) -> None:
@@ -271,7 +272,7 @@ def same_tracks(members: Iterable[Run]) -> None:
     first = members[0]
     for run in members[1:]:
         for what in ("name", "genres", "folds", "split"):
-            mine, other = first.record["dataset"].get(what), run.record["dataset"].get(what)
+            mine, other = getattr(first.record.dataset, what), getattr(run.record.dataset, what)
             if mine != other:
                 word = {"name": "dataset", "split": "division into splits"}.get(what, what)
                 raise UsageError(

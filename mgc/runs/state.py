@@ -36,7 +36,7 @@ def fail(run: Run, reason: str) -> None:
 
 def state(run: Run) -> str:
     """``finished``, ``failed``, ``running``, or ``interrupted`` where nobody trains it any more."""
-    said = str(run.record["state"])
+    said = run.record.state
     if said != "running":
         return said
     try:

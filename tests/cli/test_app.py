@@ -142,6 +142,27 @@ def test_tables_on_a_terminal_keep_to_its_width(monkeypatch: pytest.MonkeyPatch)
     assert 20 < max(len(line) for line in shown.splitlines()) <= 40
 
 
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 140, 200])
+def test_no_name_is_broken_on_a_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    names = [f"my-music-collection-mean-probability-{number}" for number in (1, 2)]
+    cells = [[name, "mel · logistic", "my-music-collection", "finished", "81.4"] for name in names]
+    output.show_table(["run", "what", "dataset", "state", "accuracy %"], cells, right=["state"])
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert all(word in shown.split() for row in cells for cell in row for word in cell.split())
+    lines = shown.splitlines()
+    assert width < 60 or max(len(line) for line in lines) <= width
+
+
 NOISY = """
 import os, sys
 from mgc.cli.ui import output

@@ -67,7 +67,7 @@ def test_csv_and_markdown(ready: Callable) -> None:
     assert set(rows[0]) >= KEYS
     assert float(rows[0]["accuracy"]) >= float(rows[-1]["accuracy"])
     markdown = ready("compare", *names(), "--markdown").out.splitlines()
-    assert markdown[0].count("|") == markdown[2].count("|") == 9
+    assert markdown[0].count("|") == markdown[2].count("|") == 10
     told = ready("compare", *names(), "--csv", "--json")
     assert told.code == 2
     assert "Only one of" in told.err

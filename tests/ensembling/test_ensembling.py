@@ -13,11 +13,10 @@ from mgc.ensembling import (
     StrategySpec,
     apply_ensemble,
     ensemble,
-    groups_of_members,
-    latest,
 )
 from mgc.ensembling.combination import restore
 from mgc.errors import MgcError, UsageError
+from mgc.runs.selection import comparable, groups_of_members
 from tests.ensembling.members import World, accuracy, answers, single, world
 
 PLAIN = ("majority-voting", "mean-probability", "confidence", "geometric-mean")
@@ -279,7 +278,7 @@ def test_members_of_one_seed_are_found(mgc_home: Path) -> None:
         {run.name for run in first},
         {newer.name, second[1].name, second[2].name},
     ]
-    assert len(latest(found, made.name)) == 7  # with the ensemble
+    assert len(comparable(found, made.name).runs) == 7  # with the ensemble
     with pytest.raises(UsageError, match="no finished run"):
         groups_of_members(found, "another")
 

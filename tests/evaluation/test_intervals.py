@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from mgc.evaluation import intervals
+from mgc.runs import paired_test
 from mgc.runs.metrics import wilson
 
 
@@ -92,12 +93,12 @@ def test_the_interval_over_seeds_is_the_t_interval() -> None:
 
 
 def test_resamples_draw_whole_groups() -> None:
-    chunks = list(intervals.resamples(30, count=1_200))
+    chunks = list(paired_test.resamples(30, count=1_200))
     drawn = np.concatenate(chunks)
     assert drawn.shape == (1_200, 30)
     assert (drawn.sum(1) == 30).all()
     assert drawn.var() == pytest.approx(29 / 30, rel=0.05)
-    np.testing.assert_array_equal(drawn[:5], next(intervals.resamples(30))[:5])
+    np.testing.assert_array_equal(drawn[:5], next(paired_test.resamples(30))[:5])
 
 
 def test_macro_f1_is_scikit_learns() -> None:
@@ -114,8 +115,8 @@ def test_macro_f1_is_scikit_learns() -> None:
 
 def test_bootstrap_p() -> None:
     generator = np.random.default_rng(0)
-    assert intervals.bootstrap_p(np.zeros(1000)) == 1.0
-    assert intervals.bootstrap_p(generator.normal(5, 1, 1000)) == pytest.approx(2 / 1001)
+    assert paired_test.bootstrap_p(np.zeros(1000)) == 1.0
+    assert paired_test.bootstrap_p(generator.normal(5, 1, 1000)) == pytest.approx(2 / 1001)
     # The share beyond 0 of a normal distribution around two standard errors.
-    found = intervals.bootstrap_p(generator.normal(2, 1, 100_000))
+    found = paired_test.bootstrap_p(generator.normal(2, 1, 100_000))
     assert found == pytest.approx(2 * stats.norm.sf(2), rel=0.05)

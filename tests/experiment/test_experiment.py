@@ -112,7 +112,8 @@ def test_what_was_begun_is_gone_on_with(file: Path, monkeypatch: pytest.MonkeyPa
     begun = [run for run in runs.everything()[0] if not run.finished]
     assert len(begun) == 1
     cut_short = runs.start(
-        "m-stacking", {"kind": "ensemble", "command": list(COMMAND), "dataset": {"name": "m"},
+        "m-stacking", {"kind": "ensemble", "command": list(COMMAND),
+                       "dataset": {"name": "m", "genres": []},
                        "strategy": {"name": "stacking"}, "members": []}
     )  # fmt: skip
     done = perform(plan, COMMAND)

@@ -120,18 +120,6 @@ def test_a_damaged_run_can_be_removed(finished: runs.Run) -> None:
         runs.remove(finished.name)
 
 
-def test_newest_of_each_label(mgc_home: Path) -> None:
-    made = []
-    for head in ("cnn", "logistic", "cnn"):
-        record = {**RECORD, "head": {"name": head}}
-        run = runs.start(f"d-mel-{head}", record)
-        made.append(runs.finish(run, predictions(), np.zeros((3, 1)), {}).name)
-    runs.start("d-mel-cnn", RECORD)  # never finished: does not count
-    found, _ = runs.everything()
-    assert {run.name for run in runs.newest(found, "d")} == {made[2], made[1]}
-    assert runs.newest(found, "other") == []
-
-
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [
@@ -150,7 +138,7 @@ def test_runs_that_cannot_be_compared(mgc_home: Path, key: str, value: object, w
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
-    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    run = runs.start("a", RECORD)
     assert state.state(run) == "interrupted"
     program = (
         "import sys\nfrom mgc import runs\nfrom mgc.runs import state\n"
@@ -175,7 +163,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
 
 
 def test_a_run_says_why_it_failed(mgc_home: Path) -> None:
-    run = runs.start("a", {"kind": "single", "dataset": {"name": "d"}})
+    run = runs.start("a", RECORD)
     state.fail(run, "The loss is no longer finite.")
     assert state.state(runs.load(run.name)) == "failed"
     with pytest.raises(MgcError, match="failed: The loss is no longer finite"):

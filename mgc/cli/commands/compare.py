@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import output
-from mgc.cli.ui.options import DataName
+from mgc.cli.ui import choice, output
+from mgc.cli.ui.options import DataName, Every, Folds
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
@@ -30,6 +30,8 @@ def compare(
         ),
     ] = None,
     data: DataName = None,
+    folds: Folds = None,
+    every: Every = False,
     reference: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
@@ -48,8 +50,9 @@ def compare(
     if as_csv + markdown + as_json > 1:
         raise UsageError("Only one of --csv, --markdown and --json can be printed.", "Choose one.")
     from mgc.evaluation.compare import compare
+    from mgc.evaluation.systems import systems as grouped
 
-    systems = _systems(names or [], data)
+    systems = grouped(choice.selected(names or [], data, folds, every))
     made = compare(systems, reference)
     if as_json:
         output.emit_json(_json(made, systems, by_genre, agreement))
@@ -61,28 +64,13 @@ def compare(
         show(made, systems, by_genre, agreement)
 
 
-def _systems(names: Sequence[str], data: str | None) -> list[System]:
-    from mgc import resolve, runs
-    from mgc.ensembling import latest
-    from mgc.evaluation.systems import systems
-
-    if names:
-        return systems([runs.load_finished(name) for name in names])
-    dataset = resolve.dataset(data).name
-    found, errors = runs.everything()
-    for error in errors:
-        output.note(f"{error.message} {error.hint}")
-    chosen = latest(found, dataset)
-    if not chosen:
-        raise UsageError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")
-    return systems(chosen)
-
-
 def _json(
     made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool
 ) -> list[dict[str, Any]]:
     """The rows; genres and agreement are further keys of each."""
-    rows = [dict(row) for row in made.rows]
+    answer = choice.answering(systems[0].runs[0].record.dataset.name)
+    chosen = answer.run.name if answer else None
+    rows = [{**row, "answers": chosen in row["runs"]} for row in made.rows]
     if by_genre:
         from mgc.evaluation.compare import by_genre as genre_table
 
@@ -105,18 +93,24 @@ def show(
     """Print the table, what may be said of the best, the tests, and what else is wanted."""
     narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
-    columns = ["name", *([] if narrow else ["kind"]), "prec.", "recall", "F1", "acc. %"]
+    answer = choice.answering(systems[0].runs[0].record.dataset.name)
+    columns = ["name", *([] if narrow else ["kind"]), "run", "prec.", "recall", "F1", "acc. %"]
     columns += ["95 % interval", "tracks", *(["± seeds"] if seeds else [])]
     rows = []
     for row in made.rows:
         name, kind, *figures = _cells(row)
-        rows.append(
-            [name, *([] if narrow else [kind]), *figures, *([_spread(row)] if seeds else [])]
-        )
-    output.show_table(columns, rows, right=[c for c in columns if c not in ("name", "kind")])
+        words = [name, *([] if narrow else [kind]), choice.marked(row["runs"], answer)]
+        rows.append([*words, *figures, *([_spread(row)] if seeds else [])])
+    words = ["name", "kind", "run"]
+    output.show_table(columns, rows, right=[c for c in columns if c not in words])
     output.say(compare_text.verdict(made))
+    choice.explain(answer, [name for row in made.rows for name in row["runs"]])
     if made.reference is not None:
         _show_tests(made)
+        if made.unpaired:
+            output.note(
+                f"In the figures, not in the tests: {', '.join(made.unpaired)} (other splits)."
+            )
     elif len(made.rows) > 1:
         output.note("These runs have no split (folds and seed) in common: nothing can be paired.")
     if by_genre:

@@ -135,19 +135,20 @@ def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | No
     from mgc import runs
     from mgc.datasets.quality.label_errors import label_errors
     from mgc.errors import UsageError
+    from mgc.runs import selection
 
     if name is not None:
-        run = runs.load_finished(name)
-        if run.record["dataset"]["name"] != dataset.name:
+        run = selection.one(name, dataset.name)
+        if run.record.dataset.name != dataset.name:
             raise UsageError(
-                f"Run {name!r} is on {run.record['dataset']['name']!r}, not on {dataset.name!r}.",
+                f"Run {name!r} is on {run.record.dataset.name!r}, not on {dataset.name!r}.",
                 "See: mgc runs list",
             )
     else:
         there = [
             run
             for run in runs.everything()[0]
-            if run.finished and run.record["dataset"]["name"] == dataset.name
+            if run.finished and run.record.dataset.name == dataset.name
         ]
         if not there:
             return None, ""

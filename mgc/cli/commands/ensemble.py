@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.options import DataName, Settings
 from mgc.cli.ui.output import JsonOption
 
@@ -133,19 +133,20 @@ def _names(strategy: str) -> list[str]:
 
 def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
     from mgc import resolve, runs
-    from mgc.ensembling import groups_of_members
+    from mgc.runs import selection
 
     if names:
-        return [[runs.load_finished(name) for name in names]]
-    dataset = resolve.dataset(data).name
+        dataset = choice.dataset_or_none(data)
+        return [[selection.one(name, dataset) for name in names]]
+    dataset = resolve.dataset_name(data)
     found, errors = runs.everything()
     for error in errors:
         output.note(f"{error.message} {error.hint}")
-    return groups_of_members(found, dataset)
+    return selection.groups_of_members(found, dataset)
 
 
 def _say_members(group: Sequence[Run]) -> None:
-    seeds = {run.record.get("seed") for run in group}
+    seeds = {run.record.seed for run in group}
     seed = f" (seed {seeds.pop()})" if len(seeds) == 1 else ""
     output.note(f"members{seed}: {', '.join(run.name for run in group)}")
 
@@ -166,7 +167,7 @@ def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
 
 def _report(done: Sequence[Run], as_json: bool) -> None:
     for run in done:
-        shared, of = run.record["overlap"]["tracks"], run.record["overlap"]["of"]
+        shared, of = run.record.overlap["tracks"], run.record.overlap["of"]
         if shared < of:
             output.note(f"{run.name}: {shared:,} of {of:,} tracks are in every member.")
     if as_json:
@@ -174,7 +175,7 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
         return
     rows = []
     for run in done:
-        test = run.record["metrics"]["test"]
+        test = run.record.metrics["test"]
         interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
         rows.append(
             (
@@ -190,14 +191,14 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     columns = ["run", "accuracy %", "95 % interval", "macro F1", "NLL", "ECE", "tracks"]
     output.show_table(columns, rows, right=columns[1:])
     _report_calibration(done)
-    output.note("Next: mgc compare")
+    choice.say_next(done[-1].record.dataset.name)
 
 
 def _report_calibration(done: Sequence[Run]) -> None:
     """NLL and ECE of members and results, without and with temperatures."""
     rows = []
     for run in done:
-        found = run.record.get("calibration")
+        found = run.record.calibration
         if found is None:
             continue
         for name, part in [*found["members"].items(), (run.name, found)]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import (
     ClipSeconds,
@@ -144,7 +144,7 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
 def _report(done: list[Run]) -> None:
     rows = []
     for run in done:
-        test = run.record["metrics"]["test"]
+        test = run.record.metrics["test"]
         interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
         rows.append(
             (
@@ -153,14 +153,14 @@ def _report(done: list[Run]) -> None:
                 interval,
                 f"{test['f1']:.3f}",
                 test["tracks"],
-                f"{run.record['seconds']:.0f}",
+                f"{run.record.seconds:.0f}",
             )
         )
     columns = ["run", "accuracy %", "95 % interval", "macro F1", "tracks", "seconds"]
     output.show_table(columns, rows, right=columns[1:])
-    failures = done[0].record["failures"]
+    failures = done[0].record.failures
     if failures:
         output.note(f"{output.count(len(failures), 'file')} could not be used:")
         for failure in failures[:20]:
             output.note(f"  {failure['reason']}")
-    output.note(f"Next: mgc compare, or: mgc predict FOLDER --run {done[-1].name}")
+    choice.say_next(done[-1].record.dataset.name)

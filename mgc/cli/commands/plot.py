@@ -121,13 +121,13 @@ def write_tables(made: Sequence[Table], out: Path) -> None:
 
 
 def _systems(names: Sequence[str]) -> list[Any]:
-    from mgc.evaluation.choosing import chosen
     from mgc.evaluation.systems import systems
+    from mgc.runs.selection import chosen
 
     return systems(chosen(names))
 
 
 def _named(names: Sequence[str]) -> list[tuple[str, Any]]:
-    from mgc.evaluation.choosing import chosen, named
+    from mgc.runs.selection import chosen, titled
 
-    return named(chosen(names))
+    return titled(chosen(names))

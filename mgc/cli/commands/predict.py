@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import DataName, Device, Workers
 from mgc.cli.ui.output import JsonOption
@@ -17,12 +17,14 @@ from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.prediction.prediction import Prediction
+    from mgc.runs import Run
 
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Audio.")],
     run: Annotated[
-        str | None, typer.Option(help="Run (default: the newest on the dataset).")
+        str | None,
+        typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
     ] = None,
     data: DataName = None,
     device: Device = "auto",
@@ -57,19 +59,27 @@ def predict(
         raise MgcError("No file could be used.", "The reasons stand above.")
 
 
-def _run(name: str | None, data: str | None) -> Any:
+def _run(name: str | None, data: str | None) -> Run:
+    """The run that is named, or the one that answers; which, and why, is said on stderr."""
     from mgc import resolve, runs
+    from mgc.runs import answering, selection
 
     if name is not None:
-        return runs.load_finished(name)
-    dataset = resolve.dataset(data).name
-    found = [
-        r for r in runs.everything()[0] if r.finished and r.record["dataset"]["name"] == dataset
-    ]
-    if not found:
-        raise MgcError(f"There is no finished run on {dataset}.", "Run: mgc fit --extractor mfcc")
-    output.note(f"run: {found[-1].name} (the newest on {dataset})")
-    return found[-1]
+        return selection.one(name, choice.dataset_or_none(data))
+    dataset = resolve.dataset_name(data)
+    found = answering.answering(runs.everything()[0], dataset)
+    if found is None:
+        raise MgcError(
+            f"There is no finished run on {dataset}.",
+            f"Run: mgc fit --extractor mfcc --data {dataset}",
+        )
+    output.note(f"run: {found.run.name} ({found.run.title} on {dataset}: {found.reason})")
+    if data is None and choice.is_demo(dataset):
+        output.note(
+            f"{dataset} is the demo: its runs know synthesised music only. For your own music: "
+            "mgc data add NAME PATH"
+        )
+    return found.run
 
 
 def _record(answer: Prediction) -> dict[str, Any]:

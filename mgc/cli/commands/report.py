@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName
+from mgc.cli.ui.options import DataName, Every, Folds
 
 NO_PICTURE = "none"
 
@@ -24,6 +24,8 @@ def report(
         ),
     ] = None,
     data: DataName = None,
+    folds: Folds = None,
+    every: Every = False,
     out: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The page (default: report-DATASET.html)."),
@@ -56,22 +58,17 @@ def report(
     source = None
     if picture != NO_PICTURE:
         (source,) = resolve.sources([picture], None, resolve.policy(None, None), "cpu")
-    found = _runs(names or [], data)
+    found = choice.selected(names or [], data, folds, every)
+    output.note(f"Reported: {', '.join(run.name for run in found)}")
     asked = ReportRequest(title, hardest, source, audio, audit, method, reference, _command())
     page = make_report(found, asked, progress())
-    path = out or Path(f"report-{found[0].record['dataset']['name']}.html")
+    path = out or Path(f"report-{found[0].record.dataset.name}.html")
     _write(page, path)
     output.say(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if audio and source is not None and hardest:
         output.note("It holds music: mind whose it is before you pass the page on (--no-audio).")
     if show:
         typer.launch(str(path))
-
-
-def _runs(names: list[str], data: str | None) -> list:  # type: ignore[type-arg]
-    from mgc.evaluation.choosing import chosen, newest
-
-    return chosen(names) if names else newest(data)
 
 
 def _command() -> list[str]:

@@ -56,12 +56,12 @@ def _row(run: object) -> dict[str, object]:
         "name": run.name,
         "kind": run.kind,
         "label": run.label,
-        "dataset": record["dataset"]["name"],
-        "folds": record["dataset"].get("folds", 0),
-        "seed": record.get("seed"),
+        "dataset": record.dataset.name,
+        "folds": record.dataset.folds,
+        "seed": record.seed,
         "state": state(run),
-        "accuracy": record.get("metrics", {}).get("test", {}).get("accuracy"),
-        "created": record["created"],
+        "accuracy": record.metrics["test"]["accuracy"] if "test" in record.metrics else None,
+        "created": record.created,
         "folder": str(run.folder),
     }
 
@@ -72,16 +72,16 @@ def show(name: str, as_json: JsonOption = False) -> None:
     import shlex
 
     from mgc import runs
-    from mgc.runs import state
+    from mgc.runs import selection, state
 
     run = runs.load(name)
     if as_json:
         output.emit_json(dict(run.record))
         return
-    output.say(f"{run.name}: {run.label} on {run.record['dataset']['name']}, {state.state(run)}")
+    output.say(f"{run.name}: {run.label} on {run.record.dataset.name}, {state.state(run)}")
     if run.finished:
         for part in ("validation", "test"):
-            figures = run.record["metrics"][part]
+            figures = run.record.metrics[part]
             output.say(
                 f"{part}: accuracy {output.percent(figures['accuracy'])} % "
                 f"({output.percent(figures['accuracy_low'])}–"
@@ -89,7 +89,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
                 f"NLL {figures['nll']:.3f}, ECE {figures['ece']:.3f}, "
                 f"{output.count(figures['tracks'], 'track')}"
             )
-        by_genre = run.record["metrics"]["test"]["by_genre"]
+        by_genre = run.record.metrics["test"]["by_genre"]
         rows = [
             (genre, f"{f['precision']:.2f}", f"{f['recall']:.2f}", f"{f['f1']:.2f}", f["tracks"])
             for genre, f in by_genre.items()
@@ -97,10 +97,10 @@ def show(name: str, as_json: JsonOption = False) -> None:
         columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
         output.show_table(columns, rows, right=columns[1:])
     output.say(f"folder: {run.folder}")
-    command = run.record.get("command")
+    command = selection.repeat_command(run)
     if command:
         output.say(f"to repeat: {shlex.join(command)}")
-    made = run.record["environment"]
+    made = run.record.environment
     output.note("made with: " + ", ".join(f"{name} {version}" for name, version in made.items()))
 
 

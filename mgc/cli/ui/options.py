@@ -9,6 +9,15 @@ import typer
 DataName = Annotated[
     str | None, typer.Option("--data", metavar="NAME", help="Dataset (default: see mgc data use).")
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        help="Runs with so many folds; 0: a single split (default: as the newest run has).", min=0
+    ),
+]
+Every = Annotated[
+    bool, typer.Option("--all", help="Take older runs of the same label and seed as well.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

@@ -139,15 +139,49 @@ def _rich_table(table: Table, styles: Mapping[str, str]) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    texts = table.texts()
+    screen = console()
+    widths = _widths([table.columns, *texts], screen.width - 3 * len(table.columns) + 1)
+    if widths is None:
+        _stacked(table)
+        return
     made = RichTable(
         title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
     )
-    for column, letter in zip(table.columns, table.alignment, strict=True):
+    for column, letter, width in zip(table.columns, table.alignment, widths, strict=True):
         justify: Literal["left", "right"] = "right" if letter == "r" else "left"
-        made.add_column(column, justify=justify, style=styles.get(column), overflow="fold")
-    for row in table.texts():
+        made.add_column(column, justify=justify, style=styles.get(column), width=width)
+    for row in texts:
         made.add_row(*map(Text, row))  # as Text: markup in names is shown
-    console().print(made)
+    screen.print(made)
+
+
+def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """The width of each column: the widest give way first, none so far that a word would break.
+    None if there is not room enough."""
+    from rich.cells import cell_len
+
+    cells = list(zip(*lines, strict=True))
+    least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
+    widths = [max(cell_len(line) for c in column for line in c.split("\n")) for column in cells]
+    while sum(widths) > room:
+        wide = [number for number, width in enumerate(widths) if width > least[number]]
+        if not wide:
+            return None
+        widths[max(wide, key=lambda number: widths[number])] -= 1
+    return widths
+
+
+def _stacked(table: Table) -> None:
+    """A table on a terminal that is too narrow for it: a line for each cell, as in psql's \\x."""
+    if table.title:
+        say(table.title)
+    longest = max(map(len, table.columns))
+    for number, row in enumerate(table.texts()):
+        if number:
+            say()
+        for column, cell in zip(table.columns, row, strict=True):
+            say(f"{column.ljust(longest)}  {' '.join(cell.split(chr(10)))}".rstrip())
 
 
 def percent(value: float) -> str:

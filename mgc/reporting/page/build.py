@@ -93,7 +93,7 @@ def make_report(
         "facts": data_facts(shown[0][1], _best_single(shown), asked.audit, progress),
         "repeat": repeat,
         "commands": [*sections.commands(repeat), shlex.join(asked.command)],
-        "environment": shown[0][1].record.get("environment", {}),
+        "environment": shown[0][1].record.environment,
         "has_curves": any(run["curves"] for run in data["runs"]),
     }
     return page(context, data, asked)
@@ -101,7 +101,7 @@ def make_report(
 
 def made_title(run: Run) -> str:
     """The title of a report that was given none."""
-    return str(run.record["dataset"]["name"])
+    return run.record.dataset.name
 
 
 def _shown(compared: Sequence[System], made: Comparison) -> list[tuple[str, Run]]:

@@ -63,22 +63,22 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
 
     With ``audited`` all audio is searched for copies of one recording, as `mgc data audit` does.
     """
-    record, rows = run.record["dataset"], run.predictions
+    record, rows = run.record.dataset, run.predictions
     parts, genres = _by_genre(run)
     unique = rows.drop_duplicates("track_id")
     artists = set(unique["artist"]) - {""} if "artist" in unique else set()
-    failures = [(Path(f["path"]).name, _reason(f)) for f in run.record.get("failures", [])]
+    failures = [(Path(f["path"]).name, _reason(f)) for f in run.record.failures]
     suspects = _suspects(best)
     test = run.rows("test")["genre"].value_counts()
     return DataFacts(
-        name=record["name"],
+        name=record.name,
         protocol=_protocol(run),
         tracks=len(unique),
         artists=len(artists),
         parts=parts,
         genres=genres,
         crossing=crossing_tracks(rows),
-        left_out=dict(record.get("left_out", {})),
+        left_out=dict(record.left_out),
         failures=failures[:FAILURES],
         failure_count=len(failures),
         suspects=suspects[:SUSPECTS],
@@ -94,11 +94,11 @@ def _reason(failure: Mapping[str, str]) -> str:
 
 
 def _protocol(run: Run) -> str:
-    record = run.record["dataset"]
-    by = record.get("group_by", "none")
+    record = run.record.dataset
+    by = record.group_by
     apart = "" if by == "none" else f"; tracks of one {by} stay on one side"
-    if record.get("folds"):
-        return f"{record['folds']} folds: every track is tested once{apart}"
+    if record.folds:
+        return f"{record.folds} folds: every track is tested once{apart}"
     return f"one split into training, validation and test{apart}"
 
 
@@ -145,7 +145,7 @@ def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:
     from mgc.datasets.quality import audit
 
     try:
-        found = audit.audit(table.load(run.record["dataset"]["name"]), progress=progress)
+        found = audit.audit(table.load(run.record.dataset.name), progress=progress)
     except MgcError as error:
         return [(False, f"The audit could not be made: {error.message}")]
     across = sum(_apart(run.predictions, pair.first, pair.second) for pair in found.copies)

@@ -18,6 +18,7 @@ from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.systems import System
 from mgc.reporting.plots import matrix
 from mgc.runs import Run
+from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
 MISTAKES = 6  # kinds of mistakes listed beside a matrix
@@ -159,7 +160,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
     made = []
     for name, run in named:
         found = reliability(run)
-        figures = run.record["metrics"]["test"]
+        figures = run.record.metrics["test"]
         made.append(
             {
                 "name": name,
@@ -200,21 +201,23 @@ def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
 def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
     """What each run was and how to make it again, in the order in which they were made."""
     made = []
-    for run in sorted(found, key=lambda run: str(run.record.get("created", ""))):
+    for run in sorted(found, key=lambda run: run.record.created):
         record = run.record
-        facts = {"made": record.get("created", ""), "seed": record.get("seed")}
-        facts["split"] = record["dataset"].get("split")
+        facts: dict[str, object] = {"made": record.created, "seed": record.seed}
+        facts["split"] = record.dataset.split
         if run.kind == "single":
-            facts["extractor"] = f"{record['extractor']['name']} {_settings(record['extractor'])}"
-            facts["fingerprint"] = record["extractor"].get("fingerprint", "")[:12]
-            facts["head"] = f"{record['head']['name']} {_plain(record['head'].get('params'))}"
-            facts["device"] = record.get("device")
-            facts["seconds"] = record.get("seconds")
+            facts["extractor"] = (
+                f"{record.extractor.name} {_plain(record.extractor.identity.get('params'))}"
+            )
+            facts["fingerprint"] = (record.extractor.fingerprint or "")[:12]
+            facts["head"] = f"{record.head.name} {_plain(record.head.params)}"
+            facts["device"] = record.device
+            facts["seconds"] = record.seconds
         else:
-            facts["members"] = ", ".join(record["members"])
-            facts["calibrated"] = "yes" if record["strategy"].get("calibrate") else "no"
+            facts["members"] = ", ".join(record.members)
+            facts["calibrated"] = "yes" if record.strategy.calibrate else "no"
         shown = {name: value for name, value in facts.items() if value not in (None, "")}
-        command = shlex.join(map(str, record.get("command", [])))
+        command = shlex.join(repeat_command(run))
         made.append({"name": run.name, "command": command, "facts": shown})
     return made
 
@@ -222,10 +225,6 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
 def commands(repeated: Sequence[Mapping[str, Any]]) -> list[str]:
     """The commands that made the runs, each once, in order."""
     return list(dict.fromkeys(run["command"] for run in repeated if run["command"]))
-
-
-def _settings(extractor: Mapping[str, Any]) -> str:
-    return _plain(extractor.get("identity", {}).get("params"))
 
 
 def _plain(values: Mapping[str, Any] | None) -> str:

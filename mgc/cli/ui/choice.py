@@ -1,0 +1,92 @@
+"""How commands say which runs they took, which they left out, and which one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mgc.cli.ui import output
+from mgc.errors import MgcError, UsageError
+
+if TYPE_CHECKING:
+    from mgc.runs import Run
+    from mgc.runs.answering import Choice
+
+ANSWERS = "●"  # stands after the run that `mgc predict` takes
+
+
+def selected(
+    names: Sequence[str], data: str | None, folds: int | None, every: bool
+) -> Sequence[Run]:
+    """The runs that are named, or those of the dataset; what is left out is said.
+
+    Raises UsageError for an unknown name, for a choice among named runs, or if there is no run.
+    """
+    from mgc import resolve, runs
+    from mgc.runs import selection
+
+    if names:
+        if folds is not None or every:
+            raise UsageError(
+                "--folds and --all choose among all runs.", "Name no run, or drop them."
+            )
+        return selection.chosen(names, dataset_or_none(data))
+    found, errors = runs.everything()
+    for error in errors:
+        output.note(f"{error.message} {error.hint}")
+    taken = selection.comparable(found, resolve.dataset_name(data), folds, every)
+    if taken.left_out:
+        output.note(taken.said())
+    return taken.runs
+
+
+def dataset_or_none(data: str | None) -> str | None:
+    """The dataset in use; None if none is named and there is no default."""
+    from mgc import resolve
+
+    try:
+        return resolve.dataset_name(data)
+    except UsageError:
+        if data is not None:
+            raise
+        return None
+
+
+def is_demo(dataset: str) -> bool:
+    """Whether a dataset is the synthesised one."""
+    from mgc.datasets import table
+
+    return any(d["name"] == dataset and d.get("importer") == "demo" for d in table.records()[0])
+
+
+def answering(dataset: str) -> Choice | None:
+    """The run that `mgc predict` takes on a dataset; None if none can be told."""
+    from mgc import runs
+    from mgc.runs import answering
+
+    try:
+        return answering.answering(runs.everything()[0], dataset)
+    except MgcError as error:
+        output.note(f"{error.message} {error.hint}")
+        return None
+
+
+def marked(names: Sequence[str], answer: Choice | None) -> str:
+    """Names of runs, one a line, with the sign at the one that answers."""
+    chosen = answer.run.name if answer else None
+    return "\n".join(f"{name} {ANSWERS}" if name == chosen else name for name in names)
+
+
+def explain(answer: Choice | None, shown: Sequence[str]) -> None:
+    """The footnote to the sign: which run answers, and why."""
+    if answer is not None:
+        name = answer.run.name
+        outside = "" if name in shown else ", which is not in this table"
+        output.note(f"{ANSWERS} mgc predict takes {name}{outside}: {answer.reason}")
+
+
+def say_next(dataset: str) -> None:
+    """What to do once there are runs on a dataset."""
+    found = answering(dataset)
+    run = found.run.name if found else "RUN"
+    output.note(f"Next: mgc compare --data {dataset}, or: mgc predict FILE_OR_FOLDER --run {run}")

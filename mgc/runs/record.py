@@ -1,0 +1,185 @@
+"""What ``run.json`` says: one schema, read and checked here alone.
+
+A `RunRecord` has the fields as attributes, and as a mapping it is the file itself, with its keys in
+their order and those that this version does not know: what is written back is what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
+
+SCHEMA = 1  # of run.json; a larger number is a newer version's
+Values = Mapping[str, Any]
+Part = TypeVar("Part")
+
+
+class Scores(TypedDict):
+    """The figures of one part of the tracks; see `mgc.runs.metrics.summary`."""
+
+    tracks: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    precision: float
+    recall: float
+    f1: float
+    nll: float
+    ece: float
+    by_genre: Mapping[str, Mapping[str, float]]
+    confusion: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class RecordedDataset:
+    """The dataset as it was; ``split`` names its division, ``folds`` is 0 for a single split."""
+
+    name: str
+    genres: list[str]
+    tracks: int = 0
+    folds: int = 0
+    group_by: str = "none"
+    split: str | None = None
+    left_out: Values = field(default_factory=dict)
+    quarantined: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedExtractor:
+    """The extractor of a single run."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    settings: Values = field(default_factory=dict)
+    identity: Values = field(default_factory=dict)
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedHead:
+    """The head of a single run; ``training`` is that of a gradient head."""
+
+    name: str
+    distribution: str = ""
+    version: str | None = None
+    settings: Values = field(default_factory=dict)
+    training_settings: Values = field(default_factory=dict)
+    params: Values | None = None
+    training: Values | None = None
+
+
+@dataclass(frozen=True)
+class RecordedStrategy:
+    """The strategy of an ensemble, and what it learnt if that is few numbers."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    settings: Values = field(default_factory=dict)
+    params: Values = field(default_factory=dict)
+    calibrate: bool = False
+    learn_from: str | None = None
+    learnt: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord(Mapping[str, Any]):
+    """The fields of ``run.json``; those of the other kind of run have their defaults."""
+
+    raw: Values
+    kind: str
+    state: str
+    dataset: RecordedDataset
+    schema: int = 0
+    created: str = ""
+    environment: Values = field(default_factory=dict)
+    command: Sequence[str] = ()
+    extractor: RecordedExtractor = RecordedExtractor("")
+    head: RecordedHead = RecordedHead("")
+    strategy: RecordedStrategy = RecordedStrategy("")
+    members: Sequence[str] = ()
+    member_labels: Sequence[str] = ()
+    overlap: Values = field(default_factory=dict)
+    seed: int | None = None
+    device: str = "cpu"
+    include_bad: bool = False
+    failures: Sequence[Mapping[str, str]] = ()
+    metrics: Mapping[str, Scores] = field(default_factory=dict)
+    seconds: float | None = None
+    calibration: Values | None = None
+    problem: str = ""
+
+    def __getitem__(self, key: str) -> Any:
+        return self.raw[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+def parse(raw: Mapping[str, Any]) -> RunRecord:
+    """The typed record. Raises ValueError that names a field that is absent or of another type."""
+    made = _read(RunRecord, {**raw, "raw": raw}, "")
+    if made.kind not in ("single", "ensemble"):
+        raise ValueError(f"run.json: kind is {made.kind!r}, not 'single' or 'ensemble'")
+    needed = ("strategy", "members") if made.kind == "ensemble" else ("extractor", "head")
+    for name in needed:
+        if name not in raw:
+            raise ValueError(f"run.json lacks {name}")
+    return made
+
+
+def _read(cls: type[Part], raw: Mapping[str, Any], prefix: str) -> Part:
+    found: dict[str, Any] = {}
+    absent = []
+    schema: Any = _schema  # the cache wants a hashable, which mypy does not take a type for
+    for name, required, kinds in schema(cls):
+        if name in raw:
+            found[name] = _checked(raw[name], kinds, prefix + name)
+        elif required:
+            absent.append(prefix + name)
+    if absent:
+        raise ValueError(f"run.json lacks {', '.join(sorted(absent))}")
+    return cls(**found)
+
+
+def _checked(value: Any, kinds: Sequence[type], name: str) -> Any:
+    """A value of one of some types, a nested object read; it is passed on, not copied."""
+    if is_dataclass(kinds[0]) and isinstance(value, Mapping):
+        return _read(kinds[0], value, f"{name}.")
+    number = isinstance(value, int) and not isinstance(value, bool) and float in kinds
+    mixed = isinstance(value, bool) and bool not in kinds
+    if number or (isinstance(value, tuple(kinds)) and not mixed):
+        return value
+    wanted = " or ".join(NOUNS.get(kind, "object") for kind in kinds)
+    raise ValueError(f"run.json: {name} is {value!r:.40}, not {wanted}")
+
+
+NOUNS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    Sequence: "a list",
+    type(None): "null",
+}
+
+
+@cache
+def _schema(cls: type) -> list[tuple[str, bool, Sequence[type]]]:
+    """For each field its name, whether it must be there, and its types."""
+    hints = get_type_hints(cls)
+    made: list[tuple[str, bool, Sequence[type]]] = []
+    for one in fields(cls):
+        hint = hints[one.name]
+        options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        required = one.default is MISSING and one.default_factory is MISSING
+        made.append((one.name, required, [get_origin(o) or o for o in options]))
+    return made

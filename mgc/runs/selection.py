@@ -1,0 +1,235 @@
+"""Which runs are meant: by a name, to stand side by side, as members of an ensemble.
+
+What is meant without a name depends on the dataset in use alone. Which run answers `mgc predict`
+is decided in `mgc.runs.answering`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mgc.errors import MgcError, UsageError
+from mgc.home import home
+from mgc.runs.run import Run, everything, load_finished, names
+
+RESULTS = "table.json"  # what an experiment writes, with the names of its runs
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The runs that are meant, the oldest first, and how many are left out, by reason."""
+
+    runs: Sequence[Run]
+    left_out: Mapping[str, int]
+
+    def said(self) -> str:
+        """What is left out, in one line; "" if nothing is."""
+        parts = [f"{count:,} {reason}" for reason, count in self.left_out.items()]
+        return f"Left out: {'; '.join(parts)}." if parts else ""
+
+
+def comparable(
+    found: Iterable[Run], dataset: str, folds: int | None = None, every: bool = False
+) -> Selection:
+    """The newest finished run of each title and seed on a dataset, all of one protocol.
+
+    The protocol is ``folds`` (0: a single split), or that of the newest run. Of each seed only
+    the newest division into splits counts. ``every`` takes older runs and divisions too.
+
+    Raises UsageError if the dataset has no such run.
+    """
+    there = [run for run in found if run.record.dataset.name == dataset]
+    finished = [run for run in there if run.finished]
+    wanted = [run for run in finished if folds in (None, run.record.dataset.folds)]
+    if not wanted:
+        raise _nothing(dataset, folds, finished)
+    last = wanted[-1]
+    splits = {
+        run.record.seed: run.record.dataset.split
+        for run in wanted
+        if _protocol(run) == _protocol(last)
+    }
+    newest = {
+        (run.title, run.record.seed, _protocol(run), run.record.dataset.split): run
+        for run in finished
+    }
+    taken, left = [], Counter[str]()
+    for run in there:
+        older = run not in newest.values()
+        reason = _reason(run, last, splits.get(run.record.seed), older, every)
+        if reason:
+            left[reason] += 1
+        else:
+            taken.append(run)
+    return Selection(taken, left)
+
+
+def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) -> str:
+    """Why a run is left out, and what shows it; "" if it is taken."""
+    if not run.finished:
+        return "unfinished (mgc runs list)"
+    if run.record.dataset.folds != last.record.dataset.folds:
+        kind = (
+            f"with {run.record.dataset.folds} folds"
+            if run.record.dataset.folds
+            else "with a single split"
+        )
+        return f"{kind} (--folds {run.record.dataset.folds})"
+    if run.genres != last.genres:
+        return "with other genres (name them)"
+    if every:
+        return ""
+    if run.record.dataset.split != split:
+        return "with an older division into splits (--all)"
+    return "older, of the same label and seed (--all)" if older else ""
+
+
+def _nothing(dataset: str, folds: int | None, finished: Sequence[Run]) -> UsageError:
+    if not finished:
+        return UsageError(
+            f"There is no finished run on {dataset}.",
+            f"Run: mgc fit --extractor mfcc --data {dataset}",
+        )
+    kind = f"with {folds} folds" if folds else "with a single split"
+    there = " or ".join(
+        f"--folds {n}" for n in sorted({run.record.dataset.folds for run in finished})
+    )
+    return UsageError(f"There is no finished run {kind} on {dataset}.", f"There are: {there}.")
+
+
+def _protocol(run: Run) -> tuple[Any, ...]:
+    return run.record.dataset.folds, tuple(run.genres)
+
+
+def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
+    """For each seed, the newest single runs: the members of one ensemble each.
+
+    Raises UsageError if no seed has two.
+    """
+    singles = [
+        run
+        for run in found
+        if run.kind == "single" and run.finished and run.record.dataset.name == dataset
+    ]
+    taken = comparable(singles, dataset).runs if singles else []
+    by_seed: dict[int | None, list[Run]] = {}
+    for run in taken:
+        by_seed.setdefault(run.record.seed, []).append(run)
+    groups = [members for members in by_seed.values() if len(members) > 1]
+    if not groups:
+        count = "no finished run" if not taken else f"only {taken[0].name}"
+        raise UsageError(
+            f"An ensemble needs at least two runs of one seed; on {dataset} there is {count}.",
+            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
+        )
+    return groups
+
+
+def chosen(wanted: Sequence[str], dataset: str | None = None) -> list[Run]:
+    """The finished runs of some names, each once, in the order given.
+
+    A name is a run's, an experiment's (or its file), or a label: see `one`.
+
+    Raises UsageError for an unknown name, MgcError for a run or experiment without results.
+    """
+    found: dict[Path, Run] = {}
+    for name in wanted:
+        for run in experiment_runs(name) or [one(name, dataset)]:
+            found[run.folder] = run
+    return list(found.values())
+
+
+def one(name: str, dataset: str | None = None) -> Run:
+    """The finished run of a name, a folder, or the newest of a label (``stacking``, ``mel · cnn``,
+    ``mel``), on ``dataset`` if it is given.
+
+    Raises UsageError that gives the nearest names for one that is unknown or ambiguous.
+    """
+    if name in names() or (Path(name).expanduser() / "run.json").exists():
+        return load_finished(name)
+    finished = [run for run in everything()[0] if run.finished]
+    labels = {title for run in finished for title in (run.label, run.title)}
+    meant = {label for label in labels if _words(label) == _words(name)}
+    meant = meant or {label for label in labels if set(_words(name)) < set(_words(label))}
+    if len({label.removesuffix(", calibrated") for label in meant}) > 1:
+        raise UsageError(f"{name!r} may be {' or '.join(sorted(meant))}.", "Name one of them.")
+    fitting = [run for run in finished if {run.label, run.title} & meant]
+    if not fitting:
+        raise _unknown(name, labels)
+    here = [run for run in fitting if dataset in (None, run.record.dataset.name)]
+    if not here:
+        others = sorted({run.record.dataset.name for run in fitting})
+        raise UsageError(
+            f"There is no finished run {name!r} on {dataset}.", f"Try: --data {others[0]}"
+        )
+    return here[-1]
+
+
+def _unknown(name: str, labels: Iterable[str]) -> UsageError:
+    """The nearest names of runs and labels, or the names there are."""
+    known = sorted({*names(), *labels})
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    said = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    if not near and 0 < len(known) <= 12:
+        said = f"There are: {', '.join(known)}. "
+    return UsageError(f"No run is named {name!r}.", f"{said}Run: mgc runs list")
+
+
+def _words(label: str) -> list[str]:
+    return re.split(r"[\s·,]+", label.strip().lower())
+
+
+def experiment_runs(name: str) -> list[Run]:
+    """The runs of an experiment that has results; none if no experiment is called so."""
+    if name.endswith(".toml"):
+        name = _named_in(Path(name))
+    elif not (home() / "experiments" / name / RESULTS).exists():
+        return []
+    path = home() / "experiments" / name / RESULTS
+    if not path.exists():
+        raise MgcError(
+            f"Experiment {name!r} has no results yet.", "Run: mgc experiment run FILE.toml"
+        )
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        members = [str(run) for row in rows for run in row["runs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MgcError(
+            f"{path} cannot be read: {error}.", "Run the experiment again; done steps stay."
+        ) from error
+    return [load_finished(member) for member in members]
+
+
+def _named_in(path: Path) -> str:
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"{path} is no experiment file: {error}.", "See: mgc experiment show FILE.toml"
+        ) from error
+
+
+def titled(found: Sequence[Run]) -> list[tuple[str, Run]]:
+    """What a figure calls each run: its title, with the run's name if titles repeat."""
+    titles = [run.title for run in found]
+    return [
+        (name if titles.count(name) == 1 else f"{name} ({run.name})", run)
+        for name, run in zip(titles, found, strict=True)
+    ]
+
+
+def repeat_command(run: Run) -> list[str]:
+    """The command that made a run, with the dataset named: the default may be another by now."""
+    words = list(run.record.command)
+    named = any(word == "--data" or word.startswith("--data=") for word in words)
+    if words[1:2] in (["fit"], ["ensemble"]) and not named and "--resume" not in words:
+        words += ["--data", run.record.dataset.name]
+    return words
