@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mgc import MgcError
 from mgc.audio.file_cache import Stamp, stamp
@@ -38,6 +38,7 @@ class Weights:
     that it needs (a tokenizer's).
     """
 
+    noun: ClassVar[str] = "Model"  # what messages call it
     extractor: str
     model: str
     revision: str | None = None
@@ -63,7 +64,7 @@ class Weights:
         config = try_to_load_from_cache(self.model, CONFIG, revision=self.revision)
         if not isinstance(config, str):
             raise MgcError(
-                f"Model {self.model!r} is not on this machine (looked in {HF_HUB_CACHE}).",
+                f"{self.noun} {self.model!r} is not on this machine (looked in {HF_HUB_CACHE}).",
                 f"Fetch it once: {self.command} (or name a folder that has its config.json and "
                 "model.safetensors: --set model=FOLDER)",
             )
@@ -182,7 +183,7 @@ class Weights:
         except Exception as error:  # the hub's errors have no common root but this one
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise MgcError(
-                f"Model {self.model!r} could not be fetched: {reason}",
+                f"{self.noun} {self.model!r} could not be fetched: {reason}",
                 "Check the name and the connection (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and "
                 "HTTPS_PROXY are respected), or bring a folder with the model's config.json and "
                 "model.safetensors to this machine: --set model=FOLDER",
@@ -244,6 +245,6 @@ def _unsafe(weights: Weights, what: str, revision: str | None = None) -> MgcErro
         again = replace(weights, revision=revision).command
         convert = f"{again} (converted by {CONVERTER}); or, {convert}"
     return MgcError(
-        f"Model {weights.model!r} {what}; mgc reads no pickle, which can run any code.",
+        f"{weights.noun} {weights.model!r} {what}; mgc reads no pickle, which can run any code.",
         convert[0].upper() + convert[1:],
     )

@@ -49,6 +49,8 @@ class EncoderShape:
 class WhisperWeights(Weights):
     """A Whisper model in transformers' format: a hub name or a local folder."""
 
+    noun = "Whisper model"
+
     def __init__(self, model: str) -> None:
         super().__init__("whisper", model)
 
