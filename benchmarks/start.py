@@ -26,7 +26,7 @@ def measure(scratch: Path, turns: int) -> Section:
         "mgc runs list": [*mgc, "runs", "list"],
     }
     environment = {**os.environ, "MGC_HOME": str(scratch / "home")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every import compiles anew
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every import compiles again
 
     def run(command: list[str]) -> Callable[[int], object]:
         return lambda turn: subprocess.run(

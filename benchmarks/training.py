@@ -28,7 +28,7 @@ TEXT = (
     "`cnn` on 6,400 tracks of log-mel (128 × 1,292, float16, one clip a track, made up) and 800 to "
     "validate on, as FMA-small has them. Epochs as `mgc fit` runs them, with checkpoint and "
     "history, against the model's own arithmetic: the same number of steps and of forward passes "
-    "on a batch that is there already. Then one mp3 of 30 s from file to probabilities."
+    "on a batch that already exists. Then one mp3 of 30 s from file to probabilities."
 )
 
 

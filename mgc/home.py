@@ -12,7 +12,7 @@ from typing import IO, Any, TypeAlias
 from mgc.errors import MgcError
 
 Buffer: TypeAlias = bytes | memoryview
-SPACE = "Free some space or choose another place with --home."
+SPACE = "Free some space or choose another location with --home."
 
 
 def home() -> Path:

@@ -92,7 +92,7 @@ def shared_settings(
 
     ``others`` names further owners (``head cnn``, ``training``) with their parameters' names. A
     bare name goes to every extractor, or every head, or the training, whichever has it;
-    ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError where
+    ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
     nobody has it, or where an extractor and a head do.
     """
     owners = {name: parameters_of("extractor", name) for name in extractors} | dict(others)

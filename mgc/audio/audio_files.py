@@ -17,7 +17,7 @@ SUFFIXES = frozenset({*LIBSNDFILE, ".aifc", *FFMPEG})
 def collect(paths: Sequence[Path]) -> list[Path]:
     """The files meant by files and folders, folders searched to the bottom.
 
-    Raises UsageError where a path is not there or nothing is found.
+    Raises UsageError if a path is not there or nothing is found.
     """
     found: list[Path] = []
     for path in paths:

@@ -41,7 +41,7 @@ class ClipPolicy:
             )
         if self.per_track < 1:
             raise UsageError(
-                f"{self.per_track} clips a track are not possible.",
+                f"{self.per_track} clips per track are not possible.",
                 "--clips-per-track takes 1 or more.",
             )
 

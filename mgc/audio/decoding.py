@@ -25,7 +25,7 @@ from mgc.audio.given import Audio, AudioBytes, AudioSamples
 from mgc.errors import AudioError
 
 #: Enters the fingerprint of features: another decoder may give other numbers. PyAV is left out,
-#: since it is an extra: installing it would make every mp3's features anew.
+#: since it is an extra: installing it would make every mp3's features again.
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Rates outside are damaged headers: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
@@ -47,7 +47,7 @@ class Reader(Protocol):
 
 
 def probe(path: Audio) -> AudioFormat:
-    """Read a file's header. Raises AudioError where it is no readable audio file."""
+    """Read a file's header. Raises AudioError if it is no readable audio file."""
     with opened(path) as reader:
         return reader.format
 
@@ -133,7 +133,7 @@ def mono(block: np.ndarray) -> np.ndarray:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hex. Raises AudioError where it cannot be read."""
+    """SHA-256 of the file's bytes, in hex. Raises AudioError if it cannot be read."""
     _regular(path)
     try:
         with open(path, "rb", buffering=0) as file:
@@ -226,7 +226,7 @@ def _some(path: Audio, waves: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _regular(path: Path | AudioBytes) -> None:
-    """Refuse what is no plain file; a pipe would wait for ever."""
+    """Refuse what is not a regular file; a pipe would wait for ever."""
     if isinstance(path, AudioBytes):
         if not path.content:
             raise AudioError(f"{path}: is empty (0 bytes).")
@@ -236,9 +236,9 @@ def _regular(path: Path | AudioBytes) -> None:
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:  # a null byte in the name
-        raise AudioError(f"{path}: is no file name ({error}).") from error
+        raise AudioError(f"{path}: is not a valid file name ({error}).") from error
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file"
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise AudioError(f"{path}: is {kind}, not an audio file.")
     if not found.st_size:
         raise AudioError(f"{path}: is empty (0 bytes).")

@@ -23,7 +23,7 @@ RUN_UP_SECONDS = 1.0
 
 @contextmanager
 def opened(path: Path | AudioBytes) -> Iterator[AvReader]:
-    """An open reader. Raises AudioError where FFmpeg cannot read the file either."""
+    """An open reader. Raises AudioError if FFmpeg cannot read the file either."""
     try:
         with av.open(path.open() if isinstance(path, AudioBytes) else str(path), "r") as container:
             if not container.streams.audio:

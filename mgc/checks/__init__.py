@@ -1,4 +1,4 @@
-"""The conformance checks: does a plug-in keep the contract? And if not, how is it mended?
+"""The conformance checks: does a plug-in keep the contract? And if not, how is it fixed?
 
 `checks` yields small checks for any extractor, head or strategy; ``mgc plugins check NAME`` runs
 them, and so does pytest:

@@ -19,7 +19,7 @@ class Problem(AssertionError):  # noqa: N818 - what a check finds
     """A check failed: what was expected, what came, and how to mend it."""
 
     def __init__(self, expected: str, got: str, mend: str) -> None:
-        super().__init__(f"\n  expected: {expected}\n  got:      {got}\n  to mend:  {mend}")
+        super().__init__(f"\n  expected: {expected}\n  got:      {got}\n  to fix:   {mend}")
         self.expected, self.got, self.mend = expected, got, mend
 
 

@@ -24,7 +24,7 @@ def source(subject: Subject) -> ExtractorSpec:
 def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
     """The extractor on a batch of waves, the shorter padded with zeros.
 
-    Raises NotApplicable where it cannot be used on this machine (weights that are not here).
+    Raises NotApplicable if it cannot be used on this machine (weights that are not here).
     """
     ready(subject)
     return apply(source(subject), clips_of(waves, rate(subject)))

@@ -54,7 +54,7 @@ def check_shape(subject: Subject) -> None:
             raise Problem(
                 f"{SHAPES[kind]} for one clip of {seconds} s, as kind={kind!r} says",
                 f"shape {tuple(feature.shape)}",
-                "return one row a clip, or declare another kind=…",
+                "return one row per clip, or declare another kind=…",
             )
         counts.add(tuple(feature.shape[1:2] if kind == "sequence" else feature.shape[1:]))
     if len(counts) > 1:
@@ -171,7 +171,7 @@ def check_batch_equals_single(subject: Subject) -> None:
     together = hear(subject, waves)
     if together.shape[0] != len(waves):
         raise Problem(
-            f"{len(waves)} rows", f"{together.shape[0]}", "return one row a clip, in order"
+            f"{len(waves)} rows", f"{together.shape[0]}", "return one row per clip, in order"
         )
     for number, wave in enumerate(waves):
         alone = valid(subject, hear(subject, [wave])[0], len(wave))

@@ -29,7 +29,7 @@ def check_refit_forgets(subject: Subject) -> None:
         raise Problem(
             "a strategy fitted twice equals one fitted once on the same",
             f"a difference of up to {error:.3g}",
-            "make everything anew in fit; keep nothing but params and seed from __init__",
+            "build everything again in fit; keep nothing but params and seed from __init__",
         )
 
 

@@ -18,7 +18,7 @@ def check(got: Any, tracks: int, genres: int, what: str) -> np.ndarray:
         kind = f"{got.dtype} " if isinstance(got, np.ndarray) else ""
         raise Problem(wanted, f"{kind}{type(got).__name__}", "return np.asarray(…, float)")
     if got.shape != (tracks, genres):
-        mend = "one row a track and one column a genre, also for a genre that training lacks"
+        mend = "one row per track and one column a genre, also for a genre that training lacks"
         raise Problem(wanted, f"shape {got.shape}", mend)
     if not np.isfinite(got).all():
         raise Problem(wanted, "NaN or infinity", "guard logarithms and divisions by 0")

@@ -19,7 +19,7 @@ from mgc.plugins.distributions import owner_of, package_of
 def subjects(name: str, settings: Settings | None = None, variant: str = "") -> list[Subject]:
     """What is checked under a name: a plug-in, or everything that a distribution brings.
 
-    Raises MgcError where nothing has that name, or where it cannot be used.
+    Raises MgcError if nothing has that name, or where it cannot be used.
     """
     catalogue = registry.catalogue()
     kinds = [k for k in KINDS if any(e.info.name == name for e in catalogue.entries(k))]
@@ -73,7 +73,7 @@ def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
 def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:
     """Make every check (whose name contains ``only``) and say what came of it; none stops the rest.
 
-    Raises UsageError where ``only`` names none.
+    Raises UsageError if ``only`` names none.
     """
     chosen = [check for check in checks(subject) if only in check.name]
     if not chosen:

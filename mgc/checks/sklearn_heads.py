@@ -83,7 +83,7 @@ def check_refit_forgets(subject: Subject) -> None:
     head = fitted(subject, first)
     again = answer(fitted(subject, second, head), toy_data.vectors(1))
     fresh = answer(fitted(subject, second), toy_data.vectors(1))
-    mend = "make everything anew in fit; keep nothing but params and seed from __init__"
+    mend = "build everything again in fit; keep nothing but params and seed from __init__"
     _same(fresh, again, "a head fitted twice equals one fitted once on the same", mend)
 
 
@@ -126,7 +126,7 @@ def check_embedding(subject: Subject) -> None:
     head, test = fitted(subject, toy_data.vectors()), toy_data.vectors(1)
     got = np.asarray(head.embed(test.features))
     if got.ndim != 2 or len(got) != len(test.features) or not got.shape[1]:
-        raise Problem("an embedding (clip, dimension)", f"shape {got.shape}", "one row a clip")
+        raise Problem("an embedding (clip, dimension)", f"shape {got.shape}", "one row per clip")
     if not np.isfinite(got).all():
         raise Problem("a finite embedding", "NaN or infinity", "standardise with a guarded scale")
     again = np.asarray(head.embed(test.features))

@@ -85,7 +85,7 @@ def check_shapes(subject: Subject) -> None:
             raise Problem(
                 f"an embedding ({CLIPS}, dimension) of {kind} features",
                 f"shape {tuple(made.shape)}",
-                "pool over time and flatten: one row a clip",
+                "pool over time and flatten: one row per clip",
             )
         logits = head.classify(made.clone())
         if tuple(logits.shape) != (CLIPS, GENRES):

@@ -86,8 +86,8 @@ def _main() -> None:
     except SystemExit as left:
         if left.code == STOPPED:  # Typer has caught Ctrl-C
             output.note(
-                "Stopped. What was finished is kept: run the same command to go on. "
-                "A training goes on with: mgc fit --resume RUN (mgc runs list)"
+                "Stopped. What was finished is kept: run the same command to continue. "
+                "To continue a training: mgc fit --resume RUN (mgc runs list)"
             )
         raise
     except OSError as error:
@@ -120,7 +120,7 @@ def _run_package_command(name: str) -> None:
 
 def _way_out(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
-        return "Make it writable, free some space, or choose another place with --home."
+        return "Make it writable, free some space, or choose another location with --home."
     return "Set MGC_DEBUG=1 to see where it happened."
 
 

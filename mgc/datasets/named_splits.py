@@ -50,7 +50,7 @@ def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
     """A new stratified, grouped split under a name, put to use.
 
-    Raises UsageError where nothing is known of what it should be grouped by.
+    Raises UsageError if nothing is known of what it should be grouped by.
     """
     columns = by.split("+") if by != "none" else []
     if columns and not any((dataset.tracks[column] != "").any() for column in columns):

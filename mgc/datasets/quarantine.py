@@ -24,7 +24,7 @@ def quarantine_file(dataset: Dataset) -> Path:
 
 
 def quarantined(dataset: Dataset) -> pd.DataFrame:
-    """The list: track_id, fault, detail. Raises MgcError where it is damaged."""
+    """The list: track_id, fault, detail. Raises MgcError if it is damaged."""
     path = quarantine_file(dataset)
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS, dtype=str)
@@ -34,12 +34,12 @@ def quarantined(dataset: Dataset) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         raise MgcError(
             f"{path} cannot be read: {error}.",
-            f"Mend it, or delete it and run: mgc data check {dataset.name}",
+            f"Fix it, or delete it and run: mgc data check {dataset.name}",
         ) from error
 
 
 def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) -> None:
-    """Write the list anew: ``rows`` take the place of all that were there for ``faults``."""
+    """Write the list again: ``rows`` take the place of all that were there for ``faults``."""
     old = quarantined(dataset)
     kept = old[~old["fault"].isin(list(faults))]
     both = pd.concat([kept, rows[COLUMNS]]).drop_duplicates("track_id", keep="last")

@@ -81,7 +81,7 @@ def default_grouping(tracks: pd.DataFrame) -> GroupBy:
 def make_split(tracks: pd.DataFrame, by: GroupBy, seed: int) -> pd.Series:
     """A stratified, grouped split of about 70/10/20: the split column.
 
-    Raises UsageError where a genre has too few groups to be in all three.
+    Raises UsageError if a genre has too few groups to be in all three.
     """
     group = groups(tracks, by)
     _enough_groups(tracks, group, by, len(SPLITS), "a training, a validation and a test split")
@@ -93,7 +93,7 @@ def official_fold(tracks: pd.DataFrame, by: GroupBy, seed: int) -> Fold:
     """The fold that the table's own split column describes.
 
     Without validation rows an eighth of the training side, grouped, takes their place.
-    Raises UsageError where training or test rows are missing.
+    Raises UsageError if training or test rows are missing.
     """
     rows = {name: np.nonzero((tracks["split"] == name).to_numpy())[0] for name in SPLITS}
     for name in ("training", "test"):
@@ -113,7 +113,7 @@ def k_folds(tracks: pd.DataFrame, count: int, by: GroupBy, seed: int) -> list[Fo
     """``count`` folds: each track is in the test part of exactly one.
 
     In each fold an eighth of the training side, grouped and stratified, is its validation part.
-    Raises UsageError where a genre has fewer groups than folds.
+    Raises UsageError if a genre has fewer groups than folds.
     """
     if count < 2:
         raise UsageError(f"--folds {count} is too few.", "Use 2 or more; 5 is usual.")
@@ -131,12 +131,12 @@ def _held_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Part ``rows`` into (training, validation), an eighth of the tracks held out.
 
-    Raises UsageError where all of them are one group.
+    Raises UsageError if all of them are one group.
     """
     if len(np.unique(group[rows])) < 2:
         raise UsageError(
             f"No validation part can be held out: all {len(rows)} training tracks are one group.",
-            "Group otherwise with --group-by none, or give the dataset a validation split.",
+            "Use another grouping: --group-by none, or give the dataset a validation split.",
         )
     genres = tracks["genre"].to_numpy(dtype=str)[rows]
     part = allocate(genres, group[rows], (1 - HELD_OUT, HELD_OUT), seed)

@@ -61,10 +61,11 @@ def export(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
-            f"{path} has no ending that says the format.", f"Use one of {', '.join(FORMATS)}."
+            f"{path} has no file name extension that names the format.",
+            f"Use one of {', '.join(FORMATS)}.",
         )
     if path.exists() and not replace:
-        raise UsageError(f"{path} is there already.", "Choose another name, or add --force.")
+        raise UsageError(f"{path} already exists.", "Choose another name, or add --force.")
     if not path.parent.is_dir():
         raise MgcError(f"The folder {path.parent} does not exist.", "Make it first.")
     tracks = dataset.tracks.assign(path=[str(path) for path in dataset.paths()])

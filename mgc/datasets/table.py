@@ -1,6 +1,6 @@
 """The table of tracks: what a dataset is, and how it is kept at home.
 
-A dataset is a folder with ``tracks.parquet`` (one row a track, see `COLUMNS`) and
+A dataset is a folder with ``tracks.parquet`` (one row per track, see `COLUMNS`) and
 ``dataset.json``. The audio stays where it is. pandas is imported where a table is touched:
 listing datasets reads JSON alone.
 """
@@ -35,7 +35,7 @@ class Dataset:
 
     Attributes:
         name: what commands call it.
-        tracks: one row a track with `COLUMNS`; ``path`` is relative to ``root`` or absolute;
+        tracks: one row per track with `COLUMNS`; ``path`` is relative to ``root`` or absolute;
             an unknown artist, album or title is "", an unknown duration NaN.
         root: where relative paths start.
         record: what else is known: importer, how the split was made, what was left out.
@@ -70,7 +70,7 @@ def checked_name(name: str) -> str:
     """The name, if it can be one. Raises UsageError."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a dataset's name.",
+            f"{name!r} is not a valid dataset name.",
             "Use lower-case letters, digits, '-', '_' and '.', such as my-music.",
         )
     return name
@@ -79,8 +79,8 @@ def checked_name(name: str) -> str:
 def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     """Bring an importer's rows into the form that every dataset has.
 
-    Missing columns are added empty; rows are sorted by track id. Raises MgcError where there is
-    no row or where an id comes twice; ``source`` names the origin in messages.
+    Missing columns are added empty; rows are sorted by track id. Raises MgcError if there is
+    no row or where an id occurs twice; ``source`` names the origin in messages.
     """
     import pandas as pd
 
@@ -97,8 +97,8 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = made["track_id"][made["track_id"].duplicated()]
     if len(twice):
         raise MgcError(
-            f"{source}: track_id {twice.iloc[0]!r} comes more than once ({len(twice)} such rows).",
-            "Give each track an id of its own.",
+            f"{source}: track_id {twice.iloc[0]!r} occurs more than once ({len(twice)} such rows).",
+            "Give each track its own id.",
         )
     return made.sort_values("track_id", ignore_index=True)
 
@@ -119,7 +119,7 @@ def load(name: str) -> Dataset:
     folder = datasets_home() / name
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
-    hint = f"Add it anew after: mgc data remove {name}"
+    hint = f"Add it again after: mgc data remove {name}"
     record = read_json(folder / "dataset.json", hint)
     if record.get("schema", 0) > SCHEMA:
         raise MgcError(
@@ -166,7 +166,7 @@ def remove(name: str) -> None:
 
 
 def default_name() -> str:
-    """The dataset that commands use without ``--data``. Raises UsageError where none is chosen."""
+    """The dataset that commands use without ``--data``. Raises UsageError if none is chosen."""
     there = names()
     chosen = setting("dataset")
     if chosen in there:

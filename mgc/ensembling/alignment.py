@@ -104,7 +104,7 @@ def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
 def checked(run: Run) -> np.ndarray:
     """All of a run's probabilities (row, genre) float64, rows summing to 1 exactly.
 
-    Raises MgcError for rows that are no probabilities.
+    Raises MgcError for rows that are not probabilities.
     """
     probabilities = run.probabilities(run.predictions)
     sums = probabilities.sum(1)
@@ -112,7 +112,7 @@ def checked(run: Run) -> np.ndarray:
     if bad.any():
         first = run.predictions["track_id"].iloc[int(bad.argmax())]
         raise MgcError(
-            f"Run {run.name!r} has {int(bad.sum()):,} rows that are no probabilities "
+            f"Run {run.name!r} has {int(bad.sum()):,} rows that are not probabilities "
             f"(NaN, negative, or not summing to 1), the first of track {first!r}.",
             f"Leave it out, or fit it again: mgc runs show {run.name}",
         )
@@ -148,7 +148,7 @@ def _enough(
         raise UsageError(
             f"Only {shared:,} of {len(every):,} tracks are in every run ({counts}); "
             f"at least {smallest_share:.0%} must be, in every fold and part.",
-            "Fit the runs anew on the same files, or allow less with --min-overlap.",
+            "Fit the runs again on the same files, or allow less with --min-overlap.",
         )
     return shared, len(every)
 

@@ -55,7 +55,7 @@ class Combination:
     def __call__(self, probabilities: np.ndarray, embeddings: Sequence[np.ndarray]) -> np.ndarray:
         """(member, track, genre) and each member's (track, dimension) → (track, genre).
 
-        Raises MgcError where the strategy's answer is no probabilities.
+        Raises MgcError if the strategy's answer is no probabilities.
         """
         members: Any = embeddings
         if self.spec.info.combines == "probabilities":
@@ -74,13 +74,13 @@ class Combination:
 
 
 def restore(spec: StrategySpec, folder: Path, seed: int) -> Combination:
-    """Read what `Combination.save` wrote. Raises MgcError where the file is damaged."""
+    """Read what `Combination.save` wrote. Raises MgcError if the file is damaged."""
     try:
         arrays = load_file(folder / FILE)
         temperatures, pooled = arrays.pop("temperatures"), float(arrays.pop("pooled")[0])
     except Exception as error:
         raise MgcError(
-            f"{folder / FILE} cannot be read: {error}.", "Make the ensemble again: mgc ensemble …"
+            f"{folder / FILE} cannot be read: {error}.", "Create the ensemble again: mgc ensemble …"
         ) from error
     strategy = spec.make(seed)
     if spec.info.learns != "nothing":
@@ -93,7 +93,7 @@ def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarr
     found = np.asarray(answer, np.float64)
     problem = ""
     if found.shape != shape:
-        problem = f"an array of shape {found.shape} where {shape} belongs"
+        problem = f"an array of shape {found.shape} instead of {shape}"
     elif not np.isfinite(found).all() or (found < 0).any():
         problem = "values that are negative or not finite"
     elif (np.abs(found.sum(1) - 1) > TOLERANCE).any():

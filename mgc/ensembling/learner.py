@@ -64,7 +64,7 @@ class Learner:
     def held_out(self, fold: int) -> np.ndarray:
         """Row numbers of tracks that no member learnt from and that the fold does not score.
 
-        Raises UsageError where out-of-fold rows are wanted and there is one split only.
+        Raises UsageError if out-of-fold rows are wanted and there is one split only.
         """
         if self.learn_from == "validation" or self._by_embedding:
             return self.aligned.rows(fold, "validation")

@@ -58,7 +58,7 @@ def compare(
 ) -> Comparison:
     """Figures, ranks and tests of systems. Systems that share no split are not tested.
 
-    Raises UsageError where ``reference`` is not among them.
+    Raises UsageError if ``reference`` is not among them.
     """
     rows = [_figures(system) for system in compared]
     splits, tracks = share_tracks(compared)

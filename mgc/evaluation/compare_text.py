@@ -75,7 +75,7 @@ def verdict(made: Comparison) -> str:
     against = f"{made.reference} (p = {p_value(first['p_adjusted'])}, adjusted)"
     if first["p_adjusted"] < SURE:
         return f"{said}; better than {against}."
-    return f"{said}; on these tracks not to be told from {against}."
+    return f"{said}; on these tracks not distinguishable from {against}."
 
 
 def mark(row: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ class Curve:
 
 
 def curves(run: Run) -> list[Curve]:
-    """The trainings behind a run, one a fold; none where its head does not learn in epochs."""
+    """The trainings behind a run, one per fold; none where its head does not learn in epochs."""
     made = []
     for number, folder in enumerate(model_folders(run)):
         rows = read_history(folder)
@@ -43,7 +43,7 @@ def curves(run: Run) -> list[Curve]:
 
 
 def some_curves(run: Run) -> list[Curve]:
-    """See `curves`. Raises UsageError where there are none."""
+    """See `curves`. Raises UsageError if there are none."""
     found = curves(run)
     if not found:
         what = "An ensemble" if run.kind == "ensemble" else f"Head {run.record.head.name!r}"

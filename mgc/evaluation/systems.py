@@ -59,7 +59,7 @@ def systems(found: Sequence[Run]) -> list[System]:
     """Group runs into systems, in the order given; a run of the same request and seed as another
     (a repetition) is a system of its own.
 
-    Raises UsageError where runs are of other datasets, genres or numbers of folds: their figures
+    Raises UsageError if runs are of other datasets, genres or numbers of folds: their figures
     mean different things and do not belong in one table.
     """
     if not found:

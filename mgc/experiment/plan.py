@@ -112,7 +112,9 @@ def read_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise MgcError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.", "Mend the line that it names.") from error
+        raise UsageError(
+            f"{path} is no TOML: {error}.", "Fix the line that the message names."
+        ) from error
     plan = _built(found, path)
     _check(plan, path)
     return plan

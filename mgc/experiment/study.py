@@ -71,7 +71,7 @@ def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
 
 
 def ensure_dataset(plan: Plan, progress: Progress) -> None:
-    """Make or add the dataset where it is absent. Raises UsageError where nobody says whence."""
+    """Make or add the dataset where it is absent. Raises UsageError if nobody says whence."""
     if plan.dataset in table.names():
         return
     if plan.path:
@@ -171,10 +171,10 @@ def _fit(
 
 def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> Run:
     if step.run is not None and step.run.finished:
-        progress.say(f"{about}: done already, {step.run.name}")
+        progress.say(f"{about}: already done, {step.run.name}")
         return step.run
     if step.run is not None:
-        progress.say(f"{about}: going on with {step.run.name}")
+        progress.say(f"{about}: continuing {step.run.name}")
         return fitting.resume(step.run.name, progress)
     assert step.request is not None
     progress.say(about)
@@ -220,7 +220,7 @@ def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> boo
 
 
 def _forget_begun_ensembles(found: Sequence[Run]) -> None:
-    """An ensemble takes seconds: one that was cut short is made anew."""
+    """An ensemble takes seconds: one that was cut short is made again."""
     for run in found:
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)

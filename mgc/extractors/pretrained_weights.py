@@ -81,7 +81,7 @@ class Weights:
         """What to do if a file is missing or damaged."""
         if self._on_hub:
             return f"Fetch it again: {self.command}"
-        return f"Take another copy of the model: {CONFIG} and {WHOLE}, as transformers saves them."
+        return f"Get another copy of the model: {CONFIG} and {WHOLE}, as transformers saves them."
 
     @property
     def _on_hub(self) -> bool:
@@ -90,7 +90,7 @@ class Weights:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """``config.json``. Raises MgcError where it cannot be read."""
+        """``config.json``. Raises MgcError if it cannot be read."""
         path = self.folder / CONFIG
         try:
             read: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -99,7 +99,7 @@ class Weights:
         return read
 
     def check_type(self, types: Iterable[str]) -> None:
-        """Raise MgcError where the model is of no family that the extractor knows."""
+        """Raise MgcError if the model is of no family that the extractor knows."""
         found = self.config.get("model_type")
         if found not in tuple(types):
             raise MgcError(
@@ -131,7 +131,7 @@ class Weights:
     def load(self, cls: Any, config: Any = None) -> Any:
         """The model of a transformers class, ready to evaluate, in float32.
 
-        Raises MgcError where the weights do not fill the model: what is missing would otherwise
+        Raises MgcError if the weights do not fill the model: what is missing would otherwise
         be drawn at random.
         """
         from transformers.utils import logging
@@ -238,13 +238,14 @@ def _converted_at(model: str) -> str | None:
 
 def _unsafe(weights: Weights, what: str, revision: str | None = None) -> MgcError:
     convert = (
-        "where you trust its pickle, convert it with transformers: "
+        "if you trust its pickle, convert it with transformers: "
         "AutoModel.from_pretrained(NAME).save_pretrained(FOLDER), then --set model=FOLDER"
     )
     if revision:
         again = replace(weights, revision=revision).command
         convert = f"{again} (converted by {CONVERTER}); or, {convert}"
     return MgcError(
-        f"{weights.noun} {weights.model!r} {what}; mgc reads no pickle, which can run any code.",
+        f"{weights.noun} {weights.model!r} {what}; mgc never reads pickle files, "
+        "which can run any code.",
         convert[0].upper() + convert[1:],
     )

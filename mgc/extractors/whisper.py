@@ -168,7 +168,7 @@ def positions(samples: int) -> int:
 
 
 def blocks_needed(layer: int | str, blocks: int, model: str) -> int:
-    """How many of a model's blocks must run to reach a layer. Raises UsageError where it has no
+    """How many of a model's blocks must run to reach a layer. Raises UsageError if it has no
     such layer."""
     if isinstance(layer, str):
         return blocks

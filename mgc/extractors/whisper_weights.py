@@ -148,4 +148,4 @@ def _opened(file: Path) -> Iterator[Any]:
         with safe_open(file, framework="pt") as content:
             yield content
     except (SafetensorError, OSError) as error:
-        raise MgcError(f"{file} cannot be read: {error}.", "Take another copy of it.") from error
+        raise MgcError(f"{file} cannot be read: {error}.", "Get another copy of it.") from error

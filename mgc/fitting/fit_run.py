@@ -69,7 +69,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
     progress = progress or Silent()
     run = runs.load(name)
     if run.kind != "single":
-        raise UsageError(f"Run {name!r} is an ensemble.", "Make it again: mgc ensemble …")
+        raise UsageError(f"Run {name!r} is an ensemble.", "Create it again: mgc ensemble …")
     if run.finished:
         return run
     request = load_request(run, resolve.dataset(run.record.dataset.name))
@@ -82,7 +82,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
 def _kept(run: Run) -> Iterator[None]:
     """Keep a run for this training alone, and write down why it failed if it does.
 
-    Raises MgcError where another process trains it.
+    Raises MgcError if another process trains it.
     """
     if not processes.is_main():
         yield

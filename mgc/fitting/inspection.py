@@ -25,7 +25,7 @@ SEED = 0  # of the noise that the extractor is shown to learn the shape of its f
 def head_for(head: str, extractor: str, assignments: Sequence[str], genres: int) -> str:
     """Layers, parameters and multiply-adds of a head for one clip's features, as text.
 
-    Raises UsageError where the head cannot take the features or has no layers.
+    Raises UsageError if the head cannot take the features or has no layers.
     """
     sources, specs = resolve.parts([extractor], [head], assignments, ClipPolicy(), "cpu")
     check_fits(sources[0], specs[0])

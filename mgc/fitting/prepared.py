@@ -74,7 +74,7 @@ class Prepared:
         """The folds in row numbers of `kept`.
 
         They are made from all tracks and thinned out after, so that two systems that lost
-        different files still have the same folds. Raises MgcError where a part is left empty.
+        different files still have the same folds. Raises MgcError if a part is left empty.
         """
         number = np.cumsum(self.good) - 1
         thinned = []
@@ -108,7 +108,7 @@ def prepare(
 ) -> dict[str, Prepared]:
     """Extract what is missing, each file decoded once for all sources.
 
-    Returns fingerprint → what is ready. Raises MgcError where no file can be used.
+    Returns fingerprint → what is ready. Raises MgcError if no file can be used.
     """
     tracks, quarantined = usable(dataset, include_bad)
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()

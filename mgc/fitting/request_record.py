@@ -68,7 +68,7 @@ def _head(head: HeadSpec) -> dict[str, Any]:
 def load_request(run: Run, dataset: Any) -> FitRequest:
     """The request that a run was begun with, on the dataset as it is now.
 
-    Raises MgcError where the dataset's division is another by now.
+    Raises MgcError if the dataset's division is another by now.
     """
     record = run.record
     asked = record.head
@@ -86,6 +86,6 @@ def load_request(run: Run, dataset: Any) -> FitRequest:
     if splits.split_hash(dataset.tracks, folds) != record.dataset.split:
         raise MgcError(
             f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
-            "Fit anew: its folds are not the same any more.",
+            "Fit again: its folds are no longer the same.",
         )
     return request

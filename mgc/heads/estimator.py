@@ -104,12 +104,12 @@ class ScikitHead(ABC):
         except Exception as error:
             raise MgcError(
                 f"{path} cannot be read: {type(error).__name__}: {error}.",
-                "It is damaged, or of another version of scikit-learn; fit the head anew.",
+                "It is damaged, or of another version of scikit-learn; fit the head again.",
             ) from error
         if state is None:
             raise MgcError(
                 f"{path} holds types that mgc does not trust: {', '.join(sorted(foreign))}.",
-                "It was not written by this head; it has not been loaded.",
+                "It was not written by this head, so it was not loaded.",
             )
         vars(self).update(state)
         return self

@@ -43,7 +43,7 @@ class AttentiveStatistics(nn.Module):
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
-    """Draw all weight matrices anew by a scheme; ``torch`` keeps what torch itself drew.
+    """Draw all weight matrices again by a scheme; ``torch`` keeps what torch itself drew.
 
     ``kaiming`` (He et al. 2015), ``xavier`` (Glorot and Bengio 2010), ``orthogonal`` (Saxe et
     al. 2014); biases become 0.

@@ -33,7 +33,7 @@ class ExtractorInfo:
     ``layers`` (layer, feature). An extractor whose kind depends on a parameter overrides it (see
     `Extractor.kind`). ``hop_samples`` is the whole number of samples from one frame to the next;
     ``window_samples`` the fixed length that the extractor works on, None for any length.
-    Raise ``revision`` whenever the numbers change: old features are then made anew.
+    Raise ``revision`` whenever the numbers change: old features are then made again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.
     """

@@ -37,7 +37,7 @@ def params_class(implementation: type) -> type:
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     """``["n_mels=96", "layer=mean"]`` → ``{"n_mels": 96, "layer": "mean"}``.
 
-    Raises UsageError where there is no ``=``.
+    Raises UsageError if there is no ``=``.
     """
     values: dict[str, Any] = {}
     for text in assignments:

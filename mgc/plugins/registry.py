@@ -96,7 +96,7 @@ class Catalogue:
     def find(self, kind: str, name: str) -> Entry:
         """The one usable plug-in of that name.
 
-        Raises UsageError where there is none, several, or one whose requirement is missing.
+        Raises UsageError if there is none, several, or one whose requirement is missing.
         """
         found = [entry for entry in self.entries(kind) if entry.info.name == name]
         if not found:
@@ -122,7 +122,7 @@ class Catalogue:
 def load(entry: Entry) -> Any:
     """Import the class (or, of a command, the function or Typer group) behind a declaration.
 
-    Raises MgcError where it is not there, naming the distribution.
+    Raises MgcError if it is not there, naming the distribution.
     """
     module_name, _, attribute = entry.info.load.partition(":")
     try:

@@ -63,7 +63,7 @@ def _check(kind: str, name: str, folder: Path) -> None:
             f"Choose another name; those taken: {LISTINGS[kind]}",
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there already.", "Choose another folder with --to.")
+        raise UsageError(f"{folder} already exists.", "Choose another folder with --to.")
 
 
 def _words(kind: str, name: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Prediction:
         return self.ranked()[0][1]
 
     def ranked(self) -> list[tuple[str, float]]:
-        """(genre, probability), the likeliest first. Raises AudioError if there is an ``error``."""
+        """(genre, probability), most likely first. Raises AudioError if there is an ``error``."""
         if self.error:
             raise AudioError(self.error, "Look at .error before .genre or .probability.")
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])

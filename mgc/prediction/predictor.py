@@ -19,7 +19,7 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.runs import Run, models
 from mgc.training import FittedHead, restore_head
 
-#: What each member's heads say, one a fold: probabilities and embeddings of a single track.
+#: What each member's heads say, one per fold: probabilities and embeddings of a single track.
 Answers = list[list[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -46,7 +46,7 @@ class Predictor:
 
     @cached_property
     def heads(self) -> list[list[FittedHead]]:
-        """The trained heads of each member, one a fold."""
+        """The trained heads of each member, one per fold."""
         return [
             [restore_head(folder, self.device) for folder in models.model_folders(member)]
             for member in self.members

@@ -67,7 +67,7 @@ def _picture(path: Path, source: ExtractorSpec, clips: Sequence[np.ndarray], cli
         raise UsageError(
             f"{path.name} is heard as {len(clips)} clip{'s' if len(clips) > 1 else ''}; "
             f"there is no clip {clip}.",
-            "Choose another with --clip, or cut it otherwise with --clip-seconds.",
+            "Choose another with --clip, or cut it differently with --clip-seconds.",
         )
     whole = decoding.probe(path).seconds
     values = np.asarray(clips[clip - 1], np.float32)

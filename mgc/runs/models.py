@@ -34,16 +34,16 @@ def _same_weights(run: Run, source: ExtractorSpec, recorded: str | None) -> None
     now = source.identity()["weights"]
     if (now or "").split()[:1] != (recorded or "").split()[:1]:
         raise MgcError(
-            f"Run {run.name!r} was trained on other weights of {source.name!r} "
+            f"Run {run.name!r} was trained with different weights of {source.name!r} "
             f"({recorded}; here: {now}).",
-            f"Put the weights back that it was trained on (settings: {dict(source.settings)}).",
+            f"Restore the weights that it was trained with (settings: {dict(source.settings)}).",
         )
 
 
 def model_folders(run: Run) -> list[Path]:
-    """The folders of a run's trained heads, one a fold; an ensemble has none of its own.
+    """The folders of a run's trained heads, one per fold; an ensemble has none of its own.
 
-    Raises MgcError where one is gone.
+    Raises MgcError if one is gone.
     """
     if run.kind != "single":
         return []
@@ -51,5 +51,5 @@ def model_folders(run: Run) -> list[Path]:
     found = [run.folder / f"fold-{number}" for number in range(count)]
     for folder in found:
         if not folder.is_dir():
-            raise damaged(run.folder, f"{folder.name} is gone")
+            raise damaged(run.folder, f"{folder.name} is missing")
     return found

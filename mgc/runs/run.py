@@ -214,15 +214,15 @@ def load(name: str) -> Run:
 
 
 def load_finished(name: str) -> Run:
-    """A run that has results. Raises MgcError where its training did not end."""
+    """A run that has results. Raises MgcError if its training did not end."""
     run = load(name)
     if run.record.state == "failed":
         raise MgcError(
             f"Run {name!r} failed: {run.record.problem.rstrip('.')}.",
-            f"Mend that and fit again; remove it with: mgc runs remove {name}",
+            f"Fix that and fit again; remove it with: mgc runs remove {name}",
         )
     if not run.finished:
-        raise MgcError(f"Run {name!r} did not finish.", f"Go on with it: mgc fit --resume {name}")
+        raise MgcError(f"Run {name!r} did not finish.", f"Continue it: mgc fit --resume {name}")
     return run
 
 

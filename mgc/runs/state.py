@@ -14,7 +14,7 @@ from mgc.runs import Run, lock_file
 
 @contextmanager
 def locked(run: Run) -> Iterator[None]:
-    """Keep a run's folder for this process. Raises MgcError where another has it."""
+    """Keep a run's folder for this process. Raises MgcError if another has it."""
     lock = filelock.FileLock(lock_file(run.folder))
     try:
         lock.acquire(timeout=0)

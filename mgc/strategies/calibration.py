@@ -15,8 +15,8 @@ MIN_PROBABILITY = 1e-7
 #: it off by as much as that for nothing; hundreds are not held back by it.
 PRIOR_DEVIATION = 0.3
 MAX_TEMPERATURE = 10.0  # T stays in [1 / MAX_TEMPERATURE, MAX_TEMPERATURE]
-#: Where logits of members are averaged, none is heard as surer than a hundred to one: one member
-#: that never gives a genre (it had none to learn from) would else forbid it to all others.
+#: If members' logits are averaged, none counts as more confident than a hundred to one: a member
+#: that never saw a genre in training would otherwise rule it out for all others.
 NO_VETO = 1e-2
 
 
@@ -34,7 +34,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def tempered(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
-    """Probabilities (…, genre) at a temperature: above 1 less sure, below 1 surer.
+    """Probabilities (…, genre) at a temperature: above 1 less sure, below 1 more confident.
 
     ``temperature`` broadcasts against the probabilities; where it is 1 they stay as they are.
     """

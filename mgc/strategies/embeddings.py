@@ -31,8 +31,8 @@ class Embeddings:
     It learns from the training tracks too (a validation part alone is too small for so many
     numbers). Where a head learnt its embedding, these tracks lie more apart in it than new ones
     will: the penalty is strong, so that every block gives its broad directions and none its
-    finest, and answers are surer than they should be: ``--calibrate`` mends that with tracks that
-    nothing has learnt from.
+    finest. Answers are more confident than they should be: ``--calibrate`` corrects that with
+    tracks that nothing has learnt from.
     """
 
     Params = EmbeddingsParams

@@ -54,7 +54,7 @@ class Checkpoint:
 def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device) -> Checkpoint:
     """The checkpoint in ``folder``, or a fresh start where there is none.
 
-    Raises MgcError where the file is damaged or is of another training.
+    Raises MgcError if the file is damaged or is of another training.
     """
     path = folder / NAME
     if not path.exists():
@@ -68,7 +68,7 @@ def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device
                 tensors.setdefault(group, {})[name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise MgcError(
-            f"{path} is damaged: {error}.", f"Start the training anew after: rm '{path}'"
+            f"{path} is damaged: {error}.", f"Start the training again after: rm '{path}'"
         ) from error
     found = Checkpoint(**facts, tensors=tensors)
     _check_setup(path, dict(found.setup), json.loads(json.dumps(dict(setup))))
@@ -82,7 +82,7 @@ def _check_setup(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> N
     if changed:
         raise MgcError(
             f"{path} is of another training: it differs in {', '.join(changed)}.",
-            "Resume with the settings it was started with, or start anew.",
+            "Resume with the settings it was started with, or start again.",
         )
 
 

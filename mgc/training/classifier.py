@@ -65,7 +65,7 @@ def fit_normalisation(
 ) -> Normalisation:
     """Mean and deviation of each feature row over all frames of all ``clips``, or whitening.
 
-    Raises MgcError where a value is not finite.
+    Raises MgcError if a value is not finite.
     """
     count, total, squares = _sums(kind, clips)
     check_finite(total, "the training tracks")

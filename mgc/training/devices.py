@@ -19,7 +19,7 @@ FAST_BF16 = ("avx512_bf16", "amx_bf16")
 def resolve_device(name: str) -> torch.device:
     """``auto`` → CUDA, Apple's GPU or the CPU, whichever is there first; else that device.
 
-    Raises UsageError where it is not there.
+    Raises UsageError if it is not there.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -28,13 +28,13 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(
-            f"There is no kind of device {name!r}.", "Use auto, cpu, cuda, cuda:1 or mps."
+            f"There is no device type {name!r}.", "Use auto, cpu, cuda, cuda:1 or mps."
         ) from error
     usable = device.type == "cpu" or there.get(device.type, False)
     if usable and device.type == "cuda":
         usable = (device.index or 0) < torch.cuda.device_count()
     if not usable:
-        raise UsageError(f"This machine has no device {name!r}.", "Leave --device away, or: cpu")
+        raise UsageError(f"This machine has no device {name!r}.", "Omit --device, or use: cpu")
     return device
 
 

@@ -36,7 +36,7 @@ from mgc.training.tracking import read_history
 def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     """The head that was saved in ``folder``.
 
-    Raises MgcError where the folder is damaged or newer than this mgc, or where the head's
+    Raises MgcError if the folder is damaged or newer than this mgc, or where the head's
     plug-in is not installed (naming the distribution that has it).
     """
     record = read_json(folder / FACTS)
@@ -87,7 +87,7 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
         raise MgcError(
             f"This model is of revision {record['revision']} of head {spec.name!r}; the installed "
             f"{spec.entry.distribution} {spec.entry.version} has revision {spec.info.revision}.",
-            f"Fit it anew, or: "
+            f"Fit it again, or: "
             f"pip install {package_of(record['distribution'])}=={record['version']}",
         )
 
@@ -121,4 +121,4 @@ def _read(load: Any, path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> MgcError:
-    return MgcError(f"{path} is damaged: {error}.", "Fit the head anew.")
+    return MgcError(f"{path} is damaged: {error}.", "Fit the head again.")

@@ -67,7 +67,7 @@ def shape_of(kind: FeatureKind, clip: np.ndarray) -> FeatureShape:
 
 
 def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
-    """Raise MgcError where ``tracks`` cannot be learnt from."""
+    """Raise MgcError if ``tracks`` cannot be learnt from."""
     if len(tracks) == 0:
         raise MgcError(f"There is no track in the {what} part of the split.")
     if data.genres[tracks].min() < 0 or data.genres[tracks].max() >= data.n_genres:
@@ -75,11 +75,11 @@ def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
 
 
 def check_finite(values: np.ndarray, name: str) -> None:
-    """Raise MgcError where a feature holds NaN or infinity."""
+    """Raise MgcError if a feature holds NaN or infinity."""
     if not np.isfinite(values).all():
         raise MgcError(
             f"The features of {name} hold values that are not finite.",
-            "Extract them anew: mgc features clear, then the same command again.",
+            "Extract them again: mgc features clear, then the same command again.",
         )
 
 

@@ -35,7 +35,7 @@ class WandbTracker:
         self._defined: set[str] = set()
 
     def start(self, config: Mapping[str, Any]) -> None:
-        """Begin a W&B run with ``config``. Raises MgcError where W&B cannot begin."""
+        """Begin a W&B run with ``config``. Raises MgcError if W&B cannot begin."""
         import wandb
 
         folder = self.settings.folder or home() / "tracking"

@@ -128,8 +128,8 @@ def _loop(path: Path) -> None:
 BAD_PLACES = {
     "absent": (_nothing, "No such file"),
     "folder": (_folder, "is a folder"),
-    "pipe": (_pipe, "no plain file"),
-    "socket": (_socket, "no plain file"),
+    "pipe": (_pipe, "not a regular file"),
+    "socket": (_socket, "not a regular file"),
     "symlink loop": (_loop, "symbolic link"),
     "empty": (lambda path: path.touch(), "is empty"),
 }

@@ -43,7 +43,7 @@ FAULTS = [
     ("changed", "golden-numbers", "write the numbers of the new one"),
     ("broken", "shape", "run the check under pytest"),
     ("scores", "probabilities", "divide by p.sum(1, keepdims=True)"),
-    ("warmstart", "refit-forgets", "make everything anew in fit"),
+    ("warmstart", "refit-forgets", "build everything again in fit"),
     ("shifted", "genre-absent-from-training", "where its classes_ say"),
     ("pickled", "save-and-restore", "safetensors, JSON"),
     ("forgetful", "save-and-restore", "everything that fit learnt"),
@@ -234,7 +234,7 @@ def test_the_command_says_what_failed_and_leaves_with_1(site: Path) -> None:
     result = run_mgc("plugins", "check", "unnormalised", path=site)
     assert result.code == 1
     assert "FAILED  simplex" in result.out
-    assert "to mend:  divide by p.sum" in result.out
+    assert "to fix:   divide by p.sum" in result.out
     assert "Traceback" not in result.out + result.err
 
 

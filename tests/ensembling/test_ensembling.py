@@ -119,7 +119,7 @@ def test_rows_that_are_no_probabilities_are_refused(mgc_home: Path, bad: float) 
     broken = answers(made, 0.6, 1)
     broken[7, 2] = bad
     members = [single(made, answers(made, 0.6, 0), "mel"), single(made, broken, "mfcc")]
-    with pytest.raises(MgcError, match=r"mfcc.* 1 rows that are no probabilities.*'t0007'"):
+    with pytest.raises(MgcError, match=r"mfcc.* 1 rows that are not probabilities.*'t0007'"):
         combine("mean-probability", members)
 
 

@@ -61,7 +61,7 @@ def test_identical_members_decide_as_the_member(cls: Any) -> None:
     members, genres = heard((0.7,), tracks=200)
     three = np.repeat(members, 3, axis=0)
     answer = fitted(cls, three, genres).combine(three)
-    if cls is Stacking:  # it may learn that some genres were guessed too seldom
+    if cls is Stacking:  # it may learn that some genres were guessed too rarely
         assert (answer.argmax(1) == members[0].argmax(1)).mean() > 0.95
     else:
         np.testing.assert_allclose(answer, members[0], atol=1e-9)
@@ -89,7 +89,7 @@ def test_a_second_fit_forgets_the_first(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", [*BY_PROBABILITY, Embeddings])
 def test_a_genre_without_a_track_does_no_harm(cls: Any) -> None:
-    """Neither one that is absent from the learning tracks, nor one a member never gives."""
+    """Neither one that is absent from the learning tracks, nor one per member never gives."""
     members, genres = heard((0.8, 0.7))
     members[0, :, 2] = 0
     members /= members.sum(2, keepdims=True)

@@ -119,5 +119,5 @@ def cannot_work(log: IO[bytes]) -> MgcError:
     last = f" ({lines[-1]})" if lines else ""
     return MgcError(
         f"Worker processes cannot be started or do not stay alive{last}.",
-        "Work in this process alone: --workers 1",
+        "Use a single process: --workers 1",
     )

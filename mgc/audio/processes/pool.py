@@ -45,7 +45,7 @@ class Lost:
         """Why there is no answer, in words; ``doing`` says what a worker did with the file."""
         if self.is_slow:
             return self.how
-        return f"its worker process died {TRIES} times ({self.how} while it {doing})"
+        return f"its worker process crashed {TRIES} times ({self.how} while it {doing})"
 
 
 @dataclass(eq=False)

@@ -36,11 +36,9 @@ def compare(
         str | None,
         typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
     ] = None,
-    by_genre: Annotated[
-        bool, typer.Option("--by-genre", help="Show F1 genre by genre as well.")
-    ] = False,
+    by_genre: Annotated[bool, typer.Option("--by-genre", help="Also show F1 by genre.")] = False,
     agreement: Annotated[
-        bool, typer.Option("--agreement", help="Show how far the single systems agree as well.")
+        bool, typer.Option("--agreement", help="Also show how far the single systems agree.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,

@@ -32,13 +32,13 @@ Music = Annotated[
 ]
 MusicOption = Annotated[Path | None, typer.Option("--path", help="The same as PATH.")]
 By = Annotated[
-    GroupBy | None, typer.Option(help="Keep these together (default: artist where known).")
+    GroupBy | None, typer.Option(help="Keep these together (default: artist, if known).")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")]
 DropRare = Annotated[
     bool, typer.Option("--drop-rare", help="Leave out genres that are too small to split.")
 ]
-As = Annotated[str | None, typer.Option("--as", help="Call the dataset otherwise than NAME.")]
+As = Annotated[str | None, typer.Option("--as", help="Call the dataset something other than NAME.")]
 Metadata = Annotated[
     Path | None, typer.Option(help="FMA: the folder of tracks.csv, if it is not beside the audio.")
 ]

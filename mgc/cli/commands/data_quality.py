@@ -31,7 +31,7 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="REMARK",
-            help="Leave these out too: clipped, rate, channels, 'dead channel' or duration; "
+            help="Also leave these out: clipped, rate, channels, 'dead channel' or duration; "
             "repeatable.",
         ),
     ] = None,
@@ -92,13 +92,14 @@ def _show_check(dataset: Dataset, found: FileCheck) -> None:
 def audit(
     name: DatasetName = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Write a clean split and put it to use.")
+        bool, typer.Option("--fix", help="Write a clean split and switch to it.")
     ] = False,
     group_by: Annotated[
-        GroupBy | None, typer.Option(help="With --fix: what must not cross (default: all known).")
+        GroupBy | None,
+        typer.Option(help="With --fix: what must not cross splits (default: everything known)."),
     ] = None,
     called: Annotated[str, typer.Option("--as", help="With --fix: name of the split.")] = "clean",
-    seed: Annotated[int, typer.Option(help="With --fix: seed, where all is split anew.")] = 0,
+    seed: Annotated[int, typer.Option(help="With --fix: seed, if everything is split again.")] = 0,
     run: Annotated[
         str | None, typer.Option(help="Find label errors by this run (default: the newest).")
     ] = None,
@@ -209,12 +210,12 @@ def _show_leaks(found: Audit) -> None:
         columns = ["leakage by", "groups that cross", "their tracks", "the largest"]
         output.show_table(columns, rows, right=columns[1:3])
     else:
-        output.say("Leakage: no artist or album is known, so nothing can be said.")
+        output.say("Leakage: unknown, because no artist or album is known.")
 
 
 def _show_copies(found: Audit) -> None:
     if not found.copies:
-        output.say("Copies: no two tracks are one recording.")
+        output.say("Copies: no two tracks are the same recording.")
         return
     rows = [
         [
@@ -248,7 +249,7 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
         output.note("Likely label errors: shown once there is a run, best with mgc fit --folds 5.")
         return
     output.say(
-        f"Likely label errors by {source} (confident learning): {len(labels)}, the likeliest first"
+        f"Likely label errors by {source} (confident learning): {len(labels)}, most likely first"
     )
     rows = [
         [
@@ -268,9 +269,9 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
 def _show_verdict(dataset: Dataset, found: Audit, moved: int | None, called: str) -> None:
     if moved is not None:
         output.say(
-            f"Wrote the split {called!r} and put it to use: {output.count(moved, 'track')} moved."
+            f"Wrote the split {called!r} and switched to it: {output.count(moved, 'track')} moved."
         )
-        output.note(f"Back to the old one: mgc data split {dataset.name} --list, then --use NAME")
+        output.note(f"To go back: mgc data split {dataset.name} --list, then --use NAME")
     elif found.clean:
         output.say("Clean: no artist, album or recording that is known crosses a split.")
     else:

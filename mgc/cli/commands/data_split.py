@@ -19,10 +19,11 @@ DatasetName = Annotated[str | None, typer.Argument(help="Default: see mgc data u
 def split(
     name: DatasetName = None,
     called: Annotated[
-        str | None, typer.Option("--as", help="Name of the new split (default: from its making).")
+        str | None,
+        typer.Option("--as", help="Name of the new split (default: derived from how it was made)."),
     ] = None,
     group_by: Annotated[
-        GroupBy | None, typer.Option(help="Keep these together (default: as at the import).")
+        GroupBy | None, typer.Option(help="Keep these together (default: as when imported).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     from_: Annotated[
@@ -37,7 +38,7 @@ def split(
 
     dataset = table.load(name or table.default_name())
     if sum([list_, use is not None, from_ is not None]) > 1:
-        raise UsageError("--list, --use and --from exclude each other.", "Give one of them.")
+        raise UsageError("--list, --use and --from cannot be combined.", "Give only one of them.")
     by: GroupBy = group_by or dataset.record.get("group_by", "none")
     if use is not None:
         dataset = named_splits.use(dataset, use)

@@ -23,7 +23,7 @@ def demo() -> None:
     output.say("mgc demo: 8 genres of synthesised music, no download, everything at home in:")
     output.say(f"  {home()}")
     _step(
-        "1. A dataset. Tracks of one artist never stand on both sides of the split.",
+        "1. A dataset. Tracks of one artist are never on both sides of the split.",
         "mgc data add demo",
         "mgc data add my-music PATH_TO_GENRE_FOLDERS",
         lambda: data_add.add(NAME),

@@ -44,7 +44,7 @@ def ensemble(
     ] = None,
     data: DataName = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Temper the members, and the result.")
+        bool, typer.Option("--calibrate", help="Calibrate the members, and the result.")
     ] = False,
     learn_from: Annotated[
         LearnFrom,
@@ -52,7 +52,9 @@ def ensemble(
     ] = LearnFrom.validation,
     min_overlap: Annotated[
         float,
-        typer.Option(help="Smallest share of tracks that all runs must have.", min=0.0, max=1.0),
+        typer.Option(
+            help="Smallest share of tracks that all runs must have in common.", min=0.0, max=1.0
+        ),
     ] = MIN_OVERLAP,
     settings: Settings = None,
     as_json: JsonOption = False,

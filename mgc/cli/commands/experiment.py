@@ -30,7 +30,9 @@ def run(
         Path | None,
         typer.Option(help="Where the tables go (default: experiments/NAME at home)."),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Another device than the file says.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="A different device from the one in the file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do all that the file says; stopped at any time, the same command goes on."""
@@ -47,7 +49,7 @@ def run(
         first = done.failures[0][1]
         raise MgcError(
             f"{output.count(len(done.failures), 'step')} failed: {names}. {first.message}",
-            f"{first.hint} Then go on with: mgc experiment run {file}".strip(),
+            f"{first.hint} Then continue with: mgc experiment run {file}".strip(),
         )
 
 

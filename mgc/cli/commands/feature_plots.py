@@ -56,7 +56,7 @@ def draw_tracks(
     found = [_track(name, data) for name in names] if names else _one_of_each(data)
     if len(found) > MAX_TRACKS:
         raise UsageError(
-            f"{len(found)} tracks do not fit side by side.", f"Name {MAX_TRACKS} at most."
+            f"{len(found)} tracks do not fit side by side.", f"Name at most {MAX_TRACKS}."
         )
     columns = []
     for path, title in found:

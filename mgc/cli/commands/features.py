@@ -66,7 +66,7 @@ def _extractor(name: str) -> str:
     """The name, unless it is a file: then an extractor has been forgotten. Raises UsageError."""
     if Path(name).is_file():
         raise UsageError(
-            f"{name} is a file: which feature of it is to be drawn?",
+            f"{name} is a file: which of its features should be drawn?",
             f"Run: mgc features show {name} --extractor mel",
         )
     return name

@@ -55,7 +55,7 @@ def fit(
     ] = 0,
     seed: Seed = 0,
     seeds: Annotated[
-        int, typer.Option(help="Repeat with so many seeds, counted up from --seed.", min=1)
+        int, typer.Option(help="Repeat with this many seeds, counting up from --seed.", min=1)
     ] = 1,
     settings: Settings = None,
     clip_seconds: ClipSeconds = None,
@@ -63,15 +63,16 @@ def fit(
     device: Device = "auto",
     include_bad: IncludeBad = False,
     track: Annotated[
-        Track | None, typer.Option(help="Follow the training in a tracker (default: local only).")
+        Track | None,
+        typer.Option(help="Log the training to a tracker (default: local files only)."),
     ] = None,
     wandb_mode: Annotated[
-        WandbMode, typer.Option(help="offline writes files only; online sends them.")
+        WandbMode, typer.Option(help="offline only writes files; online uploads them.")
     ] = WandbMode.offline,
     wandb_project: Annotated[str, typer.Option(help="Project at W&B.")] = "mgc",
     wandb_entity: Annotated[str | None, typer.Option(help="User or team at W&B.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
+        str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")
     ] = None,
 ) -> None:
     """Train: extract what is missing, fit, score the test split once, write a run folder."""
@@ -84,7 +85,7 @@ def fit(
         others = (extractor, head, data, settings, clip_seconds, clips_per_track, track)
         if any(others) or folds or seed or seeds > 1 or include_bad:
             raise UsageError(
-                "--resume goes on with what the run was started with, and takes no other option.",
+                "--resume continues with what the run was started with, and takes no other option.",
                 f"Run: mgc fit --resume {resume}",
             )
         _report([fitting.resume(resume, progress())])
@@ -136,7 +137,8 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
             )
     if errors and not done:
         raise type(errors[0])(
-            f"None of {output.count(len(requests), 'fit')} succeeded.", "The reasons stand above."
+            f"None of {output.count(len(requests), 'fit')} succeeded.",
+            "The reasons are listed above.",
         )
     return done
 

@@ -26,7 +26,7 @@ def show(
         str | None,
         typer.Option("--for", metavar="EXTRACTOR", help="Show layers and costs for its features."),
     ] = None,
-    genres: Annotated[int, typer.Option(help="Genres to tell apart, with --for.", min=2)] = 8,
+    genres: Annotated[int, typer.Option(help="Number of genres, with --for.", min=2)] = 8,
     settings: Settings = None,
     as_json: JsonOption = False,
 ) -> None:

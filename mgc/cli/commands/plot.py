@@ -32,13 +32,13 @@ Out = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Write .png, .svg, .pdf, or a table: .md, .tex, .csv."),
 ]
-Dpi = Annotated[int, typer.Option(help="Dots an inch of a PNG.", min=50, max=1200)]
+Dpi = Annotated[int, typer.Option(help="Dots per inch of a PNG.", min=50, max=1200)]
 Shares = Annotated[
-    bool, typer.Option("--normalise", help="Shares of each true genre in place of tracks.")
+    bool, typer.Option("--normalise", help="Shares of each true genre instead of track counts.")
 ]
 MapMethod = Annotated[
     Literal["tsne", "pca"],
-    typer.Option("--map", help="How to find the plane: t-SNE, or two principal components."),
+    typer.Option("--map", help="How to lay out the map: t-SNE, or two principal components."),
 ]
 
 
@@ -90,7 +90,7 @@ def _check(out: Path | None) -> None:
     """Refuse a suffix that nothing is written for, before any work."""
     if out is not None and out.suffix.lower() not in (*PICTURES, *TABLES):
         raise UsageError(
-            f"{out}: its suffix says no format that is known.",
+            f"{out}: its suffix names no known format.",
             f"Pictures: {' '.join(PICTURES)}; tables: {' '.join(TABLES)}.",
         )
 
@@ -114,10 +114,10 @@ def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
 
 
 def write_tables(made: Sequence[Table], out: Path) -> None:
-    """Write tables as the suffix says. Raises MgcError where the file cannot be written."""
+    """Write tables as the suffix says. Raises MgcError if the file cannot be written."""
     from mgc.evaluation.text_tables import WRITERS
 
-    replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another place with -o.")
+    replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another path with -o.")
 
 
 def _systems(names: Sequence[str]) -> list[Any]:

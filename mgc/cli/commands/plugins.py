@@ -78,7 +78,9 @@ def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(help="A plug-in, or a package: then all that it brings.")],
+    name: Annotated[
+        str, typer.Argument(help="A plug-in, or a package: then everything it provides.")
+    ],
     only: Annotated[
         str, typer.Option("-k", metavar="ID", help="Only checks whose name contains this.")
     ] = "",
@@ -86,7 +88,7 @@ def check(
     write_golden: Annotated[
         bool,
         typer.Option(
-            "--write-golden", help="Keep an extractor's numbers as those of its revision."
+            "--write-golden", help="Store an extractor's numbers as the reference of its revision."
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -134,7 +136,7 @@ def _show(outcome: Outcome) -> None:
     if outcome.verdict == "failed":
         output.say(f"            expected: {outcome.expected}")
         output.say(f"            got:      {outcome.got}")
-        output.say(f"            to mend:  {outcome.mend}")
+        output.say(f"            to fix:   {outcome.mend}")
 
 
 def _write_golden(found: list[Subject]) -> None:
@@ -147,7 +149,8 @@ def _write_golden(found: list[Subject]) -> None:
 @app.command("new")
 def new(
     kind: Annotated[
-        Literal["extractor", "head", "strategy", "command"], typer.Argument(help="What it brings.")
+        Literal["extractor", "head", "strategy", "command"],
+        typer.Argument(help="What it provides."),
     ],
     name: Annotated[
         str, typer.Argument(help="Its name, as it is typed after --extractor, or after mgc.")

@@ -31,7 +31,7 @@ def predict(
     workers: Workers = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
-    top: Annotated[int, typer.Option(help="Genres shown for each file.", min=1)] = 3,
+    top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = 3,
 ) -> None:
     """Say which genre audio files are, and how sure the run is."""
     if as_json and as_csv:
@@ -56,7 +56,7 @@ def predict(
         output.note(f"{output.count(len(failures), 'file')} of {len(files):,} could not be used:")
         output.list_failures([answer.error for answer in failures])
     if not done:
-        raise MgcError("No file could be used.", "The reasons stand above.")
+        raise MgcError("No file could be used.", "The reasons are listed above.")
 
 
 def _run(name: str | None, data: str | None) -> Run:

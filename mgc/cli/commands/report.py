@@ -20,7 +20,7 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[RUN|EXPERIMENT]...",
-            help="What it is about (default: the newest run of each kind on the dataset).",
+            help="What to report on (default: the newest run of each kind on the dataset).",
         ),
     ] = None,
     data: DataName = None,
@@ -38,16 +38,19 @@ def report(
     hardest: Annotated[int, typer.Option(help="How many hard tracks to show.", min=0)] = 12,
     picture: Annotated[
         str,
-        typer.Option(metavar="EXTRACTOR", help="Draws the hard tracks; none: nor sound."),
+        typer.Option(
+            metavar="EXTRACTOR",
+            help="Extractor that draws the hard tracks; none: no picture and no sound.",
+        ),
     ] = "mel",
     audio: Annotated[
         bool, typer.Option(help="Put the hard tracks' sound into the page (150 kB each).")
     ] = True,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Search all audio for copies of a recording, too.")
+        bool, typer.Option("--audit", help="Also search all audio for copies of a recording.")
     ] = False,
     method: Annotated[
-        Literal["tsne", "pca"], typer.Option("--map", help="How to arrange the map.")
+        Literal["tsne", "pca"], typer.Option("--map", help="How to lay out the map.")
     ] = "tsne",
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
@@ -66,7 +69,10 @@ def report(
     _write(page, path)
     output.say(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if audio and source is not None and hardest:
-        output.note("It holds music: mind whose it is before you pass the page on (--no-audio).")
+        output.note(
+            "The page contains music: check who owns it before you share the page "
+            "(--no-audio leaves it out)."
+        )
     if show:
         typer.launch(str(path))
 
@@ -84,7 +90,7 @@ def _write(page: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MgcError(
-            f"Cannot write {path}: {error.strerror or error}.", "Choose another place with -o."
+            f"Cannot write {path}: {error.strerror or error}.", "Choose another path with -o."
         ) from error
     # A name from a file system may hold what is no Unicode; it is shown as a question mark.
     replace_file(path, page.encode("utf-8", errors="replace"))

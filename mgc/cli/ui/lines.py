@@ -10,7 +10,7 @@ from typing import Any
 from mgc.cli.ui import output
 from mgc.progress import Task
 
-SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to see life, seldom enough to read
+SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to see life, rarely enough to read
 #: The columns of the epoch table that are shown, where the trainer gives them.
 EPOCH_COLUMNS = {
     "epoch": "epoch",

@@ -23,7 +23,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Set a parameter (repeatable); OWNER.NAME=VALUE where several have it.",
+        help="Set a parameter (repeatable); OWNER.NAME=VALUE if several have it.",
     ),
 ]
 ClipSeconds = Annotated[
@@ -31,13 +31,14 @@ ClipSeconds = Annotated[
 ]
 ClipsPerTrack = Annotated[
     int | None,
-    typer.Option(help="Clips heard of a long track, spread evenly over it (default: 4).", min=1),
+    typer.Option(help="Clips taken from a long track, spread evenly over it (default: 4).", min=1),
 ]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda or mps; auto takes the GPU where there is one.")
+    str, typer.Option(help="auto, cpu, cuda or mps; auto uses the GPU if there is one.")
 ]
 Workers = Annotated[int | None, typer.Option(help="Processes (default: one for each core).", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of training and, with --folds, of the folds.")]
 IncludeBad = Annotated[
-    bool, typer.Option("--include-bad", help="Take tracks that mgc data check has quarantined too.")
+    bool,
+    typer.Option("--include-bad", help="Also take tracks that mgc data check has quarantined."),
 ]

@@ -69,7 +69,7 @@ def curves(named: Named) -> None:
 
 
 def embedding(named: Named, method: Method = "tsne") -> None:
-    """A map of letters, one a genre."""
+    """A map of letters, one per genre."""
     from mgc.evaluation.maps import embedding_map
 
     for name, run in named:

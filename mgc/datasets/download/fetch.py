@@ -155,7 +155,9 @@ def _fetch_rest(
                 with answer:
                     return _take(url, answer, part, size, progress)
             except (wrong.InvalidURL, wrong.InvalidSchema, wrong.MissingSchema) as error:
-                raise MgcError(f"{url} is no address: {error}.", "Give --url http://…") from error
+                raise MgcError(
+                    f"{url} is not a valid URL: {error}.", "Give --url http://…"
+                ) from error
             except (_Again, requests.RequestException, HTTPError) as error:
                 failures = 1 if part.size > furthest else failures + 1
                 furthest = max(furthest, part.size)
@@ -163,7 +165,7 @@ def _fetch_rest(
             except OSError as error:
                 raise MgcError(
                     f"Cannot write {part.path}: {error.strerror or error}.",
-                    f"{readable(part.size)} are kept; run the same command to go on.",
+                    f"{readable(part.size)} are kept; run the same command to continue.",
                 ) from error
 
 
@@ -172,12 +174,12 @@ def _wait(
 ) -> None:
     if failures > patience.attempts:
         raise MgcError(
-            f"{url} cannot be fetched: {_plain(error)} ({failures} tries brought nothing).",
+            f"{url} cannot be fetched: {_plain(error)} ({failures} attempts failed).",
             f"{readable(part.size)} are kept; run the same command later to go on, or use "
             f"another place: --url URL, --from FILE.",
         ) from error
     pause = min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
-    progress.say(f"{_plain(error)}; going on at {readable(part.size)} in {pause:.0f} s")
+    progress.say(f"{_plain(error)}; resuming at {readable(part.size)} in {pause:.0f} s")
     time.sleep(pause)
 
 
@@ -219,7 +221,7 @@ def _take(url: str, answer: Any, part: _Part, size: int | None, progress: Progre
         raise _Again(f"the server says {answer.status_code} {answer.reason}")
     if answer.status_code not in (200, 206):
         raise MgcError(
-            f"{url} cannot be fetched: the server says {answer.status_code} {answer.reason}.",
+            f"{url} cannot be downloaded: the server says {answer.status_code} {answer.reason}.",
             "Give another address with --url URL, or a zip that you have with --from FILE.",
         )
     total = _begin(answer, part)

@@ -52,7 +52,7 @@ class Unpacked:
 def members(path: Path) -> list[zipfile.ZipInfo]:
     """The files of a zip, every one of them safe to write below some folder.
 
-    Raises MgcError where it is no whole zip, or a name leads outside, is a link or comes twice,
+    Raises MgcError if it is no whole zip, or a name leads outside, is a link or occurs twice,
     or where the sizes cannot be true.
     """
     try:
@@ -60,7 +60,7 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
             found = [member for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
         raise MgcError(
-            f"{path} is no whole zip ({error}).",
+            f"{path} is not a complete zip file ({error}).",
             "Fetch it again, or give another with --from FILE.",
         ) from error
     seen: set[str] = set()
@@ -81,15 +81,15 @@ def _safe(path: Path, member: zipfile.ZipInfo, seen: set[str]) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     reason = ""
     if name.startswith("/") or "\\" in name or ":" in parts[0] or ".." in parts:
-        reason = "leads outside of its folder"
+        reason = "points outside its folder"
     elif kind not in (0, stat.S_IFREG):
-        reason = "is no plain file (a link or a device)"
+        reason = "is not a regular file (a link or a device)"
     elif member.flag_bits & 1:
         reason = "is encrypted"
     elif name.casefold() in seen:
-        reason = "comes twice"
+        reason = "occurs twice"
     elif member.compress_type not in METHODS:
-        reason = f"is packed by an unknown method ({member.compress_type})"
+        reason = f"uses an unknown compression method ({member.compress_type})"
     if reason:
         raise MgcError(
             f"{path} is not safe to unpack: its member {name!r} {reason}. Nothing was written.",
@@ -238,7 +238,7 @@ class _Member:
         # A kill leaves one such file, and the next call takes it over. Not synced: a second call
         # reads what is there, and a hundred thousand syncs would take an hour.
         temporary = file.with_name(f".{file.name}.part")
-        hint = "What was unpacked is kept; run the same command to go on."
+        hint = "What was unpacked is kept; run the same command to continue."
         with replacing(file, hint, temporary=temporary, sync=False) as out:
             for chunk in _content(self.archive, member):
                 out.write(chunk)

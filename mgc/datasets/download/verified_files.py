@@ -37,7 +37,7 @@ def verify(
 ) -> str:
     """The SHA-1 of a file in hex; hashed unless it was before and has not changed since.
 
-    That is noted in the folder ``notes``; default: beside the file. Raises MgcError where the
+    That is noted in the folder ``notes``; default: beside the file. Raises MgcError if the
     hash is not ``sha1``.
     """
     note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())
@@ -83,7 +83,7 @@ def wrong_sha1(path: Path, found: str, sha1: str, name: str = "") -> MgcError:
     """The error for a file that is not the one that was published."""
     return MgcError(
         f"{path} is not the published file: its SHA-1 is {found}, not {sha1}.",
-        f"Run the command again to fetch it afresh; or, if it is meant to differ: "
+        f"Run the command again to download it again; or, if it is meant to differ: "
         f"--from {path} --sha1 {name or path.name}={found}",
     )
 
@@ -98,7 +98,7 @@ def need_space(folder: Path, needed: int, what: str) -> None:
         raise MgcError(
             f"{what} needs {readable(needed)} in {folder}, and only {readable(max(free, 0))} "
             f"are free there.",
-            "Free some space, or choose another place with --to DIR.",
+            "Free some space, or choose another location with --to DIR.",
         )
 
 

@@ -83,7 +83,7 @@ def locate(subset: str, path: Path, metadata: Path | None = None) -> tuple[Path,
     if audio is None:
         raise UsageError(
             f"{path} holds no {larger[0]} folder with clips.",
-            f"It should look like PATH/{larger[0]}/000/000002.mp3 with PATH/fma_metadata/"
+            f"Expected layout: PATH/{larger[0]}/000/000002.mp3 with PATH/fma_metadata/"
             f"tracks.csv, or fetch it: mgc data download fma-{subset} --to DIR",
         )
     beside = [path / "fma_metadata", audio.parent / "fma_metadata", path, audio.parent]
@@ -141,17 +141,17 @@ def _read_tracks(path: Path) -> pd.DataFrame:
             keep_default_na=False,
         )
     except ValueError as error:
-        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it afresh.") from error
+        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it again.") from error
     names = {0: "track_id"} | {position: name for name, position in positions.items()}
     tracks = tracks.rename(columns=names)
     strange = tracks["track_id"][~tracks["track_id"].str.fullmatch(r"\d{1,6}")]
     if len(strange):
         raise MgcError(
-            f"{path} is damaged: {strange.iloc[0]!r} is no track id.", "Unpack it afresh."
+            f"{path} is damaged: {strange.iloc[0]!r} is not a track id.", "Unpack it again."
         )
     unknown = set(tracks["split"]) - {*SPLITS, ""}
     if unknown:
-        raise MgcError(f"{path}: split {sorted(unknown)[0]!r} is unknown.", "Unpack it afresh.")
+        raise MgcError(f"{path}: split {sorted(unknown)[0]!r} is unknown.", "Unpack it again.")
     return tracks.assign(path=tracks["track_id"].map(clip_path))
 
 
@@ -162,7 +162,7 @@ def _header(path: Path) -> tuple[dict[str, int], int]:
             lines = csv.reader(file)
             first, second, third = next(lines), next(lines), next(lines)
     except (OSError, ValueError, csv.Error, StopIteration) as error:
-        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it afresh.") from error
+        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it again.") from error
     there = {pair: number for number, pair in enumerate(zip(first, second, strict=False))}
     absent = [pair for pair in SOURCES.values() if pair not in there]
     if absent:
@@ -183,7 +183,7 @@ def _read_genres(path: Path) -> dict[str, dict[str, str]]:
             for row in rows[["genre_id", "title", "parent"]].itertuples()
         }
     except (OSError, ValueError, KeyError) as error:
-        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it afresh.") from error
+        raise MgcError(f"{path} cannot be read: {error}.", "Unpack it again.") from error
 
 
 def _finished(tracks: pd.DataFrame, genres: dict[str, dict[str, str]], audio: Path) -> pd.DataFrame:

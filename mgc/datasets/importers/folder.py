@@ -17,7 +17,7 @@ def import_folder(path: Path) -> pd.DataFrame:
 
     Below the genre, ``<artist>/<album>/<track>`` or ``<artist>/<track>`` give artist and album.
     Hidden files and folders are passed over. Files that cannot be in a table are counted by reason
-    in ``attrs["left_out"]``. Raises UsageError where there is nothing to import.
+    in ``attrs["left_out"]``. Raises UsageError if there is nothing to import.
     """
     rows, left_out = [], Counter[str]()
     for file in audio_files(path):
@@ -32,7 +32,7 @@ def import_folder(path: Path) -> pd.DataFrame:
         empty = next(iter(path.iterdir()), None) is None
         raise UsageError(
             f"{path} is empty." if empty else f"{path} holds no genre folders with audio.",
-            "It should look like PATH/rock/song.mp3, PATH/jazz/other.flac, …",
+            "Expected layout: PATH/rock/song.mp3, PATH/jazz/other.flac, …",
         )
     tracks = table(pd.DataFrame(rows), str(path))
     _not_one_too_high(path, tracks)
@@ -55,7 +55,7 @@ def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
     inner = tracks.loc[tracks["artist"] != "", "artist"].unique()
     if len(genres) == 1 and len(inner) > 1:
         raise UsageError(
-            f"{path} holds a single folder, {genres[0]}: one genre is nothing to tell apart.",
+            f"{path} holds a single folder, {genres[0]}: one genre leaves nothing to classify.",
             f"Are the genres {', '.join(sorted(inner)[:3])}, …? Then give {path / genres[0]}",
         )
 

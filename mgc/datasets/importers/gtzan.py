@@ -71,7 +71,7 @@ def locate(path: Path) -> Path:
             return place
     raise UsageError(
         f"{path} does not look like GTZAN.",
-        "It should look like PATH/genres/blues/blues.00000.wav (also .au or .mp3, and below "
+        "Expected layout: PATH/genres/blues/blues.00000.wav (also .au or .mp3, and below "
         "genres_original or Data/genres_original).",
     )
 
@@ -108,7 +108,7 @@ def _in_order(tracks: pd.DataFrame, values: dict[str, str], source: Path) -> pd.
 def read_lists(paths: Sequence[Path]) -> dict[str, str]:
     """Clip → split, from lists named train…, valid… and test….
 
-    Raises UsageError where one of the three is absent or a clip is in two of them.
+    Raises UsageError if one of the three is absent or a clip is in two of them.
     """
     files = _list_files(paths)
     found: dict[str, str] = {}
@@ -140,7 +140,7 @@ def read_artists(path: Path) -> dict[str, str]:
     """Clip → artist, from lines such as ``blues.00000.wav, John Lee Hooker, …``.
 
     The fields may be parted by ``:::``, a tab, ``;``, ``,`` or ``:``; the artist is the first
-    field behind the clip. Lines without a clip are passed over. Raises UsageError where no line
+    field behind the clip. Lines without a clip are passed over. Raises UsageError if no line
     has one.
     """
     text = _text(path)
@@ -156,7 +156,7 @@ def read_artists(path: Path) -> dict[str, str]:
     if not found:
         raise UsageError(
             f"{path} names no clip with its artist.",
-            "One line a clip: blues.00000.wav, John Lee Hooker",
+            "One line per clip: blues.00000.wav, John Lee Hooker",
         )
     return found
 

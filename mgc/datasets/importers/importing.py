@@ -132,7 +132,7 @@ def _free(name: str, source: str) -> str:
     remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"
     if there is not None and there.get("source", source) != source and not remade:
         raise UsageError(
-            f"There is a dataset {name!r} already, from {there['source']}.",
+            f"A dataset {name!r} already exists, from {there['source']}.",
             f"Choose another name, or remove it first: mgc data remove {name}",
         )
     return name
@@ -185,7 +185,7 @@ def _without(tracks: pd.DataFrame, rare: pd.Series) -> tuple[pd.DataFrame, dict[
     if kept["genre"].nunique() < 2:
         only = kept["genre"].nunique()
         raise UsageError(
-            f"There {'is only 1 genre' if only else 'is no genre'} to tell apart.",
+            f"There {'is only 1 genre' if only else 'is no genre'} to classify.",
             "Give at least two genre folders (or two values in the genre column).",
         )
     return kept, {f"genre {genre}": int(count) for genre, count in rare.items()}

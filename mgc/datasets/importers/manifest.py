@@ -1,4 +1,4 @@
-"""Import from a CSV or Parquet table with one row a track."""
+"""Import from a CSV or Parquet table with one row per track."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SPLIT_ALIASES = {
 def import_manifest(path: Path) -> pd.DataFrame:
     """Read the table; ``path`` and ``genre`` are needed, relative paths start at its folder.
 
-    Raises UsageError where a column is missing or a split has an unknown name, MgcError where
+    Raises UsageError if a column is missing or a split has an unknown name, MgcError if
     the file cannot be read.
     """
     rows = _read(path)
@@ -48,7 +48,7 @@ def import_manifest(path: Path) -> pd.DataFrame:
         if column not in rows:
             raise UsageError(
                 f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
-                "One row a track: path, genre, and if known track_id, split, artist, album.",
+                "One row per track: path, genre, and if known track_id, split, artist, album.",
             )
     rows["genre"] = rows["genre"].fillna("").astype(str).str.strip()
     rows = rows[rows["genre"] != ""]
@@ -60,7 +60,7 @@ def import_manifest(path: Path) -> pd.DataFrame:
 def import_split(path: Path) -> dict[str, str]:
     """track_id → split from a table with these columns (or their aliases).
 
-    Raises UsageError where a column is missing or a split has an unknown name, MgcError where
+    Raises UsageError if a column is missing or a split has an unknown name, MgcError if
     the file cannot be read.
     """
     rows = _read(path)
@@ -72,7 +72,7 @@ def import_split(path: Path) -> dict[str, str]:
         if column not in rows:
             raise UsageError(
                 f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
-                "One row a track: track_id, split.",
+                "One row per track: track_id, split.",
             )
     return dict(zip(rows["track_id"].astype(str), rows["split"], strict=True))
 

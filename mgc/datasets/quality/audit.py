@@ -47,7 +47,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class Copies:
-    """Two tracks that are one recording; ``error`` is 0 for equal samples."""
+    """Two tracks that are the same recording; ``error`` is 0 for equal samples."""
 
     first: str
     second: str
@@ -72,7 +72,7 @@ class Audit:
         tracks: the usable tracks, with the column ``recording``.
         left_out: quarantined tracks by fault.
         leaks: one for each kind of group that is known.
-        copies: pairs of tracks that are one recording.
+        copies: pairs of tracks that are the same recording.
         balance: tracks by genre (row) and split (column).
         warnings: what is uneven, in words.
     """

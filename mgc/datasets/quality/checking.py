@@ -26,18 +26,18 @@ from mgc.progress import Progress
 LEFT_OUT = {
     "missing": "there is no such file",
     "empty": "the file has no bytes",
-    "undecodable": "no decoder reads it",
+    "undecodable": "no decoder can read it",
     "not numbers": "samples are NaN or infinite",
-    "too short": "hardly any music",
+    "too short": "hardly any sound",
     "silent": "no second of it is louder than -60 dBFS",
 }
 #: What a researcher wants to know, but no reason to leave a track out.
 REMARKS = {
     "clipped": "the wave is cut off at a ceiling",
-    "rate": "another sample rate than most",
-    "channels": "another number of channels than most",
+    "rate": "a different sample rate from most",
+    "channels": "a different number of channels from most",
     "dead channel": "one of its channels is silent, which halves the mix",
-    "duration": "another length than nearly all",
+    "duration": "a different length from nearly all",
 }
 #: Other modules quarantine for this: an unpacked file that is not what its publisher lists.
 CHECKSUM = "checksum"
@@ -98,7 +98,7 @@ def check(
         if name not in REMARKS:
             raise unknown("remark", name, REMARKS, "mgc data check --help")
     if shortest < 0:
-        raise UsageError(f"{shortest} s cannot be the shortest length.", "Use --shortest 2")
+        raise UsageError(f"{shortest} s is not a usable minimum length.", "Use --shortest 2")
     if not any(path.exists() for path in dataset.paths()):
         raise MgcError(
             f"None of the {len(dataset.tracks):,} files of {dataset.name!r} is there.",

@@ -1,4 +1,4 @@
-"""Which tracks are one recording: the same samples, or the same music in another guise."""
+"""Which tracks are the same recording: the same samples, or the same music in another guise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLICES = 16  # the codes are matched in slices by value, so that memory stays bo
 
 @dataclass(frozen=True)
 class Pair:
-    """Two tracks that are one recording.
+    """Two tracks that are the same recording.
 
     Attributes:
         first, second: their numbers, ``first < second``.

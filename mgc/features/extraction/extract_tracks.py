@@ -116,7 +116,7 @@ def _where(
     if on is not None:
         if on.partition(":")[0] != "ray":
             raise UsageError(
-                f"Work cannot be done on {on!r}.", "For example: --on ray://HOST:10001"
+                f"Extraction cannot run on {on!r}.", "For example: --on ray://HOST:10001"
             )
         from mgc.features.extraction.ray_cluster import Cluster
 
@@ -149,7 +149,7 @@ def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: Tas
         result.hashes[job.path] = job.audio_hash
     reason = answer.reason or keeping.failed.get(job.audio_hash, "")
     if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
-        reason = f"{job.path}: changed while it was read."
+        reason = f"{job.path}: changed while it was being read."
     if reason:
         result.failures.append(Failure(job.path, reason))
         keeping.failed[job.audio_hash] = reason

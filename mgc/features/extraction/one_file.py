@@ -23,7 +23,7 @@ Rows = list[np.ndarray]
 def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
     """Each source's features of one file: a list with one array for each clip.
 
-    Raises AudioError where the file cannot be used.
+    Raises AudioError if the file cannot be used.
     """
     made = rows_of(path, sources)
     return {source.name: rows for source, rows in zip(sources, made, strict=True)}
@@ -32,7 +32,7 @@ def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows
 def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
     """The features of one file for each source, in the order of the sources; one decode for all.
 
-    Raises AudioError where the file cannot be used.
+    Raises AudioError if the file cannot be used.
     """
     return rows_and_seconds(path, sources)[0]
 
@@ -67,7 +67,7 @@ def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
 def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
     """The clips of a file, each as mono samples at every rate: rate → (sample,) float32.
 
-    No more is decoded than is heard. Raises AudioError where the file cannot be used.
+    No more is decoded than is heard. Raises AudioError if the file cannot be used.
     """
     waves, native = decoding.excerpts(path, policy.starts, policy.seconds)
     long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
@@ -119,7 +119,9 @@ def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torc
         rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
     for row in rows:
         if not np.isfinite(_reach(row)):
-            raise AudioError(f"{path}: extractor {source.name!r} gave values that are not finite.")
+            raise AudioError(
+                f"{path}: extractor {source.name!r} returned values that are not finite."
+            )
     return rows
 
 

@@ -98,7 +98,7 @@ class Actors:
                 for one in group:
                     yield from self._extracted([one], self._extract(self.actors[0], [one]))
             else:
-                how = f"its GPU worker died {TRIES} times ({type(error).__name__})"
+                how = f"its GPU worker crashed {TRIES} times ({type(error).__name__})"
                 yield group[0].job, TaskResult(f"{group[0].job.path}: {how}.")
             return
         for one in group:

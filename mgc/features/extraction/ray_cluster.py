@@ -30,7 +30,7 @@ from mgc.features.extractor_spec import ExtractorSpec
 
 JOBS_PER_CPU = 2  # out at once
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
-LOST_TRIES = 3  # times that a job is handed out anew when its result was lost with a node
+LOST_TRIES = 3  # times that a job is handed out again when its result was lost with a node
 SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
 GPU_DEVICE = "cuda"
 CLIENT_PORT = 10_001
@@ -65,7 +65,7 @@ class Cluster:
     def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
 
-        Raises MgcError where the cluster cannot be reached or its nodes have other versions.
+        Raises MgcError if the cluster cannot be reached or its nodes have other versions.
         """
         self.ray = _ray()
         connected = self._connect()
@@ -182,7 +182,7 @@ class Cluster:
             status: dict[str, Any] = self.ray.get(one.status)
         except (errors.WorkerCrashedError, errors.OutOfMemoryError) as error:
             how = type(error).__name__
-            return {"reason": f"{one.job.path}: its worker process died {TRIES} times ({how})."}
+            return {"reason": f"{one.job.path}: its worker process crashed {TRIES} times ({how})."}
         except errors.RayTaskError as error:
             raise _failed(error) from error
         except errors.RayError:

@@ -136,7 +136,7 @@ def one_thread() -> Iterator[None]:
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
-    """Sources as plain values, to build them anew in another process."""
+    """Sources as plain values, to build them again in another process."""
     return [
         {
             "name": source.name,
@@ -152,7 +152,7 @@ def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, A
 def built(records: Sequence[Mapping[str, Any]]) -> list[ExtractorSpec]:
     """The sources of `described`.
 
-    Raises MgcError where the numbers would differ here: another version of a plug-in or decoder.
+    Raises MgcError if the numbers would differ here: another version of a plug-in or decoder.
     """
     sources = []
     for record in records:

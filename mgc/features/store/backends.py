@@ -57,7 +57,7 @@ def features_root() -> Path | str:
 def place(root: Path | str, name: str) -> StoreBackend:
     """The place of one store below a root.
 
-    Raises MgcError where the root is a URL that fsspec cannot open here.
+    Raises MgcError if the root is a URL that fsspec cannot open here.
     """
     if isinstance(root, str) and "://" in root:
         return ObjectStore(f"{root}/{name}", home() / "features-read" / name)

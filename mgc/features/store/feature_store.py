@@ -73,7 +73,7 @@ class FeatureStore:
         """Write audio hash → clips as one shard, whole or not at all.
 
         The name follows from the hashes, so doing the work twice gives the same file. Raises
-        MgcError where it cannot be written (a full disk); nothing half remains.
+        MgcError where it cannot be written (a full disk); nothing half-written remains.
         """
         self.place.keep_identity(self._record())
         name = hashlib.sha256("\n".join(sorted(tracks)).encode()).hexdigest()[:24]
@@ -100,6 +100,6 @@ def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
     if isinstance(root, Path):
         for path in sorted(root.glob("*/identity.json")):
             remedy = (
-                f"Remove these features, and the next fit makes them anew: rm -r '{path.parent}'"
+                f"Remove these features, and the next fit makes them again: rm -r '{path.parent}'"
             )
             yield path.parent, read_json(path, remedy)

@@ -96,7 +96,7 @@ def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise MgcError(
             f"{shard} is damaged: {error}.",
-            f"Remove it, and the next fit makes it anew: rm '{shard}'",
+            f"Remove it, and the next fit makes it again: rm '{shard}'",
         ) from error
     return {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
 

@@ -150,7 +150,7 @@ def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:
         return [(False, f"The audit could not be made: {error.message}")]
     across = sum(_apart(run.predictions, pair.first, pair.second) for pair in found.copies)
     lines = [
-        (not found.copies, f"{len(found.copies):,} pairs of tracks are one recording"),
+        (not found.copies, f"{len(found.copies):,} pairs of tracks are the same recording"),
         (not across, f"{across:,} of them have one track in the test rows and one learnt from"),
     ]
     return lines + [(False, warning) for warning in found.warnings]

@@ -67,7 +67,7 @@ def verdict(made: Comparison) -> str:
     against = f"the best single system, {made.reference}"
     if best["p_adjusted"] < SURE:
         return f"{said} It is better than {against} (p {_p(best['p_adjusted'])})."
-    return f"{said} Whether it is better than {against}, these tracks cannot tell."
+    return f"{said} These tracks cannot show whether it is better than {against}."
 
 
 def _others(made: Comparison) -> str:
@@ -175,12 +175,13 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
 
 
 def _lean(found: Sequence[Bin]) -> str:
-    """Whether a run is surer than it may be, in a word."""
+    """Whether a run is more confident than it may be, in a word."""
     total = sum(b.tracks for b in found)
     gap = sum(b.tracks * (b.confidence - b.accuracy) for b in found) / total
     if abs(gap) < 0.02:
-        return "sure as it is right"
-    return f"{'surer' if gap > 0 else 'less sure'} than right, by {100 * abs(gap):.0f} points"
+        return "as sure as it is accurate"
+    lean = "more confident" if gap > 0 else "less confident"
+    return f"{lean} than accurate, by {100 * abs(gap):.0f} points"
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:

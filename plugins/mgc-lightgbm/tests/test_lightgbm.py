@@ -53,7 +53,7 @@ def test_a_damaged_file_is_an_error_with_a_hint(damage, tmp_path: Path) -> None:
     (tmp_path / "head").write_text(damage((tmp_path / "head").read_text()))
     with pytest.raises(MgcError, match="cannot be read") as caught:
         LightGbm(LightGbmParams(), 0).restore(tmp_path / "head")
-    assert caught.value.hint == "Fit the head anew."
+    assert caught.value.hint == "Fit the head again."
 
 
 @parametrize("lightgbm", settings={"threads": 1})

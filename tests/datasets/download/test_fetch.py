@@ -80,7 +80,7 @@ def test_dropped_connections_are_taken_up_and_nothing_comes_twice(
     assert server.bytes_of("a.zip") == SIZE
     assert [start for _, start, _ in server.sent] == [0, 1_000_003, 1_700_004, 1_700_009, 1_700_009]
     assert len(said.lines) == 4
-    assert "the connection broke; going on at 1.0 MB" in said.lines[0]
+    assert "the connection broke; resuming at 1.0 MB" in said.lines[0]
 
 
 def test_a_later_call_goes_on(server: Server, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_names_that_lead_outside_are_refused(tmp_path: Path, name: str) -> None:
         info = zipfile.ZipInfo("x")
         info.filename = name
         archive.writestr(info, b"evil")
-    with pytest.raises(MgcError, match="leads outside of its folder") as caught:
+    with pytest.raises(MgcError, match="points outside its folder") as caught:
         unpack(path, tmp_path / "deep" / "out")
     assert "Nothing was written" in caught.value.message
     assert not (tmp_path / "deep").exists()
@@ -118,7 +118,7 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: int) -> None:
         info = zipfile.ZipInfo("top/link")
         info.external_attr = (kind | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
-    with pytest.raises(MgcError, match="is no plain file"):
+    with pytest.raises(MgcError, match="is not a regular file"):
         unpack(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -139,7 +139,7 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("top/a", b"1")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("top/a", b"2")
-    with pytest.raises(MgcError, match="comes twice"):
+    with pytest.raises(MgcError, match="occurs twice"):
         unpack(path, tmp_path / "out")
 
 

@@ -128,7 +128,7 @@ def mutated(folder: Path, count: int, seed: int) -> list[Path]:
 
 
 def odd(folder: Path) -> list[Path]:
-    """What is no plain file of sound at all."""
+    """What is not a regular file of sound at all."""
     folder.mkdir()
     pipe, loop, gone, device = (folder / f"{name}.mp3" for name in ("pipe", "loop", "gone", "zero"))
     os.mkfifo(pipe)

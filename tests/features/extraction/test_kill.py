@@ -108,7 +108,7 @@ def test_killed_and_resumed(
             assert lost <= SHARD_TRACKS * WORKERS  # at most a shard a worker is made again
         _, alive = psutil.wait_procs([psutil.Process(p) for p in workers if _lives(p)], 20)
         assert not alive
-        if stored() == len(paths) and number < kills - 1:  # begin anew
+        if stored() == len(paths) and number < kills - 1:  # begin again
             for source in sources():
                 for path in source.store.folder.iterdir():
                     path.unlink()

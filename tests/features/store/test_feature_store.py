@@ -176,7 +176,7 @@ for number in range(100_000):
 
 
 def test_killed_between_and_during_shards(tmp_path: Path) -> None:
-    """Whatever the moment, every finished shard is there, whole, and nothing half is seen."""
+    """Whatever the moment, every finished shard is there, whole, and no half-written one."""
     for finished in (1, 4, 9):
         root = tmp_path / str(finished)
         writer = subprocess.Popen(

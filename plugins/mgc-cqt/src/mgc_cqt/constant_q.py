@@ -37,7 +37,7 @@ class CqtParams:
     top_db: float | None = 80.0
 
     def __post_init__(self) -> None:
-        """Raise UsageError where a filter would lie beyond half of the sample rate."""
+        """Raise UsageError if a filter would lie beyond half of the sample rate."""
         if self.n_bins < 1 or self.bins_per_octave < 1 or not self.fmin > 0:
             raise UsageError("fmin, n_bins and bins_per_octave must be above 0.")
         _, highest = _lengths(self, self.filter_gamma, RATE)

@@ -134,7 +134,7 @@ ADDITIONS = {"feature_extractor_cqt": False, "deepnorm": False, "attention_relax
 def hubert_config(weights: Weights) -> Any:
     """The HuBERT configuration of a MERT model, so that none of the hub's code is run.
 
-    Raises MgcError where the model uses one of MERT's additions (`ADDITIONS`).
+    Raises MgcError if the model uses one of MERT's additions (`ADDITIONS`).
     """
     from transformers import HubertConfig
 

@@ -97,7 +97,7 @@ class Encoder(ABC):
     def frontend(self, cls: Any) -> Any:
         """transformers' own preparation of the waveform, as the model's folder sets it.
 
-        Raises MgcError where the model wants another sample rate than the extractor declares.
+        Raises MgcError if the model wants another sample rate than the extractor declares.
         """
         self.weights.check_type(self.types)
         try:

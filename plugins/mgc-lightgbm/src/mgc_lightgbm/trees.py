@@ -97,7 +97,7 @@ class LightGbm(ScikitHead):
         path.write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, path: Path) -> Self:
-        """Read what `save` wrote. Raises MgcError where the file is damaged."""
+        """Read what `save` wrote. Raises MgcError if the file is damaged."""
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             self.n_genres_ = state["n_genres"]
@@ -108,5 +108,5 @@ class LightGbm(ScikitHead):
                 self.estimator_ = Trees(state["trees"], np.array(state["genres"]))
                 self.estimator_.booster  # noqa: B018 - raises where the text is damaged
         except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
-            raise MgcError(f"{path} cannot be read: {error}.", "Fit the head anew.") from error
+            raise MgcError(f"{path} cannot be read: {error}.", "Fit the head again.") from error
         return self

@@ -43,10 +43,10 @@ class LogPool:
     ) -> Self:
         """Learn the powers that make the true genres of held-out tracks likeliest.
 
-        Raises MgcError where the solver finds none.
+        Raises MgcError if the solver finds none.
         """
         if not np.isfinite(members).all():
-            raise MgcError("A member's probabilities are not finite.", "Fit that member anew.")
+            raise MgcError("A member's probabilities are not finite.", "Fit that member again.")
         rows = np.arange(len(genres))
         if len(rows) > self.params.tracks:
             chosen = np.random.default_rng(self.seed).choice(rows, self.params.tracks, False)
