@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mgc import resolve, runs
-from mgc.errors import UsageError
 from mgc.home import replace_file
 from mgc.progress import Progress, Silent
 
@@ -226,15 +225,13 @@ def compare(
     import pandas as pd
 
     from mgc.datasets.table import Dataset
-    from mgc.ensembling import latest
     from mgc.evaluation.compare import compare as compared
     from mgc.evaluation.systems import systems
+    from mgc.runs import selection
 
     if isinstance(what, str | Dataset):
         name = resolve.dataset(what).name if isinstance(what, str) else what.name
-        chosen = latest(runs.everything()[0], name)
-        if not chosen:
-            raise UsageError(f"There is no finished run on {name}.", "Make one with mgc.fit.")
+        chosen = list(selection.comparable(runs.everything()[0], name).runs)
     else:
         chosen = [_finished(run) for run in what]
     made = compared(systems(chosen), reference)

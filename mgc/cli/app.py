@@ -15,7 +15,6 @@ import typer
 from mgc import __version__
 from mgc.cli.ui import output
 from mgc.errors import MgcError
-from mgc.plugins.distributions import name_clash
 from mgc.plugins.menu import COMMANDS
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
@@ -61,6 +60,8 @@ def options(
     """Options before the command."""
     if home is not None:
         os.environ["MGC_HOME"] = str(home.expanduser().absolute())
+    from mgc.plugins.distributions import name_clash
+
     if clash := name_clash():
         output.note(clash)
 

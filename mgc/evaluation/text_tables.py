@@ -118,8 +118,8 @@ def comma_separated(tables: Sequence[Table]) -> str:
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
     many = len(tables) > 1
-    for table in tables:
-        if not many or table is tables[0]:
+    for number, table in enumerate(tables):
+        if number == 0:
             writer.writerow([*(["what"] if many else []), *table.columns])
         writer.writerows([*([table.title] if many else []), *row] for row in table.rows)
     return made.getvalue()

@@ -190,7 +190,7 @@ class Weights:
             ) from error
         if not list(self.folder.glob("model*.safetensors")):
             raise _unsafe(
-                self, f"has no {WHOLE} and no safetensors in parts", _converted_at(self.model)
+                self, f"has no {WHOLE} and no safetensors in parts", converted_at(self.model)
             )
 
 
@@ -223,7 +223,7 @@ def _shards(weights: Weights) -> list[Path]:
     return shards
 
 
-def _converted_at(model: str) -> str | None:
+def converted_at(model: str) -> str | None:
     """The revision with Hugging Face's own conversion to safetensors, such as ``refs/pr/3``."""
     from huggingface_hub import HfApi
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from mgc.errors import MgcError
+from mgc import MgcError
 from mgc.heads.estimator import ScikitHead
 from mgc.home import replace_file
 from mgc.plugins.params import PositiveFloat, PositiveInt

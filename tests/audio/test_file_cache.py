@@ -70,13 +70,12 @@ def test_a_home_that_cannot_be_written_stops_no_listening(
 def test_a_file_that_changes_while_it_is_heard_is_heard_again(
     mgc_home: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mgc.datasets.quality import workers
 
     def changing(work, paths, *_):
         for path in paths:
             path.write_bytes(b"other bytes, written in between")
-            yield path, listening.ListeningResult(problem="half of each")
+            yield path, vars(listening.ListeningResult(problem="half of each"))
 
-    monkeypatch.setattr(workers, "each", changing)
+    monkeypatch.setattr("mgc.audio.processes.each_path.each", changing)
     assert listening.hear([file])[file].problem == "half of each"
     assert listening.recall([file]) == {}

@@ -90,7 +90,7 @@ def test_home_option_decides_where_things_live(mgc: Callable, tmp_path: Path) ->
     ("error", "code", "said"),
     [
         (MgcError("It [red]broke[/red].", "Mend it."), 1, "It [red]broke[/red]."),
-        (KeyboardInterrupt(), 130, "run the same command to go on"),
+        (KeyboardInterrupt(), 130, "run the same command to continue"),
         (OSError(28, "No space left on device", "/x"), 1, "No space left on device: /x"),
         (ZeroDivisionError("odd"), 1, "mgc itself failed: ZeroDivisionError: odd"),
     ],

@@ -54,7 +54,7 @@ def test_add_says_what_came_of_it(mgc: Mgc, music: Path) -> None:
         (["fma-small"], "Where is the tree of fma-small?"),
         (["fma-small", "."], "holds no fma_small folder"),
         (["gtzan", "."], "does not look like GTZAN"),
-        (["mine", ".", "--as", "My Music"], "cannot be a dataset's name"),
+        (["mine", ".", "--as", "My Music"], "is not a valid dataset name"),
     ],
 )
 def test_add_says_what_is_wrong(
@@ -166,7 +166,7 @@ def test_audit_finds_copies_and_fixes_leaks(mgc: Mgc, music: Path, tmp_path: Pat
     assert found["leaks"][0]["groups"] > 0
     assert found["label_errors"] is None
     told = mgc("data", "audit", "mine", "--fix", "--group-by", "artist")
-    assert "Wrote the split 'clean' and put it to use" in told.out
+    assert "Wrote the split 'clean' and switched to it" in told.out
     assert mgc("data", "audit", "mine", "--json").json["clean"] is True
     told = mgc("data", "split", "mine", "--use", "first")
     assert told.code == 0
@@ -267,7 +267,7 @@ def test_download_verifies_and_adds(
         assert told.code == 0, told.err
         assert "All of fma-small is in" in told.out
         assert "Added fma-small: 30 tracks, 3 genres, grouped by artist." in told.out
-        assert told.err.count("the connection broke; going on at") == 3
+        assert told.err.count("the connection broke; resuming at") == 3
         assert server.bytes_of("fma_small.zip") == size
         again = mgc("data", "download", "fma-small", "--url", server.url, "--to", tmp_path / "to")
         assert again.code == 0
@@ -292,7 +292,7 @@ def test_download_goes_home_and_is_found_there(mgc: Mgc, fma_zips: tuple[Path, l
         (["gtzan"], 2, "GTZAN's own host is gone"),
         (["fma-small", "--sha1", "x"], 2, "is not NAME.zip=SHA1"),
         (["fma-small", "--from", "absent.zip"], 2, "does not exist"),
-        (["fma-small", "--url", "nonsense"], 1, "is no address"),
+        (["fma-small", "--url", "nonsense"], 1, "is not a valid URL"),
     ],
 )
 def test_download_says_what_is_wrong(

@@ -44,7 +44,7 @@ def test_run_show_and_run_again(mgc: Callable, file: Path, mgc_home: Path) -> No
     assert (folder / "table.json").exists()
     again = mgc("experiment", "run", file, "--to", folder.parent / "again", "--json")
     assert [row["kind"] for row in again.json].count("single") == 2
-    assert "done already" in again.err
+    assert "already done" in again.err
     for name, text in written.items():
         assert (folder.parent / "again" / name).read_text() == text
     shown = mgc("experiment", "show", file, "--json").json

@@ -171,4 +171,4 @@ def test_a_run_without_one_of_its_folds_is_damaged(
     shutil.rmtree(mgc_home / "runs" / "m-mfcc-logistic-1" / "fold-1")
     told = ready("predict", music, "--run", "m-mfcc-logistic-1")
     assert told.code == 1
-    assert "is damaged: fold-1 is gone" in told.err
+    assert "is damaged: fold-1 is missing" in told.err

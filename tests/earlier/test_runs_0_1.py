@@ -12,7 +12,7 @@ import pytest
 from mgc import runs
 from mgc.errors import MgcError
 from mgc.plugins import registry
-from mgc.prediction.predictor import Predictor
+from mgc.prediction.model import Model
 from mgc.runs import state
 from tests.fixtures.make_clips import write_clips, write_whisper
 
@@ -47,11 +47,11 @@ def test_a_run_predicts_what_it_did_then(
     if gone:
         pytest.skip(f"it was made with {', '.join(sorted(gone))}, which is not installed")
     monkeypatch.chdir(folder)  # one run names its Whisper model by a relative path
-    predictor = Predictor(runs.load_finished(name), "cpu")
-    assert list(predictor.run.genres) == wanted["genres"]
+    model = Model(runs.load_finished(name), "cpu")
+    assert model.genres == wanted["genres"]
     for clip, probabilities in wanted["probabilities"].items():
-        answer = predictor.predict(folder / clip)
-        assert np.abs(np.asarray(answer.probabilities) - probabilities).max() < ROUNDING, clip
+        answer = list(model.predict(folder / clip).probabilities.values())
+        assert np.abs(np.asarray(answer) - probabilities).max() < ROUNDING, clip
 
 
 def test_every_run_is_listed_with_its_state(runs_of_0_1: Path) -> None:

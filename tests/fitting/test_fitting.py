@@ -225,5 +225,5 @@ def test_other_weights_than_in_training_are_refused(dataset: table.Dataset) -> N
     run = fitting.fit(asked())
     identity = {**run.record["extractor"]["identity"], "weights": "0123 bf16"}
     record = {**run.record, "extractor": {**run.record["extractor"], "identity": identity}}
-    with pytest.raises(MgcError, match="other weights"):
+    with pytest.raises(MgcError, match="different weights"):
         fitting.load_source(runs.Run(run.folder, record))

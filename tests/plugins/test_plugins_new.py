@@ -74,7 +74,7 @@ def test_a_command_of_mgc_is_taken(tmp_path: Path) -> None:
 
 def test_a_folder_with_content_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         scaffold.write_package("extractor", "loudness", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

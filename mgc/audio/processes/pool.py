@@ -19,8 +19,6 @@ from multiprocessing.connection import Connection
 from threading import Event
 from typing import Any, Generic, TypeVar
 
-import psutil
-
 from mgc.audio.processes import launch, messages
 from mgc.audio.processes.posix import ForkServer
 
@@ -239,6 +237,8 @@ class Pool(Generic[J]):
                 raise launch.cannot_work(self.log)
             if worker.pid and worker.held and now - worker.since > FILE_SECONDS:
                 worker.is_slow = True
+                import psutil
+
                 with suppress(psutil.NoSuchProcess):
                     psutil.Process(worker.pid).kill()
 

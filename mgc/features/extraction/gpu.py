@@ -95,4 +95,4 @@ def _seconds(waves: TaskResult) -> float:
     heard = Counter[tuple[float, ...]]()
     for wave, part in zip(waves.arrays, waves.parts, strict=True):
         heard[tuple(part)] += len(wave) / part[2]
-    return max(heard.values())
+    return max(heard.values(), default=0.0)

@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
-
 from mgc.errors import MgcError
 from mgc.features.store import shards
 from mgc.features.store.shards import SUFFIX
@@ -99,6 +97,8 @@ class Folder:
         if self._tidy:
             return
         self._tidy = True
+        import psutil
+
         for path in self.folder.glob(f".*.{host_name()}.*.tmp"):
             if not psutil.pid_exists(int(path.name.split(".")[-2])):
                 _unlink(path)

@@ -335,7 +335,7 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
 
 def test_a_null_byte_in_a_name(tmp_path: Path) -> None:
     done = extract([Path("a\0b.wav")], sources("mel"))
-    assert "is no file name" in done.failures[0].reason
+    assert "is not a valid file name" in done.failures[0].reason
 
 
 def test_features_of_says_why_not(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_a_file_that_kills_its_worker_is_found_and_left_out(
     assert done.made == 11
     [failure] = done.failures
     assert failure.path == paths[5]
-    assert failure.reason.startswith(f"{paths[5]}: its worker process died 3 times ({reason}")
+    assert failure.reason.startswith(f"{paths[5]}: its worker process crashed 3 times ({reason}")
 
 
 def test_many_files_that_kill(tmp_path: Path, hostile: str) -> None:

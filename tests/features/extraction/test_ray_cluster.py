@@ -111,7 +111,7 @@ def test_a_file_that_kills_its_worker_is_left_out(
     done = extract(paths, sources(hostile), on="ray")
     assert done.made == 6
     assert [failure.path for failure in done.failures] == [paths[3], paths[6]]
-    assert "its worker process died 3 times (WorkerCrashedError)" in done.failures[0].reason
+    assert "its worker process crashed 3 times (WorkerCrashedError)" in done.failures[0].reason
     assert "not finite" in done.failures[1].reason
 
 

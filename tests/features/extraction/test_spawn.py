@@ -61,7 +61,7 @@ def test_files_that_crash_or_hang_are_named(
         told(paths[number], what, seconds=0.5 + number / 100)
     done = extract(paths, sources("mel", hostile), workers=2)
     assert done.made == 9
-    died = "its worker process died 3 times"
+    died = "its worker process crashed 3 times"
     assert [failure.reason for failure in done.failures] == [
         f"{paths[2]}: {died} (SIGSEGV: a crash while it made mel + hostile of 2.wav).",
         f"{paths[5]}: takes more than 0 min.",
