@@ -162,7 +162,7 @@ class Weights:
         if missing:
             raise MgcError(
                 f"{self.folder} has no {', '.join(missing[:3])} ({len(missing)} tensors are "
-                f"missing): it is no whole {cls.__name__}.",
+                f"missing): it is not a complete {cls.__name__}.",
                 self.remedy,
             )
         return model.eval().requires_grad_(False)
@@ -216,7 +216,7 @@ def _shards(weights: Weights) -> list[Path]:
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise MgcError(
-            f"{weights.folder} is not whole: {', '.join(missing)}, which {INDEX} names, is not "
+            f"{weights.folder} is incomplete: {', '.join(missing)}, which {INDEX} names, is not "
             "there.",
             weights.remedy,
         )
