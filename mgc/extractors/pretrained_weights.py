@@ -216,8 +216,7 @@ def _shards(weights: Weights) -> list[Path]:
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise MgcError(
-            f"{weights.folder} is incomplete: {', '.join(missing)}, which {INDEX} names, is not "
-            "there.",
+            f"{weights.folder} is incomplete: {', '.join(missing)}, named in {INDEX}, is missing.",
             weights.remedy,
         )
     return shards

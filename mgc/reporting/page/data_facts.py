@@ -147,7 +147,7 @@ def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:
     try:
         found = audit.audit(table.load(run.record.dataset.name), progress=progress)
     except MgcError as error:
-        return [(False, f"The audit could not be made: {error.message}")]
+        return [(False, f"The audit failed: {error.message}")]
     across = sum(_apart(run.predictions, pair.first, pair.second) for pair in found.copies)
     lines = [
         (not found.copies, f"{len(found.copies):,} pairs of tracks are the same recording"),

@@ -74,10 +74,10 @@ def _others(made: Comparison) -> str:
     rest = [row for row in made.rows if row["name"] != made.reference]
     worse = [row for row in rest if row["p_adjusted"] < SURE]
     if len(worse) == len(rest):
-        return "All others are behind it by more than chance explains."
+        return "All others are behind it by more than chance can explain."
     if not worse:
-        return "No other is behind it by more than chance explains."
-    return f"{len(worse)} of the {len(rest)} others are behind it by more than chance explains."
+        return "None of the others is behind it by more than chance can explain."
+    return f"{len(worse)} of the {len(rest)} others are behind it by more than chance can explain."
 
 
 def _p(value: float) -> str:
