@@ -4,9 +4,9 @@ The labels of the tracks that a fold scores are never seen by what is learnt for
 by weights, nor by temperatures, nor by a meta-model.
 
 - ``validation`` (the default): the fold's own validation part. The members have not learnt from it
-(at most, a gradient head chose its epoch by it), and no model involved has seen a scored track. It
-is small (an eighth of a fold's training side), so every strategy that learns here is regularised
-towards a sound default (equal weights, the geometric mean).
+  (at most, a gradient head chose its epoch by it), and no model involved has seen a scored track.
+  It is small (an eighth of a fold's training side), so every strategy that learns here is
+  regularised towards a sound default (equal weights, the geometric mean).
 - ``out-of-fold``: the test rows of the *other* folds, each predicted by members that had not seen
   it. There are several times as many of them. The folds keep artists together, so no artist of the
   scored tracks is among them. But the members of those folds did learn from the tracks that this

@@ -19,7 +19,7 @@ from mgc.strategies.calibration import MIN_PROBABILITY, tempered
 class SubsetScore:
     """One subset of the members (their numbers), its mean probability scored on the held-out
     tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many folds,
-        each judging by its own held-out tracks alone."""
+    each judging by its own held-out tracks alone."""
 
     members: tuple[int, ...]
     nll: float

@@ -1,13 +1,13 @@
 """Systems side by side: figures with intervals, ranks, and paired tests against a reference.
 
 - Folds of a run are pooled: every track is scored once. Each seed is a separate run: a figure is
-the mean over them, and ``seed_interval`` the half width of its 95 % t interval.
+  the mean over them, and ``seed_interval`` the half width of its 95 % t interval.
 - The interval of an accuracy is about other tracks (by other artists), not other seeds; see
   `mgc.evaluation.intervals.accuracy_interval`.
 - Tests are paired by track. The bootstrap draws artists, with all their tracks and in all seeds
   at once; McNemar's test treats tracks as independent and is given alongside, as is usual.
 - The reference is the best single system unless one is named. It was chosen by the very figures
-that are then tested, which favours *it*: whatever still beats it does so despite that.
+  that are then tested, which favours *it*: whatever still beats it does so despite that.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class EmbeddingMap:
         points: (row, 2) float64 in [-1, 1].
         joined: whether all points share one space.
         fit: if folds were aligned, the share of variance (R²) that agreed on tracks that the fit
-        did not see; else None. method: how the plane was computed.
+            did not see; else None.
+        method: how the plane was computed.
     """
 
     rows: pd.DataFrame

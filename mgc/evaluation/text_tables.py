@@ -26,7 +26,8 @@ class Table:
         columns: their names.
         rows: one cell per column; None is an empty cell.
         align: ``l``, ``r`` or ``c`` for each column; the last letter applies to all further
-        columns. best: the number of the row to set in bold.
+            columns.
+        best: the number of the row to set in bold.
         note: a line below it.
     """
 

@@ -40,7 +40,8 @@ class Plan:
         dataset: a dataset's name; ``demo`` is synthesised if it is missing.
         path: music to add under that name if the dataset is missing; relative to the file.
         extractors: each is fitted with each of ``heads``; the default head is used if none is
-        named. folds: K for cross-validation; 0 takes the dataset's own split.
+            named.
+        folds: K for cross-validation; 0 takes the dataset's own split.
         seeds: one run each.
         strategies: ensembles of all fitted members of a seed.
         calibrated: strategies that are repeated with calibration.
@@ -103,7 +104,7 @@ def read_plan(path: Path) -> Plan:
 
     Raises:
         UsageError: there is no such file, or it holds something invalid; the message names the
-        line, the key or the value.
+            line, the key or the value.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
