@@ -19,7 +19,7 @@ from mgc.plugins.contract import FeatureShape
 from mgc.training import describe_head
 from mgc.training.head_spec import taken_kind
 
-SEED = 0  # length of the noise given to the extractor to find the shape of its features
+SEED = 0  # of the noise that the extractor is given to find the shape of its features
 
 
 def head_for(head: str, extractor: str, assignments: Sequence[str], genres: int) -> str:
