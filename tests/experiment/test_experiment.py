@@ -185,7 +185,7 @@ def test_beside_published_figures(file: Path) -> None:
         ('"stacking"]', '"staking"]', "'stacking'"),
         ("[strategy.stacking]", "[strategy.staking]", "'stacking'"),
         ('["mfcc", "chroma"]', '["mfcc"]', "only one model"),
-        ('name = "small"', 'name = "../up"', "cannot be a dataset's name"),
+        ('name = "small"', 'name = "../up"', "is not a valid dataset name"),
         ("accuracy = 39", 'accuracy = "high"', "accuracy"),
         ('path = "', 'learn_from = "test"\npath = "', "held-out"),
     ],
