@@ -1,6 +1,6 @@
 """Runs × strategy → run.
 
-Importing the package is light: what is named here is imported when it is first used.
+Importing the package is cheap: each public name is imported on first use.
 """
 
 from __future__ import annotations

@@ -15,15 +15,15 @@ from mgc.errors import MgcError, UsageError
 from mgc.runs import Run
 
 KEYS = ["fold", "part", "track_id"]
-#: Members may lack tracks (an extractor that could not use a file); with a smaller share of the
-#: tracks in common than this, the figures would be of another dataset.
+#: Members may lack tracks (an extractor may fail on a file). If they share less than this fraction
+#: of the tracks, the figures would describe a different dataset.
 MIN_SHARE = 0.9
-TOLERANCE = 1e-3  # by which the sum of a row of stored probabilities may differ from 1
+TOLERANCE = 1e-3  # how far the sum of a row of stored probabilities may be from 1
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """The rows that all members have.
+    """The rows that all members share.
 
     Attributes:
         members: the runs.
@@ -59,7 +59,8 @@ class Aligned:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """The number of each row's group (artist); a track of its own where none is known."""
+        """The number of each row's group (artist); if none is known, each track is its own
+        group."""
         column = "group" if "group" in self.table else "track_id"
         return pd.factorize(self.table[column])[0]
 
@@ -80,7 +81,7 @@ def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
     Rows are matched by fold, part and track id, whatever their order in the files.
 
     Raises:
-        UsageError: the runs are of other datasets, genres or splits, or share too few tracks.
+        UsageError: the runs differ in dataset, genres or splits, or share too few tracks.
         MgcError: a run lists a track twice, runs differ in a track's genre, or probabilities are
             not finite.
     """
@@ -102,9 +103,9 @@ def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
 
 
 def checked(run: Run) -> np.ndarray:
-    """All of a run's probabilities (row, genre) float64, rows summing to 1 exactly.
+    """All of a run's probabilities (row, genre) float64; each row sums to exactly 1.
 
-    Raises MgcError for rows that are not probabilities.
+    Raises MgcError if a row does not hold probabilities.
     """
     probabilities = run.probabilities(run.predictions)
     sums = probabilities.sum(1)
@@ -113,7 +114,7 @@ def checked(run: Run) -> np.ndarray:
         first = run.predictions["track_id"].iloc[int(bad.argmax())]
         raise MgcError(
             f"Run {run.name!r} has {int(bad.sum()):,} rows that are not probabilities "
-            f"(NaN, negative, or not summing to 1), the first of track {first!r}.",
+            f"(NaN, negative, or not summing to 1); the first is for track {first!r}.",
             f"Leave it out, or fit it again: mgc runs show {run.name}",
         )
     normal: np.ndarray = probabilities / sums[:, None]
@@ -137,7 +138,7 @@ def _enough(
     common: pd.MultiIndex,
     smallest_share: float,
 ) -> tuple[int, int]:
-    """How many tracks are common, of how many. Raises UsageError below the bound."""
+    """How many tracks are shared, and out of how many. Raises UsageError below the bound."""
     shared = common.get_level_values("track_id").nunique()
     every = set().union(*(table.index.get_level_values("track_id") for table in tables))
     if shared < smallest_share * len(every) or not _all_parts(tables[0].index, common):
@@ -147,7 +148,7 @@ def _enough(
         )
         raise UsageError(
             f"Only {shared:,} of {len(every):,} tracks are in every run ({counts}); "
-            f"at least {smallest_share:.0%} must be, in every fold and part.",
+            f"at least {smallest_share:.0%} are required, in every fold and part.",
             "Fit the runs again on the same files, or allow less with --min-overlap.",
         )
     return shared, len(every)
@@ -167,6 +168,6 @@ def _same_genres(
         number = int(differs.argmax())
         raise MgcError(
             f"{first.name} and {other.name} differ in the genre of {int(differs.sum()):,} rows, "
-            f"first of track {common[number][2]!r}: {mine[number]} and {theirs[number]}.",
+            f"starting with track {common[number][2]!r}: {mine[number]} and {theirs[number]}.",
             "They were fitted on different versions of the dataset: fit them again.",
         )

@@ -1,4 +1,4 @@
-"""What an ensemble answers for new tracks: its members' answers, combined as was learnt."""
+"""An ensemble's answers for new tracks: its members' answers, combined as learnt."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def strategy_folder(run: Run, fold: int) -> Path:
 def apply_ensemble(
     run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
 ) -> np.ndarray:
-    """An ensemble's probabilities (track, genre) of new tracks.
+    """An ensemble's probabilities (track, genre) for new tracks.
 
-    ``answers[member][fold]`` is what that fold's model of that member says: probabilities
+    ``answers[member][fold]`` is the output of that member's model for that fold: probabilities
     (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
     strategy fitted for that fold; the answer is the mean over folds.
     """
@@ -36,9 +36,9 @@ def apply_ensemble(
 
 
 def load_combinations(run: Run) -> list[Combination]:
-    """What an ensemble learnt, a combination a fold.
+    """What an ensemble learnt: one combination per fold.
 
-    Raises MgcError that names the distribution to install where the strategy's plug-in is gone.
+    Raises MgcError, naming the distribution to install, if the strategy's plug-in is missing.
     """
     asked = run.record.strategy
     registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")

@@ -1,4 +1,4 @@
-"""A strategy as asked for, and a strategy as fitted for one fold: with temperatures, on disk."""
+"""A strategy as requested, and as fitted for one fold: with its temperatures, on disk."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mgc.plugins.plugin_spec import PluginSpec
 from mgc.strategies.calibration import tempered
 
 FILE = "strategy.safetensors"
-LEARNT = "learnt."  # before the names of the strategy's own arrays in the file
-TOLERANCE = 1e-6  # by which a strategy's row may miss 1
+LEARNT = "learnt."  # prefix of the strategy's own arrays in the file
+TOLERANCE = 1e-6  # how far a strategy's row may be from summing to 1
 
 
 @dataclass(frozen=True)
 class StrategySpec(PluginSpec):
-    """One strategy as asked for: its name and its parameters."""
+    """One strategy as requested: its name and its parameters."""
 
     kind_of_plugin: ClassVar[str] = "strategy"
 
@@ -35,15 +35,16 @@ class StrategySpec(PluginSpec):
         return self.entry.info
 
     def make(self, seed: int = 0) -> Any:
-        """A new, unfitted strategy. Raises MgcError for what cannot be found or set."""
+        """A new, unfitted strategy. Raises MgcError if it cannot be found or a parameter cannot be
+        set."""
         return self.implementation(self.params, seed)
 
 
 @dataclass(frozen=True)
 class Combination:
-    """A strategy fitted for one fold; turns what members say of tracks into one answer.
+    """A strategy fitted for one fold; turns the members' outputs for tracks into one answer.
 
-    ``temperatures`` (member,) are applied to the members, ``pooled`` to the result; all 1 where
+    ``temperatures`` (member,) are applied to the members, ``pooled`` to the result; all are 1 if
     nothing was calibrated.
     """
 
@@ -55,7 +56,7 @@ class Combination:
     def __call__(self, probabilities: np.ndarray, embeddings: Sequence[np.ndarray]) -> np.ndarray:
         """(member, track, genre) and each member's (track, dimension) → (track, genre).
 
-        Raises MgcError if the strategy's answer is no probabilities.
+        Raises MgcError if the strategy does not return probabilities.
         """
         members: Any = embeddings
         if self.spec.info.combines == "probabilities":
@@ -89,7 +90,8 @@ def restore(spec: StrategySpec, folder: Path, seed: int) -> Combination:
 
 
 def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarray:
-    """What a strategy answered, if it is probabilities (track, genre); rows sum to 1 exactly."""
+    """Check that a strategy's answer is probabilities (track, genre); return it with rows
+    that sum to exactly 1."""
     found = np.asarray(answer, np.float64)
     problem = ""
     if found.shape != shape:

@@ -22,18 +22,18 @@ from mgc.plugins import params
 from mgc.runs import PREFIX, Run, metrics
 from mgc.strategies.calibration import tempered
 
-#: What an ensemble keeps of each member: all that prediction and reports need.
+#: What an ensemble keeps of each member: everything that prediction and reports need.
 KEPT = ("run.json", "predictions.parquet", "fold-*")
-SHOWN = 200  # numbers; what a strategy learnt is also written to run.json where it is this small
+SHOWN = 200  # numbers; what a strategy learnt is also written to run.json if it is this small
 
 Learnt = Mapping[int, Combination]  # by fold
 
 
 @dataclass(frozen=True)
 class EnsembleRequest:
-    """How runs are to be combined.
+    """How to combine runs.
 
-    ``smallest_share``: of all members' tracks, those that every member must have.
+    ``smallest_share``: the fraction of all members' tracks that every member must have.
     """
 
     spec: StrategySpec
@@ -85,7 +85,7 @@ def _are(count: int) -> str:
 
 
 def _seed(members: Sequence[Run]) -> int | None:
-    """The members' seed; None where they differ."""
+    """The members' seed; None if they differ."""
     seeds = {run.record.seed for run in members}
     return seeds.pop() if len(seeds) == 1 else None
 
@@ -109,8 +109,8 @@ def _combined(request: EnsembleRequest, aligned: Aligned) -> tuple[Learnt, np.nd
 def _calibration(
     aligned: Aligned, learnt: Learnt, plain: np.ndarray, answers: np.ndarray
 ) -> dict[str, Any]:
-    """Temperatures, and NLL and ECE on the test rows without and with them; of members only
-    where it is their probabilities that are combined."""
+    """Temperatures, and NLL and ECE on the test rows without and with them; of the members only if
+    their probabilities are what is combined."""
     rows = {fold: aligned.rows(fold, "test") for fold in learnt}
     test = np.concatenate(list(rows.values()))
     members = {}
@@ -185,7 +185,7 @@ def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[
 
 
 def _shown(made: Combination) -> dict[str, Any]:
-    """What was learnt, where it is few numbers: weights for people to read."""
+    """What was learnt, if it is only a few numbers: weights for people to read."""
     learns = made.spec.info.learns != "nothing"
     arrays = made.strategy.state() if learns else {}
     return {name: np.asarray(a).tolist() for name, a in arrays.items() if np.size(a) <= SHOWN}

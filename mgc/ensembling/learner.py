@@ -4,19 +4,20 @@ The labels of the tracks that a fold scores are never seen by what is learnt for
 by weights, nor by temperatures, nor by a meta-model.
 
 - ``validation`` (the default): the fold's own validation part. The members have not learnt from it
-  (a gradient head chose its epoch by it, no more), and nothing that had to do with it has seen a
-  scored track. It is small (an eighth of a fold's training side), so every strategy that learns
-  here is drawn to a sound answer without learning (equal weights, the geometric mean).
+  (at most, a gradient head chose its epoch by it), and no model involved has seen a scored track.
+  It is small (an eighth of a fold's training side), so every strategy that learns here is
+  regularised towards a sound default (equal weights, the geometric mean).
 - ``out-of-fold``: the test rows of the *other* folds, each predicted by members that had not seen
-  it: several times as many. The folds keep artists together, so no artist of the scored tracks is
-  among them. But the members of those folds did learn from the tracks that this fold scores, so
-  through their predictions what is learnt depends on them after all, if not on their labels
-  directly. That makes it slightly *worse*, not better: where a fold's tracks are odd, the other
-  folds' members have learnt to allow for it, and the meta-model learns that allowance away. On 240
-  tracks, 5 folds and 3 seeds, stacking lost 1 to 2 points by it in spite of eight times the rows.
+  it. There are several times as many of them. The folds keep artists together, so no artist of the
+  scored tracks is among them. But the members of those folds did learn from the tracks that this
+  fold scores, so through their predictions what is learnt depends on them after all, if not on
+  their labels directly. That makes the result slightly *worse*, not better: if a fold's tracks are
+  unusual, the other folds' members have learnt to allow for it, and the meta-model learns that
+  allowance away. On 240 tracks, 5 folds and 3 seeds, stacking lost 1 to 2 points this way, despite
+  having eight times the rows.
 
-A strategy that combines embeddings learns in the fold's own embedding space, since each fold's
-members are models of their own; see `mgc.plugins.contract.StrategyInfo`.
+A strategy that combines embeddings learns in the fold's own embedding space, since each fold has
+its own models; see `mgc.plugins.contract.StrategyInfo`.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from mgc.errors import MgcError, UsageError
 from mgc.strategies.calibration import fit_temperature, tempered
 
 LearnFrom = Literal["validation", "out-of-fold"]
-INNER_FOLDS = 5  # of the cross-fitting behind the temperature of a learnt strategy's answer
+INNER_FOLDS = 5  # folds of the cross-fitting behind the temperature of a learnt strategy's answer
 
 
 @dataclass(frozen=True)
 class Learner:
-    """Fits a strategy for one fold of aligned members, and temperatures with ``calibrate``."""
+    """Fits a strategy for one fold of aligned members and, with ``calibrate``, temperatures."""
 
     spec: StrategySpec
     aligned: Aligned
@@ -64,7 +65,7 @@ class Learner:
     def held_out(self, fold: int) -> np.ndarray:
         """Row numbers of tracks that no member learnt from and that the fold does not score.
 
-        Raises UsageError if out-of-fold rows are wanted and there is one split only.
+        Raises UsageError if out-of-fold rows are wanted but there is only one split.
         """
         if self.learn_from == "validation" or self._by_embedding:
             return self.aligned.rows(fold, "validation")
@@ -77,7 +78,7 @@ class Learner:
         return np.concatenate([self.aligned.rows(other, "test") for other in others])
 
     def answers(self, made: Combination, rows: np.ndarray) -> np.ndarray:
-        """What a combination says of some rows: (row, genre)."""
+        """A combination's answers for some rows: (row, genre)."""
         embeddings = [e[rows] for e in self.aligned.embeddings] if self._by_embedding else []
         return made(self.aligned.probabilities[:, rows], embeddings)
 
@@ -90,13 +91,13 @@ class Learner:
         return np.array([fit_temperature(member[held_out], genres) for member in members])
 
     def _fitted(self, rows: np.ndarray, temperatures: np.ndarray) -> Combination:
-        """The strategy, fitted on some rows where it learns."""
+        """The strategy, fitted on some rows if it learns at all."""
         strategy = self.spec.make(self.seed)
         if self.spec.info.learns != "nothing":
             aligned = self.aligned
             if not len(rows):
                 raise MgcError(
-                    f"There is no held-out track that {self.spec.name!r} could learn from.",
+                    f"There are no held-out tracks for {self.spec.name!r} to learn from.",
                     "Use a strategy that learns nothing: mgc strategies list",
                 )
             n_genres = aligned.probabilities.shape[2]
@@ -113,7 +114,8 @@ class Learner:
     def _unseen_answers(
         self, made: Combination, fold: int, held_out: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Answers (row, genre) on held-out rows that their fit did not learn from, and the rows."""
+        """Answers (row, genre) for held-out rows that the fit behind them did not use, and the
+        rows."""
         learns = self.spec.info.learns
         if learns == "nothing":
             return self.answers(made, held_out), held_out
@@ -121,7 +123,7 @@ class Learner:
             made = self._fitted(self.aligned.rows(fold, "training"), made.temperatures)
             return self.answers(made, held_out), held_out
         parts = group_parts(self.aligned.groups[held_out], INNER_FOLDS)
-        if not parts:  # one artist alone: nothing to tell over- from under-confidence by
+        if not parts:  # only one artist: cannot tell over- from under-confidence
             return np.empty((0, self.aligned.probabilities.shape[2])), held_out[:0]
         answers = [
             self.answers(self._fitted(held_out[~inside], made.temperatures), held_out[inside])
@@ -131,8 +133,8 @@ class Learner:
 
 
 def group_parts(groups: np.ndarray, count: int) -> list[np.ndarray]:
-    """Masks (row,) that part rows into ``count`` parts with whole groups, or one a group where
-    there are fewer; no part where all is one group."""
+    """Masks (row,) that divide the rows into ``count`` parts of whole groups, or one part per group
+    if there are fewer groups; no parts if all rows belong to one group."""
     from sklearn.model_selection import GroupKFold
 
     count = min(count, len(np.unique(groups)))

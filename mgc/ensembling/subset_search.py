@@ -1,4 +1,4 @@
-"""How every subset of members does on held-out tracks; no fold looks at the tracks it scores."""
+"""How well every subset of members does on held-out tracks; no fold uses the tracks it scores."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mgc.strategies.calibration import MIN_PROBABILITY, tempered
 @dataclass(frozen=True)
 class SubsetScore:
     """One subset of the members (their numbers), its mean probability scored on the held-out
-    tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many
-    folds, each by its own held-out tracks alone."""
+    tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many folds,
+    each judging by its own held-out tracks alone."""
 
     members: tuple[int, ...]
     nll: float
@@ -30,8 +30,8 @@ class SubsetScore:
 def search(request: EnsembleRequest, members: Sequence[Run]) -> list[SubsetScore]:
     """Score subsets of members on held-out tracks, the lowest negative log-likelihood first.
 
-    ``request.spec`` is ignored: subsets are averaged. What is tried is what the strategy
-    ``best-subset`` tries; where folds try different subsets, those that all tried are listed.
+    ``request.spec`` is ignored: subsets are averaged. It tries the same subsets as the strategy
+    ``best-subset``; if folds try different subsets, only those that all folds tried are listed.
 
     Raises UsageError as `mgc.ensembling.ensemble` does.
     """

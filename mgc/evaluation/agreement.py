@@ -1,4 +1,4 @@
-"""How far systems agree, and what a perfect choice among them would reach."""
+"""How far systems agree, and what a perfect choice among them would achieve."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Agreement:
     """Diversity of systems on the tracks that all of them scored; means over seeds.
 
     Attributes:
-        pairs: for each two systems their names, ``agreement`` (share of tracks with one answer),
-            ``kappa`` (Cohen's: agreement beyond chance), ``both_wrong`` (share of tracks) and
-            ``either_right`` (the accuracy of a perfect choice between the two).
-        oracle: the accuracy of a perfect choice among all: a bound on what any choice can reach.
+        pairs: for each pair of systems their names, ``agreement`` (share of tracks with the same
+            answer), ``kappa`` (Cohen's: agreement beyond chance), ``both_wrong`` (share of tracks)
+            and ``either_right`` (the accuracy of a perfect choice between the two).
+        oracle: the accuracy of a perfect choice among all: an upper bound for any choice.
         all_right, none_right: shares of tracks.
         tracks: how many.
     """
@@ -88,7 +88,7 @@ def _pair(
 
 
 def _kappa(first: np.ndarray, second: np.ndarray) -> float:
-    """Cohen's kappa; 1 where both always give the one same answer, for which it is undefined."""
+    """Cohen's kappa; 1 if both always give the same single answer, for which it is undefined."""
     if len(np.unique(np.concatenate([first, second]))) < 2:
         return 1.0
     return float(cohen_kappa_score(first, second))

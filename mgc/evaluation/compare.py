@@ -1,13 +1,13 @@
 """Systems side by side: figures with intervals, ranks, and paired tests against a reference.
 
-- Folds of a run are pooled: every track is scored once. Seeds are runs of their own: a figure is
+- Folds of a run are pooled: every track is scored once. Each seed is a separate run: a figure is
   the mean over them, and ``seed_interval`` the half width of its 95 % t interval.
-- The interval of an accuracy speaks of other tracks (by other artists), not of other seeds; see
+- The interval of an accuracy is about other tracks (by other artists), not other seeds; see
   `mgc.evaluation.intervals.accuracy_interval`.
 - Tests are paired by track. The bootstrap draws artists, with all their tracks and in all seeds
-  at once; McNemar's test takes tracks for independent and is given beside it, as is usual.
+  at once; McNemar's test treats tracks as independent and is given alongside, as is usual.
 - The reference is the best single system unless one is named. It was chosen by the very figures
-  that are then tested, which favours *it*: what still beats it does so in spite of that.
+  that are then tested, which favours *it*: whatever still beats it does so despite that.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ class Comparison:
     """What was compared, and how.
 
     Attributes:
-        rows: one mapping a system, JSON-ready, the best accuracy first.
+        rows: one mapping per system, JSON-ready, the best accuracy first.
         reference: the name of the system that the others are tested against, if any.
-        tracks: how many tracks all systems scored; the tests stand on these.
-        groups: how many groups (artists) these are of; 0 where groups are not known.
-        resamples: of the bootstrap.
-        unpaired: the runs that the tests leave out, for not every system has a run of their split.
+        tracks: how many tracks all systems scored; the tests are based on these.
+        groups: how many groups (artists) these belong to; 0 if groups are not known.
+        resamples: the number of bootstrap resamples.
+        unpaired: the runs that the tests leave out because not every system has a run on their
+            split.
     """
 
     rows: Sequence[dict[str, Any]]
@@ -56,7 +57,8 @@ class Comparison:
 def compare(
     compared: Sequence[System], reference: str | None = None, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Figures, ranks and tests of systems. Systems that share no split are not tested.
+    """Figures, ranks and tests of systems. Systems that share no split are not tested against each
+    other.
 
     Raises UsageError if ``reference`` is not among them.
     """
@@ -159,7 +161,8 @@ class _Tested:
         return np.array(made).swapaxes(0, 1)
 
     def add_shares(self, rows: Sequence[dict[str, Any]]) -> None:
-        """In which share of the resamples each system is the most accurate, and its F1 interval."""
+        """The share of the resamples in which each system is the most accurate, and its F1
+        interval."""
         accuracy = self.drawn[0]
         best = accuracy >= accuracy.max(0) - 1e-12
         shares = (best / best.sum(0)).mean(1)
@@ -168,7 +171,7 @@ class _Tested:
             row["f1_low"], row["f1_high"] = intervals.percentile_interval(self.drawn[1, number])
 
     def mcnemar(self, first: System, second: System) -> float:
-        """Over pairs of runs of one split, seed by seed."""
+        """McNemar's test over pairs of runs on the same split, seed by seed."""
         values = []
         for split in self.splits:
             pairs = zip(self._right(first, split), self._right(second, split), strict=False)
@@ -201,7 +204,7 @@ def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> No
 
 
 def by_genre(compared: Sequence[System]) -> pd.DataFrame:
-    """F1 of each genre (row) under each system (column), means over seeds, in [0, 1]; the column
+    """F1 of each genre (row) for each system (column), means over seeds, in [0, 1]; the column
     ``tracks`` counts the genre's tracks."""
     columns: dict[str, Any] = {}
     for system in compared:

@@ -1,4 +1,4 @@
-"""A comparison in words: Markdown, CSV, and what may be said of it."""
+"""A comparison as text: Markdown, CSV, and what it allows us to say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
 
 FIGURES = ("precision", "recall", "f1")
-#: The columns of the table, as they are called in files.
+#: The columns of the table, as they are named in files.
 COLUMNS = (
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
@@ -21,7 +21,7 @@ SURE, SURER = 0.05, 0.01
 
 
 def markdown(made: Comparison) -> list[str]:
-    """The table as Markdown lines, the best in bold, marks explained below."""
+    """The table as Markdown lines: the best in bold, the marks explained below it."""
     columns = [
         "name",
         "kind",
@@ -65,7 +65,7 @@ def interval(row: Mapping[str, Any]) -> str:
 
 
 def verdict(made: Comparison) -> str:
-    """What the figures allow to be said of the best, and no more."""
+    """What the figures allow us to say about the best system, and no more."""
     best = [row["name"] for row in made.rows if row["rank"] == 1]
     first = made.rows[0]
     named = " and ".join([", ".join(best[:-1]), best[-1]] if best[1:] else best)
@@ -97,7 +97,7 @@ def footnote(made: Comparison) -> str:
     return (
         f"Paired on {units} {made.tracks:,} tracks; bootstrap with {made.resamples:,} resamples of "
         f"whole {'groups' if made.groups else 'tracks'}; * p < {SURE}, ** p < {SURER} after Holm's "
-        "correction for the number of rows. McNemar's test (mid-p) takes tracks as independent."
+        "correction for the number of rows. McNemar's test (mid-p) treats tracks as independent."
     ).replace("  ", " ")
 
 

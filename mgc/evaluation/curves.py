@@ -1,4 +1,4 @@
-"""What a training looked like, epoch by epoch."""
+"""How a training went, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One fold's training: figures by name, each (epoch,), NaN where one was not taken."""
+    """One fold's training: figures by name, each (epoch,), NaN where it was not measured."""
 
     fold: int
     epochs: Sequence[int]
@@ -33,7 +33,7 @@ class Curve:
 
 
 def curves(run: Run) -> list[Curve]:
-    """The trainings behind a run, one per fold; none where its head does not learn in epochs."""
+    """The trainings behind a run, one per fold; none if its head does not learn in epochs."""
     made = []
     for number, folder in enumerate(model_folders(run)):
         rows = read_history(folder)
@@ -49,7 +49,7 @@ def some_curves(run: Run) -> list[Curve]:
         what = "An ensemble" if run.kind == "ensemble" else f"Head {run.record.head.name!r}"
         raise UsageError(
             f"{what} does not learn in epochs: run {run.name} has no curves.",
-            "Name a run of a head that does, such as cnn: mgc runs list",
+            "Name a run whose head does, such as cnn: mgc runs list",
         )
     return found
 
@@ -62,7 +62,7 @@ def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
 
 
 def mean_curve(found: Sequence[Curve], name: str) -> np.ndarray:
-    """The mean of a figure over the folds that still trained, (epoch,)."""
+    """The mean of a figure over the folds still in training, (epoch,)."""
     longest = max(len(curve.epochs) for curve in found)
     table = np.full((len(found), longest), np.nan)
     for row, curve in zip(table, found, strict=True):

@@ -13,7 +13,7 @@ from mgc.runs import Run
 
 @dataclass(frozen=True)
 class MemberAnswer:
-    """What one run said of a track: the genre, and how sure it was of it, in [0, 1]."""
+    """One run's answer for a track: the genre, and its confidence in it, in [0, 1]."""
 
     run: str
     genre: str
@@ -22,7 +22,7 @@ class MemberAnswer:
 
 @dataclass(frozen=True)
 class HardTrack:
-    """A track that was hard; ``trust`` is the mean probability of its own genre, in [0, 1]."""
+    """A hard track; ``trust`` is the mean probability of its true genre, in [0, 1]."""
 
     track_id: str
     title: str
@@ -39,13 +39,13 @@ class HardTrack:
 
 
 def hardest(named: Sequence[tuple[str, Run]], count: int) -> list[HardTrack]:
-    """The tracks whose own genre is least probable, in the mean over runs; hardest first.
+    """The tracks whose true genre is least probable, averaged over runs; hardest first.
 
     Args:
-        named: what each run is called, and the run; all of one dataset.
+        named: each run with its name; all on one dataset.
         count: how many tracks.
 
-    Only tracks that every run has scored and that somebody got wrong are named.
+    Only tracks that every run has scored and at least one got wrong are included.
     """
     tables = [_scored(run) for _, run in named]
     common = tables[0].index

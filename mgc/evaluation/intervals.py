@@ -1,7 +1,7 @@
 """Intervals and paired tests: pure functions on arrays of right and wrong answers.
 
-Tracks of one artist resemble each other, so they are no independent trials: wherever groups
-(artists) are known, whole groups are what is resampled and counted.
+Tracks by one artist resemble each other, so they are not independent trials: if groups (artists)
+are known, whole groups are resampled and counted.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def accuracy_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, flo
     Wilson's score interval with the effective number of tracks: their number divided by the
     design effect (variance of the mean with whole groups as sampling units, over that of
     independent tracks; at least 1) and corrected for few groups by the t quantile (Korn and
-    Graubard 1998; Franco et al. 2019 find Wilson's form the soundest of its kind). With every
-    track a group of its own it is Wilson's interval.
+    Graubard 1998; Franco et al. 2019 find Wilson's form the soundest of its kind). If every track
+    is its own group, this is Wilson's interval.
 
     Args:
-        right: (track,) in [0, 1]: whether, or in which share of seeds, the answer was right.
+        right: (track,) in [0, 1]: whether the answer was right, or in what share of the seeds.
         groups: (track,) group numbers.
     """
     count, mean = len(right), float(right.mean())
@@ -47,7 +47,7 @@ def _wilson(mean: float, count: float) -> tuple[float, float]:
 
 
 def seed_interval(values: Sequence[float]) -> float:
-    """Half the width of the 95 % t interval of a mean over seeds; NaN for one seed."""
+    """Half the width of the 95 % t interval of a mean over seeds; NaN for a single seed."""
     if len(values) < 2:
         return float("nan")
     quantile = stats.t.ppf(1 - LEVEL / 2, len(values) - 1)
@@ -57,11 +57,11 @@ def seed_interval(values: Sequence[float]) -> float:
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """The mid-p value of McNemar's exact test that two systems are right equally often.
 
-    Fagerland, Lydersen and Laake 2013: the exact test made less conservative. Only tracks on
-    which they differ count.
+    Fagerland, Lydersen and Laake 2013: the exact test made less conservative. Only tracks on which
+    the systems differ count.
 
     Args:
-        first, second: (track,) bool, whether each system is right, tracks in one order.
+        first, second: (track,) bool, whether each system is right, with tracks in the same order.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     if only_first == only_second:
@@ -72,7 +72,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def pooled_p(values: Sequence[float]) -> float:
-    """One p value for several that depend on each other (seeds on the same tracks).
+    """Combine p values that depend on each other (seeds on the same tracks) into one.
 
     Twice their median, at most 1: valid whatever the dependence (Rüschendorf 1982).
     """

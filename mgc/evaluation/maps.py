@@ -1,14 +1,15 @@
-"""Two-dimensional maps of embeddings: what a model finds alike lies close together.
+"""Two-dimensional maps of embeddings: what a model finds similar lies close together.
 
-t-SNE (van der Maaten and Hinton 2008), on the leading principal components and started from them,
-so that the large-scale order means something (Kobak and Berens 2019).
+t-SNE (van der Maaten and Hinton 2008), on the leading principal components and initialised from
+them, so that the large-scale order means something (Kobak and Berens 2019).
 
-A run with folds holds one model a fold, each with a space of its own: their numbers cannot go
-into one map as they are. Every fold's model has embedded all tracks, though, so the spaces are
-laid over the first one by the rotation that fits best on the tracks that neither model was tested
-on (orthogonal Procrustes, Schönemann 1966; no genre is looked at), in their leading principal
-components. How well this works is measured on the other tracks and stated; where the spaces are
-too unlike, or share too few tracks (two folds share none), each fold keeps a map of its own.
+A run with folds holds one model per fold, each with its own space, so their embeddings cannot be
+put into one map directly. Every fold's model has embedded all tracks, though, so each space is
+aligned with the first one by the rotation that fits best on the tracks that neither model was
+tested on (orthogonal Procrustes, Schönemann 1966; no genre is looked at), in their leading
+principal components. How well this works is measured on the other tracks and reported; if the
+spaces are too different, or share too few tracks (with two folds, none), each fold gets its own
+map.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ from mgc.runs import Run
 
 Method = Literal["tsne", "pca"]
 SHARED_COMPONENTS = 20  # two folds' models agree on the strong directions, not on the faint ones
-KEPT_COMPONENTS = 50  # what t-SNE is usually given; more is noise, and slow
+KEPT_COMPONENTS = 50  # t-SNE's usual input; more would be noise, and slow
 PERPLEXITY = 30.0
-TRACKS_A_COMPONENT = 3  # that two folds must share, for the rotation not to fit noise
-MIN_FIT = 0.5  # share of variance that must survive the laying over
-#: Points that t-SNE itself arranges; the rest are put between their nearest ones, for its time
-#: grows faster than their number (25,000: minutes).
+TRACKS_A_COMPONENT = 3  # tracks two folds must share so that the rotation does not fit noise
+MIN_FIT = 0.5  # share of variance that must survive the alignment
+#: Points that t-SNE itself arranges; the rest are placed between their nearest ones, because its
+#: time grows faster than their number (25,000: minutes).
 ARRANGED = 3_000
 NEAREST = 4
-MIN_POINTS = 8  # points below which neighbourhoods mean nothing and PCA is drawn
+MIN_POINTS = 8  # with fewer points neighbourhoods mean nothing, and PCA is drawn instead
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class EmbeddingMap:
         rows: the rows of ``run.predictions``, in the order of the points.
         points: (row, 2) float64 in [-1, 1].
         joined: whether all points share one space.
-        fit: where folds were laid over each other, the share of variance (R²) that agreed on
-            tracks that the fit did not see; else None.
-        method: how the plane was found.
+        fit: if folds were aligned, the share of variance (R²) that agreed on tracks that the fit
+            did not see; else None.
+        method: how the plane was computed.
     """
 
     rows: pd.DataFrame
@@ -60,15 +61,15 @@ class EmbeddingMap:
 
     @property
     def note(self) -> str:
-        """How the map was made, for people."""
+        """How the map was made, in words."""
         how = "t-SNE" if self.method == "tsne" else "two principal components"
         if self.rows["fold"].nunique() == 1:
             return f"{how} of the embeddings of the test tracks."
         if self.fit is not None and self.joined:
             return (
-                f"{how} of the test tracks of all folds. Each fold has a model and a space of its "
-                "own: they were rotated onto the first one by tracks that neither model was tested "
-                f"on, without a look at the genres (R² {self.fit:.2f} on other tracks)."
+                f"{how} of the test tracks of all folds. Each fold has its own model and space: "
+                "they were rotated onto the first one by tracks that neither model was tested "
+                f"on, without using the genres (R² {self.fit:.2f} on other tracks)."
             )
         if self.joined:
             return f"{how}. The members' probabilities mean the same in every fold: one space."
@@ -123,13 +124,13 @@ def _components(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
 def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
     perplexity = min(PERPLEXITY, (len(components) - 1) / 3)
     start = "pca" if components.shape[1] >= 2 else "random"
-    with threadpool_limits(1):  # one order of summation: the same map on every machine
+    with threadpool_limits(1):  # a fixed order of summation: the same map on every machine
         made = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(components)
     return np.asarray(made, np.float64)
 
 
 def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
-    """t-SNE of a random part; every other point at the weighted mean of its nearest ones."""
+    """t-SNE of a random subset; every other point goes to the weighted mean of its nearest ones."""
     chosen = np.random.default_rng(seed).permutation(len(components))[:ARRANGED]
     arranged = _tsne(components[chosen], seed)
     distance, near = (
@@ -142,7 +143,7 @@ def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _framed(points: np.ndarray) -> np.ndarray:
-    """Moved and scaled into [-1, 1], proportions kept."""
+    """Shift and scale into [-1, 1], keeping proportions."""
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0
     framed: np.ndarray = (points - (low + high) / 2) / half
@@ -151,9 +152,9 @@ def _framed(points: np.ndarray) -> np.ndarray:
 
 def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None]:
     """The embeddings of ``rows``, all in the first fold's space (row, component), and the R² of
-    laying the folds over each other, on tracks that the fit did not see (mean over folds).
+    aligning the folds, on tracks that the fit did not see (mean over folds).
 
-    None in the place of R², and zeros, where the folds share too few tracks.
+    None in place of R², and zeros, if the folds share too few tracks.
     """
     everything = run.predictions[["track_id", "fold", "part"]]
     tables = [table.set_index("track_id") for _, table in everything.groupby("fold")]
@@ -181,7 +182,7 @@ def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None
 
 
 def _space(vectors: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """All tracks of a fold in the leading components of those it was not tested on."""
+    """All tracks of a fold in the leading components of those its model was not tested on."""
     vectors = np.asarray(vectors, np.float64)
     seen = (table["part"] != "test").to_numpy()
     components = PCA(count, random_state=0).fit(vectors[seen]).transform(vectors)
@@ -191,8 +192,8 @@ def _space(vectors: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame
 def _laid_over(
     space: pd.DataFrame, onto: pd.DataFrame, known: pd.Index
 ) -> tuple[pd.DataFrame, float]:
-    """A fold's space rotated and scaled onto another by the tracks ``known``, and the R² on the
-    other tracks that both have."""
+    """A fold's space rotated and scaled onto another using the tracks ``known``, and the R² on
+    the other tracks that both have."""
     mine, theirs = space.loc[known].to_numpy(), onto.loc[known].to_numpy()
     centre, target = mine.mean(0), theirs.mean(0)
     rotation, stretch = orthogonal_procrustes(mine - centre, theirs - target)

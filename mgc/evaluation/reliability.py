@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it says it is sure."""
+"""Whether a model is right as often as its confidence claims."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Bin:
     """The tracks whose confidence lies in [low, high).
 
     ``confidence`` and ``accuracy`` are means over these tracks, the latter with its 95 % interval
-    (Wilson; tracks taken as independent).
+    (Wilson; tracks treated as independent).
     """
 
     low: float

@@ -1,4 +1,5 @@
-"""What is compared: systems, each one or several runs (seeds) of the same request, by track."""
+"""What is compared: systems, each made of one or more runs (seeds) of the same request, by
+track."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from mgc.runs import Run
 
 @dataclass(frozen=True)
 class System:
-    """Runs that differ in their seed only. Figures are means over them; folds are pooled."""
+    """Runs that differ only in their seed. Figures are means over them; folds are pooled."""
 
     name: str
     kind: str
@@ -26,7 +27,8 @@ class System:
 
     @cached_property
     def tables(self) -> list[pd.DataFrame]:
-        """For each run its test rows: genre and answer (numbers), right, and group, by track id."""
+        """For each run, its test rows: genre and answer (numbers), right, and group, by track
+        id."""
         return [_scored(run) for run in self.runs]
 
     @property
@@ -56,14 +58,14 @@ def _scored(run: Run) -> pd.DataFrame:
 
 
 def systems(found: Sequence[Run]) -> list[System]:
-    """Group runs into systems, in the order given; a run of the same request and seed as another
-    (a repetition) is a system of its own.
+    """Group runs into systems, in the order given; a run of the same request and seed as another (a
+    repetition) becomes a separate system.
 
-    Raises UsageError if runs are of other datasets, genres or numbers of folds: their figures
-    mean different things and do not belong in one table.
+    Raises UsageError if runs differ in dataset, genres or number of folds: their figures mean
+    different things and do not belong in one table.
     """
     if not found:
-        raise UsageError("There is no run to compare.", "Run: mgc fit --extractor mfcc")
+        raise UsageError("There are no runs to compare.", "Run: mgc fit --extractor mfcc")
     for run in found[1:]:
         _same_protocol(found[0], run)
     grouped: dict[tuple[str, int], list[Run]] = {}
@@ -84,7 +86,7 @@ def systems(found: Sequence[Run]) -> list[System]:
 
 
 def _request(run: Run) -> str:
-    """What a run was asked to be, without its seed: equal for the seeds of one system."""
+    """A run's request without its seed: equal for the seeds of one system."""
     record = run.record
     parts: list[Any] = [run.title]
     if run.kind == "single":
@@ -116,7 +118,8 @@ def share_tracks(compared: Sequence[System]) -> tuple[list[str], pd.Index]:
 
 
 def group_numbers(compared: Sequence[System], tracks: pd.Index) -> np.ndarray:
-    """The group number of each track (track,); one run's numbers, for they are a run's own."""
+    """The group number of each track (track,), as numbered in one run: the numbers differ
+    between runs."""
     table = compared[0].tables[0]
     groups = table["group"][~table.index.duplicated()].reindex(tracks)
     return pd.factorize(groups)[0]

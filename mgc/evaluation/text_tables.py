@@ -1,4 +1,4 @@
-"""Tables as text: one type, and a writer each for Markdown, LaTeX, CSV and plain text."""
+"""Tables as text: one type, with writers for Markdown, LaTeX, CSV and plain text."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Table:
     """Cells under named columns.
 
     Attributes:
-        title: what it shows.
+        title: what the table shows.
         columns: their names.
-        rows: a cell for each column; None is an empty one.
-        align: ``l``, ``r`` or ``c`` for each column; the last letter holds for all that follow.
+        rows: one cell per column; None is an empty cell.
+        align: ``l``, ``r`` or ``c`` for each column; the last letter applies to all further
+            columns.
         best: the number of the row to set in bold.
         note: a line below it.
     """
@@ -43,7 +44,7 @@ class Table:
         return self.align.ljust(len(self.columns), self.align[-1])
 
     def texts(self, write: Callable[[str], str] = str, bold: str = "{}") -> list[list[str]]:
-        """The rows as written cells, those of the best row in ``bold``."""
+        """The rows as formatted cells, those of the best row in ``bold``."""
         rows = [[write("" if cell is None else str(cell)) for cell in row] for row in self.rows]
         if self.best is not None:
             rows[self.best] = [bold.format(cell) if cell else "" for cell in rows[self.best]]
@@ -67,7 +68,7 @@ def plain(table: Table) -> list[str]:
 
 
 def pipes_escaped(text: str) -> str:
-    """A Markdown cell that holds marks of its own."""
+    """A Markdown cell whose text already contains Markdown."""
     return text.replace("|", "\\|")
 
 
@@ -88,7 +89,7 @@ def markdown_lines(table: Table, write: Callable[[str], str] = markdown_escaped)
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Markdown; several tables stand under their titles."""
+    """Markdown; if there are several tables, each goes under its title."""
     parts = []
     for table in tables:
         lines = [f"**{markdown_escaped(table.title)}**", ""] if len(tables) > 1 else []
@@ -114,7 +115,7 @@ def _tex(text: str) -> str:
 
 
 def comma_separated(tables: Sequence[Table]) -> str:
-    """CSV; several tables follow each other, each with its title as first column."""
+    """CSV; several tables follow one another, each with its title as the first column."""
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
     many = len(tables) > 1

@@ -18,10 +18,10 @@ SEPARATOR = " · "
 
 @dataclass(frozen=True)
 class Published:
-    """A figure from elsewhere. Accuracies are in percent, as they are published.
+    """A figure published elsewhere. Accuracies are in percent, as published.
 
-    ``row`` is the row of this experiment that it belongs beside (``mel · cnn``, or a strategy);
-    without one it stands alone.
+    ``row`` is the row of this experiment to compare it with (``mel · cnn``, or a strategy); without
+    one it gets a line to itself.
     """
 
     name: str
@@ -33,22 +33,23 @@ class Published:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an experiment file says.
+    """The contents of an experiment file.
 
     Attributes:
-        name: what its results are called at home.
-        dataset: a dataset's name; ``demo`` is synthesised where it is absent.
-        path: music to add under that name where it is absent; relative to the file.
-        extractors: each is fitted with each of ``heads``; all defaults where no head is named.
+        name: the name its results are kept under.
+        dataset: a dataset's name; ``demo`` is synthesised if it is missing.
+        path: music to add under that name if the dataset is missing; relative to the file.
+        extractors: each is fitted with each of ``heads``; the default head is used if none is
+            named.
         folds: K for cross-validation; 0 takes the dataset's own split.
-        seeds: each is a run of its own.
+        seeds: one run each.
         strategies: ensembles of all fitted members of a seed.
-        calibrated: strategies that are made once more, calibrated.
+        calibrated: strategies that are repeated with calibration.
         learn_from: ``validation`` or ``out-of-fold``, for strategies that learn.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         settings: what ``--set`` would set: parameters of extractors, heads and training.
         strategy: parameters by strategy.
-        published: figures to stand beside.
+        published: published figures to compare with.
     """
 
     name: str
@@ -84,7 +85,7 @@ class Plan:
         return [(s, False) for s in self.strategies] + [(s, True) for s in self.calibrated]
 
     def rows(self, heads: list[str]) -> list[str]:
-        """The names of the rows that the table will have, with these heads."""
+        """The names of the rows that the table will have with these heads."""
         models = [f"{e}{SEPARATOR}{h}" for e in self.extractors for h in heads]
         return models + [f"{s}, calibrated" if c else s for s, c in self.ensembles]
 
@@ -102,8 +103,8 @@ def read_plan(path: Path) -> Plan:
     """Read and check an experiment file.
 
     Raises:
-        UsageError: there is no such file, or it says something that cannot be: the line, the key
-            or the value is named.
+        UsageError: there is no such file, or it holds something invalid; the message names the
+            line, the key or the value.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -113,7 +114,7 @@ def read_plan(path: Path) -> Plan:
         raise MgcError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is no TOML: {error}.", "Fix the line that the message names."
+            f"{path} is not valid TOML: {error}.", "Fix the line named in the message."
         ) from error
     plan = _built(found, path)
     _check(plan, path)
@@ -141,7 +142,7 @@ def _built(found: dict[str, Any], path: Path) -> Plan:
 
 
 def _check(plan: Plan, path: Path) -> None:
-    """Refuse what could only fail later."""
+    """Reject what could only fail later."""
     from mgc.datasets.table import checked_name
 
     checked_name(plan.name)
@@ -157,7 +158,7 @@ def _check(plan: Plan, path: Path) -> None:
             registry.find(kind, name)
     if plan.ensembles and len(plan.extractors) * max(1, len(plan.heads)) < 2:
         raise UsageError(
-            f"{path.name}: there are strategies, but only one model to combine.",
+            f"{path.name}: it lists strategies, but there is only one model to combine.",
             "Name two or more extractors or heads.",
         )
     if plan.learn_from not in ("validation", "out-of-fold"):
@@ -166,7 +167,7 @@ def _check(plan: Plan, path: Path) -> None:
 
 
 def check_published(plan: Plan, heads: list[str]) -> None:
-    """Raise UsageError for a published figure beside a row that will not be there."""
+    """Raise UsageError if a published figure refers to a row that will not exist."""
     rows = plan.rows(heads)
     for one in plan.published:
         if one.row and one.row not in rows:

@@ -1,4 +1,4 @@
-"""The results of an experiment beside published figures."""
+"""The results of an experiment compared with published figures."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class PublishedRow:
 
     @property
     def difference(self) -> float | None:
-        """Ours less the published accuracy, in points."""
+        """Our accuracy minus the published one, in points."""
         if self.published is None or self.row is None:
             return None
         return 100 * float(self.row["accuracy"]) - self.published.accuracy
 
 
 def compare_published(plan: Plan, made: Comparison) -> list[PublishedRow]:
-    """Published figures in the file's order, each with our row; then our other rows, the best
+    """Published figures in the file's order, each with our row, then our other rows, the best
     first."""
     rows = {row["name"]: row for row in made.rows}
     lines = [PublishedRow(one, rows.get(one.row)) for one in plan.published]

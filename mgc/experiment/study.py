@@ -1,8 +1,8 @@
-"""Does what a plan says, step by step; what is done already is not done again.
+"""Carries out a plan step by step; steps that are already done are not repeated.
 
-A step is known by what it asks for, not by a note of its own: a finished run of the same dataset,
-division, features, head and seed *is* the step, whoever made it. A run that an experiment began
-and did not end is gone on with.
+A step is identified by what it asks for, not by a separate record: a finished run with the same
+dataset, split, features, head and seed *is* the step, whoever made it. A run that an experiment
+began and did not finish is continued.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Step:
-    """One run that a plan asks for, and the run that is it, if there is one: finished or begun."""
+    """One run that a plan asks for, and the matching run if there is one, finished or begun."""
 
     name: str
     seed: int
@@ -46,14 +46,14 @@ class Step:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What came of a plan: its runs, and the steps that failed, each with its error."""
+    """The outcome of a plan: its runs, and the steps that failed, each with its error."""
 
     runs: Sequence[Run]
     failures: Sequence[tuple[str, MgcError]]
 
 
 def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
-    """The fits that a plan asks for, all checked. Raises UsageError for what cannot be."""
+    """The fits that a plan asks for, all checked. Raises UsageError if one is impossible."""
     wanted = fitting.requests(
         data=plan.dataset,
         extractors=plan.extractors,
@@ -71,7 +71,7 @@ def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
 
 
 def ensure_dataset(plan: Plan, progress: Progress) -> None:
-    """Make or add the dataset where it is absent. Raises UsageError if nobody says whence."""
+    """Make or add the dataset if it is missing. Raises UsageError if its source is not given."""
     if plan.dataset in table.names():
         return
     if plan.path:
@@ -81,13 +81,13 @@ def ensure_dataset(plan: Plan, progress: Progress) -> None:
     else:
         get = "download" if plan.dataset.startswith("fma-") else "add"
         raise UsageError(
-            f"Experiment {plan.name!r} needs the dataset {plan.dataset!r}, which is not there yet.",
+            f"Experiment {plan.name!r} needs the dataset {plan.dataset!r}, which is missing.",
             f"Run: mgc data {get} {plan.dataset}{'' if get == 'download' else ' PATH'}",
         )
 
 
 def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
-    """Each fit with its run among those found, if any: the newest finished, else one begun."""
+    """Each fit with its run, if there is one: the newest finished one, else one that was begun."""
     made = []
     for request in wanted:
         name = f"{request.source.name} · {request.head.name}"
@@ -101,7 +101,7 @@ def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
 
 
 def _asked(request: FitRequest) -> dict[str, Any]:
-    """What makes two fits the same."""
+    """The key by which two fits are the same."""
     dataset, head = request.dataset, request.head
     folds = fitting.make_folds(dataset, request.folds, request.seed)
     gradient = head.info.trained_by == "gradient"
@@ -129,14 +129,15 @@ def _answers(run: Run, asked: dict[str, Any]) -> bool:
 
 
 def _ours(run: Run) -> bool:
-    """Whether an experiment began this run: another command's may still be at work on it."""
+    """Whether an experiment began this run; if not, another command may still be working on it."""
     return not run.finished and tuple(run.record.command[:3]) == COMMAND
 
 
 def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
     """Fit, combine, and return all runs of the plan.
 
-    A fit that fails is noted and the others go on; a seed with a failed fit has no ensembles.
+    A fit that fails is recorded and the others continue; a seed with a failed fit gets no
+    ensembles.
     """
     progress = progress or Silent()
     ensure_dataset(plan, progress)
@@ -220,12 +221,12 @@ def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> boo
 
 
 def _forget_begun_ensembles(found: Sequence[Run]) -> None:
-    """An ensemble takes seconds: one that was cut short is made again."""
+    """An ensemble takes seconds, so one that was interrupted is made again."""
     for run in found:
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)
 
 
 def with_device(plan: Plan, device: str | None) -> Plan:
-    """The plan on another device than the file says."""
+    """The plan with a different device from the one in the file."""
     return plan if device is None else replace(plan, device=device)

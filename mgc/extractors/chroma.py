@@ -12,14 +12,14 @@ from torch import Tensor
 from mgc.audio.clips import Clips
 from mgc.extractors.mel import HOP, check_n_fft
 
-A0 = 440.0 / 16  # Hz; octaves are counted from here
-# librosa.filters.chroma weighs octaves by a bell around this one, this wide.
+A0 = 440.0 / 16  # Hz; octaves are counted from this pitch
+# librosa.filters.chroma weights octaves by a bell curve with this centre and this width.
 CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 2.0
 # Where librosa.piptrack looks for spectral peaks when it estimates the tuning.
 LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4_000.0  # Hz
 PEAK_THRESHOLD = 0.1  # of the frame's strongest bin
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-TUNING_STEPS = 100  # a hundredth of a bin each
+TUNING_STEPS = 100  # each a hundredth of a bin
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ChromaParams:
     def __post_init__(self) -> None:
         check_n_fft(self.n_fft)
         if not 1 <= self.n_chroma <= 120:
-            raise ValueError("n_chroma must be 1 to 120 bins an octave")
+            raise ValueError("n_chroma must be 1 to 120 bins per octave")
 
 
 class Chroma:
@@ -67,7 +67,7 @@ class Chroma:
 
 
 def _peak_normalised(chroma: Tensor) -> Tensor:
-    """Divide each frame by its largest value; a silent frame stays as it is (librosa's rule)."""
+    """Divide each frame by its largest value; a silent frame is left unchanged, as in librosa."""
     peak = chroma.amax(dim=1, keepdim=True)
     return chroma / peak.where(peak >= torch.finfo(torch.float32).tiny, torch.ones_like(peak))
 
@@ -79,12 +79,13 @@ def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor
 
 
 def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0) -> np.ndarray:
-    """How much of each bin goes to each pitch class from C, (bin, class) float32.
+    """How much of each bin goes to each pitch class, starting at C: (bin, class) float32.
 
     ``librosa.filters.chroma`` with its defaults (D. Ellis, "Chroma feature analysis and
     synthesis", 2007): a bell around the nearest octave of the class, as wide as the bin, and a
-    wider one around octave 5. ``tuning`` is in bins. Ours, as is the tuning, since importing
-    librosa's filters doubles the start-up time of a process, and torchaudio has no chroma.
+    wider one around octave 5. ``tuning`` is in bins. This and the tuning are our own code because
+    importing librosa's filters doubles the start-up time of a process, and torchaudio has no
+    chroma.
     """
     bins = n_fft // 2 + 1
     frequencies = np.arange(1, bins + 1) * (rate / n_fft)
@@ -106,7 +107,7 @@ def octaves(frequencies: np.ndarray, n_chroma: int, tuning: float = 0.0) -> np.n
 
 
 def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> float:
-    """How far the music stands from A = 440 Hz, in fractions of a bin in [-0.5, 0.5).
+    """How far the music is from A = 440 Hz, in fractions of a bin in [-0.5, 0.5).
 
     ``power`` is (frame, bin). The method is ``librosa.estimate_tuning`` (peaks by parabolic
     interpolation, the louder half of them, the fullest hundredth), looking only at the bins that

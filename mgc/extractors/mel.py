@@ -14,22 +14,22 @@ from mgc.audio.clips import Clips
 
 HOP = 512  # samples, as declared in mgc.plugins.builtin
 MIN_POWER = 1e-10  # librosa's amin: -100 dB
-#: Bands projected at once. A band touches few bins, so 8 products of 16 bands each over their own
-#: bins take a quarter of the time of one product over all.
+#: Bands projected at once. Each band covers few bins, so 8 products of 16 bands over just their
+#: bins take a quarter of the time of one product over everything.
 GROUP_BANDS = 16
 # Slaney's mel scale: linear below 1 kHz, logarithmic above.
-LINEAR_HZ = 200.0 / 3  # Hz a mel
+LINEAR_HZ = 200.0 / 3  # Hz per mel
 BREAK_HZ = 1_000.0
-LOG_STEP = np.log(6.4) / 27.0  # natural logarithm of the frequency, a mel
+LOG_STEP = np.log(6.4) / 27.0  # natural logarithm of the frequency, per mel
 
 
 @dataclass(frozen=True)
 class MelParams:
     """Parameters, with librosa's names.
 
-    ``fmax`` None is half of the sample rate. ``top_db`` clips what lies that far below a clip's
-    loudest cell; ``ref`` is 0 dB: ``one`` (full-scale power 1, so loudness is kept) or ``max``
-    (the clip's loudest cell).
+    ``fmax`` None is half the sample rate. ``top_db`` clips values that far below a clip's loudest
+    cell; ``ref`` is 0 dB: ``one`` (full-scale power 1, so loudness is kept) or ``max`` (the clip's
+    loudest cell).
     """
 
     n_mels: int = 128
@@ -46,7 +46,7 @@ class MelParams:
 
 
 def check_bands(n_mels: int, n_fft: int, fmin: float, fmax: float | None) -> None:
-    """Raise ValueError for what gives no mel bands."""
+    """Raise ValueError for parameters that give no mel bands."""
     check_n_fft(n_fft)
     if not 1 <= n_mels <= n_fft // 2:
         raise ValueError(f"n_mels must be 1 to n_fft / 2 = {n_fft // 2}")
@@ -63,8 +63,8 @@ def check_n_fft(n_fft: int) -> None:
 class Mel:
     """Energy in mel bands in dB, equal to ``librosa.power_to_db(librosa.feature.melspectrogram)``.
 
-    Slaney's mel scale and area normalisation, as librosa's default. Where it differs from
-    librosa's defaults: nothing but ``hop_length`` = `ExtractorInfo.hop_samples` (512, the same).
+    Slaney's mel scale and area normalisation, as librosa's default. All defaults are librosa's;
+    ``hop_length`` is `ExtractorInfo.hop_samples` (512, also the same).
     """
 
     Params = MelParams
@@ -93,7 +93,7 @@ def mel_decibel(
     clips: Clips, n_mels: int, n_fft: int, fmin: float, fmax: float | None, top_db: float | None
 ) -> Tensor:
     """Mel bands in dB (clip, band, frame) float32, floored ``top_db`` below each clip's loudest
-    cell (``librosa.power_to_db`` with ref 1). All who ask for the same share it."""
+    cell (``librosa.power_to_db`` with ref 1). All callers with the same parameters share it."""
 
     def compute() -> Tensor:
         power = _project(clips.power_spectrum(n_fft, HOP), clips.sample_rate, n_mels, fmin, fmax)
@@ -140,7 +140,7 @@ def mel_bands(
 ) -> np.ndarray:
     """Triangles of equal area on Slaney's mel scale, (bin, band) float32: ``librosa.filters.mel``.
 
-    Ours, since they equal librosa's to the bit, which torchaudio's do not, and importing librosa's
+    Our own code: it matches librosa to the bit, which torchaudio does not, and importing librosa's
     filters doubles the start-up time of a process.
     """
     top = rate / 2 if fmax is None else fmax

@@ -17,8 +17,8 @@ from mgc.extractors.mel import check_bands, mel_decibel
 class MfccParams:
     """Parameters, with librosa's names; ``n_mels`` bands go into ``n_mfcc`` coefficients.
 
-    ``n_mfcc`` is 40 where librosa has 20: the finer shape of the spectrum, which 20 blur, told
-    genres apart better on both collections that it was measured on (docs/architecture.md).
+    ``n_mfcc`` is 40 instead of librosa's 20: the finer spectral shape, which 20 coefficients blur,
+    separated genres better on both collections tested (docs/architecture.md).
     """
 
     n_mfcc: int = 40
@@ -57,8 +57,8 @@ class Mfcc:
 def _dct(n_mels: int, n_mfcc: int) -> Tensor:
     """The orthonormal DCT-II as a matrix (coefficient, band) float32.
 
-    Ours, since librosa's way to it (scipy.fft) is no matrix that runs on a GPU, and torchaudio's
-    is to be imported for these four lines.
+    Our own code: librosa's way (scipy.fft) is not a matrix that runs on a GPU, and torchaudio would
+    have to be imported for these four lines.
     """
     band, coefficient = np.arange(n_mels), np.arange(n_mfcc)[:, None]
     basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)

@@ -24,9 +24,9 @@ INDEX = "model.safetensors.index.json"
 #: What every model needs: its shape, how its input is made, and its tensors. No
 #: ``*.safetensors``: some repositories keep a second copy of the weights beside the first.
 WANTED = (CONFIG, "preprocessor_config.json", WHOLE, INDEX, "model-*-of-*.safetensors")
-#: Nothing that is absolute, starts with a dot or goes deeper than owner/name.
+#: Excludes anything that is absolute, starts with a dot or goes deeper than owner/name.
 HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
-#: Who opens Hugging Face's pull requests with weights converted to safetensors.
+#: The account that opens Hugging Face's pull requests with weights converted to safetensors.
 CONVERTER = "SFconvertbot"
 
 
@@ -34,8 +34,8 @@ CONVERTER = "SFconvertbot"
 class Weights:
     """A model in transformers' format: a hub name, at a ``revision``, or a local folder.
 
-    ``extractor`` is who wants it, for messages; ``more`` names further files of the repository
-    that it needs (a tokenizer's).
+    ``extractor`` is the extractor that needs it, for messages; ``more`` names further files it
+    needs from the repository (a tokenizer's).
     """
 
     noun: ClassVar[str] = "Model"  # what messages call it
@@ -48,7 +48,7 @@ class Weights:
     def folder(self) -> Path:
         """The local folder, or the model's place in Hugging Face's cache.
 
-        Raises MgcError, naming the command that fetches it, where it is not on this machine.
+        Raises MgcError, naming the command that fetches it, if it is not on this machine.
         """
         folder = Path(self.model).expanduser()
         if folder.is_dir():
@@ -99,20 +99,20 @@ class Weights:
         return read
 
     def check_type(self, types: Iterable[str]) -> None:
-        """Raise MgcError if the model is of no family that the extractor knows."""
+        """Raise MgcError if the model is not from a family that the extractor supports."""
         found = self.config.get("model_type")
         if found not in tuple(types):
             raise MgcError(
                 f"{self.folder / CONFIG} describes a {found!r} model; extractor {self.extractor} "
                 f"takes {', '.join(types)}.",
-                "Choose the extractor of that family: mgc features list",
+                "Choose the extractor for that family: mgc features list",
             )
 
     @cached_property
     def files(self) -> list[Path]:
         """The safetensors files: one, or the shards that the index names.
 
-        Raises MgcError if one is missing, or if there are pickles only.
+        Raises MgcError if one is missing, or if there are only pickles.
         """
         if (self.folder / WHOLE).is_file():
             return [self.folder / WHOLE]
@@ -136,7 +136,7 @@ class Weights:
         """
         from transformers.utils import logging
 
-        self.files  # noqa: B018 - raises where there is nothing to read
+        self.files  # noqa: B018 - raises if there is nothing to read
         shown, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()
         logging.disable_progress_bar()
@@ -157,12 +157,12 @@ class Weights:
             logging.set_verbosity(shown)
             if bars:
                 logging.enable_progress_bar()
-        # Of use in pre-training only, and absent from some copies.
+        # Used only in pre-training, and missing from some copies.
         missing = sorted(set(info["missing_keys"]) - {"masked_spec_embed"})
         if missing:
             raise MgcError(
                 f"{self.folder} has no {', '.join(missing[:3])} ({len(missing)} tensors are "
-                f"missing): it is no whole {cls.__name__}.",
+                f"missing): it is not a complete {cls.__name__}.",
                 self.remedy,
             )
         return model.eval().requires_grad_(False)
@@ -171,7 +171,7 @@ class Weights:
         """Download config and safetensors; a local folder is only checked. Return the folder."""
         if self._on_hub:
             self._download()
-        self.config, self.files  # noqa: B018 - raises where the model is not whole
+        self.config, self.files  # noqa: B018 - raises if the model is incomplete
         return self.folder
 
     def _download(self) -> None:
@@ -180,7 +180,7 @@ class Weights:
         try:
             wanted = [*WANTED, *self.more]
             snapshot_download(self.model, revision=self.revision, allow_patterns=wanted)
-        except Exception as error:  # the hub's errors have no common root but this one
+        except Exception as error:  # the hub's errors have no other common base class
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise MgcError(
                 f"{self.noun} {self.model!r} could not be fetched: {reason}",
@@ -196,7 +196,7 @@ class Weights:
 
 @lru_cache
 def _digest(stamps: tuple[tuple[Path, Stamp | None], ...]) -> str:
-    """Reads every byte; remembered until the size or time of a file changes."""
+    """Reads every byte; cached until the size or time of a file changes."""
     digest = hashlib.sha256()
     for path, _ in stamps:
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
@@ -216,8 +216,7 @@ def _shards(weights: Weights) -> list[Path]:
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise MgcError(
-            f"{weights.folder} is not whole: {', '.join(missing)}, which {INDEX} names, is not "
-            "there.",
+            f"{weights.folder} is incomplete: {', '.join(missing)}, named in {INDEX}, is missing.",
             weights.remedy,
         )
     return shards
@@ -231,7 +230,7 @@ def converted_at(model: str) -> str | None:
         for found in HfApi().get_repo_discussions(model, author=CONVERTER):
             if found.is_pull_request and "safetensors" in found.title.lower():
                 return found.git_reference
-    except Exception:  # only a better hint is lost
+    except Exception:  # all that is lost is a better hint
         return None
     return None
 

@@ -21,25 +21,25 @@ from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_
 from mgc.plugins.contract import FeatureKind
 from mgc.plugins.params import PositiveInt
 
-POSITION = HOP * 2  # samples, 20 ms; the second convolution has stride 2
-GPU_WINDOWS = 16  # at once; all 33 states of a large model take 2 GB in bfloat16
+POSITION = HOP * 2  # samples (20 ms); the second convolution has stride 2
+GPU_WINDOWS = 16  # windows at once; all 33 states of a large model take 2 GB in bfloat16
 
 
 @dataclass(frozen=True)
 class WhisperParams:
     """Parameters.
 
-    ``model`` is a hub name or a local folder. ``layer`` is the state to take: 0 enters the first
-    block, 1 leaves it, ``last`` or -1 leaves the last block; ``mean`` is the mean of the states
-    behind every block, each scaled to unit variance so that none drowns the others; ``all`` keeps
-    every state, as its mean and deviation over time. ``stride`` positions of 20 ms are averaged
-    into one frame (``all`` has no frames). ``precision`` auto is bf16 on a GPU, or on a CPU that
-    has instructions for it, else fp32; int8 is for CPUs only.
+    ``model`` is a hub name or a local folder. ``layer`` is the state to take: 0 is the input of the
+    first block, 1 its output, ``last`` or -1 the output of the last block; ``mean`` is the mean of
+    the outputs of all blocks, each scaled to unit variance so that none drowns out the others;
+    ``all`` keeps every state, as its mean and deviation over time. ``stride`` positions of 20 ms
+    are averaged into one frame (``all`` has no frames). ``precision`` auto is bf16 on a GPU, or on
+    a CPU that has instructions for it, else fp32; int8 is for CPUs only.
     """
 
     model: str = DEFAULT_MODEL
     layer: int | Literal["last", "mean", "all"] = "mean"
-    stride: PositiveInt = 10  # 0.2 s; base: 154 kB a clip of 30 s, 1.2 GB for FMA-small
+    stride: PositiveInt = 10  # 0.2 s; base: 154 kB per 30 s clip, 1.2 GB for FMA-small
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
 
 
@@ -61,7 +61,7 @@ class Moments(NamedTuple):
 
 class Whisper:
     """States of Whisper's encoder on windows of 30 s; the last window of a clip is padded with
-    silence, as in Whisper's training, and the positions that are padding alone are left out.
+    silence, as in Whisper's training, and positions that are only padding are left out.
 
     The decoder is never read. Weights come from Hugging Face's cache or a local folder; only
     ``mgc features fetch whisper`` downloads them.
@@ -79,7 +79,7 @@ class Whisper:
         return "layers" if self.params.layer == "all" else "sequence"
 
     def frame_count(self, samples: int) -> int:
-        """Frames that hear something of so many samples at 16 kHz."""
+        """The number of frames that hear any part of this many samples at 16 kHz."""
         return math.ceil(positions(samples) / self.params.stride)
 
     def feature_shape(self, samples: int) -> tuple[int, ...]:
@@ -96,14 +96,14 @@ class Whisper:
         return features, self.frame_count(samples)
 
     def identity(self) -> str:
-        """The digest of the encoder's weights, and the arithmetic that they are used in."""
-        self._blocks  # noqa: B018 - a layer that is not there fails before the weights are read
+        """The digest of the encoder's weights, and the precision they are used in."""
+        self._blocks  # noqa: B018 - an invalid layer fails before the weights are read
         return f"sha256:{self._weights.digest()} {self._precision}"
 
     def fetch(self) -> Path:
-        """Download the model's config and weights; return the folder that they are in."""
+        """Download the model's config and weights; return their folder."""
         folder = self._weights.fetch()
-        self._weights.shape  # noqa: B018 - raises if it is no Whisper model
+        self._weights.shape  # noqa: B018 - raises if it is not a Whisper model
         return folder
 
     @torch.inference_mode()
@@ -136,8 +136,8 @@ class Whisper:
         return [output.last_hidden_state]
 
     def _row(self, parts: list[Any]) -> Tensor:
-        """What the windows of one clip gave, `Moments` or (position, feature) tensors, as one
-        (state, statistic) or (frame, feature)."""
+        """Combine the results of a clip's windows, `Moments` or (position, feature) tensors,
+        into one (state, statistic) or (frame, feature)."""
         if self.kind == "layers":
             return mean_and_deviation(parts)
         return averaged(torch.cat(parts).float(), self.params.stride)
@@ -163,7 +163,7 @@ class Whisper:
 
 
 def positions(samples: int) -> int:
-    """Encoder positions whose 20 ms begin within so many samples; at least one."""
+    """The number of encoder positions whose 20 ms begin within this many samples; at least one."""
     return max(1, math.ceil(samples / POSITION))
 
 
@@ -182,11 +182,12 @@ def blocks_needed(layer: int | str, blocks: int, model: str) -> int:
 
 
 def resolved_precision(wanted: str, device: str) -> str:
-    """``auto`` as what is faster on the device at equal quality. Raises UsageError for int8 on a
-    GPU.
+    """Resolve ``auto`` to what is fastest on the device at equal quality. Raises UsageError for
+    int8 on a GPU.
 
-    On a Zen 4 CPU bf16 takes 0.65 of the time of fp32 and errs by 0.4 % in the mean over time;
-    int8 takes 0.55 and errs by 2 %: never chosen unasked. Without the instructions bf16 is slow.
+    On a Zen 4 CPU bf16 takes 0.65 times as long as fp32, with an error of 0.4 % in the mean over
+    time; int8 takes 0.55 times as long with an error of 2 %, so it is never chosen automatically.
+    On CPUs without the instructions bf16 is slow.
     """
     kind = torch.device(device).type
     if wanted == "int8" and kind != "cpu":
@@ -203,12 +204,12 @@ def resolved_precision(wanted: str, device: str) -> str:
 
 
 def quantized(encoder: nn.Module) -> nn.Module:
-    """Linear layers with int8 weights, their input quantised as it comes."""
+    """Linear layers with int8 weights, their input quantised on the fly."""
     try:
         from torch.ao.quantization import quantize_dynamic
     except ImportError as error:
         raise MgcError(
-            f"precision=int8 needs torch.ao.quantization, which torch {torch.__version__} has not.",
+            f"precision=int8 needs torch.ao.quantization, which torch {torch.__version__} lacks.",
             "Use --set precision=bf16 or fp32",
         ) from error
     with warnings.catch_warnings():
@@ -227,15 +228,15 @@ def windows(lengths: Sequence[int], length: int) -> list[Window]:
 
 
 def batches(cut: Sequence[Window], size: int) -> Iterator[Sequence[Window]]:
-    """So many windows at a time. On a CPU one by one: it is no slower, and a clip's numbers
-    cannot depend on its neighbours."""
+    """Yield a number of windows at a time. On a CPU they come one by one: it is no slower, and a
+    clip's numbers cannot depend on its neighbours."""
     for start in range(0, len(cut), size):
         yield cut[start : start + size]
 
 
 def padded(waves: Tensor, batch: Sequence[Window], length: int) -> Tensor:
-    """The windows' samples (window, ``length``), silence behind each; what ``waves`` holds
-    outside of a clip's valid samples does not matter."""
+    """The windows' samples (window, ``length``), padded with silence; what ``waves`` holds outside
+    a clip's valid samples does not matter."""
     cut = waves.new_zeros(len(batch), length)
     for row, window in zip(cut, batch, strict=True):
         row[: window.samples] = waves[window.clip, window.start : window.start + window.samples]
@@ -250,8 +251,8 @@ def mean_state(states: Sequence[Tensor]) -> Tensor:
 
 
 def averaged(heard: Tensor, stride: int) -> Tensor:
-    """(position, feature) → (frame, feature), means of ``stride`` neighbours; the last of what
-    is left."""
+    """(position, feature) → (frame, feature), means of ``stride`` neighbours; the last frame
+    averages the remainder."""
     count = len(heard)
     frames = math.ceil(count / stride)
     sums: Tensor = (

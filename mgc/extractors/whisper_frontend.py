@@ -16,14 +16,14 @@ DYNAMIC_RANGE = 8.0  # powers of ten kept below a window's loudest cell
 
 
 def log_mel(waves: Tensor, n_mels: int) -> Tensor:
-    """Equal to transformers' ``WhisperFeatureExtractor`` on windows that are padded already.
+    """Equal to transformers' ``WhisperFeatureExtractor`` on windows that are already padded.
 
     ``waves`` is (window, sample) float32 at 16 kHz, a multiple of 160 samples long; the result
     is (window, mel band, frame) float32, one frame every 160 samples, about -1 to 1.5.
     """
     hann = torch.hann_window(N_FFT, device=waves.device)
     spectrum = torch.stft(waves, N_FFT, HOP, window=hann, return_complex=True)
-    # The last centred frame hears the end only; a strided view would slow the product down.
+    # The last centred frame hears only the end; a strided view would slow the product down.
     power = spectrum[..., :-1].abs().square().contiguous()
     bands = mel_bands(n_mels).to(waves.device) @ power
     levels = bands.clamp(min=MIN_POWER).log10()

@@ -21,7 +21,7 @@ from mgc.errors import MgcError
 from mgc.extractors.pretrained_weights import CONFIG, Weights
 
 DEFAULT_MODEL = "openai/whisper-base"
-#: Size → (features a position, blocks) of OpenAI's models, for sizes told without a download.
+#: Size → (features per position, blocks) of OpenAI's models, to know the sizes without a download.
 SIZES = {
     "tiny": (384, 4),
     "base": (512, 6),
@@ -35,7 +35,7 @@ ENCODER_TENSOR = re.compile(r"(?:model\.)?encoder\.(.+)")
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderShape:
-    """What ``config.json`` says of the encoder, in its own words."""
+    """What ``config.json`` says about the encoder, under its own names."""
 
     d_model: int
     encoder_layers: int
@@ -61,7 +61,7 @@ class WhisperWeights(Weights):
 
     @cached_property
     def shape(self) -> EncoderShape:
-        """The encoder's shape. Raises MgcError if this is no Whisper model."""
+        """The encoder's shape. Raises MgcError if this is not a Whisper model."""
         self.check_type(("whisper",))
         names = [field.name for field in fields(EncoderShape)]
         try:
@@ -78,13 +78,13 @@ class WhisperWeights(Weights):
         found = {}
         for file in self.files:
             with _opened(file) as content:
-                for key in content.keys():  # noqa: SIM118 - no mapping: it cannot be iterated
+                for key in content.keys():  # noqa: SIM118 - not a mapping: it cannot be iterated
                     if match := ENCODER_TENSOR.fullmatch(key):
                         found[match[1]] = (file, key)
         return found
 
     def read(self, name: str) -> Tensor:
-        """One tensor of the encoder, in the type that it is stored in."""
+        """One tensor of the encoder, in its stored type."""
         if name not in self.places:
             raise MgcError(
                 f"{self.folder} has no tensor encoder.{name}: it is not a whole Whisper encoder.",
@@ -96,13 +96,13 @@ class WhisperWeights(Weights):
         return tensor
 
     def digest(self) -> str:
-        """SHA-256 of the encoder's shape and tensors: the same however the files are cut."""
+        """SHA-256 of the encoder's shape and tensors: the same however the files are split."""
         return _digest(self, tuple((stamp(file), file) for file in self.files))
 
     def encoder(self, blocks: int, dtype: torch.dtype, device: str) -> nn.Module:
         """transformers' WhisperEncoder with its first ``blocks`` blocks; no decoder is read.
 
-        The closing layer norm belongs to the last block: it is there only with all of them. Maps
+        The final layer norm belongs to the last block: it is included only if all blocks are. Maps
         (window, mel band, frame) to an output whose ``last_hidden_state`` is (window, position,
         feature).
         """
@@ -127,7 +127,7 @@ class WhisperWeights(Weights):
 
 @lru_cache
 def _digest(weights: WhisperWeights, stamps: tuple[Any, ...]) -> str:
-    """Reads every tensor of the encoder; remembered until the ``stamps`` of a file change."""
+    """Reads every tensor of the encoder; cached until the ``stamps`` of a file change."""
     digest = hashlib.sha256(json.dumps(asdict(weights.shape), sort_keys=True).encode())
     for name in sorted(weights.places):
         tensor = weights.read(name)
@@ -137,7 +137,7 @@ def _digest(weights: WhisperWeights, stamps: tuple[Any, ...]) -> str:
 
 
 def known_size(model: str) -> tuple[int, int] | None:
-    """(features a position, blocks) of one of OpenAI's models by its hub name, else None."""
+    """(features per position, blocks) of one of OpenAI's models by its hub name, else None."""
     match = re.fullmatch(r"openai/whisper-([a-z]+)(?:\.en|-v\d(?:-turbo)?)?", model)
     return SIZES.get(match[1]) if match else None
 

@@ -35,9 +35,9 @@ def fit(
 ) -> Run:
     """Fit one extractor × head on a dataset and return the finished run.
 
-    ``prepared`` spares the work where several requests share dataset and extractor. Raises
-    MgcError where nothing can be fitted; files that cannot be used are left out of every part,
-    and listed in the run.
+    ``prepared`` saves repeated work if several requests share a dataset and extractor. Raises
+    MgcError if nothing can be fitted; files that cannot be used are left out of every part and
+    listed in the run.
     """
     progress = progress or Silent()
     check_fits(request.source, request.head)
@@ -51,10 +51,10 @@ def fit(
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
-    """Features for all requests on a dataset, by the fingerprint of their source."""
+    """Features for all requests on a dataset, by fingerprint of their source."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
-        make_folds(first.dataset, folds, seed)  # refused now, not after an hour
+        make_folds(first.dataset, folds, seed)  # fail now, not after an hour
     sources = {request.source.store.fingerprint: request.source for request in wanted}
     processes.meet(first.device)
     with processes.main_first():
@@ -62,9 +62,9 @@ def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepa
 
 
 def resume(name: str, progress: Progress | None = None) -> Run:
-    """Go on with a run that was interrupted; a finished one is returned as it is.
+    """Continue a run that was interrupted; a finished one is returned unchanged.
 
-    Folds that were done stay; the one under way goes on from its last epoch's checkpoint.
+    Finished folds are kept; the one in progress continues from its last epoch's checkpoint.
     """
     progress = progress or Silent()
     run = runs.load(name)
@@ -80,7 +80,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
 
 @contextmanager
 def _kept(run: Run) -> Iterator[None]:
-    """Keep a run for this training alone, and write down why it failed if it does.
+    """Lock a run for this training, and record the reason if it fails.
 
     Raises MgcError if another process trains it.
     """
@@ -161,7 +161,7 @@ def _predict(
 
 
 def _score(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, object]]:
-    """Figures of the validation and the test rows, pooled over folds."""
+    """Metrics of the validation and test rows, pooled over folds."""
     figures = {}
     for part in ("validation", "test"):
         rows = predictions[predictions["part"] == part]

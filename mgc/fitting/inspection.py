@@ -19,7 +19,7 @@ from mgc.plugins.contract import FeatureShape
 from mgc.training import describe_head
 from mgc.training.head_spec import taken_kind
 
-SEED = 0  # of the noise that the extractor is shown to learn the shape of its features
+SEED = 0  # of the noise that the extractor is given to find the shape of its features
 
 
 def head_for(head: str, extractor: str, assignments: Sequence[str], genres: int) -> str:
@@ -34,7 +34,7 @@ def head_for(head: str, extractor: str, assignments: Sequence[str], genres: int)
 
 
 def _shape(source: ExtractorSpec, taken: str) -> tuple[FeatureShape, int]:
-    """The shape that the head is given of one clip of noise, and its frames."""
+    """The shape of what the head gets for one clip of noise, and its frames."""
     rng = np.random.default_rng(SEED)
     samples = int(source.policy.seconds * source.info.sample_rate)
     wave = rng.uniform(-0.5, 0.5, samples).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A dataset's features of one extractor, ready for any head and any folds."""
+"""A dataset's features from one extractor, ready for any head and any folds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Prepared:
         good: (track of the dataset,) bool; whether it is kept.
         hashes: content hash of each kept track's audio.
         failures: files that could not be used.
-        quarantined: {fault: tracks} left out by the list of `mgc data check`.
+        quarantined: {fault: tracks} left out because `mgc data check` listed them.
     """
 
     dataset: Dataset
@@ -73,7 +73,7 @@ class Prepared:
     def folds(self, count: int, seed: int) -> list[splits.Fold]:
         """The folds in row numbers of `kept`.
 
-        They are made from all tracks and thinned out after, so that two systems that lost
+        They are made from all tracks and thinned out afterwards, so that two systems that lost
         different files still have the same folds. Raises MgcError if a part is left empty.
         """
         number = np.cumsum(self.good) - 1
@@ -93,7 +93,7 @@ class Prepared:
 
 
 def make_folds(dataset: Dataset, count: int, seed: int) -> list[splits.Fold]:
-    """K folds, or (``count`` 0) the dataset's own split as the only one; rows of all tracks."""
+    """K folds, or (``count`` 0) the dataset's own split as the only fold; in rows of all tracks."""
     by = dataset.record.get("group_by", "none")
     if count:
         return splits.k_folds(dataset.tracks, count, by, seed)
@@ -108,7 +108,7 @@ def prepare(
 ) -> dict[str, Prepared]:
     """Extract what is missing, each file decoded once for all sources.
 
-    Returns fingerprint → what is ready. Raises MgcError if no file can be used.
+    Returns fingerprint → prepared features. Raises MgcError if no file can be used.
     """
     tracks, quarantined = usable(dataset, include_bad)
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
@@ -123,7 +123,7 @@ def prepare(
     if gone:
         named = ", ".join(sorted(gone))
         progress.say(
-            f"No track is left of {named}: what is scored below is the other genres alone."
+            f"No tracks are left of {named}: the scores below cover only the other genres."
         )
     hashes = [made.hashes[path] for path in paths[good]]
     return {

@@ -19,11 +19,11 @@ class FitRequest:
 
     Attributes:
         folds: K for cross-validation; 0 takes the dataset's own split.
-        seed: of training, and with ``folds`` of the folds too.
-        device: as torch names it.
+        seed: of training and, with ``folds``, of the folds too.
+        device: the device's name in torch.
         include_bad: take quarantined tracks as well.
         command: the words of the command line, for the run's record.
-        tracking: settings of `mgc.training.WandbSettings`; None tracks nothing but the history.
+        tracking: settings of `mgc.training.WandbSettings`; None keeps only the local history.
     """
 
     dataset: Dataset
@@ -54,7 +54,7 @@ def requests(
 ) -> list[FitRequest]:
     """One request for each seed, extractor and head, in this order of loops.
 
-    Raises UsageError for a name, a parameter, a device or a combination that cannot be.
+    Raises UsageError for an invalid name, parameter, device or combination.
     """
     where = resolve.device(device)
     dataset = resolve.dataset(data)
@@ -73,13 +73,13 @@ def requests(
 
 
 def default_head(device: str) -> str:
-    """``cnn`` where a GPU makes it quick; else ``logistic``, which takes seconds on a CPU and is
-    the more accurate of the two on collections of a few hundred tracks."""
+    """``cnn`` if a GPU makes it quick; else ``logistic``, which takes seconds on a CPU and is the
+    more accurate of the two on collections of a few hundred tracks."""
     return "logistic" if device == "cpu" else "cnn"
 
 
 def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
-    """Refuse a head that cannot take the feature."""
+    """Reject a head that cannot take the feature."""
     if not can_take(head.info, source.kind):
         raise UsageError(
             f"Head {head.name!r} takes {' or '.join(head.info.accepts)} features; "

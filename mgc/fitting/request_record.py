@@ -1,4 +1,4 @@
-"""What a run's ``run.json`` says of how it was made, and back from there."""
+"""Writes how a run was made into its ``run.json``, and reads it back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mgc.training import HeadSpec
 
 
 def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
-    """The request, resolved to the last default, and what was left out."""
+    """The request with all defaults filled in, and what was left out."""
     dataset = request.dataset
     folds = make_folds(dataset, request.folds, request.seed)
     return {
@@ -66,9 +66,9 @@ def _head(head: HeadSpec) -> dict[str, Any]:
 
 
 def load_request(run: Run, dataset: Any) -> FitRequest:
-    """The request that a run was begun with, on the dataset as it is now.
+    """The request that a run was started with, on the dataset as it is now.
 
-    Raises MgcError if the dataset's division is another by now.
+    Raises MgcError if the dataset's split has changed since.
     """
     record = run.record
     asked = record.head

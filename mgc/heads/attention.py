@@ -1,5 +1,4 @@
-"""A small transformer over frames with gated attention pooling, beside the statistics of what it
-hears."""
+"""A small transformer over frames with gated attention pooling, alongside pooled statistics."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from mgc.plugins.params import PositiveInt
 @dataclass(frozen=True)
 class AttentionParams:
     """``width`` of a frame's state, ``layers`` and ``attention_heads`` of the transformer,
-    ``stride``: frames that one state stands for (a power of 2), ``hidden`` units on the statistics,
+    ``stride``: frames per state (a power of 2), ``hidden`` units on the statistics,
     ``dropout`` before the classifier; ``initialisation`` scheme of the weights."""
 
     width: PositiveInt = 64
@@ -31,9 +30,9 @@ class AttentionParams:
 
 
 class Attention(BesideStatistics):
-    """Convolutions shorten the sequence, a transformer relates its parts, a gate weighs them.
+    """Convolutions shorten the sequence, a transformer relates its parts, a gate weights them.
 
-    There are no positions beyond what the convolutions see: genre does not depend on when.
+    There is no positional encoding beyond what the convolutions see: genre does not depend on when.
     """
 
     Params = AttentionParams

@@ -1,4 +1,4 @@
-"""A small convolutional network over time, beside the statistics of what it hears."""
+"""A small convolutional network over time, alongside pooled statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What heads that scikit-learn fits have in common; a plug-in may build on it too.
+"""The common base of heads fitted by scikit-learn; plug-ins may build on it too.
 
 A subclass names its parameters and builds a classifier:
 
@@ -27,15 +27,15 @@ from mgc import MgcError
 from mgc.home import replace_file
 
 MAX_DEVIATIONS = (
-    4.0  # deviations; a standardised feature beyond it is an outlier that would rule the fit
+    4.0  # deviations; a standardised feature beyond this is an outlier that would dominate the fit
 )
 
 
 class ScikitHead(ABC):
     """An estimator head: features are standardised and clipped, then a classifier is fitted.
 
-    ``trusted`` lists the types in the saved file that skops does not know by itself; a file
-    that holds any other type is refused.
+    ``trusted`` lists the types in the saved file that skops does not trust by default; a file with
+    any other type is rejected.
     """
 
     Params: ClassVar[type]
@@ -104,7 +104,7 @@ class ScikitHead(ABC):
         except Exception as error:
             raise MgcError(
                 f"{path} cannot be read: {type(error).__name__}: {error}.",
-                "It is damaged, or of another version of scikit-learn; fit the head again.",
+                "It is damaged, or from another version of scikit-learn; fit the head again.",
             ) from error
         if state is None:
             raise MgcError(

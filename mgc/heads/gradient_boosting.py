@@ -13,7 +13,7 @@ from mgc.plugins.params import PositiveFloat, PositiveInt
 
 @dataclass(frozen=True)
 class GradientBoostingParams:
-    """``rounds`` of one small tree a genre, each weighted by ``learning_rate``; ``leaves`` of a
+    """``rounds`` of one small tree per genre, each weighted by ``learning_rate``; ``leaves`` per
     tree; ``feature_share``: the fraction of the statistics that a split may choose from."""
 
     rounds: PositiveInt = 100
@@ -33,7 +33,7 @@ class GradientBoosting(ScikitHead):
     )
 
     def classifier(self) -> Any:
-        """scikit-learn's; early stopping is off, for it would split artists."""
+        """scikit-learn's classifier; early stopping is off because it would split artists."""
         p = self.params
         return HistGradientBoostingClassifier(
             max_iter=p.rounds,

@@ -1,4 +1,4 @@
-"""Parts that several gradient heads are built of; plug-ins may use them too."""
+"""Building blocks shared by several gradient heads; plug-ins may use them too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 Scheme = Literal["kaiming", "xavier", "orthogonal", "torch"]
 
 MIN_VARIANCE = 1e-5
-SMALLEST_VARIANCE = MIN_VARIANCE  # its name in 0.1; goes with 1.0
+SMALLEST_VARIANCE = MIN_VARIANCE  # its name in 0.1; to be removed in 1.0
 
 
 def valid(lengths: Tensor, frames: int) -> Tensor:
@@ -43,7 +43,7 @@ class AttentiveStatistics(nn.Module):
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
-    """Draw all weight matrices again by a scheme; ``torch`` keeps what torch itself drew.
+    """Redraw all weight matrices by a scheme; ``torch`` keeps torch's own initialisation.
 
     ``kaiming`` (He et al. 2015), ``xavier`` (Glorot and Bengio 2010), ``orthogonal`` (Saxe et
     al. 2014); biases become 0.

@@ -17,8 +17,8 @@ from mgc.plugins.params import PositiveFloat, PositiveInt
 
 @dataclass(frozen=True)
 class LogisticParams:
-    """``C`` is the inverse strength of the L2 penalty; small, for there are more statistics
-    than tracks in most collections."""
+    """``C`` is the inverse strength of the L2 penalty; it is small because most collections have
+    fewer tracks than there are statistics."""
 
     C: PositiveFloat = 0.03
     max_iter: PositiveInt = 2000
@@ -26,10 +26,10 @@ class LogisticParams:
 
 @dataclass(frozen=True)
 class LinearClassifier:
-    """A fitted multinomial logistic regression: three arrays, which answer by themselves.
+    """A fitted multinomial logistic regression: three arrays, enough to predict with.
 
     ``coef_`` (genre, feature) and ``intercept_`` (genre,), a single row of each if there are two
-    genres; ``classes_`` (genre,) are the genre numbers. The columns of ``coef_`` lie together in
+    genres; ``classes_`` (genre,) are the genre numbers. The columns of ``coef_`` are contiguous in
     memory, as scikit-learn leaves them: another order would round differently.
     """
 
@@ -52,14 +52,15 @@ class Logistic(ScikitHead):
     """Multinomial logistic regression with an L2 penalty.
 
     scikit-learn fits it. What was learnt is kept as plain arrays (safetensors), so predicting
-    needs neither scikit-learn nor skops; a skops file of an earlier mgc is read as well.
+    needs neither scikit-learn nor skops; skops files from earlier versions of mgc can still be
+    read.
     """
 
     Params = LogisticParams
     file: ClassVar[str] = "estimator.safetensors"
 
     def classifier(self) -> Any:
-        """scikit-learn's, fitted by L-BFGS."""
+        """scikit-learn's classifier, fitted by L-BFGS."""
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression(C=self.params.C, max_iter=self.params.max_iter)
@@ -68,7 +69,7 @@ class Logistic(ScikitHead):
         """Fit on standardised features of at least two genres."""
         fitted = super().learn(scaled, genres, groups)
         coef, intercept = fitted.coef_, fitted.intercept_
-        if len(fitted.classes_) == 2:  # numpy has no sigmoid with scikit-learn's bits in float32
+        if len(fitted.classes_) == 2:  # numpy has no bit-equal float32 sigmoid
             coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
         return LinearClassifier(np.asfortranarray(coef), intercept, fitted.classes_)
 
@@ -87,7 +88,7 @@ class Logistic(ScikitHead):
         replace_file(path, save_arrays(whole, metadata={"head": "logistic"}))
 
     def restore(self, path: Path) -> Self:
-        """Read what `save` wrote, or what an earlier mgc wrote with skops.
+        """Read what `save` wrote, or what an earlier version of mgc wrote with skops.
 
         Raises MgcError if the file is damaged or holds a type that is not trusted.
         """
@@ -105,7 +106,7 @@ class Logistic(ScikitHead):
                 self.estimator_ = LinearClassifier(
                     arrays["coef_t"].T, arrays["intercept"], arrays["classes"]
                 )
-        except Exception as error:  # safetensors' own error has no public base
+        except Exception as error:  # safetensors' own error has no public base class
             raise MgcError(
                 f"{path} cannot be read: {type(error).__name__}: {error}.",
                 "It is damaged; fit the head again.",

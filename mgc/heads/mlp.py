@@ -13,7 +13,7 @@ from mgc.heads.layers import Scheme, initialise
 from mgc.plugins.contract import FeatureShape
 from mgc.plugins.params import PositiveInt
 
-MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond it is an outlier
+MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond this is an outlier
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class MlpParams:
 
 
 class Mlp(nn.Module):
-    """Hidden layer, then logits. Layers are first mixed with learnt weights that sum to 1."""
+    """Hidden layer, then logits. Layers, if any, are first mixed with learnt weights that sum to
+    1."""
 
     Params = MlpParams
     training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3, "weight_decay": 0.1}

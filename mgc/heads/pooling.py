@@ -2,9 +2,9 @@
 
 Two steps. A whitening PCA, learnt from training frames only, turns the rows of any extractor (12
 chroma, 128 mel bands, 512 Whisper states) into at most 40 uncorrelated rows of unit variance.
-Then every row is described by its moments, the leading rows also by how they move together and by
-how fast they change. Statistics of correlated rows say the same thing many times; of the
-decorrelated ones, each says something new.
+Then every row is described by its moments, and the leading rows also by how they move together and
+how fast they change. Statistics of correlated rows repeat the same information; each statistic of
+decorrelated rows adds something new.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mgc.plugins.contract import FeatureKind
 
 COMPONENTS = 40  # rows kept; more adds noise dimensions, fewer loses timbre
 LEADING = 20  # rows with correlations and modulations: 190 + 120 numbers
-FRAME_STEP = 10  # every tenth frame tells the covariance well enough
+FRAME_STEP = 10  # every tenth frame is enough to estimate the covariance
 MODULATION_WINDOW = 256  # frames; 5.9 s at 22,050 Hz and a hop of 512: the slowest band is 0.17 Hz
-MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles a frame
+MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles per frame
 MIN_POWER = 1e-8
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """Turns one clip's feature of any kind into a vector; learnt by `fit_pooling`.
+    """Turns one clip's feature, of any kind, into a vector; learnt by `fit_pooling`.
 
     ``mean`` (feature,) and ``components`` (component, feature) are the whitening PCA of a
-    sequence's frames; both are empty for features that are vectors already.
+    sequence's frames; both are empty for features that are already vectors.
     """
 
     kind: FeatureKind
@@ -84,7 +84,7 @@ def statistics(rows: np.ndarray) -> np.ndarray:
 
 
 def moments(centred: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Of each row: deviation, deviation of the step between frames, skewness, kurtosis."""
+    """For each row: deviation, deviation of the step between frames, skewness, kurtosis."""
     square = unit * unit
     step = np.diff(centred, axis=1).std(1) if centred.shape[1] > 1 else np.zeros(len(centred))
     return np.concatenate([centred.std(1), step, (square * unit).mean(1), (square**2).mean(1)])

@@ -11,12 +11,12 @@ from mgc.heads.layers import valid
 from mgc.heads.pooling import BAND_EDGES, HANN, LEADING, MIN_POWER, MODULATION_WINDOW
 
 MIN_VARIANCE = 1e-6
-MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond it is an outlier
+MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond this is an outlier
 
 
 class Description(nn.Module):
-    """What a few hundred tracks are enough to learn from: the statistics of a sequence,
-    standardised, through one hidden layer."""
+    """The statistics of a sequence, standardised, through one hidden layer: a few hundred tracks
+    are enough to learn from them."""
 
     def __init__(self, rows: int, hidden: int, dropout: float) -> None:
         super().__init__()

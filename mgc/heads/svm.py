@@ -29,10 +29,10 @@ class SvmParams:
 class Svm(ScikitHead):
     """RBF kernel, one against one.
 
-    Probabilities are the softmax of the decisions times one number, which is fitted to decisions
-    on artists that the machine was not trained on (temperature scaling, Guo et al. 2017). It
-    changes no decision, and one number is well estimated from a few tracks a genre, where the
-    two of Platt's sigmoid for each genre are not.
+    Probabilities are the softmax of the decision values times one number, which is fitted on
+    artists that the machine was not trained on (temperature scaling, Guo et al. 2017). It changes
+    no decision, and a few tracks per genre are enough to estimate it, unlike the two numbers per
+    genre of Platt's sigmoid.
     """
 
     Params = SvmParams
@@ -55,7 +55,7 @@ class Svm(ScikitHead):
         seen, numbers = np.unique(genres, return_inverse=True)
         fewest = min(len(np.unique(groups[numbers == n])) for n in range(len(seen)))
         if fewest < 2:
-            return 1.0  # a genre of one artist: nothing to calibrate on
+            return 1.0  # a genre with one artist: nothing to calibrate on
         values = np.zeros((len(genres), len(seen)))
         folds = StratifiedGroupKFold(
             min(CALIBRATION_FOLDS, fewest), shuffle=True, random_state=self.seed
@@ -69,13 +69,13 @@ class Svm(ScikitHead):
 
 
 def decisions(machine: Any, scaled: np.ndarray) -> np.ndarray:
-    """(clip, genre) decision values, also where there are only two genres."""
+    """(clip, genre) decision values, even if there are only two genres."""
     values: np.ndarray = machine.decision_function(scaled)
     return values if values.ndim == 2 else np.stack([-values, values], axis=1)
 
 
 def _best_scale(values: np.ndarray, genres: np.ndarray) -> float:
-    """The factor of ``values`` with the least log loss of their softmax."""
+    """The factor for ``values`` that gives their softmax the lowest log loss."""
     rows = np.arange(len(genres))
 
     def loss(log_scale: float) -> float:

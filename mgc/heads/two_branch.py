@@ -1,4 +1,4 @@
-"""What heads have in common that listen to a sequence beside its statistics."""
+"""The common base of heads that listen to a sequence as well as use its statistics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mgc.heads.statistics import Description
 
 INPUT_DROPOUT = 0.3  # of the statistics
-#: Mixing tracks or masking rows makes statistics that no music has: 2 points less on 240 tracks.
+#: Mixing tracks or masking rows gives statistics that no music has: 2 points lost on 240 tracks.
 TRAINING: Mapping[str, Any] = {
     "normalisation": "whitening",
     "epochs": 40,
@@ -28,9 +28,9 @@ class BesideStatistics(nn.Module, ABC):
     """Two branches: one that learns to `listen`, and statistics of the same rows, which a few
     hundred tracks are enough to learn from.
 
-    Each branch has a classifier of its own. In training, a clip is judged by one of them, drawn at
-    random, so that the listening branch, which can learn a small collection by heart, does not keep
-    the statistics from learning; afterwards the logits are the mean of both.
+    Each branch has its own classifier. In training, each clip is judged by one of them, drawn at
+    random, so that the listening branch, which can memorise a small collection, does not keep the
+    statistics branch from learning; afterwards the logits are the mean of both.
 
     ``rows`` are those of the features, ``hidden`` the units on their statistics, ``heard`` the
     numbers that `listen` gives.

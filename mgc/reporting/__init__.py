@@ -1,1 +1,1 @@
-"""Pictures, tables and the report page."""
+"""Plots, tables and the report page."""

@@ -20,13 +20,13 @@ from mgc.reporting.colours import LIGHT, PICTURE
 from mgc.reporting.plots import STYLE, short
 
 PANEL = 1.9  # inches high
-WIDTH = 7.2  # inches: a page of a journal
+WIDTH = 7.2  # inches: a journal page
 MAX_TICKS = 7
-#: Frequencies that a reader knows, Hz.
+#: Frequencies that readers are familiar with, Hz.
 ROUND_HZ = (32, 64, 125, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)
-OUTLYING = 3.0  # inter-quartile ranges beyond the quartiles: far out, after Tukey (1977)
+OUTLYING = 3.0  # inter-quartile ranges beyond the quartiles: "far out" in Tukey's sense (1977)
 MIN_TICK_DISTANCE = 0.06  # of the axis
-DENSE = 64  # dimensions of a vector beyond which bars become a line
+DENSE = 64  # vectors with more dimensions are drawn as a line, not bars
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Picture:
         kind: of the feature; ``values`` is (feature, frame), (feature,) or (layer, feature).
         unit: of the values, such as dB.
         axis: what the feature rows are, with their unit: ``frequency (Hz)``, ``pitch class``.
-        places: what stands at each feature row: numbers, or names.
+        places: the value at each feature row: numbers, or names.
         start: where the clip begins in the track, s.
         seconds: how long the clip is, s.
     """
@@ -54,9 +54,9 @@ class Picture:
 
 
 def pictures(path: Path, sources: Sequence[ExtractorSpec], clip: int = 1) -> list[Picture]:
-    """The features of one clip of a file, one an extractor; the file is decoded once.
+    """The features of one clip of a file, one per extractor; the file is decoded once.
 
-    Raises UsageError for a clip that the track does not have, AudioError for an unusable file.
+    Raises UsageError if the track has no such clip, AudioError if the file is unusable.
     """
     made = features_of(path, sources)
     return [_picture(path, source, made[source.name], clip) for source in sources]
@@ -79,7 +79,7 @@ def _picture(path: Path, source: ExtractorSpec, clips: Sequence[np.ndarray], cli
 
 
 def feature_axis(source: ExtractorSpec, count: int) -> tuple[str, Sequence[float] | Sequence[str]]:
-    """What the ``count`` rows of a feature are: the extractor's own word (`Extractor`, optional
+    """What the ``count`` rows of a feature are: the extractor's own labels (`Extractor`, optional
     ``feature_axis``), or their numbers."""
     own = getattr(source.extractor, "feature_axis", None)
     if own is not None:
@@ -90,7 +90,7 @@ def feature_axis(source: ExtractorSpec, count: int) -> tuple[str, Sequence[float
 
 
 def draw(made: Sequence[Picture], title: str) -> Figure:
-    """Pictures under one another; sequences share one time axis, that of the track."""
+    """Pictures below one another; sequences share one time axis, that of the track."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, PANEL * len(made) + 0.5), layout="constrained")
         axes = figure.subplots(len(made), 1, squeeze=False)[:, 0]
@@ -156,8 +156,8 @@ def _draw_one(
 
 
 def value_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The values that the colours span: all, but for a few that lie so far out (the first MFCC)
-    that the rest would have one colour."""
+    """The values that the colours span: all except a few that are so far out (the first MFCC) that
+    everything else would have one colour."""
     low, quarter, three, high = np.percentile(
         np.concatenate([v.ravel() for v in values]), [0, 25, 75, 100]
     )
@@ -188,8 +188,8 @@ def _draw_vector(axis: Axes, picture: Picture) -> None:
 def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[str]]:
     """Where to put ticks on the row axis, and what to write there.
 
-    Names are written, every one where there are few; rising frequencies get round ones between
-    the rows; other numbers are thinned.
+    Names are written out, all of them if there are few; rising frequencies get round values between
+    the rows; other numbers are thinned out.
     """
     count = len(places)
     if count and isinstance(places[0], str):
@@ -210,7 +210,7 @@ def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[st
 
 
 def _apart(where: np.ndarray, values: Sequence[float], count: int) -> tuple[list[float], list[str]]:
-    """Ticks from the top down, without those that would touch the one above."""
+    """Ticks from the top down, without those that would overlap the one above."""
     kept: list[tuple[float, str]] = []
     for place, value in zip(where[::-1], values[::-1], strict=True):
         if not kept or kept[-1][0] - place >= MIN_TICK_DISTANCE * count:

@@ -1,7 +1,7 @@
 """Figures for papers: confusion, curves, embedding, genres, calibration, comparison.
 
-Each takes runs (or a comparison) and returns a matplotlib figure; `save` writes it as PNG, SVG or
-PDF. The numbers behind each as Markdown or LaTeX are in `mgc.reporting.tables`.
+Each function takes runs (or a comparison) and returns a matplotlib figure; `save` writes it as PNG,
+SVG or PDF. `mgc.reporting.tables` gives the numbers behind each as Markdown or LaTeX.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMATS = ("png", "svg", "pdf")
 DPI = 200
 COLUMN = 3.5  # inches: the width of a journal's column
 MAX_NAME = 28  # characters of a name on an axis
-SMALL_CELLS = 12  # genres beyond which the numbers in a matrix are set smaller
+SMALL_CELLS = 12  # with more genres the numbers in a matrix are smaller
 STYLE: dict[RcKeyType, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -44,13 +44,13 @@ STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",  # text stays text
     "pdf.fonttype": 42,  # TrueType: what publishers ask for
     "svg.hashsalt": "mgc",  # the same file each time
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture everywhere
-    "text.parse_math": False,  # a name with $ is a name
+    "font.sans-serif": ["DejaVu Sans"],  # bundled with matplotlib: the same picture everywhere
+    "text.parse_math": False,  # a name may contain $
 }
 
 
 def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
-    """Write a figure; the suffix says the format. Raises UsageError for another than `FORMATS`."""
+    """Write a figure; the suffix gives the format. Raises UsageError for any not in `FORMATS`."""
     suffix = path.suffix.lower().lstrip(".")
     if suffix not in FORMATS:
         raise UsageError(
@@ -61,7 +61,7 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
     undated = {"Date": None} if suffix == "svg" else {"CreationDate": None}
     metadata = {"Software": "mgc"} if suffix == "png" else undated
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # A name may hold letters that the font lacks (emoji); they are drawn as boxes.
+        # A name may contain characters that the font lacks (emoji); they are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(
             made, format=suffix, dpi=dpi, bbox_inches="tight", facecolor="white", metadata=metadata
@@ -76,7 +76,7 @@ def short(name: str, most: int = MAX_NAME) -> str:
 
 
 def _panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of ``count`` axes side by side, three in a row at most."""
+    """A figure of ``count`` axes side by side, at most three in a row."""
     across = min(count, 3)
     down = -(-count // across)
     figure = Figure(figsize=(width * across, height * down), layout="constrained")
@@ -185,7 +185,7 @@ def _draw_map(axis: Axes, run: Run, method: Method) -> None:
 
 
 def genres(compared: Sequence[System]) -> Figure:
-    """F1 of each genre as bars, one a system."""
+    """F1 of each genre as bars, one per system."""
     table = by_genre(compared).drop(columns="tracks")
     with mpl.rc_context(STYLE):
         bar = 0.8 / len(table.columns)
@@ -206,7 +206,8 @@ def genres(compared: Sequence[System]) -> Figure:
 
 
 def calibration(named: Sequence[tuple[str, Run]]) -> Figure:
-    """Accuracy against confidence with 95 % intervals; the area of a point grows with tracks."""
+    """Accuracy against confidence with 95 % intervals; the area of a point grows with its
+    tracks."""
     with mpl.rc_context(STYLE):
         figure, axes = _panels(len(named), COLUMN * 0.8, COLUMN * 0.8)
         for axis, (name, run) in zip(axes, named, strict=True):
@@ -219,7 +220,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> Figure:
 def _draw_calibration(axis: Axes, run: Run) -> None:
     found = reliability(run)
     x, y = [b.confidence for b in found], [b.accuracy for b in found]
-    # A Wilson interval may miss a share of 0 or 1 by a rounding error.
+    # A Wilson interval may exclude a share of 0 or 1 by a rounding error.
     below = [max(0.0, b.accuracy - b.accuracy_low) for b in found]
     above = [max(0.0, b.accuracy_high - b.accuracy) for b in found]
     axis.plot([0, 1], [0, 1], ":", color="#888888", lw=1)

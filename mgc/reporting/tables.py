@@ -16,7 +16,7 @@ from mgc.runs import Run
 
 
 def confusion(named: Sequence[tuple[str, Run]], normalise: bool = False) -> list[Table]:
-    """Confusion matrices, one table a run; rows are true genres."""
+    """Confusion matrices, one table per run; rows are true genres."""
     made = []
     for name, run in named:
         values = matrix(run, normalise)
@@ -43,7 +43,7 @@ def curves(named: Sequence[tuple[str, Run]]) -> list[Table]:
 
 
 def embedding(named: Sequence[tuple[str, Run]], method: Method = "tsne") -> list[Table]:
-    """Where each track lies on the map, its genre and the answer."""
+    """Where each track is on the map, its genre and the answer."""
     made = []
     for name, run in named:
         found = embedding_map(run, method)
@@ -57,7 +57,7 @@ def embedding(named: Sequence[tuple[str, Run]], method: Method = "tsne") -> list
 
 
 def genres(compared: Sequence[System]) -> list[Table]:
-    """F1 of each genre under each system."""
+    """F1 of each genre for each system."""
     table = by_genre(compared)
     counts = table.pop("tracks")
     rows = [
@@ -82,7 +82,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[Table]:
 
 
 def comparison(made: Comparison) -> list[Table]:
-    """Figures of the systems; marks say what is better or worse than the reference."""
+    """Figures of the systems; marks show what is better or worse than the reference."""
     columns = ["system", "kind", "precision", "recall", "F1", "accuracy %", "95 % interval"]
     rows = [
         [row["name"], row["kind"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),

@@ -11,7 +11,7 @@ import numpy as np
 
 from mgc.strategies.calibration import MIN_PROBABILITY
 
-MAX_EXHAUSTIVE = 12  # members; 4,095 subsets. Beyond, members are dropped one by one
+MAX_EXHAUSTIVE = 12  # members; 4,095 subsets. With more, members are dropped one by one
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class BestSubsetParams:
 class BestSubset:
     """The mean probability of the subset with the lowest held-out negative log-likelihood.
 
-    All subsets are tried for up to 12 members; of more, the member whose absence helps the most
-    is left out until ``smallest`` are left, and the best subset on that way is taken.
+    With up to 12 members all subsets are tried; with more, the member whose removal helps the most
+    is dropped until ``smallest`` are left, and the best subset along the way is taken.
     """
 
     Params = BestSubsetParams
@@ -53,7 +53,7 @@ class BestSubset:
         return {"chosen": self.chosen_}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back the choice."""
+        """Restore the choice."""
         self.chosen_ = state["chosen"]
         return self
 

@@ -1,4 +1,4 @@
-"""Temperature scaling: makes a confidence of 0.7 mean right in seven cases of ten.
+"""Temperature scaling: makes a confidence of 0.7 mean being right seven times out of ten.
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks": logits are divided by one
 temperature T > 0, chosen to minimise the negative log-likelihood of tracks that the model has
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Probabilities of 0 have no logarithm; below this they are all the same to us.
+#: Probabilities of 0 have no logarithm; all below this are treated alike.
 MIN_PROBABILITY = 1e-7
-#: ln T is drawn towards 0 as by a normal prior with this deviation: twenty tracks alone would put
-#: it off by as much as that for nothing; hundreds are not held back by it.
+#: ln T is drawn towards 0, as by a normal prior with this deviation: with only twenty tracks it
+#: would be off by that much through chance alone; with hundreds the prior hardly matters.
 PRIOR_DEVIATION = 0.3
 MAX_TEMPERATURE = 10.0  # T stays in [1 / MAX_TEMPERATURE, MAX_TEMPERATURE]
 #: If members' logits are averaged, none counts as more confident than a hundred to one: a member
@@ -21,7 +21,7 @@ NO_VETO = 1e-2
 
 
 def logits(probabilities: np.ndarray, smallest: float = MIN_PROBABILITY) -> np.ndarray:
-    """Log-probabilities (…, genre), finite also where a probability is 0: raised to
+    """Log-probabilities (…, genre), finite even for a probability of 0, which is raised to
     ``smallest``."""
     return np.asarray(np.log(np.clip(probabilities, smallest, None)))
 
@@ -34,18 +34,18 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def tempered(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
-    """Probabilities (…, genre) at a temperature: above 1 less sure, below 1 more confident.
+    """Probabilities (…, genre) at a temperature: above 1 less confident, below 1 more.
 
-    ``temperature`` broadcasts against the probabilities; where it is 1 they stay as they are.
+    ``temperature`` broadcasts against the probabilities; where it is 1 they are unchanged.
     """
     scaled = softmax(logits(probabilities) / temperature)
     return np.where(np.asarray(temperature) == 1.0, probabilities, scaled)
 
 
 def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
-    """The temperature that makes (track, genre) probabilities likeliest for the true genres.
+    """The temperature at which (track, genre) probabilities make the true genres most likely.
 
-    A posterior mode: see `PRIOR_DEVIATION`. 1 where there is no track.
+    A posterior mode: see `PRIOR_DEVIATION`. 1 if there are no tracks.
     """
     if not len(genres):
         return 1.0

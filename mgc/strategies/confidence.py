@@ -8,9 +8,9 @@ from mgc.plugins.params import NoParams
 
 
 class Confidence:
-    """For each track, the probabilities of the member whose likeliest genre has the highest one.
+    """For each track, the probabilities of the member with the highest top probability.
 
-    Members that are equally confident are averaged. It trusts what members say of themselves:
+    Members that are equally confident are averaged. This trusts the members' own confidence:
     calibrate them first, or the most over-confident one decides everything.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 from mgc.strategies.calibration import softmax
 from mgc.strategies.regression import fit_softmax
 
-MAX_DEVIATIONS = 4.0  # deviations; a number farther out is an outlier that would rule its block
+MAX_DEVIATIONS = 4.0  # deviations; a number farther out is an outlier that would dominate its block
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class EmbeddingsParams:
 class Embeddings:
     """Logistic regression on the members' embeddings, side by side.
 
-    Every dimension is standardised on the tracks that it learns from, and every block is divided
-    by the root of its width: a member with 6,000 numbers weighs no more than one with 64. That,
-    and rows aligned by track, is what a bare concatenation lacks.
+    Every dimension is standardised on the tracks used for learning, and every block is divided
+    by the square root of its width: a member with 6,000 numbers weighs no more than one with 64.
+        This, and aligning rows by track, is what plain concatenation lacks.
 
     It learns from the training tracks too (a validation part alone is too small for so many
-    numbers). Where a head learnt its embedding, these tracks lie more apart in it than new ones
-    will: the penalty is strong, so that every block gives its broad directions and none its
-    finest. Answers are more confident than they should be: ``--calibrate`` corrects that with
-    tracks that nothing has learnt from.
+    numbers). If a head learnt its embedding, these tracks lie farther apart in it than new ones
+    will, so the penalty is strong: every block contributes its broad directions, none its finest.
+        Answers are more confident than they should be: ``--calibrate`` corrects that with tracks
+        that nothing has learnt from.
     """
 
     Params = EmbeddingsParams
@@ -76,7 +76,7 @@ class Embeddings:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         self.mean_, self.scale_, self.block_ = (state[n] for n in ("mean", "scale", "block"))
         self.weights_, self.biases_ = state["weights"], state["biases"]
         return self

@@ -11,9 +11,9 @@ from mgc.strategies.calibration import NO_VETO, logits, softmax
 class GeometricMean:
     """The normalised geometric mean: the mean of the members' logits.
 
-    A genre that one member holds unlikely is hard to save by the others (though not impossible:
-    see `calibration.NO_VETO`), so it suits members that know when they do not know; calibrate
-    them where they may not.
+    A genre that one member finds unlikely is hard for the others to rescue (though not impossible:
+    see `calibration.NO_VETO`), so it suits members that know when they do not know; calibrate them
+    if they may not.
     """
 
     Params = NoParams

@@ -1,4 +1,4 @@
-"""Ensemble selection: members are picked one after the other, again and again."""
+"""Ensemble selection: members are picked one after another, repeatedly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mgc.strategies.calibration import MIN_PROBABILITY
 
 @dataclass(frozen=True)
 class GreedyParams:
-    """``picks`` at most in each of ``bags`` draws of the held-out artists."""
+    """At most ``picks`` in each of ``bags`` draws of the held-out artists."""
 
     picks: int = 20
     bags: int = 20
@@ -24,8 +24,8 @@ class Greedy:
 
     Every member starts with one pick, then whichever lowers the negative log-likelihood of the
     mean the most is picked once more, and the best prefix of the picks is kept. With few tracks
-    that over-fits; as the paper advises it is bagged: repeated on draws with replacement (of
-    whole groups), and the weights of all bags are averaged.
+    that over-fits, so, as the paper advises, it is bagged: repeated on draws with replacement (of
+    whole groups), with the weights of all bags averaged.
     """
 
     Params = GreedyParams
@@ -62,7 +62,7 @@ class Greedy:
         return {"weights": self.weights_}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back the weights."""
+        """Restore the weights."""
         self.weights_ = state["weights"]
         return self
 

@@ -8,9 +8,9 @@ from mgc.plugins.params import NoParams
 
 
 class MeanProbability:
-    """The arithmetic mean: the genre that the members hold likely on the whole.
+    """The arithmetic mean: the genre that the members find likely overall.
 
-    An over-confident member rules it; calibrate the members where that may be so.
+    An over-confident member dominates it; calibrate the members if there may be one.
     """
 
     Params = NoParams

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from mgc.strategies.calibration import softmax
 
-MAX_STEPS = 500  # of L-BFGS; the loss is convex, so it ends well before
+MAX_STEPS = 500  # of L-BFGS; the loss is convex, so it finishes well before
 
 
 def fit_softmax(
@@ -21,7 +21,7 @@ def fit_softmax(
 
     Minimises the summed negative log-likelihood plus half ``penalty`` times the squared distance
     of the weights from ``towards`` (feature, genre; 0 by default) and of the biases from 0. Since
-    biases are drawn to 0 too, a genre that has no track here becomes unlikely, not impossible.
+    biases are drawn to 0 too, a genre without tracks here becomes unlikely, not impossible.
 
     Args:
         features: (track, feature) float.

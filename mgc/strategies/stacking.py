@@ -21,12 +21,12 @@ class StackingParams:
 
 
 class Stacking:
-    """Stacked generalisation (Wolpert 1992) of tracks that the members have not learnt from.
+    """Stacked generalisation (Wolpert 1992) on tracks that the members have not learnt from.
 
     Multinomial logistic regression on all members' log-probabilities, so that it can learn which
-    member to believe on which genre, and which genres a member mixes up. It starts from, and is
-    drawn to, the geometric mean (a weight of 1 / members from each genre to itself): with few
-    tracks it stays near that, with many it goes where they lead.
+    member to trust on which genre, and which genres a member confuses. It starts from, and is drawn
+    towards, the geometric mean (a weight of 1 / members from each genre to itself): with few tracks
+    it stays near that, with many it follows the data.
     """
 
     Params = StackingParams
@@ -53,7 +53,7 @@ class Stacking:
         return {"weights": self.weights_, "biases": self.biases_}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back weights and biases."""
+        """Restore weights and biases."""
         self.weights_, self.biases_ = state["weights"], state["biases"]
         return self
 

@@ -1,4 +1,4 @@
-"""A weighted mean, the weights learnt from held-out tracks."""
+"""A weighted mean with weights learnt from held-out tracks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from mgc.strategies.calibration import MIN_PROBABILITY, softmax
 
 @dataclass(frozen=True)
 class WeightedParams:
-    """``shrinkage`` is how strongly the weights are drawn to be equal: it counts like so many
-    tracks of evidence for that, so it is felt with tens of tracks and not with hundreds."""
+    """``shrinkage`` is how strongly the weights are drawn to be equal: it counts as that many
+    tracks of evidence for equal weights, so it matters with tens of tracks but not with
+    hundreds."""
 
     shrinkage: float = 3.0
 
 
 class Weighted:
-    """The weighted mean of probabilities that makes the held-out tracks likeliest.
+    """The weighted mean of probabilities that makes the held-out genres most likely.
 
-    Weights are positive and sum to 1. The squared logarithm of each weight's ratio to the equal
-    weight is penalised, half of it ``shrinkage`` times.
+    Weights are positive and sum to 1. The penalty is half of ``shrinkage`` times the squared
+    logarithm of each weight's ratio to the equal weight.
     """
 
     Params = WeightedParams
@@ -57,6 +58,6 @@ class Weighted:
         return {"weights": self.weights_}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back the weights."""
+        """Restore the weights."""
         self.weights_ = state["weights"]
         return self

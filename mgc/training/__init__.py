@@ -1,7 +1,7 @@
 """The trainer: features of tracks × head → a fitted head.
 
-What is named here is all that the rest of mgc uses. Importing the package is light; torch comes
-with the first use of `fit_head`, `restore_head` or `describe_head`.
+The rest of mgc uses only the names listed here. Importing the package is cheap; torch is imported
+on the first use of `fit_head`, `restore_head` or `describe_head`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is done to a training batch so that the head cannot learn it by heart."""
+"""Changes to a training batch that keep the head from memorising it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mgc.training.settings import Training
 class Augment:
     """SpecAugment (Park et al. 2019) and mixup (Zhang et al. 2018), on the device.
 
-    Draws from torch's global generator.
+    Draws from torch's global random generator.
     """
 
     def __init__(self, training: Training, kind: FeatureKind, features: int, frames: int) -> None:

@@ -1,7 +1,7 @@
-"""Which part of which clip is next, and how it gets to the device.
+"""Which part of which clip comes next, and how it gets to the device.
 
-Features that fit are one tensor on the device, and a batch is an index into it: no loader. Else a
-few threads read ahead from the memory-mapped clips.
+Features that fit are one tensor on the device, and a batch is an index into it: no loader.
+Otherwise a few threads read ahead from the memory-mapped clips.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mgc.training.settings import Training
 from mgc.training.track_data import Clips
 
 MIN_WINDOW = 32  # frames; four halvings leave a convolutional head two
-SHARE_OF_MEMORY = 0.5  # of what is free may be filled with features
+SHARE_OF_MEMORY = 0.5  # of the free memory may be filled with features
 READERS = 2
 READ_AHEAD = 4  # batches
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows in the order in which they are used: track, clip and first frame (window,)."""
+    """Windows in order of use: track, clip and first frame (window,)."""
 
     track: np.ndarray
     clip: np.ndarray
@@ -39,9 +39,9 @@ class Windows:
 
 @dataclass(frozen=True)
 class ClipTable:
-    """The clips of some tracks in one row: which track each is of, and its frames.
+    """The clips of some tracks in a row: which track each belongs to, and its frames.
 
-    ``first`` (track + 1,) says where the clips of a track begin; ``frames`` (clip,) is 1 for
+    ``first`` (track + 1,) gives where the clips of each track begin; ``frames`` (clip,) is 1 for
     features without a time axis. ``size`` is the window's length in frames.
     """
 
@@ -59,14 +59,14 @@ class ClipTable:
     def draw(self, rng: np.random.Generator, at_least: int) -> Windows:
         """One random window of a random clip of every track, the tracks in random order.
 
-        Tracks come again where there are fewer than ``at_least``.
+        Tracks are repeated if there are fewer than ``at_least``.
         """
         order = rng.permutation(self.n_tracks)
         order = np.resize(order, max(at_least, self.n_tracks))
         counts = np.diff(self.first)[order]
         clip = self.first[order] + (rng.random(len(order)) * counts).astype(np.int64)
         room = self.frames[clip] - self.size
-        # A clip shorter than the window is repeated, from anywhere in it.
+        # A clip shorter than the window is repeated, starting anywhere in it.
         room = np.where(room < 0, self.frames[clip] - 1, room)
         return Windows(order, clip, (rng.random(len(order)) * (room + 1)).astype(np.int64))
 
@@ -91,7 +91,7 @@ def clip_table(kind: FeatureKind, features: Sequence[Clips], size: int) -> ClipT
 
 
 def window_frames(kind: FeatureKind, training: Training, clips: Sequence[np.ndarray]) -> int:
-    """The length of a window: the crop, or the longest clip where that is shorter or 0."""
+    """The length of a window: the crop, or the longest clip if that is shorter or the crop is 0."""
     if kind != "sequence":
         return 1
     longest: int = max(clip.shape[1] for clip in clips)

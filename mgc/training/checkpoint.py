@@ -1,4 +1,4 @@
-"""A training under way, as one safetensors file: whole or absent, and no pickle.
+"""A training in progress, as one safetensors file: complete or absent, and never a pickle.
 
 The file holds the weights, the average weights, the best weights and the optimiser's state as
 tensors; everything else is JSON in its header. No random state is kept: every epoch draws from
@@ -27,7 +27,8 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class Checkpoint:
-    """After ``epoch`` whole epochs: what is needed to go on as if nothing had happened.
+    """The state after ``epoch`` whole epochs: what is needed to continue as if nothing had
+    happened.
 
     ``setup`` identifies the training; ``best`` are the weights of ``best_epoch``.
     """
@@ -52,9 +53,9 @@ class Checkpoint:
 
 
 def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device) -> Checkpoint:
-    """The checkpoint in ``folder``, or a fresh start where there is none.
+    """The checkpoint in ``folder``, or a fresh start if there is none.
 
-    Raises MgcError if the file is damaged or is of another training.
+    Raises MgcError if the file is damaged or belongs to another training.
     """
     path = folder / NAME
     if not path.exists():
@@ -63,12 +64,12 @@ def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device
         with safe_open(path, framework="pt", device=str(device)) as file:
             facts = json.loads(file.metadata()["mgc"])
             tensors: dict[str, Weights] = {}
-            for key in file.keys():  # noqa: SIM118 - safe_open is no mapping
+            for key in file.keys():  # noqa: SIM118 - safe_open is not a mapping
                 group, _, name = key.partition("/")
                 tensors.setdefault(group, {})[name] = file.get_tensor(key)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise MgcError(
-            f"{path} is damaged: {error}.", f"Start the training again after: rm '{path}'"
+            f"{path} is damaged: {error}.", f"Delete it and start the training again: rm '{path}'"
         ) from error
     found = Checkpoint(**facts, tensors=tensors)
     _check_setup(path, dict(found.setup), json.loads(json.dumps(dict(setup))))
@@ -81,8 +82,8 @@ def _check_setup(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> N
     )
     if changed:
         raise MgcError(
-            f"{path} is of another training: it differs in {', '.join(changed)}.",
-            "Resume with the settings it was started with, or start again.",
+            f"{path} belongs to another training: it differs in {', '.join(changed)}.",
+            "Resume with the original settings, or start again.",
         )
 
 
@@ -96,7 +97,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> None:
-    """Take back what `optimizer_tensors` gave."""
+    """Restore what `optimizer_tensors` returned."""
     state = optimizer.state_dict()
     entries: dict[int, Weights] = {}
     for key, tensor in tensors.items():

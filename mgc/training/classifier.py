@@ -14,7 +14,7 @@ from mgc.heads.pooling import fit_pooling
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.training.track_data import check_finite, shape_of
 
-MIN_DEVIATION = 1e-4  # a row that never changes is left at 0, not blown up
+MIN_DEVIATION = 1e-4  # a row that never changes stays at 0 instead of being blown up
 
 
 class Classifier(nn.Module):
@@ -36,7 +36,8 @@ class Classifier(nn.Module):
             self.register_buffer(name, tensor)
 
     def normalise(self, features: Tensor) -> Tensor:
-        """Raw features (clip, …) of any float type → float32 of mean 0 and deviation 1 a row."""
+        """Raw features (clip, …) of any float type → float32 with mean 0 and deviation 1 per
+        row."""
         scaled = (features.float() - self.mean) / self.scale
         return self.basis @ scaled if len(self.basis) else scaled
 
@@ -48,7 +49,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Normalisation:
-    """See `Classifier`; ``basis`` (0, 0) is none."""
+    """See `Classifier`; a ``basis`` of shape (0, 0) means none."""
 
     mean: Tensor
     scale: Tensor
@@ -83,8 +84,8 @@ def fit_normalisation(
 
 
 def _sums(kind: FeatureKind, clips: Sequence[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
-    """How many frames there are (clips, where there is no time axis), and for each row the sum
-    and the sum of squares; a value that is not finite makes its sum so."""
+    """The number of frames (clips, if there is no time axis), and for each row the sum and the sum
+    of squares; a value that is not finite makes its sum not finite."""
     count, total, squares = 0, np.zeros(()), np.zeros(())
     for clip in clips:
         values = np.asarray(clip, np.float32)

@@ -1,4 +1,4 @@
-"""Where a training runs and in which precision."""
+"""Where a training runs and at which precision."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FAST_BF16 = ("avx512_bf16", "amx_bf16")
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` → CUDA, Apple's GPU or the CPU, whichever is there first; else that device.
+    """``auto`` → CUDA, Apple's GPU or the CPU, the first one available; else the named device.
 
-    Raises UsageError if it is not there.
+    Raises UsageError if it is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -39,7 +39,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def precision_of(wanted: str, device: torch.device) -> str:
-    """``auto`` → ``bf16`` where the device computes it fast, else ``fp32``."""
+    """``auto`` → ``bf16`` if the device computes it fast, else ``fp32``."""
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
@@ -60,7 +60,8 @@ def accelerator(device: torch.device, precision: str) -> Accelerator:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    # accelerate keeps one state a process; a fold with another precision or device is a new one.
+    # accelerate keeps one state per process; a fold with another precision or device needs a new
+    # one.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     if device.index is not None and "LOCAL_RANK" not in os.environ:
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)

@@ -45,13 +45,13 @@ def fit_head(
     """Fit a head on the ``train`` tracks (track numbers); save it in ``folder`` and return it.
 
     ``validation`` tracks decide when a gradient head stops and which epoch is kept; an estimator
-    does not look at them. Nothing is learnt from any other track. A gradient head leaves a
-    checkpoint in ``folder`` after every epoch; with ``resume`` the training goes on from it (or,
-    where it had ended, is read back), without, whatever is in ``folder`` is forgotten.
-    The same seed on the same machine gives the same numbers on a CPU.
+    ignores them. Nothing is learnt from any other track. A gradient head leaves a
+    checkpoint in ``folder`` after every epoch; with ``resume`` the training continues from it (or,
+    if it had ended, is read back); without, whatever is in ``folder`` is discarded. The same seed
+    on the same machine gives the same numbers on a CPU.
 
     Raises MgcError for a head that cannot take the features, an empty split, features or a loss
-    that are not finite, and a checkpoint of another training.
+    that are not finite, or a checkpoint from another training.
     """
     spec.check()
     progress = progress or Silent()
@@ -77,7 +77,7 @@ def fit_head(
 
 @contextmanager
 def _named_failures(spec: HeadSpec) -> Iterator[None]:
-    """Say which head failed, and whose it is, where its code raises something."""
+    """If a head's code raises an error, name the head and the distribution it comes from."""
     try:
         yield
     except MgcError:
@@ -119,7 +119,7 @@ def _fit_estimator(
 
 
 class _ModuleFit:
-    """The fit of one torch head: features and model laid out, then the loop."""
+    """The fit of one torch head: set up features and model, then run the loop."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _ModuleFit:
         self.facts = Facts(spec, data.kind, shape, data.n_genres, seed, window)
 
     def features(self, part: str) -> Sequence[Clips]:
-        """What the head is given of the tracks of one part of the split."""
+        """The head's input for the tracks of one part of the split."""
         tracks = self.tracks[part]
         if self.pooling is not None:
             return self.data.vectors(self.pooling, tracks)
@@ -155,7 +155,7 @@ class _ModuleFit:
         tracker: Tracker,
         resume: bool,
     ) -> FittedHead:
-        """Train, save and return the head; the checkpoint goes when the model is on disk."""
+        """Train, save and return the head; the checkpoint is deleted once the model is on disk."""
         precision = precision_of(self.spec.training.precision, device)
         processes = accelerator(device, precision)
         if processes.is_main_process and not resume:
@@ -209,7 +209,7 @@ class _ModuleFit:
         return source(table, device, self.spec.training.features_on)
 
     def _setup(self, precision: str, processes: int) -> dict[str, Any]:
-        """What makes a training this one and no other."""
+        """What identifies this training."""
         content = [*self.tracks.values(), self.data.genres, *vars(self.normalisation).values()]
         digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in content))
         return {

@@ -1,9 +1,8 @@
 """A fitted head: what it predicts, and its folder on disk.
 
 The folder holds ``head.json`` (name, parameters, shape, …), the weights (``model.safetensors``;
-``estimator.skops``, or the file that an estimator head names), ``pooling.safetensors`` where
-sequences are pooled, and the history.
-``head.json`` is written last: where it is, the model is whole.
+``estimator.skops``, or the file that an estimator head names), ``pooling.safetensors`` if sequences
+are pooled, and the history. ``head.json`` is written last: if it exists, the model is complete.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ FACTS = "head.json"
 MODEL = "model.safetensors"
 ESTIMATOR = "estimator.skops"
 POOLING = "pooling.safetensors"
-TRACKS_AT_A_TIME = 256  # features of so many tracks are in memory while they are scored
+TRACKS_AT_A_TIME = 256  # this many tracks' features are in memory during scoring
 
 
 class FittedHead(Protocol):
@@ -48,7 +47,7 @@ class FittedHead(Protocol):
         ...
 
     def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`predict` for tracks of a dataset, by number; what was pooled for the fit is reused."""
+        """`predict` for tracks of a dataset, by number; features pooled for the fit are reused."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -58,9 +57,9 @@ class FittedHead(Protocol):
 
 @dataclass
 class Facts:
-    """What ``head.json`` says.
+    """The contents of ``head.json``.
 
-    ``kind`` is the feature's own kind, ``shape`` what the head is given of it.
+    ``kind`` is the feature's own kind, ``shape`` the shape the head is given.
     """
 
     spec: HeadSpec
@@ -179,7 +178,7 @@ def _save_pooling(pooling: Pooling, folder: Path) -> None:
 
 
 def _means(rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Mean of the rows of each owner (numbered from 0 without a gap)."""
+    """Mean of the rows of each owner (numbered from 0 without gaps)."""
     sums = np.zeros((owner[-1] + 1, rows.shape[1]))
     np.add.at(sums, owner, rows)
     return sums / np.bincount(owner)[:, None]

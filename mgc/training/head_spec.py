@@ -16,7 +16,7 @@ from mgc.training.settings import Training
 
 @dataclass(frozen=True)
 class HeadSpec(PluginSpec):
-    """One head as asked for: its name, its own parameters and the trainer's settings."""
+    """One head as requested: its name, its own parameters and the trainer's settings."""
 
     kind_of_plugin: ClassVar[str] = "head"
 
@@ -30,7 +30,7 @@ class HeadSpec(PluginSpec):
 
     @cached_property
     def training(self) -> Training:
-        """The trainer's settings: its defaults, then the head's, then what was asked for."""
+        """The trainer's settings: its defaults, then the head's, then what was requested."""
         if self.info.trained_by == "estimator":
             if self.training_settings:
                 raise UsageError(

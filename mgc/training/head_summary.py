@@ -16,15 +16,15 @@ from mgc.training.classifier import Classifier, Normalisation
 from mgc.training.head_spec import HeadSpec
 from mgc.training.scoring import lengths_of
 
-WIDTH = 18  # characters a column
+WIDTH = 18  # characters per column
 
 
 def describe_head(spec: HeadSpec, shape: FeatureShape, genres: int, frames: int = 0) -> str:
     """Layers, output shapes, parameters and multiply-adds of one clip, as a text table.
 
-    ``shape`` is that of the features as the head takes them (a pooled sequence is a vector);
+    ``shape`` is the shape of the features as the head takes them (a pooled sequence is a vector);
     ``frames`` is the length of a clip, of which the head sees one training window. Raises
-    UsageError for a head that scikit-learn fits, which has no layers.
+    UsageError for a head fitted by scikit-learn, which has no layers.
     """
     if spec.info.trained_by == "estimator":
         raise UsageError(
@@ -70,7 +70,7 @@ def _what(shape: FeatureShape, window: int) -> str:
 
 
 def _multiply_adds(model: Classifier, features: torch.Tensor) -> int:
-    """Of matrix products, convolutions and attention. torchinfo's own count leaves out the
+    """Counts matrix products, convolutions and attention. torchinfo's own count leaves out the
     positions of a linear layer over a sequence."""
     with FlopCounterMode(display=False) as counter:
         model(features, lengths_of(features))

@@ -1,6 +1,6 @@
 """The training of gradient heads, from top to bottom.
 
-One loop for a CPU, a GPU or several processes; Hugging Face accelerate knows which it is.
+One loop for a CPU, a GPU or several processes; Hugging Face accelerate handles the difference.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TrainingJob:
     """What is trained, on what, and how.
 
     ``genres`` and ``validation_genres`` (track,) belong to the tracks of the sources' tables;
-    ``setup`` identifies the training, so that only the same one is resumed from ``folder``.
+    ``setup`` identifies the training, so that only the same training is resumed from ``folder``.
     """
 
     model: Classifier
@@ -55,10 +55,10 @@ class TrainingJob:
 
 
 def train(job: TrainingJob) -> list[dict[str, Any]]:
-    """Train ``job.model``; it ends with the best epoch's weights. Return the history.
+    """Train ``job.model``, leaving it with the best epoch's weights. Return the history.
 
-    A checkpoint is written after every epoch; where ``job.folder`` holds one, the training goes
-    on from it and ends as if it had never stopped. Raises MgcError for a loss that is not finite.
+    A checkpoint is written after every epoch; if ``job.folder`` holds one, the training continues
+    from it and ends as if it had never stopped. Raises MgcError for a loss that is not finite.
     """
     loop = Loop(job)
     while not loop.finished():
@@ -78,7 +78,7 @@ def train(job: TrainingJob) -> list[dict[str, Any]]:
 
 
 class Loop:
-    """A training under way: model, optimiser, average, and the state that a checkpoint holds."""
+    """A training in progress: model, optimiser, average, and the state that a checkpoint holds."""
 
     def __init__(self, job: TrainingJob) -> None:
         self.job = job
@@ -96,11 +96,11 @@ class Loop:
 
     @property
     def evaluated(self) -> Classifier:
-        """The weights that are scored and kept: the average where there is one."""
+        """The weights that are scored and kept: the average if there is one."""
         return self.model if self.average is None else cast(Classifier, self.average.module)
 
     def finished(self) -> bool:
-        """All epochs are done, or patience is at its end."""
+        """Whether all epochs are done or patience has run out."""
         waited = self.state.epoch - self.state.best_epoch
         stopped = 0 < self.training.patience <= waited and self.job.validation is not None
         return self.state.epoch >= self.training.epochs or stopped
@@ -142,7 +142,7 @@ class Loop:
         self.state.step += 1
 
     def validate(self) -> dict[str, float]:
-        """Scores of the validation tracks, by name; nothing where there are none."""
+        """Scores of the validation tracks, by name; empty if there are none."""
         if self.job.accelerator.num_processes > 1:
             for buffer in self.evaluated.buffers():
                 broadcast(buffer)  # every process scores with the first one's statistics
@@ -155,7 +155,8 @@ class Loop:
         return {f"validation_{name}": score for name, score in scores.items()}
 
     def keep_best(self, row: Mapping[str, Any]) -> None:
-        """Keep this epoch's weights where they are the best so far, or nothing can tell."""
+        """Keep this epoch's weights if they are the best so far, or if there is nothing to judge
+        by."""
         state, monitor = self.state, self.training.monitor
         score, best = row.get(f"validation_{monitor}"), state.best_score
         if score is not None and best is not None and not is_better(score, best, monitor):
@@ -166,7 +167,7 @@ class Loop:
         }
 
     def store(self, row: dict[str, Any]) -> None:
-        """Count the epoch and write the checkpoint and the history; the first process does."""
+        """Count the epoch and, in the first process, write the checkpoint and the history."""
         self.state.epoch += 1
         self.state.history.append(row)
         if self.job.accelerator.is_main_process:
@@ -179,7 +180,7 @@ class Loop:
         self.job.accelerator.wait_for_everyone()
 
     def tell(self, row: Mapping[str, Any], losses: Tensor) -> None:
-        """Pass the figures on to whoever follows; the first process does."""
+        """Pass the figures on to the tracker, in the first process only."""
         if not self.job.accelerator.is_main_process:
             return
         first = self.state.step - len(losses)
@@ -189,7 +190,7 @@ class Loop:
         self.job.progress.epoch({**row, "epochs": self.training.epochs})
 
     def end(self) -> list[dict[str, Any]]:
-        """Put the best weights into the model, free of what accelerate wrapped it in."""
+        """Put the best weights into the model, without accelerate's wrapper."""
         self.job.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
         self.model.load_state_dict(self.state.tensors["best"])
         self.job.accelerator.free_memory()
@@ -224,8 +225,8 @@ class Loop:
 def _steps(job: TrainingJob) -> list[tuple[slice, int]]:
     """This process's part of every batch, and the size of the whole batch.
 
-    Batches of an epoch differ in size by one at most; no part has fewer than two windows, which
-    batch normalisation needs.
+    Batches of an epoch differ in size by at most one; no part has fewer than two windows, because
+    batch normalisation needs two.
     """
     processes, rank = job.accelerator.num_processes, job.accelerator.process_index
     smallest = 2 * processes
@@ -250,8 +251,9 @@ def _learning_rate_share(step: int, steps: int, training: Training) -> float:
 def _optimizer(model: Classifier, training: Training) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019); only weight matrices decay.
 
-    Fused: one pass over all weights. Its other form runs some tiny parallel operations for each of
-    them, whose threads wait for each other so long on a busy CPU that an epoch takes 40 × the time.
+    Fused: one pass over all weights. The unfused form runs several tiny parallel operations per
+    weight matrix, whose threads wait so long for each other on a busy CPU that an epoch takes 40 ×
+    the time.
     """
     matrices = [p for p in model.parameters() if p.requires_grad and p.dim() >= 2]
     others = [p for p in model.parameters() if p.requires_grad and p.dim() < 2]

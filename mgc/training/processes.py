@@ -20,7 +20,7 @@ def several() -> bool:
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes; known before the processes have met."""
+    """Whether this process is the one that writes; known before the processes are connected."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -34,7 +34,7 @@ def meet(device: str) -> None:
 
 @contextmanager
 def main_first() -> Iterator[None]:
-    """The main process does the block first; the others do it when it is done."""
+    """The main process runs the block first; the others run it afterwards."""
     if not several():
         yield
         return
@@ -45,7 +45,7 @@ def main_first() -> Iterator[None]:
 
 
 def from_main(text: str) -> str:
-    """What the main process gives, in every process; at most `MAX_TEXT` bytes."""
+    """The main process's text, in every process; at most `MAX_TEXT` bytes."""
     if not several():
         return text
     import torch
@@ -59,7 +59,7 @@ def from_main(text: str) -> str:
 
 
 def wait() -> None:
-    """Go on when every process is here."""
+    """Wait until every process is here."""
     if several():
         from accelerate import PartialState
 

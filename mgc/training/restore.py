@@ -1,4 +1,4 @@
-"""Reads a fitted head back; nothing but its folder is needed."""
+"""Reads a fitted head back; only its folder is needed."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from mgc.training.tracking import read_history
 def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     """The head that was saved in ``folder``.
 
-    Raises MgcError if the folder is damaged or newer than this mgc, or where the head's
-    plug-in is not installed (naming the distribution that has it).
+    Raises MgcError if the folder is damaged or newer than this mgc, or if the head's plug-in is not
+    installed (naming the distribution that has it).
     """
     record = read_json(folder / FACTS)
     facts = _facts(folder, record)
@@ -47,7 +47,7 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
         estimator = facts.spec.implementation(facts.spec.params, facts.seed)
         path = folder / getattr(estimator, "file", ESTIMATOR)
         if not path.exists() and (folder / ESTIMATOR).exists():
-            path = folder / ESTIMATOR  # written before the head had a file of its own
+            path = folder / ESTIMATOR  # written before the head had its own file
         return FittedEstimator(facts, estimator.restore(path), pooling)
     model = _model(folder, facts)
     return FittedModule(facts, model, pooling, resolve_device(device), read_history(folder))
@@ -85,7 +85,7 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
         ) from error
     if record.get("revision", spec.info.revision) != spec.info.revision:
         raise MgcError(
-            f"This model is of revision {record['revision']} of head {spec.name!r}; the installed "
+            f"This model uses revision {record['revision']} of head {spec.name!r}; the installed "
             f"{spec.entry.distribution} {spec.entry.version} has revision {spec.info.revision}.",
             f"Fit it again, or: "
             f"pip install {package_of(record['distribution'])}=={record['version']}",

@@ -24,7 +24,7 @@ def score_tracks(
     """Probabilities (track, genre) float64, rows sum to 1, and embeddings (track, …) float32.
 
     With an ``accelerator`` its precision is used, its processes share the work and each gets the
-    whole result; without, this process does it all in float32.
+    full result; without one, this process does everything in float32.
     """
     windows = source.table.cover()
     share, counted = _share(len(windows), accelerator)
@@ -42,7 +42,7 @@ def score_tracks(
 
 
 def _share(count: int, accelerator: Accelerator | None) -> tuple[np.ndarray, np.ndarray]:
-    """This process's window numbers, and which of them count (the last may be there to fill)."""
+    """This process's window numbers, and which of them count (the last ones may be padding)."""
     processes = accelerator.num_processes if accelerator else 1
     rank = accelerator.process_index if accelerator else 0
     each = -(-count // processes)
@@ -68,6 +68,6 @@ def _outputs(
 
 
 def lengths_of(features: Tensor) -> Tensor:
-    """The valid frames of each window: all of them, for short clips are repeated."""
+    """The valid frames of each window: all of them, because short clips are repeated."""
     frames = features.shape[2] if features.dim() == 3 else 1
     return torch.full((len(features),), frames, device=features.device)

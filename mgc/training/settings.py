@@ -14,30 +14,30 @@ class Training:
     """Settings of the trainer, as in ``--set epochs=40``.
 
     A head may bring its own defaults as a class attribute ``training_defaults``. Fractions are
-    of 1; a value of 0 turns the thing off, unless said otherwise.
+    of 1; a value of 0 turns a setting off, unless stated otherwise.
 
-    epochs: passes over the training tracks, at most; each draws one clip and crop of a track.
-    batch_size: tracks an optimiser step, over all processes together.
-    learning_rate: AdamW's highest step, reached after the warm-up, then a cosine down to 0.
+    epochs: passes over the training tracks, at most; each draws one clip and crop per track.
+    batch_size: tracks per optimiser step, over all processes together.
+    learning_rate: AdamW's peak learning rate, reached after the warm-up, then a cosine down to 0.
     warm_up: fraction of all steps in which the learning rate rises from 0.
     weight_decay: AdamW's decay of weight matrices; biases and norms have none.
     gradient_clip: largest L2 norm of all gradients together.
     label_smoothing: probability mass spread evenly over all genres.
-    class_weights: ``balanced`` weighs a genre by the inverse of its frequency.
+    class_weights: ``balanced`` weights each genre by the inverse of its frequency.
     mixup: alpha of the Beta distribution that two tracks of a batch are mixed with.
     mask_features, mask_frames: SpecAugment's largest mask, as a fraction of the feature rows and
         of the crop's frames (sequences only); masks: how many of each.
     crop_frames: frames of a training crop and of the windows that evaluation averages over;
         0 is the whole clip. A clip with fewer frames is repeated.
-    ema: decay a step of the exponential moving average of the weights that is evaluated and kept.
+    ema: decay per step of the exponential moving average of the weights that is evaluated and kept.
     patience: epochs without a better validation loss after which training stops.
     monitor: the validation figure that decides which epoch's weights are kept.
     normalisation: ``rows`` gives every feature row mean 0 and deviation 1 (of the training
         tracks); ``whitening`` also decorrelates the rows of a sequence and keeps at most 40, the
         same as pooled statistics start from. Vectors and layers always get ``rows``.
-    precision: ``auto`` is bf16 where the device computes it fast, else fp32.
+    precision: ``auto`` is bf16 if the device computes it fast, else fp32.
     features_on: ``device`` keeps all training features in the device's memory, ``disk`` reads them
-        as they are needed, ``auto`` is the former where they take less than half of what is free.
+        as they are needed, ``auto`` is the former if they take less than half of the free memory.
     """
 
     epochs: int = 60

@@ -20,7 +20,7 @@ Clips = Sequence[np.ndarray] | np.ndarray
 class TrackData:
     """Features of all tracks of a dataset, with genre and group numbers (track,).
 
-    ``features`` may be lazy and memory-mapped: it is read by index, track by track.
+    ``features`` may be lazy and memory-mapped: it is read track by track, by index.
     """
 
     kind: FeatureKind
@@ -69,7 +69,7 @@ def shape_of(kind: FeatureKind, clip: np.ndarray) -> FeatureShape:
 def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
     """Raise MgcError if ``tracks`` cannot be learnt from."""
     if len(tracks) == 0:
-        raise MgcError(f"There is no track in the {what} part of the split.")
+        raise MgcError(f"There are no tracks in the {what} part of the split.")
     if data.genres[tracks].min() < 0 or data.genres[tracks].max() >= data.n_genres:
         raise MgcError(f"A genre number of the {what} tracks is not in [0, {data.n_genres}).")
 

@@ -1,4 +1,4 @@
-"""Where the figures of a training go: always a local file, and a tracker where one is wanted."""
+"""Where the figures of a training go: always to a local file, and to a tracker if one is wanted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to: its test metrics by name, the genres' names, and for each test track
+    """The result of a run: its test metrics by name, the genres' names, and for each test track
     the genre number (track,) and the probabilities (track, genre)."""
 
     metrics: Mapping[str, float]
@@ -28,18 +28,18 @@ class Summary:
 
 
 class Tracker(Protocol):
-    """Follows one run. What it raises is reported once and never ends a training."""
+    """Follows one run. An error it raises is reported once and never ends a training."""
 
     def start(self, config: Mapping[str, Any]) -> None:
-        """The run begins; ``config`` is all that it was asked for, as nested plain values."""
+        """The run begins; ``config`` is the full request, as nested plain values."""
         ...
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Some figures: ``step`` and ``batch_loss``, or those of an ``epoch``."""
+        """Log some figures: ``step`` and ``batch_loss``, or those of an ``epoch``."""
         ...
 
     def finish(self, summary: Summary, folder: Path) -> None:
-        """The run is over: what it came to, and the run folder."""
+        """The run is over: its result, and the run folder."""
         ...
 
 
@@ -57,7 +57,8 @@ class NoTracker:
 
 
 class Guarded:
-    """Passes everything on to a tracker until it fails; says so once, and goes on without it."""
+    """Passes everything on to a tracker until it fails; reports that once and continues without
+    it."""
 
     def __init__(self, tracker: Tracker | None, progress: Progress) -> None:
         self.tracker = tracker
@@ -80,10 +81,10 @@ class Guarded:
             return
         try:
             getattr(self.tracker, method)(*arguments)
-        except Exception as error:  # whatever a tracker does, the training goes on
+        except Exception as error:  # whatever a tracker does, the training continues
             self.tracker = None
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            self.progress.say(f"Tracking has stopped ({reason}). The training goes on.")
+            self.progress.say(f"Tracking has stopped ({reason}). The training continues.")
 
 
 class Named:
@@ -113,7 +114,7 @@ def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The epochs that `write_history` wrote; none where there is no such file."""
+    """The epochs that `write_history` wrote; none if there is no such file."""
     path = folder / HISTORY
     if not path.exists():
         return []

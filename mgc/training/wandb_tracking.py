@@ -35,7 +35,7 @@ class WandbTracker:
         self._defined: set[str] = set()
 
     def start(self, config: Mapping[str, Any]) -> None:
-        """Begin a W&B run with ``config``. Raises MgcError if W&B cannot begin."""
+        """Start a W&B run with ``config``. Raises MgcError if W&B cannot start."""
         import wandb
 
         folder = self.settings.folder or home() / "tracking"
@@ -53,7 +53,7 @@ class WandbTracker:
             )
         except wandb.Error as error:
             raise MgcError(
-                f"Weights & Biases cannot begin: {error}", "Run: wandb login, or use offline."
+                f"Weights & Biases cannot start: {error}", "Run: wandb login, or use offline."
             ) from error
 
     def log(self, row: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ class WandbTracker:
         self._run.log(named)
 
     def finish(self, summary: Summary, folder: Path) -> None:
-        """Final figures, plots and the run folder as an artifact; then the run ends."""
+        """Log final figures, plots and the run folder as an artifact; then end the run."""
         import wandb
 
         self._run.summary.update(dict(summary.metrics))

@@ -144,7 +144,7 @@ def test_members_that_differ_in_a_genre_are_refused(mgc_home: Path) -> None:
         single(made, answers(made, 0.6, 0), "mel"),
         single(changed, answers(made, 0.6, 1), "mfcc"),
     ]
-    with pytest.raises(MgcError, match=r"genre of 1 rows, first of track 't0003'"):
+    with pytest.raises(MgcError, match=r"genre of 1 rows, starting with track 't0003'"):
         combine("mean-probability", members)
 
 
@@ -262,7 +262,7 @@ def test_a_member_that_never_says_a_genre(mgc_home: Path, name: str) -> None:
 def test_no_held_out_track_is_said(mgc_home: Path) -> None:
     made = world()
     members = three(World(made.table.assign(part=np.where(made.where("test"), "test", "training"))))
-    with pytest.raises(MgcError, match="no held-out track that 'weighted' could learn from"):
+    with pytest.raises(MgcError, match="no held-out tracks for 'weighted' to learn from"):
         combine("weighted", members)
 
 

@@ -142,7 +142,7 @@ def test_other_datasets_and_protocols_do_not_share_a_table(mgc_home: Path) -> No
     for other in (World(world().table, name="another"), folded(0)):
         with pytest.raises(UsageError, match="differ in their"):
             systems([one, single(other, answers(other, 0.6, 1))])
-    with pytest.raises(UsageError, match="no run to compare"):
+    with pytest.raises(UsageError, match="no runs to compare"):
         systems([])
 
 

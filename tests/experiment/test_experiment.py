@@ -176,7 +176,7 @@ def test_beside_published_figures(file: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("folds = 2", "folds = ", "is no TOML"),
+        ("folds = 2", "folds = ", "is not valid TOML"),
         ("folds = 2", 'folds = "two"', "folds"),
         ("folds = 2", "fold = 2", "'folds'"),
         ("seeds = [0, 1]", "seeds = []", "seeds is empty"),

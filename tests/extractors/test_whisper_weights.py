@@ -228,7 +228,7 @@ def broken_index(folder: Path) -> None:
         (config_is_a_list, r"config\.json cannot be read"),
         (config_without_width, r"config\.json cannot be read.*d_model"),
         (no_config, r"config\.json cannot be read"),
-        (missing_shard, r"model-00001-of-00002\.safetensors, which .* is not there"),
+        (missing_shard, r"model-00001-of-00002\.safetensors, named in .*, is missing"),
         (broken_index, r"index\.json cannot be read"),
     ],
 )

@@ -180,7 +180,7 @@ def test_hard_tracks_can_be_seen_and_heard(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_said_so_without_its_folder() -> None:
     run = made_run(skill=0.2)
     text = Reader(make_report([run], ReportRequest(hardest=1, picture=ExtractorSpec("mel")))).text
-    assert "It cannot be heard" in text
+    assert "It cannot be played" in text
     assert "/gone/" not in text
 
 
@@ -241,7 +241,7 @@ def test_facts_of_the_data_count_tracks_and_name_failures() -> None:
 
 def test_an_audit_of_a_dataset_that_is_gone_does_not_end_the_report() -> None:
     text = Reader(make_report([made_run()], ReportRequest(audit=True))).text
-    assert "The audit could not be made" in text
+    assert "The audit failed" in text
 
 
 def test_the_library_is_the_one_that_its_readme_names() -> None:

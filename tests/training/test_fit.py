@@ -225,7 +225,7 @@ def test_a_head_that_cannot_take_the_features_is_refused(tmp_path: Path) -> None
 
 def test_an_empty_training_split_is_refused(tmp_path: Path) -> None:
     none = np.array([], dtype=int)
-    with pytest.raises(MgcError, match="no track in the training part"):
+    with pytest.raises(MgcError, match="no tracks in the training part"):
         fit_head(spec("cnn"), track_data(), none, none, seed=0, device="cpu", folder=tmp_path)
 
 

@@ -77,7 +77,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_another_revision_is_named_with_what_to_install(tmp_path: Path) -> None:
     change(fitted(tmp_path), revision=7, version="0.0.7")
-    with pytest.raises(MgcError, match="is of revision 7 of head 'mlp'") as caught:
+    with pytest.raises(MgcError, match="uses revision 7 of head 'mlp'") as caught:
         restore_head(tmp_path)
     assert "pip install mgc-music==0.0.7" in caught.value.hint
 

@@ -69,7 +69,7 @@ def test_a_tracker_that_fails_is_mentioned_once_and_changes_nothing(tmp_path: Pa
     heard = Heard()
     failing = fit(Noted(fails_at=4), heard, tmp_path / "a")
     assert heard.lines == [
-        "Tracking has stopped (ConnectionError: no route). The training goes on."
+        "Tracking has stopped (ConnectionError: no route). The training continues."
     ]
     plain = fit(None, Silent(), tmp_path / "b")
     untimed = [[{**row, "seconds": 0} for row in fit.history] for fit in (failing, plain)]

@@ -116,6 +116,6 @@ def test_online_without_a_login_is_an_error_with_the_way_out(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     tracker = WandbTracker("demo", WandbSettings(mode="online", folder=tmp_path, patience=1))
-    with pytest.raises(MgcError, match="Weights & Biases cannot begin") as caught:
+    with pytest.raises(MgcError, match="Weights & Biases cannot start") as caught:
         tracker.start({})
     assert "wandb login" in caught.value.hint

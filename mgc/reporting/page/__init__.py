@@ -1,4 +1,4 @@
-"""One self-contained page about some runs: works from disk, without a network."""
+"""One self-contained page about some runs; it works from disk, without a network."""
 
 from mgc.reporting.page.build import ReportRequest, make_report
 

@@ -1,4 +1,4 @@
-"""Puts the page together: numbers from `sections`, `charts` and `hard`, looks from templates."""
+"""Puts the page together: numbers from `sections`, `charts` and `hard`, layout from templates."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ SCRIPTS = ("page.js", "sorting.js", "matrix.js", "curves.js", "map.js", "map_vie
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What a report is to hold.
+    """What a report should contain.
 
     Attributes:
-        title: at its head; "" takes the dataset's name.
+        title: its heading; "" uses the dataset's name.
         hardest: how many of the hardest tracks are shown.
-        picture: the extractor that draws them; None draws none (and plays none).
-        sound: whether they can be heard; the clips are put into the page.
-        audit: whether all audio is searched for copies.
-        method: how the maps are made.
-        reference: the system that the others are tested against; None takes the best single.
-        command: how the report was asked for.
+        picture: the extractor whose pictures show them; None means no pictures (and no sound).
+        sound: whether they can be played; the clips are embedded in the page.
+        audit: whether to search all audio for copies.
+        method: how to make the maps.
+        reference: the system that the others are tested against; None takes the best single system.
+        command: the command that asked for the report.
     """
 
     title: str = ""
@@ -65,8 +65,8 @@ def make_report(
 ) -> str:
     """The page about some finished runs, as HTML; all of one dataset and protocol.
 
-    Details (matrix, map, curves) are those of one run a system, the one of the lowest seed; the
-    comparison is over all.
+    Details (matrix, map, curves) are shown for one run per system, the one with the lowest seed;
+    the comparison covers all runs.
 
     Raises UsageError for runs that do not belong in one table.
     """
@@ -100,12 +100,12 @@ def make_report(
 
 
 def made_title(run: Run) -> str:
-    """The title of a report that was given none."""
+    """The default title of a report."""
     return run.record.dataset.name
 
 
 def _shown(compared: Sequence[System], made: Comparison) -> list[tuple[str, Run]]:
-    """One run a system, in the order of the table."""
+    """One run per system, in the order of the table."""
     first = {system.name: system.runs[0] for system in compared}
     return [(row["name"], first[row["name"]]) for row in made.rows]
 
@@ -140,7 +140,8 @@ def _shapes() -> list[str]:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """A content security policy: no network, and no script but those of this page, by their sum."""
+    """A content security policy: no network, and no scripts but this page's own, by their
+    hashes."""
     sums = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in sums)
     return (
@@ -150,7 +151,7 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def script_json(value: Any) -> Markup:
-    """JSON that can stand in a script element: nothing in it ends the element."""
+    """JSON that is safe in a script element: nothing in it ends the element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -164,7 +165,7 @@ def _text(name: str) -> str:
 
 @cache
 def templates() -> jinja2.Environment:
-    """The templates; whatever they show is escaped unless it is Markup."""
+    """The templates; everything they show is escaped unless it is Markup."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

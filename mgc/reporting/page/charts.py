@@ -14,15 +14,16 @@ from mgc.progress import Progress
 from mgc.runs import Run
 
 STEPS = 65_535  # of a coordinate: a sixteenth of a pixel on the largest screen
-MAX_NAME = 300  # characters of a name in a chart; the file may hold more
+MAX_NAME = 300  # characters of a name in a chart; the file may have more
 
 
 def chart_data(
     named: Sequence[tuple[str, Run]], method: Method, progress: Progress
 ) -> dict[str, Any]:
-    """What the scripts of the page read, JSON-ready: genres, tracks, and per run map and curves.
+    """What the page's scripts read, JSON-ready: genres, tracks, and a map and curves per run.
 
-    Numbers of the maps are base64 of little-endian columns: for 25,000 tracks a fifth of JSON.
+    Numbers of the maps are base64 of little-endian columns: for 25,000 tracks a fifth of the size
+    of JSON.
     """
     maps = []
     with progress.task("arranging the maps", len(named), "runs") as task:

@@ -1,4 +1,4 @@
-"""What is known of the data behind the figures: can they be trusted?"""
+"""What is known about the data behind the figures: can they be trusted?"""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class DataFacts:
 
     Attributes:
         name: the dataset's.
-        protocol: how tracks were divided, in words.
-        tracks, artists: how many; 0 artists where none is known.
+        protocol: how tracks were split, in words.
+        tracks, artists: how many; 0 artists if none is known.
         parts: the parts that `genres` counts.
-        genres: for each genre its name and its tracks in each part.
-        crossing: tracks of groups (artists) that stand on both sides of a fold's split.
-        left_out: why tracks are missing, and how many.
-        failures: (file, reason) of those that could not be used, and how many there are.
+        genres: for each genre, its name and its number of tracks in each part.
+        crossing: tracks of groups (artists) that are on both sides of a fold's split.
+        left_out: reasons why tracks are missing, with counts.
+        failures: (file, reason) for files that could not be used, and how many there are.
         suspects: likely wrong labels: track_id, title, genre, suggested, margin.
-        audit: what an audit of the audio found, line by line; empty where none was asked for.
+        audit: what an audit of the audio found, line by line; empty if none was requested.
         chance: the accuracy of always naming the most frequent genre.
     """
 
@@ -59,7 +59,7 @@ class DataFacts:
 
 
 def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFacts:
-    """The facts of a run's dataset, from the run itself; suspects by the run ``best``.
+    """The facts about a run's dataset, from the run itself; suspects come from the run ``best``.
 
     With ``audited`` all audio is searched for copies of one recording, as `mgc data audit` does.
     """
@@ -89,21 +89,21 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
 
 
 def _reason(failure: Mapping[str, str]) -> str:
-    """The reason without the folders of whose machine it was."""
+    """The reason, without the folder names of the machine it came from."""
     return failure["reason"].replace(failure["path"], Path(failure["path"]).name)
 
 
 def _protocol(run: Run) -> str:
     record = run.record.dataset
     by = record.group_by
-    apart = "" if by == "none" else f"; tracks of one {by} stay on one side"
+    apart = "" if by == "none" else f"; tracks of one {by} are kept together"
     if record.folds:
         return f"{record.folds} folds: every track is tested once{apart}"
     return f"one split into training, validation and test{apart}"
 
 
 def _by_genre(run: Run) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """Tracks of each genre: by part, or in all where folds test every track."""
+    """Tracks of each genre: by part, or in total if folds test every track."""
     rows = run.predictions
     if rows["fold"].nunique() > 1:
         counts = run.rows("test")["genre"].value_counts()
@@ -141,13 +141,13 @@ def _suspects(run: Run) -> list[dict[str, Any]]:
 
 
 def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:
-    """(whether it is well, what was found) about copies of recordings, line by line."""
+    """(whether all is well, what was found) about copies of recordings, line by line."""
     from mgc.datasets.quality import audit
 
     try:
         found = audit.audit(table.load(run.record.dataset.name), progress=progress)
     except MgcError as error:
-        return [(False, f"The audit could not be made: {error.message}")]
+        return [(False, f"The audit failed: {error.message}")]
     across = sum(_apart(run.predictions, pair.first, pair.second) for pair in found.copies)
     lines = [
         (not found.copies, f"{len(found.copies):,} pairs of tracks are the same recording"),

@@ -21,8 +21,8 @@ from mgc.progress import Progress
 from mgc.reporting.colours import PICTURE
 from mgc.reporting.feature_plots import Picture, pictures, ticks, value_range
 
-PICTURE_COLUMNS = 480  # pixels: what a card shows on a fine screen
-PICTURE_QUALITY = 55  # of WebP; its faults are below what a spectrogram's noise hides
+PICTURE_COLUMNS = 480  # pixels: the width of a card on a high-resolution screen
+PICTURE_QUALITY = 55  # of WebP; its artefacts are hidden by a spectrogram's noise
 SOUND_RATE = 22_050  # Hz
 SOUND_LEVEL = 0.7  # of MP3's compression in [0, 1): about 40 kbit/s
 
@@ -40,7 +40,7 @@ class Part:
         axis: what the feature axis shows.
         sound: data URI of the clip, or "".
         start: where the clip begins in the track, s.
-        problem: why there is no picture or sound, or "".
+        problem: why there is no picture or sound, else "".
     """
 
     track: HardTrack
@@ -57,7 +57,7 @@ class Part:
 def parts(
     tracks: Sequence[HardTrack], source: ExtractorSpec | None, sound: bool, progress: Progress
 ) -> list[Part]:
-    """Draw and encode the first clip of each track; a file that is gone or bad is said so."""
+    """Draw and encode the first clip of each track; missing or bad files are reported."""
     made = []
     with progress.task("listening to the hardest tracks", len(tracks), "tracks") as task:
         for track in tracks:
@@ -89,7 +89,7 @@ def _part(track: HardTrack, source: ExtractorSpec | None, sound: bool) -> Part:
 
 
 def _image(picture: Picture) -> str:
-    """The feature alone, without axes, as WebP: the page draws those in its own colours."""
+    """The feature alone as WebP, without axes: the page draws those in its own colours."""
     values = np.atleast_2d(picture.values)
     low, high = value_range([values])
     shares = np.clip((_fewer_columns(values) - low) / max(high - low, 1e-9), 0, 1)
@@ -100,7 +100,7 @@ def _image(picture: Picture) -> str:
 
 
 def _fewer_columns(values: np.ndarray) -> np.ndarray:
-    """Means of neighbouring frames where there are more than pixels."""
+    """Means of neighbouring frames if there are more frames than pixels."""
     count = values.shape[1]
     if count <= PICTURE_COLUMNS:
         return values
@@ -136,7 +136,7 @@ def _sound(path: Path, picture: Picture) -> str:
             made, np.clip(wave, -1, 1), SOUND_RATE, format="MP3", compression_level=SOUND_LEVEL
         )
         return _data_uri("audio/mpeg", made.getvalue())
-    # libsndfile before 1.1 cannot write MP3; Vorbis plays in all browsers but old ones of Apple.
+    # libsndfile before 1.1 cannot write MP3; Vorbis plays in all browsers but Apple's old ones.
     soundfile.write(made, np.clip(wave, -1, 1), SOUND_RATE, format="OGG")
     return _data_uri("audio/ogg", made.getvalue())
 

@@ -1,4 +1,4 @@
-"""What the page's tables and drawings show, worked out: templates only place it."""
+"""Works out what the page's tables and drawings show; templates only lay it out."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
 MISTAKES = 6  # kinds of mistakes listed beside a matrix
-DEEP = 0.55  # share of the scale beyond which letters on a colour are light
+DEEP = 0.55  # share of the scale beyond which text on a colour is light
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The part of [0, 1] that the accuracies' axis shows."""
+    """The part of [0, 1] that the accuracy axis shows."""
 
     low: float
     high: float
 
     def place(self, value: float) -> float:
-        """Where a value stands, in percent of the axis."""
+        """The position of a value, in percent of the axis."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
     @property
@@ -53,7 +53,7 @@ def scale(rows: Sequence[Mapping[str, Any]]) -> Scale:
 
 
 def verdict(made: Comparison) -> str:
-    """What the comparison allows to say, in a sentence or two."""
+    """What the comparison allows us to say, in a sentence or two."""
     best = made.rows[0]
     low, high = 100 * best["accuracy_low"], 100 * best["accuracy_high"]
     said = (
@@ -74,10 +74,10 @@ def _others(made: Comparison) -> str:
     rest = [row for row in made.rows if row["name"] != made.reference]
     worse = [row for row in rest if row["p_adjusted"] < SURE]
     if len(worse) == len(rest):
-        return "All others are behind it by more than chance explains."
+        return "All others are behind it by more than chance can explain."
     if not worse:
-        return "No other is behind it by more than chance explains."
-    return f"{len(worse)} of the {len(rest)} others are behind it by more than chance explains."
+        return "None of the others is behind it by more than chance can explain."
+    return f"{len(worse)} of the {len(rest)} others are behind it by more than chance can explain."
 
 
 def _p(value: float) -> str:
@@ -102,7 +102,7 @@ def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
 
 
 def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[str, Any]]:
-    """For each genre its tracks and a bar for each system, in the order of the table."""
+    """For each genre, its tracks and a bar per system, in the order of the table."""
     table = by_genre(compared)
     counts = table.pop("tracks")
     made = []
@@ -156,7 +156,7 @@ def _mistakes(run: Run) -> list[dict[str, Any]]:
 
 
 def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
-    """For each run the points of its reliability diagram and what they come to."""
+    """For each run, the points of its reliability diagram and a summary of them."""
     made = []
     for name, run in named:
         found = reliability(run)
@@ -175,17 +175,17 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
 
 
 def _lean(found: Sequence[Bin]) -> str:
-    """Whether a run is more confident than it may be, in a word."""
+    """Whether a run is more confident than it should be, in a few words."""
     total = sum(b.tracks for b in found)
     gap = sum(b.tracks * (b.confidence - b.accuracy) for b in found) / total
     if abs(gap) < 0.02:
-        return "as sure as it is accurate"
+        return "as confident as it is accurate"
     lean = "more confident" if gap > 0 else "less confident"
     return f"{lean} than accurate, by {100 * abs(gap):.0f} points"
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
-    """Who agrees with whom, and what a perfect choice would reach; None for a single system."""
+    """Which systems agree, and what a perfect choice would achieve; None for a single system."""
     singles = [system for system in compared if system.kind == "single"]
     chosen = singles if len(singles) > 1 else list(compared)
     try:
@@ -200,7 +200,7 @@ def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
 
 
 def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
-    """What each run was and how to make it again, in the order in which they were made."""
+    """What each run was and how to repeat it, in the order in which the runs were made."""
     made = []
     for run in sorted(found, key=lambda run: run.record.created):
         record = run.record

@@ -1,8 +1,8 @@
 """Constant-Q and variable-Q transforms, with filters that are built once.
 
 The method is librosa's, after Schörkhuber and Klapuri, "Constant-Q transform toolbox for music
-processing" (2010): the filters of one octave, applied as a matrix to a spectrum; then the wave is
-halved in rate, and the same filters hear the octave below.
+processing" (2010): the filters of one octave, applied as a matrix to a spectrum; then the sample
+rate is halved, and the same filters hear the octave below.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from mgc_cqt.plugin import HOP, RATE
 
 C1 = 32.703195662574764  # Hz
 MIN_POWER = 1e-10  # librosa's amin: -100 dB
-SPARSITY = 0.01  # librosa's: the share of a filter's magnitude that is left out
+SPARSITY = 0.01  # as in librosa: the share of a filter's magnitude that is left out
 
 
 @dataclass(frozen=True)
 class CqtParams:
-    """``fmin`` Hz of the lowest of ``n_bins``; ``tuning`` in bins, None estimates it for each
-    clip; what lies ``top_db`` below a clip's loudest cell is clipped."""
+    """``fmin``: frequency in Hz of the lowest of ``n_bins``; ``tuning``: in bins, None estimates it
+    for each clip; values more than ``top_db`` below a clip's loudest cell are clipped."""
 
     fmin: float = C1
     n_bins: int = 84
@@ -37,15 +37,15 @@ class CqtParams:
     top_db: float | None = 80.0
 
     def __post_init__(self) -> None:
-        """Raise UsageError if a filter would lie beyond half of the sample rate."""
+        """Raise UsageError if a filter would lie above half the sample rate."""
         if self.n_bins < 1 or self.bins_per_octave < 1 or not self.fmin > 0:
             raise UsageError("fmin, n_bins and bins_per_octave must be above 0.")
         _, highest = _lengths(self, self.filter_gamma, RATE)
         if highest > RATE / 2:
             raise UsageError(
-                f"{self.n_bins} bins from {self.fmin:.1f} Hz reach up to {highest:,.0f} Hz; at "
+                f"{self.n_bins} bins from {self.fmin:.1f} Hz go up to {highest:,.0f} Hz; at "
                 f"{RATE:,} Hz there is nothing above {RATE // 2:,} Hz.",
-                "Set n_bins lower, or fmin.",
+                "Lower n_bins or fmin.",
             )
 
     @property
@@ -56,8 +56,8 @@ class CqtParams:
 
 @dataclass(frozen=True)
 class VqtParams(CqtParams):
-    """As for cqt; ``gamma`` Hz are added to the bandwidth of every filter (0 is the cqt), None
-    adds what makes it proportional to the critical bands of hearing."""
+    """As for cqt; ``gamma`` Hz are added to the bandwidth of every filter (0 gives the cqt); None
+    makes the bandwidth proportional to the critical bands of hearing."""
 
     gamma: float | None = None
 
@@ -112,8 +112,8 @@ class Octave:
 
 @dataclass(frozen=True)
 class Filters:
-    """Octaves from high to low; the wave is first halved in rate ``halvings`` times, and by
-    half again after each octave whose successor has half of its hop."""
+    """Octaves from high to low; the sample rate is first halved ``halvings`` times, and again after
+    each octave whose successor has half its hop."""
 
     halvings: int
     octaves: tuple[Octave, ...]
@@ -134,7 +134,7 @@ def constant_q(wave: Tensor, bank: Filters) -> Tensor:
 
 
 def _decimated(samples: np.ndarray, factor: int) -> np.ndarray:
-    """A lower rate with the same energy (soxr, high quality), as librosa has it."""
+    """A lower rate with the same energy (soxr, high quality), as in librosa."""
     if factor == 1:
         return samples
     return librosa.resample(samples, orig_sr=factor, target_sr=1, res_type="soxr_hq", scale=True)
@@ -153,7 +153,7 @@ def _spectrum(samples: np.ndarray, octave: Octave, device: torch.device) -> Tens
     )
 
 
-@lru_cache(maxsize=128)  # one for each tuning that is estimated, a hundredth of a bin each
+@lru_cache(maxsize=128)  # one per estimated tuning, in steps of a hundredth of a bin
 def filters(params: CqtParams, tuning: float) -> Filters:
     """All filters for the parameters; building them takes longer than using them."""
     octaves = -(-params.n_bins // params.bins_per_octave)
@@ -179,8 +179,8 @@ def filters(params: CqtParams, tuning: float) -> Filters:
 def _matrix(
     frequencies: np.ndarray, rate: float, gamma: float | None, alpha: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """librosa's wavelets in the frequency domain, their smallest entries left out."""
-    own: Any = {"gamma": gamma, "alpha": alpha}  # librosa takes more than it declares
+    """librosa's wavelets in the frequency domain, without their smallest entries."""
+    own: Any = {"gamma": gamma, "alpha": alpha}  # librosa accepts more than it declares
     basis, lengths = librosa.filters.wavelet(
         freqs=frequencies, sr=rate, norm=1, window="hann", **own
     )
@@ -200,7 +200,7 @@ def _frequencies(params: CqtParams, tuning: float = 0.0) -> np.ndarray:
 def _lengths(
     params: CqtParams, gamma: float | None, rate: float, tuning: float = 0.0
 ) -> tuple[np.ndarray, float]:
-    """Samples of each filter, and the highest frequency that any of them passes."""
+    """The number of samples of each filter, and the highest frequency that any of them passes."""
     frequencies = _frequencies(params, tuning)
     alpha = _relative_bandwidths(frequencies, params.bins_per_octave)
     lengths, highest = librosa.filters.wavelet_lengths(
@@ -210,7 +210,7 @@ def _lengths(
 
 
 def _relative_bandwidths(frequencies: np.ndarray, bins_per_octave: int) -> np.ndarray:
-    """A filter's bandwidth by its frequency; the same for all of a tempered scale."""
+    """A filter's bandwidth relative to its frequency; the same for all bins of a tempered scale."""
     ratio = 2.0 ** (2.0 / bins_per_octave)
     return np.full(len(frequencies), (ratio - 1) / (ratio + 1))
 

@@ -28,7 +28,7 @@ DELAY = 1 + N_FFT // (2 * HOP)
 
 @dataclass(frozen=True)
 class TempogramParams:
-    """``win_length``: frames of onset strength that a tempo is heard in (384 are 8.9 s);
+    """``win_length``: frames of onset strength in which a tempo is heard (384 are 8.9 s);
     ``tempi``: how many, in equal ratios from 30 to 300 beats a minute; 0 keeps every lag."""
 
     win_length: PositiveInt = 384
@@ -59,7 +59,7 @@ class Tempogram:
 
 
 def onset_strength(power: Tensor) -> Tensor:
-    """By how much the mel bands rise, in dB a frame: (frame, bin) → (frame,)."""
+    """By how much the mel bands rise, in dB per frame: (frame, bin) → (frame,)."""
     decibel = 10.0 * torch.log10((power @ mel_bands().to(power.device)).clamp(min=MIN_POWER))
     decibel = decibel.clamp(min=decibel.max() - TOP_DB)
     rises = decibel.diff(dim=0).clamp(min=0).mean(dim=1)
@@ -67,7 +67,8 @@ def onset_strength(power: Tensor) -> Tensor:
 
 
 def autocorrelation(onsets: Tensor, length: int) -> Tensor:
-    """(frame,) → (frame, lag): of a Hann window around each frame, its largest scaled to 1."""
+    """(frame,) → (frame, lag): the autocorrelation in a Hann window around each frame, scaled to a
+    maximum of 1."""
     ramps = np.pad(onsets.cpu().numpy(), length // 2, mode="linear_ramp", end_values=0)
     frames = torch.from_numpy(ramps).to(onsets.device).unfold(0, length, 1)[: len(onsets)]
     window = torch.hann_window(length, periodic=True, device=onsets.device)

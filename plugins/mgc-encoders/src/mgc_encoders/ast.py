@@ -13,14 +13,14 @@ from mgc.plugins.contract import FeatureKind
 from mgc_encoders.plugin import SPEECH_RATE
 from mgc_encoders.windows import Encoder, Layer, chosen
 
-FRAME, HOP = 400, 160  # samples of a mel frame: 25 ms every 10 ms, as in Kaldi
+FRAME, HOP = 400, 160  # samples per mel frame: 25 ms every 10 ms, as in Kaldi
 SPECIAL = 2  # tokens before the patches: class and distillation
 
 
 @dataclass(frozen=True)
 class AstParams:
-    """``model``: a hub name or a local folder, at a ``revision`` of the hub; ``layer``: the state
-    behind that block (0 enters the first), ``last``, their ``mean``, or ``all`` of them."""
+    """``model``: a hub name or a local folder, at a ``revision`` of the hub; ``layer``: the output
+    of that block (0: the input of the first), ``last``, their ``mean``, or ``all`` of them."""
 
     model: str = "MIT/ast-finetuned-audioset-10-10-0.4593"
     revision: str | None = None
@@ -28,7 +28,7 @@ class AstParams:
 
 
 class Ast(Encoder):
-    """Mean of each layer's patches; those that see nothing but padding are left out."""
+    """Mean of each layer's patches; those that see only padding are left out."""
 
     name = "ast"
     types = ("audio-spectrogram-transformer",)
@@ -53,7 +53,7 @@ class Ast(Encoder):
         return chosen(states, self.params.layer, self.params.model)
 
     def _heard(self, frames: int) -> Tensor:
-        """Mask (patch,): True where a patch begins within so many frames. Patches are in order of
+        """Mask (patch,): True where a patch begins within this many frames. Patches are in order of
         frequency, then time."""
         config = self._model.config
         size, steps = config.patch_size, (config.frequency_stride, config.time_stride)

@@ -32,7 +32,7 @@ class Clap(Encoder):
 
     @property
     def kind(self) -> FeatureKind:
-        """One vector a clip."""
+        """One vector per clip."""
         return "vector"
 
     def hear(self, wave: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ NEEDS: dict[str, Any] = {
 
 @hookimpl
 def mgc_extractors() -> Iterator[ExtractorInfo]:
-    """Each family under its own name; the model is a parameter."""
+    """Each family has its own name; the model is a parameter."""
     yield from _trained_on_music_and_sounds()
     yield from _trained_on_speech()
 

@@ -15,14 +15,14 @@ from mgc.plugins.contract import FeatureKind
 from mgc_encoders.plugin import MUSIC_RATE, SPEECH_RATE
 from mgc_encoders.windows import Encoder, Layer, chosen
 
-#: The first convolutions see so much: shorter waves are padded with silence.
+#: What the first convolutions see: shorter waves are padded with silence.
 RECEPTIVE_FIELD = 400  # samples
 
 
 @dataclass(frozen=True)
 class Wav2Vec2Params:
-    """``model``: a hub name or a local folder, at a ``revision`` of the hub; ``layer``: the state
-    behind that block (0 enters the first), ``last``, their ``mean``, or ``all`` of them."""
+    """``model``: a hub name or a local folder, at a ``revision`` of the hub; ``layer``: the output
+    of that block (0: the input of the first), ``last``, their ``mean``, or ``all`` of them."""
 
     model: str = "facebook/wav2vec2-base"
     revision: str | None = None
@@ -51,7 +51,7 @@ class MertParams(Wav2Vec2Params):
 
 
 class Wav2Vec2(Encoder):
-    """Mean over time of the hidden states behind each block."""
+    """Mean over time of the hidden states after each block."""
 
     name = "wav2vec2"
     types: ClassVar[tuple[str, ...]] = (
@@ -121,13 +121,13 @@ class Mert(Wav2Vec2):
     Params = MertParams
 
     def load(self) -> Any:
-        """MERT as the HuBERT that it is; see `hubert_config`."""
+        """MERT loaded as a HuBERT model; see `hubert_config`."""
         from transformers import HubertModel
 
         return self.weights.load(HubertModel, hubert_config(self.weights))
 
 
-#: What MERT's own code adds to HuBERT, and the value at which it is HuBERT.
+#: What MERT's own code adds to HuBERT, and the values that make it plain HuBERT.
 ADDITIONS = {"feature_extractor_cqt": False, "deepnorm": False, "attention_relax": -1.0}
 
 
@@ -143,7 +143,7 @@ def hubert_config(weights: Weights) -> Any:
     if used:
         named = ", ".join(f"{name}={value}" for name, value in used.items())
         raise MgcError(
-            f"Model {weights.model!r} is more than HuBERT ({named}) and needs code of its own, "
+            f"Model {weights.model!r} is more than plain HuBERT ({named}) and needs its own code, "
             "which mgc does not run.",
             "Use a MERT v1 model, such as m-a-p/MERT-v1-95M.",
         )

@@ -16,7 +16,7 @@ from mgc.audio.clips import Clips
 from mgc.extractors.pretrained_weights import Weights
 from mgc.plugins.contract import FeatureKind
 
-#: A window's remainder that is shorter is heard with the window before it.
+#: A remainder shorter than this is left out.
 MIN_SECONDS = 1.0
 
 Layer = int | Literal["last", "mean", "all"]
@@ -30,13 +30,13 @@ class Window:
 
     @property
     def weight(self) -> int:
-        """Its share in the clip's mean: its length."""
+        """Its weight in the clip's mean: its length."""
         return len(self.wave)
 
 
 def windows(wave: Tensor, length: int, shortest: int) -> list[Window]:
-    """A clip cut into windows of ``length`` samples; a remainder below ``shortest`` samples is
-    left out, unless it is all there is."""
+    """A clip cut into windows of ``length`` samples; a remainder below ``shortest`` samples is left
+    out, unless it is all there is."""
     parts = [Window(part) for part in wave.split(length)]
     if len(parts) > 1 and parts[-1].weight < shortest:
         parts.pop()
@@ -44,7 +44,7 @@ def windows(wave: Tensor, length: int, shortest: int) -> list[Window]:
 
 
 class Encoder(ABC):
-    """An extractor that hears windows, one by one, and gives the mean over all of them.
+    """An extractor that hears windows one by one and returns the mean over all of them.
 
     One by one, so that a clip's numbers do not depend on its neighbours, and no window is padded
     to the length of another.
@@ -70,7 +70,7 @@ class Encoder(ABC):
         """One window (sample,) on the CPU → (layer, feature) or (feature,), float32."""
 
     def identity(self) -> str:
-        """The weights, and the arithmetic."""
+        """The weights and the precision."""
         return f"sha256:{self.weights.digest()} fp32"
 
     def fetch(self) -> Path:
@@ -95,9 +95,10 @@ class Encoder(ABC):
         return Weights(self.name, self.params.model, self.params.revision)
 
     def frontend(self, cls: Any) -> Any:
-        """transformers' own preparation of the waveform, as the model's folder sets it.
+        """transformers' own preparation of the waveform, as configured in the model's folder.
 
-        Raises MgcError if the model wants another sample rate than the extractor declares.
+        Raises MgcError if the model needs a different sample rate from the one the extractor
+        declares.
         """
         self.weights.check_type(self.types)
         try:
@@ -111,14 +112,14 @@ class Encoder(ABC):
             raise MgcError(
                 f"Model {self.params.model!r} hears {made.sampling_rate:,} Hz; extractor "
                 f"{self.name} gives {self.rate:,} Hz.",
-                "Choose a model of that rate.",
+                "Choose a model with that rate.",
             )
         return made
 
 
 def chosen(states: tuple[Tensor, ...], layer: Layer, model: str) -> Tensor:
     """States (feature,) of all layers, the input of the first block before them → one, their
-    mean, or all of them (layer, feature). Raises UsageError for a layer that is not there."""
+    mean, or all of them (layer, feature). Raises UsageError for a layer that does not exist."""
     if layer == "all":
         return torch.stack(states)
     if layer == "mean":

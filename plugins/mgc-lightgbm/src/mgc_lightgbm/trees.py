@@ -1,4 +1,4 @@
-"""Gradient-boosted trees (Ke et al. 2017), saved as LightGBM's own text."""
+"""Gradient-boosted trees (Ke et al. 2017), saved in LightGBM's own text format."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mgc.heads.estimator import ScikitHead
 
 @dataclass(frozen=True)
 class LightGbmParams:
-    """``rounds`` of one tree a genre, each weighted by ``learning_rate``; ``leaves`` of a tree,
-    each of ``smallest_leaf`` clips at least; ``features``: the share of the statistics that a tree
+    """``rounds`` of one tree per genre, each weighted by ``learning_rate``; ``leaves`` per tree,
+    each of at least ``smallest_leaf`` clips; ``features``: the share of the statistics that a tree
     may use; ``l2``: the penalty on a leaf's value; ``threads``: 0 takes all cores."""
 
     rounds: int = 150
@@ -32,7 +32,7 @@ class LightGbmParams:
 
 @dataclass(frozen=True)
 class Trees:
-    """What was fitted: LightGBM's text, and the genres that its columns stand for."""
+    """The fitted model: LightGBM's text, and the genres that its columns stand for."""
 
     text: str
     classes_: np.ndarray
@@ -76,7 +76,7 @@ class LightGbm(ScikitHead):
             "num_threads": p.threads,
             "seed": self.seed,
             "deterministic": True,
-            "force_row_wise": True,  # else LightGBM times both ways, and may choose either
+            "force_row_wise": True,  # otherwise LightGBM times both ways and may choose either
             "verbosity": -1,
         }
         data = lightgbm.Dataset(scaled, numbers, params=settings)
@@ -84,7 +84,7 @@ class LightGbm(ScikitHead):
         return Trees(booster.model_to_string(), seen)
 
     def save(self, path: Path) -> None:
-        """Write one JSON file, the trees in it as text."""
+        """Write one JSON file with the trees as text."""
         trees = self.estimator_
         state = {
             "n_genres": self.n_genres_,
@@ -106,7 +106,7 @@ class LightGbm(ScikitHead):
             self.estimator_ = None
             if state["trees"] is not None:
                 self.estimator_ = Trees(state["trees"], np.array(state["genres"]))
-                self.estimator_.booster  # noqa: B018 - raises where the text is damaged
+                self.estimator_.booster  # noqa: B018 - raises if the text is damaged
         except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
             raise MgcError(f"{path} cannot be read: {error}.", "Fit the head again.") from error
         return self

@@ -1,4 +1,4 @@
-"""The logarithmic opinion pool with powers that a convex program finds."""
+"""The logarithmic opinion pool, with powers found by a convex program."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import Field, PositiveInt
 
 from mgc import MgcError
 
-MIN_PROBABILITY = 1e-7  # probabilities below it are all the same to us
+MIN_PROBABILITY = 1e-7  # probabilities below this are treated alike
 
 
 @dataclass(frozen=True)
 class LogPoolParams:
-    """``deviation`` of the normal prior that draws each power towards 1 / members: large lets the
-    held-out tracks alone decide; ``tracks``: of more than so many, a random choice is learnt
-    from (the time grows with them)."""
+    """``deviation`` of the normal prior that draws each power towards 1 / members: if large, the
+    held-out tracks alone decide; ``tracks``: if there are more, it learns from a random choice of
+    this many (the time grows with them)."""
 
     deviation: Annotated[float, Field(gt=0)] = 0.5
     tracks: PositiveInt = 2000
@@ -41,7 +41,7 @@ class LogPool:
     def fit(
         self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
     ) -> Self:
-        """Learn the powers that make the true genres of held-out tracks likeliest.
+        """Learn the powers that make the true genres of held-out tracks most likely.
 
         Raises MgcError if the solver finds none.
         """
@@ -66,21 +66,21 @@ class LogPool:
         return {"powers": self.powers_}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take the powers back."""
+        """Restore the powers."""
         self.powers_ = np.asarray(state["powers"], np.float64)
         return self
 
 
 def logarithms(members: np.ndarray) -> np.ndarray:
-    """Log-probabilities, finite where a probability is 0 (NaN stays NaN)."""
+    """Log-probabilities, finite even for a probability of 0 (NaN stays NaN)."""
     return np.asarray(np.log(np.clip(members, MIN_PROBABILITY, None)))
 
 
 def solve(logs: np.ndarray, genres: np.ndarray, deviation: float) -> np.ndarray:
     """The powers (member,) for log-probabilities (member, track, genre) and genres (track,).
 
-    The negative log-likelihood is a sum of log-sum-exp of linear functions of the powers, less a
-    linear one: convex, as is the prior.
+    The negative log-likelihood is a sum of log-sum-exp of linear functions of the powers, minus a
+    linear function: convex, like the prior.
     """
     import cvxpy as cp
 
@@ -90,7 +90,7 @@ def solve(logs: np.ndarray, genres: np.ndarray, deviation: float) -> np.ndarray:
     truth = logs[:, np.arange(tracks), genres].sum(1)
     prior = cp.sum_squares(powers - 1 / count) / (2 * deviation**2)
     loss = cp.sum(cp.log_sum_exp(scores, axis=1)) - truth @ powers + prior
-    problem = cp.Problem(cp.Minimize(loss / tracks))  # of order 1, as solvers like it
+    problem = cp.Problem(cp.Minimize(loss / tracks))  # of order 1, which solvers prefer
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": in the fifth digit

@@ -1,4 +1,4 @@
-"""The extractor: sound → words → one vector a clip."""
+"""The extractor: sound → words → one vector per clip."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mgc_lyrics.plugin import WINDOW
 from mgc_lyrics.text import vector
 from mgc_lyrics.transcription import Transcriber, Transcript
 
-#: Beside the weights: what turns tokens into text, and says which token means what.
+#: Needed besides the weights: what turns tokens into text, and which token means what.
 TOKENS = (
     "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
     "merges.txt", "added_tokens.json", "special_tokens_map.json", "normalizer.json",
 )  # fmt: skip
-MIN_SAMPLES = 8_000  # samples, half a second: a remainder below it holds no word
+MIN_SAMPLES = 8_000  # samples (half a second): a shorter remainder holds no words
 
 
 @dataclass(frozen=True)
 class LyricsParams:
     """``model``: a hub name or a local folder, at a ``revision`` of the hub; ``language``: a code
-    such as ``es``, None detects it; ``translate``: write in English; ``words``: hash buckets;
-    ``no_speech``: probability above which unsure words are dropped; ``longest``: tokens a window.
+    such as ``es``; None detects it; ``translate``: write in English; ``words``: hash buckets;
+    ``no_speech``: probability above which unsure words are dropped; ``longest``: tokens per window.
     """
 
     model: str = "openai/whisper-base"
@@ -54,7 +54,7 @@ class Lyrics:
         self.device = device
 
     def identity(self) -> str:
-        """The weights, and the arithmetic."""
+        """The weights and the precision."""
         return f"sha256:{self.weights.digest()} fp32"
 
     def fetch(self) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mgc_lyrics.transcription import Transcript
 
-#: Those in which most recorded songs are sung (and that Whisper tells apart well).
+#: The languages in which most recorded songs are sung (and that Whisper tells apart well).
 LANGUAGES = (
     "en", "es", "pt", "fr", "de", "it", "nl", "sv", "pl", "ru", "tr", "ar", "hi", "ja", "ko",
     "zh", "id", "el", "ro", "uk",
@@ -73,7 +73,8 @@ def facts(
 
 
 def language_shares(windows: Sequence[Transcript], weights: np.ndarray) -> np.ndarray:
-    """Probability of each of `LANGUAGES`, then of all others; zeros for a model that knows one."""
+    """Probability of each of `LANGUAGES`, then of all others; zeros for a model that knows only
+    one."""
     rows = []
     for window in windows:
         known = [window.languages.get(code, 0.0) for code in LANGUAGES]
@@ -83,7 +84,7 @@ def language_shares(windows: Sequence[Transcript], weights: np.ndarray) -> np.nd
 
 def hashed(text: str, buckets: int) -> np.ndarray:
     """Words and pairs of words in hashed buckets (feature hashing, Weinberger et al. 2009), of
-    unit length; zeros where there are no words."""
+    unit length; zeros if there are no words."""
     made: np.ndarray = _vectorizer(buckets).transform([text]).toarray()[0]
     return made
 

@@ -1,9 +1,9 @@
 """From sound to words: Whisper's encoder and decoder, read greedily.
 
 After Radford et al. 2022, "Robust speech recognition via large-scale weak supervision", section
-4.5. Left out of their method: sampling at higher temperatures where greedy decoding fails (the
+4.5. Left out of their method: sampling at higher temperatures if greedy decoding fails (the
 window's words are dropped instead, so that the same clip always gives the same words), beam
-search, timestamps, and the text of the window before.
+search, timestamps, and conditioning on the previous window's text.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 from mgc import MgcError, UsageError
 from mgc.extractors.pretrained_weights import Weights
 
-NO_SPEECH_LOG_PROBABILITY = -1.0  # a token; Whisper's own bound: below it, it is guessing
-MAX_REPETITION = 2.4  # times that a text may be compressed; Whisper's own bound
+NO_SPEECH_LOG_PROBABILITY = -1.0  # per token; Whisper's own bound, below which it is guessing
+MAX_REPETITION = 2.4  # compression ratio of a text; Whisper's own bound
 NO_SPEECH_TOKENS = ("<|nospeech|>", "<|nocaptions|>")  # the newer name, and the older
 SUPPRESSED = -torch.inf
 
@@ -30,7 +30,7 @@ class Transcript:
     """What Whisper made of one window.
 
     ``no_speech``: probability that nobody speaks; ``languages``: code → probability;
-    ``confidence``: mean log-probability of a token; ``repetition``: how far the text can be
+    ``confidence``: mean log-probability per token; ``repetition``: how far the text can be
     compressed, as a ratio; ``seconds`` of sound.
     """
 
@@ -42,19 +42,20 @@ class Transcript:
 
     @property
     def repetition(self) -> float:
-        """Bytes of the text for each byte when compressed; 0 where there is none."""
+        """Bytes of the text per compressed byte; 0 if there is no text."""
         raw = self.text.encode()
         return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
     def heard(self, no_speech: float) -> bool:
-        """Whether the words are to be believed; see the module's constants."""
+        """Whether the words can be trusted; see the module's constants."""
         guessing = self.confidence < NO_SPEECH_LOG_PROBABILITY
         return not (self.no_speech > no_speech and guessing) and (self.repetition <= MAX_REPETITION)
 
 
 @dataclass(frozen=True)
 class Transcriber:
-    """A Whisper model, decoder and all. ``language`` None is detected in each window."""
+    """A Whisper model, including its decoder. With ``language`` None it is detected in each
+    window."""
 
     weights: Weights
     device: str
@@ -89,20 +90,20 @@ class Transcriber:
             code = self.language or max(languages, key=languages.__getitem__)
             if code not in self._languages:
                 raise UsageError(
-                    f"language={code}: {self.weights.model} does not know it.",
-                    f"It knows {', '.join(sorted(self._languages))}.",
+                    f"language={code}: {self.weights.model} does not support it.",
+                    f"It supports {', '.join(sorted(self._languages))}.",
                 )
             task = "translate" if self.translate else "transcribe"
             ids += [self._languages[code], self._settings["task_to_id"][task]]
         elif self.translate:
             raise UsageError(
-                f"translate=true: {self.weights.model} knows English only.",
+                f"translate=true: {self.weights.model} supports English only.",
                 "Choose a multilingual model, such as openai/whisper-base.",
             )
         return [*ids, self._settings["no_timestamps_token_id"]]
 
     def _decode(self, states: Any, prompt: list[int]) -> tuple[list[int], float]:
-        """The likeliest token after the other, and their mean log-probability."""
+        """The most likely tokens, one after another, and their mean log-probability."""
         end, ids, total = self._end, [], 0.0
         tokens, cache = torch.tensor([prompt], device=self.device), None
         room = int(self._model.config.max_target_positions) - len(prompt)
@@ -147,10 +148,10 @@ class Transcriber:
         from transformers import WhisperTokenizer
 
         made = self._from_folder(WhisperTokenizer)
-        # Without its files transformers makes one that knows nothing, and says nothing.
+        # Without its files, transformers silently makes an empty one.
         if made.get_vocab().get("<|endoftext|>") != self._end:
             raise MgcError(
-                f"{self.weights.folder} has no tokenizer of its own.",
+                f"{self.weights.folder} has no tokenizer.",
                 f"Fetch it again: {self.weights.command}",
             )
         return made
@@ -170,8 +171,7 @@ class Transcriber:
         settings: dict[str, Any] = self._model.generation_config.to_dict()
         if "no_timestamps_token_id" not in settings:
             raise MgcError(
-                f"{self.weights.folder} has no generation_config.json of a Whisper that "
-                "transcribes.",
+                f"{self.weights.folder} has no generation_config.json for transcription.",
                 f"Fetch it again: {self.weights.command}",
             )
         return settings
@@ -188,7 +188,7 @@ class Transcriber:
         for token in NO_SPEECH_TOKENS:
             if token in known:
                 return int(known[token])
-        # Where no token has the name, it is the one before <|notimestamps|>, as in OpenAI's code.
+        # If no token has the name, it is the one before <|notimestamps|>, as in OpenAI's code.
         return int(self._settings["no_timestamps_token_id"]) - 1
 
     @property
@@ -201,8 +201,8 @@ class Transcriber:
 
     @cached_property
     def _suppressed(self) -> list[int]:
-        """What is no text: the model's own list, and all special tokens, which come after the
-        end's."""
+        """Tokens that are not text: the model's own list, and all special tokens, which come after
+        the end token."""
         own = self._settings.get("suppress_tokens") or []
         special = range(self._end + 1, self._model.config.vocab_size)
         return sorted({number for number in (*own, *special) if number >= 0})

@@ -99,7 +99,7 @@
       " of " + last + (curves.length > 1 ? ", mean over " + curves.length + " folds." : ".");
   }
 
-  // The first run that has curves is the one to begin with where the best one has none.
+  // If the best run has no curves, start with the first run that has some.
   whenNear(byId("curves"), () => {
     draw();
     document.addEventListener("run", draw);

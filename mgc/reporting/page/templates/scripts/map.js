@@ -1,4 +1,4 @@
-// The map's points: which track, where, and what the run said of it.
+// The map's points: which track, where, and what the run called it.
 const tracks = {
   ...report.tracks,
   genre: unpacked(report.tracks.genre, Uint8Array),
@@ -22,7 +22,8 @@ function openMap(run) {
   return found.ready;
 }
 
-// The numbers of the points of each group: genres, or right and wrong. Wrong ones come last: on top.
+// The numbers of the points of each group: genres, or right and wrong. Wrong ones come last:
+// they are drawn on top.
 function mapGroups(points, mode, fold) {
   const count = mode === "genre" ? report.genres.length : 2;
   const groups = Array.from({ length: count }, () => []);
@@ -59,7 +60,7 @@ function pointWords(points, number) {
   return parts;
 }
 
-// The nearest shown point in a direction, for the arrow keys: near, and not too far aside.
+// The nearest visible point in a direction, for the arrow keys: near, and not too far to the side.
 function nextPoint(points, shown, from, step) {
   let best = -1, least = Infinity;
   for (const i of shown) {

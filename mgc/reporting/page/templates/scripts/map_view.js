@@ -1,8 +1,8 @@
 // The map on the page: drawing, legend, zoom, keyboard.
 (() => {
-  const MANY = 2000; // points beyond which they are drawn in one stroke, on a canvas
-  const ROOM = 1.06; // of the axes beyond the outermost points
-  const CLOSEST = 2; // percent of the map that is still shown when zoomed in most
+  const MANY = 2000; // with more points, all are drawn in one pass on a canvas
+  const ROOM = 1.06; // length of the axes relative to the outermost points
+  const CLOSEST = 2; // percent of the map still visible at the closest zoom
   const holder = byId("map-chart");
   let chart = null, points = null, groups = [], mode = "genre", fold = null, cursor = -1;
   let renderer = "";
@@ -46,7 +46,7 @@
 
   function cursorData() { return cursor < 0 ? [] : [[points.x[cursor], points.y[cursor]]]; }
 
-  // Both axes have one scale: the plane is not stretched to the shape of the window.
+  // Both axes have the same scale: the plane is not stretched to fit the window.
   function axes() {
     const width = holder.clientWidth || 1, height = holder.clientHeight || 1;
     const unit = Math.max(points.reach[0] / width, points.reach[1] / height);
@@ -156,7 +156,7 @@
     if (!shown.length) return;
     point(cursor < 0 ? shown[0] : nextPoint(points, shown, cursor, step));
   });
-  // The library takes the wheel away from the page even where Ctrl is asked for: it does not get it.
+  // The library captures the wheel even if it only acts with Ctrl, so it does not get the event.
   for (const kind of ["wheel", "mousewheel"]) {
     holder.addEventListener(kind, (event) => { if (!event.ctrlKey) event.stopPropagation(); }, { capture: true, passive: true });
   }
@@ -205,7 +205,7 @@
     draw();
   }
 
-  // Folds that share no space are looked at one by one; for others this is a choice.
+  // Folds that share no space are shown one by one; for others this is optional.
   function folds() {
     const picker = byId("map-fold"), several = points.folds.length > 1;
     byId("map-fold-label").hidden = !several;

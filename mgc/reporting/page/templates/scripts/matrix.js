@@ -1,4 +1,4 @@
-// Confusion matrices: tracks or shares, and a sentence for the cell that is looked at.
+// Confusion matrices: tracks or shares, and a sentence for the cell being pointed at.
 for (const input of document.querySelectorAll("[data-matrix-mode] input")) {
   input.addEventListener("change", () => {
     for (const one of document.querySelectorAll(".matrix")) one.dataset.mode = input.value;
@@ -37,7 +37,7 @@ for (const holder of document.querySelectorAll(".matrix")) {
   holder.addEventListener("mouseleave", rest);
   holder.addEventListener("focusout", () => setTimeout(rest));
 
-  // One cell takes part in the tab order; arrows move it (a roving tabindex).
+  // Only one cell is in the tab order; the arrows change which (a roving tabindex).
   const last = matrix.rows.length - 1;
   matrix.rows[1].cells[1].tabIndex = 0;
   holder.addEventListener("keydown", (event) => {

@@ -1,5 +1,5 @@
 "use strict";
-// What the other scripts share: the data, the theme, and which run is looked at.
+// What the other scripts share: the data, the theme, and which run is shown.
 const report = JSON.parse(document.getElementById("report-data").textContent);
 
 function unpacked(text, Kind) {
@@ -11,7 +11,7 @@ function unpacked(text, Kind) {
 
 function byId(id) { return document.getElementById(id); }
 
-// A name as an element: isolated, so that its direction of writing stays its own; text, never HTML.
+// A name as an element: isolated, so that it keeps its own writing direction; text, never HTML.
 function nameElement(text, long) {
   const made = document.createElement("bdi");
   made.textContent = text;
@@ -37,7 +37,7 @@ byId("theme").addEventListener("click", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announceTheme);
 
-// Paper is light, and has everything open.
+// Print in the light theme, with everything expanded.
 let before = null;
 addEventListener("beforeprint", () => {
   const closed = [...document.querySelectorAll("details:not([open])")];
@@ -70,7 +70,7 @@ for (const picker of document.querySelectorAll("[data-run-picker]")) {
   picker.addEventListener("change", () => chooseRun(Number(picker.value)));
 }
 
-// A chart is made when it first comes near the window, and follows its size.
+// A chart is made when it first comes near the viewport, and follows the window's size.
 function whenNear(element, make) {
   const watcher = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;

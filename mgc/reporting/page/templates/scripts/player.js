@@ -1,4 +1,4 @@
-// A line runs over the picture where the sound is; a click on the picture goes there. One at a time.
+// A line on the picture follows the sound; a click on the picture seeks there. One plays at a time.
 const players = [...document.querySelectorAll(".hard .card")].map((card) => ({
   sound: card.querySelector("audio"), image: card.querySelector(".image"), head: card.querySelector(".head"),
 })).filter((player) => player.sound);

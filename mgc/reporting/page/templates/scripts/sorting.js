@@ -1,4 +1,4 @@
-// Tables that sort by a click on a column's head.
+// Tables that sort by a click on a column header.
 for (const table of document.querySelectorAll("[data-sortable]")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
