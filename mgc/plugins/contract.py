@@ -121,7 +121,8 @@ class Extractor(Protocol):
     Optional extras, used if present: ``kind`` (property: the feature kind for these params),
     ``frame_count(samples: int) -> int`` (frames that are valid for this many samples; the default
     is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (which weights the
-    numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may return the folder that it filled; only `mgc features fetch` calls it),
+    numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may
+    return the folder that it filled; only `mgc features fetch` calls it),
     ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes are known
     before anything is extracted) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
     pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number

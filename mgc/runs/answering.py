@@ -7,10 +7,10 @@ strategy learnt from:
 - else the validation tracks of single runs, and of ensembles that learnt nothing from them. (A
   gradient head only chose its epoch by these tracks; a learnt strategy looks perfect on them.)
 
-The test tracks of a single split are never used to choose. A more complex run (in the order: a single
-run, an ensemble that learns nothing, one that learns) is taken only if there are `MIN_TRACKS` such
-tracks and the paired test shows that it is better; p is adjusted for the number of runs of its
-kind. Of equal figures, the newest wins.
+The test tracks of a single split are never used to choose. A more complex run (in this order: a
+single run, an ensemble that learns nothing, one that learns) is taken only if there are
+`MIN_TRACKS` such tracks and the paired test shows that it is better; p is adjusted for the number
+of runs of its kind. Of equal figures, the newest wins.
 """
 
 from __future__ import annotations
