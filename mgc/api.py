@@ -148,8 +148,8 @@ def fit(
     Args:
         data: a dataset or its name.
         extractor: its name, such as ``mel``.
-        head: its name; None takes ``cnn`` on a GPU, else ``logistic``.
-        folds: K for cross-validation; 0 takes the dataset's own split.
+        head: its name; None uses ``cnn`` on a GPU, else ``logistic``.
+        folds: K for cross-validation; 0 uses the dataset's own split.
         seed: the seed of the training and, with ``folds``, of the folds.
         settings: parameters of the extractor, the head and the training by name; one that
             several have is written as ``mel.n_mels`` or ``training.epochs``.

@@ -40,7 +40,7 @@ def check_install_hint(subject: Subject) -> None:
         raise Problem(
             f"install='pip install …' beside requires={subject.info.requires!r}",
             "no install=…",
-            "name the command that brings what is required; the error of a user who lacks it "
+            "name the command that installs what is required; the error for a user who lacks it "
             "shows it",
         )
 

@@ -82,7 +82,7 @@ def compare(subject: Subject, feature: np.ndarray) -> None:
         error = float(np.abs(old - new).max())
         if error <= scale:
             return
-        got = f"a difference of up to {error:.3g}, where {scale:.3g} is rounding"
+        got = f"a difference of up to {error:.3g}; rounding explains {scale:.3g}"
     mend = f"if the change is meant, raise revision to {revision + 1} and {again}; if not, undo it"
     raise Problem(f"the numbers in {where}", got, mend)
 

@@ -1,4 +1,4 @@
-"""The ``mgc`` command: all nouns in one place, and the one place where errors become text."""
+"""The ``mgc`` command: all command groups in one place, and the one place where errors become text."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
     """Whether a run is right, and the group, by track id.
 
     Reads with pyarrow and converts by lists: its filters and its ``to_numpy`` import pandas, which
-    takes longer than all the rest.
+    takes longer than everything else here.
     """
     import numpy as np
     from pyarrow import parquet

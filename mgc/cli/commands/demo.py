@@ -44,7 +44,7 @@ def demo() -> None:
     )
     _step(
         "4. How good is each, and how sure are we of that? With so few test tracks, intervals\n"
-        "   are wide: a system is better only where the comparison says so.",
+        "   are wide: a system is better only if the comparison says so.",
         "mgc compare --data demo",
         "mgc compare --data my-music",
         lambda: compare.compare(data=NAME),

@@ -162,7 +162,7 @@ def extract(
     made = extraction.extract(paths, sources, progress(), workers=workers, on=on)
     if quarantined:
         number = output.count(sum(quarantined.values()), "track")
-        output.note(f"{number} in quarantine left out (mgc data check; --include-bad takes them).")
+        output.note(f"{number} in quarantine left out (mgc data check; --include-bad keeps them).")
     output.say(
         f"{' + '.join(names)}: {output.count(made.made, 'track')} extracted, "
         f"{made.found:,} already there, {len(made.failures):,} could not be used."

@@ -51,7 +51,7 @@ def fit(
     ] = None,
     data: DataName = None,
     folds: Annotated[
-        int, typer.Option(help="K-fold cross-validation; 0 takes the dataset's own split.", min=0)
+        int, typer.Option(help="K-fold cross-validation; 0 uses the dataset's own split.", min=0)
     ] = 0,
     seed: Seed = 0,
     seeds: Annotated[
