@@ -1,4 +1,4 @@
-"""The ``mgc`` command: all command groups in one place, and the one place where errors become text."""
+"""The ``mgc`` command: it puts the command groups together and turns errors into text."""
 
 from __future__ import annotations
 
