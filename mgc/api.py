@@ -1,7 +1,7 @@
 """The public Python API: what a notebook, a service or another package calls.
 
 Everything here is a name of ``mgc`` itself (``mgc.fit``); see docs/api.md. No function prints;
-errors are `mgc.MgcError` and its children.
+errors are `mgc.MgcError` and its subclasses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mgc.datasets.table import Dataset
     from mgc.prediction.model import Model
 
-#: The columns of `compare`, in their order; what they mean is in docs/api.md.
+#: The columns of `compare`, in order; what they mean is in docs/api.md.
 COLUMNS = (
     *("name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall"),
     *("f1", "f1_low", "f1_high", "nll", "ece", "tracks", "seeds", "seed_interval", "best_share"),
@@ -47,7 +47,7 @@ class FinishedRun(runs.Run):
         """Write one HTML page about the run and return its path.
 
         It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
-        of the hard tracks: mind whose music it is before you pass the page on.
+        of the hard tracks: check who owns the music before you share the page.
         """
         from mgc.reporting.page import ReportRequest, make_report
 
@@ -84,7 +84,7 @@ def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     """The model of a finished run, by the run's name or its folder.
 
     ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``. Raises
-    UsageError for a run or a device that is not there, MgcError for a run without results.
+    UsageError if the run or the device does not exist, MgcError if the run has no results.
     """
     return _finished(run).model(device)
 
@@ -105,8 +105,8 @@ def extract(
             described at `mgc.audio.given.given`.
         extractor: its name, such as ``mel``.
         clip_seconds: the length of a clip; None is 30.
-        clips_per_track: clips at most, spread evenly over the track; None is 4.
-        device: where the extractor works.
+        clips_per_track: the most clips to take, spread evenly over the track; None is 4.
+        device: where the extractor runs.
         params: the extractor's own parameters.
 
     Returns:
@@ -115,7 +115,7 @@ def extract(
         shorter than the others, which happens if a file ends before its header says.
 
     Raises:
-        UsageError: an unknown extractor or parameter.
+        UsageError: the extractor or a parameter is unknown.
         AudioError: the audio cannot be used.
     """
     from mgc.audio.given import given
@@ -142,23 +142,23 @@ def fit(
 ) -> FinishedRun:
     """Fit one head on the features of one extractor, score the test tracks once, keep the run.
 
-    One call makes one run; features are extracted once and found again by the next call.
+    One call makes one run; features are extracted once and reused by the next call.
 
     Args:
         data: a dataset or its name.
         extractor: its name, such as ``mel``.
-        head: its name; None takes ``cnn`` on a GPU, else ``logistic``.
-        folds: K for cross-validation; 0 takes the dataset's own split.
-        seed: of the training, and with ``folds`` of the folds too.
+        head: its name; None uses ``cnn`` on a GPU, else ``logistic``.
+        folds: K for cross-validation; 0 uses the dataset's own split.
+        seed: the seed of the training and, with ``folds``, of the folds.
         settings: parameters of the extractor, the head and the training by name; one that
-            several have is written ``mel.n_mels`` or ``training.epochs``.
+            several have is written as ``mel.n_mels`` or ``training.epochs``.
         clip_seconds, clips_per_track: which parts of a track are heard; as in `extract`.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         include_bad: use quarantined tracks too.
-        progress: told of the work.
+        progress: is told about the work.
 
     Raises:
-        UsageError: a name, a setting or a combination that cannot be.
+        UsageError: a name, a setting or a combination is not possible.
         MgcError: nothing can be fitted.
     """
     from mgc import fitting
@@ -192,11 +192,11 @@ def ensemble(
         strategy: its name, such as ``confidence``.
         members: at least two runs, their names or folders.
         calibrate: temper the members and the result.
-        learn_from: the held-out tracks for weights, temperatures and meta-models.
+        learn_from: the held-out tracks that weights, temperatures and meta-models learn from.
         settings: the strategy's own parameters.
 
     Raises:
-        UsageError: runs that cannot be combined, or an unknown strategy or setting.
+        UsageError: the runs cannot be combined, or the strategy or a setting is unknown.
     """
     from mgc.ensembling import EnsembleRequest, StrategySpec
     from mgc.ensembling import ensemble as combined
@@ -217,10 +217,10 @@ def compare(
         reference: the name of the system to test against; None is the best single one.
 
     Returns:
-        A row per system with the columns `COLUMNS`, the most accurate first.
+        One row per system with the columns `COLUMNS`, the most accurate first.
 
     Raises:
-        UsageError: there is no finished run, or the runs are of different datasets.
+        UsageError: there is no finished run, or the runs are on different datasets.
     """
     import pandas as pd
 

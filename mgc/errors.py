@@ -1,4 +1,4 @@
-"""The errors that mgc shows to people: what was wrong, and what to do next."""
+"""The errors that mgc shows to people: what went wrong, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from difflib import get_close_matches
 class MgcError(Exception):
     """Something failed that the user can understand and act on.
 
-    ``message`` says in one line what was wrong, naming the file or thing; ``hint`` says what to
-    do next. The command line prints both and leaves with ``exit_code``.
+    ``message`` says in one line what went wrong, naming the file or thing; ``hint`` says what to
+    do next. The command line prints both and exits with ``exit_code``.
     """
 
     exit_code = 1
@@ -32,15 +32,15 @@ class UsageError(MgcError):
 
 
 class AudioError(MgcError):
-    """One audio file cannot be used; a batch lists it with its reason and goes on."""
+    """One audio file cannot be used; a batch lists it with the reason and continues."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], command: str) -> UsageError:
-    """The error for a name that is not there: what was asked, the nearest names, what to run."""
+    """The error for an unknown name: what was asked for, the nearest names, what to run."""
     known = sorted(known)
     near = get_close_matches(name, known)
     if near:
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}? "
     else:
-        hint = f"There are: {', '.join(known)}. " if 0 < len(known) <= 12 else ""
+        hint = f"Available: {', '.join(known)}. " if 0 < len(known) <= 12 else ""
     return UsageError(f"No {kind} is named {name!r}.", f"{hint}Run: {command}")

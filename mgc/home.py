@@ -31,13 +31,13 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def json_bytes(record: Any) -> bytes:
-    """JSON as every file of ours has it."""
+    """JSON in the form that all of our files use."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode()
 
 
 def replace_file(path: Path, content: Buffer | Iterable[Buffer], hint: str = SPACE) -> None:
-    """Put ``content`` at ``path`` so that a reader sees the old file or the new, never half."""
+    """Put ``content`` at ``path`` so that a reader sees the old file or the new, never a part."""
     with replacing(path, hint) as file:
         file.writelines([content] if isinstance(content, bytes | memoryview) else content)
 
@@ -46,13 +46,13 @@ def replace_file(path: Path, content: Buffer | Iterable[Buffer], hint: str = SPA
 def replacing(
     path: Path, hint: str = SPACE, *, temporary: Path | None = None, sync: bool = True
 ) -> Iterator[IO[bytes]]:
-    """A file to write, which becomes ``path`` at the end of the block; on an error it is gone.
+    """A file to write, which becomes ``path`` at the end of the block; it is removed on an error.
 
     Args:
-        path: where; folders that are missing are made.
+        path: where to write; missing folders are created.
         hint: what to do if it cannot be written.
-        temporary: its name until then; default: one that no other process takes.
-        sync: have the bytes on the disk before the file gets its name.
+        temporary: its name until then; default: one that no other process uses.
+        sync: flush the bytes to the disk before the file gets its name.
 
     Raises:
         MgcError: the file cannot be written.
@@ -82,14 +82,14 @@ def host_name() -> str:
 
 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
-    """Read a JSON object. Raises MgcError naming the file where it is absent or damaged; ``hint``
-    says what to do then."""
+    """Read a JSON object. Raises MgcError naming the file if it is missing or damaged;
+    ``hint`` says what to do then."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):
-        raise MgcError(f"{path} is damaged: it holds no JSON object.", hint)
+        raise MgcError(f"{path} is damaged: it does not contain a JSON object.", hint)
     return record
 
 
@@ -105,5 +105,5 @@ def store_setting(name: str, value: Any) -> None:
 
 def _settings() -> dict[str, Any]:
     path = home() / "settings.json"
-    hint = f"It holds the default dataset alone: rm '{path}'; mgc data use NAME"
+    hint = f"It only holds the default dataset: rm '{path}'; mgc data use NAME"
     return read_json(path, hint) if path.exists() else {}

@@ -1,4 +1,4 @@
-"""How library code tells of long work without printing: the command line decides how it looks."""
+"""How library code reports long work without printing; the command line decides how it looks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class Task(Protocol):
     """One piece of long work under way."""
 
     def advance(self, count: int = 1) -> None:
-        """So many units more are done."""
+        """Count this many more units as done."""
         ...
 
 
 class Progress(Protocol):
-    """Where news of long work goes."""
+    """Where reports of long work go."""
 
     def task(self, what: str, total: int | None, unit: str) -> Any:
-        """A context manager that yields a `Task`; ``total`` units in all, None where unknown."""
+        """A context manager that yields a `Task`; ``total`` units in all, None if unknown."""
         ...
 
     def say(self, line: str) -> None:
@@ -37,7 +37,7 @@ class _Nothing:
 
 
 class Silent:
-    """Tells nobody; the default of every library function."""
+    """Reports nothing; the default of every library function."""
 
     @contextmanager
     def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:

@@ -1,4 +1,4 @@
-"""From the words of a request to the parts that serve it: dataset, sources, heads, device."""
+"""Turns the words of a request into what they mean: dataset, sources, heads, device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dataset_name(name: str | None) -> str:
 
 
 def device(name: str) -> str:
-    """``auto`` resolved to what is there. Raises UsageError for a device that is not."""
+    """``auto`` resolved to an available device. Raises UsageError for an unavailable one."""
     from mgc.training import resolve_device
 
     return str(resolve_device(name))
@@ -49,7 +49,7 @@ def sources(
     clips: ClipPolicy,
     where: str,
 ) -> list[ExtractorSpec]:
-    """The extractors asked for, each with the parameters that are its own.
+    """The extractors asked for, each with its own parameters.
 
     Every name and parameter is checked here, before any audio is opened.
     """
@@ -63,7 +63,7 @@ def parts(
     clips: ClipPolicy,
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
-    """Extractors and heads, each with its part of the ``--set`` assignments, all checked."""
+    """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
     from mgc.training import HeadSpec, Training
 
     gradient = [n for n in heads if _info(n).trained_by == "gradient"]
@@ -93,7 +93,7 @@ def shared_settings(
     ``others`` names further owners (``head cnn``, ``training``) with their parameters' names. A
     bare name goes to every extractor, or every head, or the training, whichever has it;
     ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
-    nobody has it, or where an extractor and a head do.
+    none of them has it, or if both an extractor and a head do.
     """
     owners = {name: parameters_of("extractor", name) for name in extractors} | dict(others)
     given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}

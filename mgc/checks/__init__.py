@@ -1,4 +1,4 @@
-"""The conformance checks: does a plug-in keep the contract? And if not, how is it fixed?
+"""The conformance checks: does a plug-in keep the contract, and if not, how can it be fixed?
 
 `checks` yields small checks for any extractor, head or strategy; ``mgc plugins check NAME`` runs
 them, and so does pytest:

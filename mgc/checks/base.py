@@ -1,4 +1,4 @@
-"""What every check is made of: a subject, a verdict with its remedy, and sound to listen to."""
+"""What every check uses: a subject, a verdict with a remedy, and a piece of music."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Settings = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
 class Problem(AssertionError):  # noqa: N818 - what a check finds
-    """A check failed: what was expected, what came, and how to mend it."""
+    """A check failed: what was expected, what it got, and how to fix it."""
 
     def __init__(self, expected: str, got: str, mend: str) -> None:
         super().__init__(f"\n  expected: {expected}\n  got:      {got}\n  to fix:   {mend}")
         self.expected, self.got, self.mend = expected, got, mend
 
 
-class NotApplicable(Exception):  # noqa: N818 - no error: the check has nothing to say here
-    """A check cannot be made here, and why."""
+class NotApplicable(Exception):  # noqa: N818 - not an error: the check does not apply
+    """Why a check cannot be run here."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One small check, ready to be called; raises `Problem` or `NotApplicable`."""
+    """One small check, ready to call; raises `Problem` or `NotApplicable`."""
 
     name: str
     title: str
     run: Callable[[], None]
 
     def __call__(self) -> None:
-        """Make the check."""
+        """Run the check."""
         self.run()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check."""
+    """The outcome of one check."""
 
     plugin: str
     kind: str
@@ -57,10 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The plug-in under check, with the parameters that it is checked with.
+    """The plug-in to check, and the parameters to check it with.
 
-    ``settings`` are as of ``--set``; a function that returns them is called at the first check
-    (for weights that a test writes first). ``variant`` names the golden numbers of these
+    ``settings`` are as for ``--set``; a function that returns them is called at the first check
+    (for example, after a test has written weights). ``variant`` names the golden numbers of these
     settings; without settings they are the plug-in's own.
     """
 
@@ -96,11 +96,11 @@ class Subject:
         for plugin in registry.catalogue().plugins:
             if self.entry in plugin.entries:
                 return plugin.module
-        raise MgcError(f"{self.info.name!r} is declared by no installed package.")
+        raise MgcError(f"{self.info.name!r} is not declared by any installed package.")
 
 
 def needs(method: str, where: type[Any], mend: str) -> None:
-    """Fail where a class lacks a method."""
+    """Fail if a class lacks a method."""
     if not callable(getattr(where, method, None)):
         raise Problem(f"{where.__name__}.{method}", "no such method", mend)
 
@@ -108,7 +108,7 @@ def needs(method: str, where: type[Any], mend: str) -> None:
 def close(expected: Any, got: Any, tolerance: float = 2e-3) -> tuple[bool, float]:
     """Whether two arrays agree, and by how much they differ at most.
 
-    The tolerance is relative to the deviation of ``expected``: what is noise to a head.
+    The tolerance is relative to the standard deviation of ``expected``: noise to a head.
     """
     import numpy as np
 
@@ -123,7 +123,7 @@ def close(expected: Any, got: Any, tolerance: float = 2e-3) -> tuple[bool, float
 
 
 def music(seconds: float, rate: int, seed: int = 0) -> Any:
-    """A chord that changes, beats, and a little noise: (sample,) float32 in [-1, 1]."""
+    """A changing chord, beats, and a little noise: (sample,) float32 in [-1, 1]."""
     import numpy as np
 
     samples = round(seconds * rate)

@@ -1,4 +1,4 @@
-"""Checks of a strategy: what it makes of members that are made up."""
+"""Checks of a strategy: what it makes of made-up members."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mgc.errors import MgcError
 from mgc.plugins.contract import StrategyInfo
 
 TRACKS, GENRES = 60, 4
-#: What learns may decide otherwise where a genre's two best are nearly equal.
+#: A strategy that learns may decide differently if the two best genres are nearly equal.
 AGREEMENT = 0.9
 
 
 @dataclass(frozen=True)
 class ToyMembers:
-    """What members say of some tracks, with the true genres and the artists (track,)."""
+    """What members predict for some tracks, with the true genres and the artists (track,)."""
 
     members: Any
     genres: np.ndarray
@@ -28,7 +28,7 @@ class ToyMembers:
 
 
 def combines(subject: Subject) -> str:
-    """What the strategy sees of its members."""
+    """What the strategy receives from its members."""
     assert isinstance(subject.info, StrategyInfo)
     return subject.info.combines
 
@@ -40,13 +40,13 @@ def learns(subject: Subject) -> bool:
 
 
 def heard(subject: Subject, seed: int = 0, members: int = 3) -> ToyMembers:
-    """Members that are right more often than not, each in its own way."""
+    """Members that are right more often than not, each making different mistakes."""
     random = np.random.default_rng(seed)
     genres = np.arange(TRACKS) % GENRES
     groups = np.arange(TRACKS) // 3
     truth = np.eye(GENRES)[genres]
     if combines(subject) == "embeddings":
-        # Each member has a space of its own, the same for every seed.
+        # Each member has its own space, the same for every seed.
         maps = [np.random.default_rng(m).standard_normal((GENRES, 5 + m)) for m in range(members)]
         noise = [0.5 * random.standard_normal((TRACKS, 5 + m)) for m in range(members)]
         return ToyMembers([truth @ a + b for a, b in zip(maps, noise, strict=True)], genres, groups)
@@ -57,7 +57,7 @@ def heard(subject: Subject, seed: int = 0, members: int = 3) -> ToyMembers:
 
 
 def ready(subject: Subject, data: ToyMembers, seed: int = 0) -> Any:
-    """The strategy, fitted where it learns."""
+    """The strategy, fitted if it learns."""
     strategy = subject.implementation(subject.params, seed)
     if not learns(subject):
         return strategy
@@ -81,7 +81,7 @@ def _tracks(members: Any) -> int:
 
 
 def check_methods(subject: Subject) -> None:
-    """All methods of a strategy are there."""
+    """The strategy has all its methods."""
     needs("combine", subject.implementation, "write def combine(self, members): …")
     if learns(subject):
         for method in ("fit", "state", "restore"):
@@ -98,12 +98,12 @@ def check_simplex(subject: Subject) -> None:
 
 
 def check_certain_members(subject: Subject) -> None:
-    """Members that are quite sure (probabilities of 0 and 1) give no NaN."""
+    """Members that are certain (probabilities of 0 and 1) give no NaN."""
     if combines(subject) == "embeddings":
         raise NotApplicable("it combines embeddings")
     random = np.random.default_rng(3)
     sure = np.eye(GENRES)[random.integers(0, GENRES, (3, TRACKS))]
-    combined(ready(subject, heard(subject)), sure, "members that are quite sure and disagree")
+    combined(ready(subject, heard(subject)), sure, "members that are certain and disagree")
 
 
 def check_helps(subject: Subject) -> None:
@@ -147,12 +147,12 @@ def check_order_of_members(subject: Subject) -> None:
         one,
         other,
         "members in another order",
-        "treat every member alike; break ties by what the members say, not by their place",
+        "treat every member alike; break ties by what the members say, not by their position",
     )
 
 
 def check_order_of_genres(subject: Subject) -> None:
-    """Genres in another order are the same answer in that order."""
+    """Genres in another order give the same answer in that order."""
     if combines(subject) == "embeddings":
         raise NotApplicable("it combines embeddings")
     data, test, order = heard(subject), heard(subject, 1), np.array([2, 0, 3, 1])
@@ -190,13 +190,13 @@ def check_nan_is_refused(subject: Subject) -> None:
         return  # visible: mgc refuses an answer that is NaN
     raise Problem(
         "mgc.MgcError, or NaN for that track",
-        "a plausible answer made of NaN",
+        "a plausible answer made from NaN",
         "do not clean NaN away (nan_to_num, nanmean): a member is broken",
     )
 
 
 def check_input_is_left_alone(subject: Subject) -> None:
-    """What the members said is not changed."""
+    """The members' predictions are not changed."""
     data = heard(subject)
     kept = [np.array(member) for member in data.members]
     combined(ready(subject, data), data.members)
@@ -211,7 +211,7 @@ def check_same_twice(subject: Subject) -> None:
     answers = [combined(s, test.members) for s in (strategy, strategy, ready(subject, data))]
     if any(not np.array_equal(answers[0], answer) for answer in answers[1:]):
         raise Problem(
-            "the same answer again", "another one", "seed what is random with the seed given"
+            "the same answer again", "another one", "seed anything random with the given seed"
         )
 
 
@@ -220,7 +220,7 @@ def _pick(members: Any, order: Sequence[int]) -> Any:
 
 
 def _same(subject: Subject, one: np.ndarray, other: np.ndarray, what: str, mend: str) -> None:
-    """Decisions agree; of a strategy that learns nothing, probabilities too."""
+    """Fail unless decisions agree and, if the strategy learns nothing, probabilities too."""
     if not learns(subject):
         if np.abs(one - other).max() > 1e-9:
             got = f"probabilities differ by up to {np.abs(one - other).max():.3g}"

@@ -1,4 +1,4 @@
-"""Checks of what every plug-in declares, whatever it is."""
+"""Checks of what every plug-in declares, whatever its kind."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def check_summary(subject: Subject) -> None:
 
 
 def check_install_hint(subject: Subject) -> None:
-    """What it requires, it tells how to install."""
+    """It says how to install what it requires."""
     if subject.info.requires and not subject.info.install:
         raise Problem(
             f"install='pip install …' beside requires={subject.info.requires!r}",
             "no install=…",
-            "name the command that brings what is required; the error of a user who lacks it "
+            "name the command that installs what is required; the error for a user who lacks it "
             "shows it",
         )
 
 
 def check_code_loads(subject: Subject) -> None:
-    """The class behind the record is there."""
+    """The class behind the record can be loaded."""
     try:
         found = subject.implementation
     except MgcError as error:
@@ -62,7 +62,7 @@ def check_code_loads(subject: Subject) -> None:
 
 
 def check_params_class(subject: Subject) -> None:
-    """Params is a frozen dataclass in which everything has a default."""
+    """Params is a frozen dataclass with a default for every field."""
     cls = plugin_params.params_class(subject.implementation)
     mend = "write @dataclass(frozen=True) class Params: with a default for every field"
     frozen = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def check_params_class(subject: Subject) -> None:
 
 
 def check_params_round_trip(subject: Subject) -> None:
-    """Parameters survive the way through JSON, as a run stores them."""
+    """Parameters survive a round trip through JSON, in which a run stores them."""
     cls = plugin_params.params_class(subject.implementation)
     for params in (cls(), subject.params):
         mend = "use int, float, str, bool, None, Literal and tuples of them, with fitting defaults"
@@ -97,7 +97,7 @@ CHECKS = [
     check_install_hint,
     check_declaration_is_light,
 ]
-#: Of what is loaded as a class: all but commands.
+#: For what is loaded as a class: all but commands.
 CLASS_CHECKS = [
     check_code_loads,
     check_params_class,

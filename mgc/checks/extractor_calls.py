@@ -1,4 +1,4 @@
-"""Calls an extractor on waves, in the way that the rest of mgc does."""
+"""Calls an extractor on waves, as the rest of mgc does."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def source(subject: Subject) -> ExtractorSpec:
 def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
     """The extractor on a batch of waves, the shorter padded with zeros.
 
-    Raises NotApplicable if it cannot be used on this machine (weights that are not here).
+    Raises NotApplicable if it cannot be used on this machine (such as missing weights).
     """
     ready(subject)
     return apply(source(subject), clips_of(waves, rate(subject)))
 
 
 def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
-    """Waves of any lengths as one batch."""
+    """Waves of any length as one batch."""
     longest = max(len(wave) for wave in waves)
     padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
     lengths = torch.tensor([len(wave) for wave in waves])
@@ -52,12 +52,12 @@ def _unusable(subject: Subject) -> str:
     except MgcError as error:
         return f"{error.message} {error.hint}".strip()
     except Exception:
-        return ""  # no word from the plug-in that something is missing: a fault to be found
+        return ""  # the plug-in does not say that anything is missing: a fault to find
     return ""
 
 
 def ready(subject: Subject) -> None:
-    """Raise NotApplicable if the extractor cannot be used here, with its own reason."""
+    """Raise NotApplicable, with its own reason, if the extractor cannot be used here."""
     reason = _unusable(subject)
     if reason:
         raise NotApplicable(reason)

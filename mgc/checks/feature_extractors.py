@@ -1,4 +1,4 @@
-"""Checks of an extractor: shapes, numbers that repeat, odd sounds, and what the store relies on."""
+"""Checks of an extractor: shapes, repeatable numbers, odd sounds, and what the store relies on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mgc.checks.extractor_calls import apply, clips_of, hear, heard, rate, ready
 from mgc.errors import MgcError
 from mgc.plugins.contract import ExtractorInfo
 
-LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; none but the last a whole number of common hops
+LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; only the last is a whole number of common hops
 DIMENSIONS = {"sequence": 3, "vector": 2, "layers": 3}
 SHAPES = {
     "sequence": "(clip, feature, frame)",
@@ -31,7 +31,7 @@ def check_methods(subject: Subject) -> None:
 
 
 def check_construction_is_light(subject: Subject) -> None:
-    """Making the extractor opens no file and no connection."""
+    """Constructing the extractor opens no file and no connection."""
     found = subprocess_probe.report(subject).touched
     if found:
         raise Problem(
@@ -43,7 +43,7 @@ def check_construction_is_light(subject: Subject) -> None:
 
 
 def check_shape(subject: Subject) -> None:
-    """The result has the declared kind's shape, and as many features at any length."""
+    """The result has the declared kind's shape, and the same number of features at any length."""
     kind = source(subject).kind
     counts = set()
     for seconds in LENGTHS:
@@ -68,7 +68,7 @@ def check_shape(subject: Subject) -> None:
 
 
 def check_frames(subject: Subject) -> None:
-    """There are as many frames as the hop says."""
+    """The number of frames follows from the hop."""
     if source(subject).kind != "sequence":
         raise NotApplicable("only a sequence has frames")
     assert isinstance(subject.info, ExtractorInfo)
@@ -107,7 +107,7 @@ def check_silence(subject: Subject) -> None:
 
 
 def check_full_scale(subject: Subject) -> None:
-    """A full-scale square wave, beyond full scale too, gives finite numbers."""
+    """A square wave, at and beyond full scale, gives finite numbers."""
     time = np.arange(2 * rate(subject)) / rate(subject)
     square = np.where(np.sin(2 * np.pi * 220 * time) >= 0, 1.0, -1.0).astype(np.float32)
     _finite(subject, [square], "a full-scale square wave")
@@ -235,7 +235,7 @@ def check_other_process(subject: Subject) -> None:
 
 
 def check_identity(subject: Subject) -> None:
-    """What enters the fingerprint is plain and stable."""
+    """What enters the fingerprint is plain data and stable."""
     try:
         here = source(subject).identity()
         plain = json.loads(json.dumps(here, allow_nan=False))

@@ -1,6 +1,6 @@
-"""Golden numbers: what an extractor made of one piece of music when its revision was set.
+"""Golden numbers: an extractor's output for one piece of music when its revision was set.
 
-They lie beside the code, as ``golden/NAME.json`` in the package of the module that ``load``
+They are stored beside the code, as ``golden/NAME.json`` in the package of the module that ``load``
 names, and travel with it. Numbers that change without a new ``revision`` would leave old and new
 features side by side in a store, under one fingerprint.
 """
@@ -20,15 +20,15 @@ from mgc.plugins.contract import ExtractorInfo
 
 SECONDS = 2.0
 SEED = 7
-VALUES = 32  # of them, spread evenly over the feature
-TOLERANCE = 5e-3  # of the feature's deviation: other processors and library versions round so
+VALUES = 32  # values, spread evenly over the feature
+TOLERANCE = 5e-3  # of the feature's deviation: other processors and versions round differently
 
 
 def path(subject: Subject) -> Path:
-    """Where the golden numbers of a subject lie."""
+    """The file with the golden numbers of a subject."""
     module = importlib.util.find_spec(subject.info.load.partition(":")[0])
     if module is None or module.origin is None:
-        raise MgcError(f"The module of {subject.info.load!r} has no file.")
+        raise MgcError(f"The module of {subject.info.load!r} is not in a file.")
     name = f"{subject.info.name}-{subject.variant}" if subject.variant else subject.info.name
     return Path(module.origin).parent / "golden" / f"{name}.json"
 
@@ -51,7 +51,7 @@ def _revision(subject: Subject) -> int:
 
 
 def write_numbers(subject: Subject) -> Path:
-    """Keep what the extractor makes of the music as the numbers of its revision."""
+    """Store the extractor's output for the music as the numbers of its revision."""
     from mgc.checks.extractor_calls import heard
 
     try:
@@ -64,7 +64,7 @@ def write_numbers(subject: Subject) -> Path:
 
 
 def compare(subject: Subject, feature: np.ndarray) -> None:
-    """Raise `Problem` where the numbers are not those of the revision."""
+    """Raise `Problem` if the numbers are not those of the revision."""
     where, revision = path(subject), _revision(subject)
     if not where.exists():
         raise NotApplicable(f"no golden numbers yet: mgc plugins check {_named(subject)}")
@@ -82,7 +82,7 @@ def compare(subject: Subject, feature: np.ndarray) -> None:
         error = float(np.abs(old - new).max())
         if error <= scale:
             return
-        got = f"a difference of up to {error:.3g}, where {scale:.3g} is rounding"
+        got = f"a difference of up to {error:.3g}; rounding explains {scale:.3g}"
     mend = f"if the change is meant, raise revision to {revision + 1} and {again}; if not, undo it"
     raise Problem(f"the numbers in {where}", got, mend)
 

@@ -34,7 +34,7 @@ def check_refit_forgets(subject: Subject) -> None:
 
 
 def check_genre_absent(subject: Subject) -> None:
-    """A genre that the held-out tracks lack still has its column."""
+    """A genre without held-out tracks still has its column."""
     data = heard(subject)
     rows = np.flatnonzero(data.genres != 0)
     less = ToyMembers(some(data.members, rows), data.genres[rows], data.groups[rows])
@@ -42,7 +42,7 @@ def check_genre_absent(subject: Subject) -> None:
 
 
 def check_state_and_restore(subject: Subject) -> None:
-    """What was learnt is named arrays, and comes back from them."""
+    """What was learnt is saved as named arrays, and restored from them."""
     strategy, test = ready(subject, heard(subject)), heard(subject, 1).members
     state = dict(strategy.state())
     for name, array in state.items():

@@ -1,4 +1,4 @@
-"""What heads and strategies must both give: probabilities."""
+"""What both heads and strategies must return: probabilities."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ROUNDING = 1e-6
 
 
 def check(got: Any, tracks: int, genres: int, what: str) -> np.ndarray:
-    """The probabilities as an array. Raises `Problem` where they are none."""
+    """The probabilities as an array. Raises `Problem` if they are not."""
     wanted = f"{what}: numpy float probabilities ({tracks}, {genres}), each row sums to 1"
     if not isinstance(got, np.ndarray) or got.dtype.kind != "f":
         kind = f"{got.dtype} " if isinstance(got, np.ndarray) else ""
         raise Problem(wanted, f"{kind}{type(got).__name__}", "return np.asarray(…, float)")
     if got.shape != (tracks, genres):
-        mend = "one row per track and one column a genre, also for a genre that training lacks"
+        mend = "one row per track and one column per genre, even for a genre that training lacks"
         raise Problem(wanted, f"shape {got.shape}", mend)
     if not np.isfinite(got).all():
         raise Problem(wanted, "NaN or infinity", "guard logarithms and divisions by 0")

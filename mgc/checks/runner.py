@@ -1,4 +1,4 @@
-"""Which checks there are for a plug-in; makes them one by one, or hands them to pytest."""
+"""The checks of a plug-in: runs them one by one, or hands them to pytest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mgc.plugins.distributions import owner_of, package_of
 
 
 def subjects(name: str, settings: Settings | None = None, variant: str = "") -> list[Subject]:
-    """What is checked under a name: a plug-in, or everything that a distribution brings.
+    """What a name stands for: a plug-in, or everything that a distribution provides.
 
-    Raises MgcError if nothing has that name, or where it cannot be used.
+    Raises MgcError if nothing has that name, or if it cannot be used.
     """
     catalogue = registry.catalogue()
     kinds = [k for k in KINDS if any(e.info.name == name for e in catalogue.entries(k))]
@@ -45,7 +45,7 @@ def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.
 
 
 def checks(subject: Subject) -> Iterator[Check]:
-    """All checks of a subject, cheap ones first; none is made before it is called."""
+    """All checks of a subject, cheap ones first; none runs before it is called."""
     for function in _functions(subject):
         name = function.__name__.removeprefix("check_").replace("_", "-")
         title = (function.__doc__ or name).partition("\n")[0].rstrip(".")
@@ -53,7 +53,7 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 
 def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
-    """The checks of a kind of plug-in; the modules of the others, and torch, stay out."""
+    """The checks of a kind of plug-in; the modules for other kinds, and torch, are not imported."""
     info = subject.info
     if isinstance(info, CommandInfo):
         kinds = ["typer_commands"]
@@ -71,9 +71,9 @@ def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
 
 
 def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:
-    """Make every check (whose name contains ``only``) and say what came of it; none stops the rest.
+    """Run every check (whose name contains ``only``) and yield its outcome; none stops the rest.
 
-    Raises UsageError if ``only`` names none.
+    Raises UsageError if ``only`` matches none.
     """
     chosen = [check for check in checks(subject) if only in check.name]
     if not chosen:
@@ -93,7 +93,7 @@ def _verdict(subject: Subject, check: Check) -> Outcome:
         return Outcome(*facts, "skipped", reason=str(reason))
     except Problem as found:
         return Outcome(*facts, "failed", expected=found.expected, got=found.got, mend=found.mend)
-    except Exception as error:  # a stranger's code may raise anything
+    except Exception as error:  # third-party code may raise anything
         raised = traceback.extract_tb(error.__traceback__)[-1]
         got = f"{type(error).__name__}: {error} ({raised.filename}:{raised.lineno})"
         return Outcome(*facts, "failed", expected="no error", got=got, mend=_mend(error))

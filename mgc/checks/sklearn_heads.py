@@ -13,11 +13,11 @@ from mgc.checks import probabilities, toy_data
 from mgc.checks.base import Problem, Subject, close, needs
 from mgc.checks.toy_data import GENRES, Vectors
 
-LEARNT = 0.7  # of held-out clips right, where chance is a third and the best possible 0.96
+LEARNT = 0.7  # of held-out clips right; chance is a third, and the best possible 0.96
 
 
 def fitted(subject: Subject, data: Vectors, head: Any = None) -> Any:
-    """A head (a fresh one unless given) fitted on vectors."""
+    """A head (a fresh one unless given), fitted on vectors."""
     head = subject.implementation(subject.params, 0) if head is None else head
     return head.fit(data.features, data.genres, data.groups, GENRES)
 
@@ -29,7 +29,7 @@ def answer(head: Any, data: Vectors, what: str = "predict_proba") -> np.ndarray:
 
 
 def check_methods(subject: Subject) -> None:
-    """All methods of an estimator head are there."""
+    """The estimator head has all its methods."""
     for method in ("fit", "predict_proba", "embed", "save", "restore"):
         mend = (
             f"write def {method}(self, …), or build on mgc.heads.estimator.ScikitHead, which has it"
@@ -55,7 +55,7 @@ def check_probabilities(subject: Subject) -> None:
 
 
 def check_learns(subject: Subject) -> None:
-    """Three clouds of points are told apart."""
+    """The head tells three clouds of points apart."""
     test = toy_data.vectors(1)
     right = float(
         (answer(fitted(subject, toy_data.vectors()), test).argmax(1) == test.genres).mean()
@@ -88,7 +88,7 @@ def check_refit_forgets(subject: Subject) -> None:
 
 
 def check_genre_absent_from_training(subject: Subject) -> None:
-    """A genre that the training lacks still has its column."""
+    """A genre without training clips still has its column."""
     for absent in range(GENRES):
         head = fitted(subject, toy_data.vectors().without(absent))
         got = answer(head, toy_data.vectors(1), f"training without genre {absent}")
@@ -122,7 +122,7 @@ def check_outlier(subject: Subject) -> None:
 
 
 def check_embedding(subject: Subject) -> None:
-    """An embedding is one finite row a clip, the same each time."""
+    """An embedding is one finite row per clip, the same each time."""
     head, test = fitted(subject, toy_data.vectors()), toy_data.vectors(1)
     got = np.asarray(head.embed(test.features))
     if got.ndim != 2 or len(got) != len(test.features) or not got.shape[1]:
@@ -134,7 +134,7 @@ def check_embedding(subject: Subject) -> None:
 
 
 def check_input_is_left_alone(subject: Subject) -> None:
-    """Neither fit nor predict_proba nor embed changes what it is given."""
+    """Neither fit nor predict_proba nor embed changes its arguments."""
     data = toy_data.vectors()
     kept = tuple(a.copy() for a in (data.features, data.genres, data.groups))
     head = fitted(subject, data)
@@ -151,18 +151,20 @@ def check_input_is_left_alone(subject: Subject) -> None:
 
 
 def check_save_and_restore(subject: Subject) -> None:
-    """A restored head answers as the saved one, and the file is no pickle."""
+    """A restored head answers like the saved one, and the file is not a pickle."""
     head, test = fitted(subject, toy_data.vectors()), toy_data.vectors(1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "head"
         head.save(path)
         if not path.is_file():
-            raise Problem("save writes the file it is told", "no such file", "write to path itself")
+            raise Problem(
+                "save writes the file it is given", "no such file", "write to path itself"
+            )
         _no_pickle(path)
         back = subject.implementation(subject.params, 0).restore(path)
     if back is None:
         raise Problem("restore returns self", "it returns None", "end with return self")
-    mend = "save and restore everything that fit learnt (also the mean and scale of features)"
+    mend = "save and restore everything that fit learnt (including the mean and scale of features)"
     _same(answer(head, test), answer(back, test), "the same probabilities after restore", mend)
     one, other = np.asarray(head.embed(test.features)), np.asarray(back.embed(test.features))
     _same(one, other, "the same embedding after restore", mend)

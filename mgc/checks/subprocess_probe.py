@@ -1,7 +1,7 @@
 """The same plug-in in another process: what importing it loads, and whether the numbers agree.
 
 Run as ``python -m mgc.checks.subprocess_probe``: one request per line as JSON on stdin, one answer
-per line on stdout. The process stays for the next request, for torch takes seconds to import.
+per line on stdout. The process stays for the next request, because torch takes seconds to import.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import Any
 
 from mgc.checks.base import Problem, Subject, music
 
-#: What a declaration must not import: each takes longer than all of `mgc … list` may take.
+#: What a declaration must not import: each takes longer than `mgc … list` as a whole may take.
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "librosa", "transformers", "matplotlib")
 SECONDS = 1.98  # of music that both processes listen to
 SEED = 11
-#: What lies below these is opened by imports, and by Python itself.
+#: Files below these are opened by imports, and by Python itself.
 INSTALLED = ("/proc", "/sys", "/dev", sys.prefix, sys.base_prefix)
 
 
 @dataclass(frozen=True)
 class Report:
     """What the other process found: files and hosts that construction touched, the identity,
-    the feature, and the error that came before one of them."""
+    the feature, and the error if one stopped it."""
 
     touched: list[str] = field(default_factory=list)
     identity: dict[str, Any] | None = None
@@ -44,7 +44,7 @@ class Report:
 def heavy_imports(module: str) -> list[str]:
     """Which of `HEAVY` a fresh process has loaded after importing a plug-in's module.
 
-    Raises `Problem` where it cannot be imported.
+    Raises `Problem` if it cannot be imported.
     """
     program = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
     done = subprocess.run(
@@ -64,7 +64,7 @@ def heavy_imports(module: str) -> list[str]:
 
 
 def report(subject: Subject) -> Report:
-    """Construct and run an extractor in another process; made once for the same request."""
+    """Construct and run an extractor in another process; the same request is answered once."""
     settings = json.dumps(subject.settings, sort_keys=True)
     return _report(subject.info.name, settings, tuple(sys.path))
 
@@ -99,7 +99,7 @@ def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
         raise Problem(
             "the extractor runs in another process",
             f"the process ended with exit code {code}",
-            "do not leave the process (sys.exit) and mind native code that crashes",
+            "do not exit the process (sys.exit), and check for crashes in native code",
         )
     answer: dict[str, Any] = json.loads(line)
     return answer
@@ -122,7 +122,7 @@ def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
 
 def environment() -> dict[str, str]:
     """This process's environment and search path, for another process."""
-    # Another hash seed, so that the order of a set that leaks into the numbers is seen.
+    # Another hash seed, so that a set's order leaking into the numbers is noticed.
     path = os.pathsep.join(filter(None, sys.path))
     return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
 
@@ -136,13 +136,13 @@ def main() -> None:
         answer: dict[str, Any] = {}
         try:
             _run(json.loads(line), answer)
-        except Exception as error:  # the other process hears of it as a finding
+        except Exception as error:  # reported to the other process as a finding
             answer["error"] = f"{type(error).__name__}: {error}"
         print(json.dumps(answer), file=answers, flush=True)
 
 
 def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Construct the extractor under watch, then hear the music; ``answer`` is filled on the way."""
+    """Construct the extractor under watch, then run it on the music; fill ``answer`` meanwhile."""
     import numpy as np
     import torch
 
@@ -162,7 +162,7 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def watched() -> Iterator[list[str]]:
-    """Collect the files and hosts that are opened meanwhile. The hook stays in the process."""
+    """Collect the files and hosts opened during the block. The hook stays in the process."""
     touched: list[str] = []
     watching = True
 

@@ -1,4 +1,4 @@
-"""Checks of a gradient head: a torch module, and how it fares with mgc's trainer."""
+"""Checks of a gradient head: a torch module, and how well it works with mgc's trainer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mgc.training import HeadSpec, fit_head, restore_head
 from mgc.training.batches import MIN_WINDOW
 
 CLIPS = 6
-LEARNT = 0.6  # of held-out tracks right after a short training, where chance is a third
+LEARNT = 0.6  # of held-out tracks right after a short training; chance is a third
 SHORT = {"epochs": 25, "batch_size": 16, "precision": "fp32"}
-LEAK = 0.5  # how much, of what other music changes, the padding may change
+LEAK = 0.5  # how much the padding may change, as a share of what other music changes
 PADDING = 4  # times the clip's length
 
 
 def kinds(subject: Subject) -> tuple[FeatureKind, ...]:
-    """The kinds of feature that the head says it takes."""
+    """The kinds of feature that the head says it accepts."""
     assert isinstance(subject.info, HeadInfo)
     return subject.info.accepts
 
@@ -53,26 +53,26 @@ def batch(
     size = {"sequence": (FEATURES, frames), "vector": (FEATURES,), "layers": (LAYERS, FEATURES)}
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(CLIPS, *size[kind], generator=generator)
-    if kind == "sequence":  # each clip has a character of its own, all along
+    if kind == "sequence":  # each clip has its own character throughout
         features += 2 * torch.randn(CLIPS, FEATURES, 1, generator=generator)
     return features, torch.full((CLIPS,), frames if kind == "sequence" else 1)
 
 
 def each(subject: Subject) -> Iterator[tuple[FeatureKind, Any]]:
-    """A built head for each kind that it takes."""
+    """A built head for each kind that it accepts."""
     for kind in kinds(subject):
         yield kind, built(subject, kind)
 
 
 def embedding(head: Any, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """What the head makes of a batch, without gradients."""
+    """The head's output for a batch, without gradients."""
     with torch.inference_mode():
         made: torch.Tensor = head.embed(features, lengths)
     return made
 
 
 def check_methods(subject: Subject) -> None:
-    """All methods of a gradient head are there."""
+    """The gradient head has all its methods."""
     needs("embed", subject.implementation, "write def embed(self, features, lengths): …")
     needs("classify", subject.implementation, "write def classify(self, embedding): …")
 
@@ -94,7 +94,7 @@ def check_shapes(subject: Subject) -> None:
 
 
 def check_any_length(subject: Subject) -> None:
-    """Sequences of few frames and of many give finite embeddings."""
+    """Sequences with few frames and with many give finite embeddings."""
     if "sequence" not in kinds(subject):
         return
     head = built(subject, "sequence")
@@ -192,7 +192,7 @@ def check_input_is_left_alone(subject: Subject) -> None:
 
 
 def check_learns_and_restores(subject: Subject) -> None:
-    """The trainer fits it, and reads back from disk what it fitted."""
+    """The trainer can fit it, save it and read it back."""
     for kind in kinds(subject):
         data, test = toy_data.tracks(kind), toy_data.tracks(kind, seed=1)
         fitted, back = _trained(subject, data, np.arange(36), np.arange(36, 48))
@@ -210,7 +210,7 @@ def check_learns_and_restores(subject: Subject) -> None:
             raise Problem(
                 "the same answers after saving and restoring",
                 "others",
-                "keep all that is learnt in parameters and registered buffers",
+                "keep everything that is learnt in parameters and registered buffers",
             )
 
 

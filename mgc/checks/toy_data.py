@@ -1,4 +1,4 @@
-"""Made-up collections that any head can learn: one cloud of points a genre."""
+"""Made-up collections that any head can learn: one cloud of points per genre."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Vectors:
 
 def vectors(seed: int = 0, count: int = 90) -> Vectors:
     """``count`` clips of three genres, five artists each. The genres' centres are always the
-    same: other seeds are other songs of the same music."""
+    same: another seed gives other songs of the same genres."""
     random = np.random.default_rng(seed)
     genres = np.arange(count) % GENRES
     features = random.standard_normal((count, FEATURES))

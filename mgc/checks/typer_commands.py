@@ -15,7 +15,7 @@ from mgc.checks.subprocess_probe import environment
 from mgc.errors import MgcError
 
 UNKNOWN = "--no-such-option-4711"
-TIMEOUT_SECONDS = 120  # of one call; importing torch from a slow disk takes a minute
+TIMEOUT_SECONDS = 120  # for one call; importing torch from a slow disk takes a minute
 
 
 def check_command_loads(subject: Subject) -> None:
@@ -66,7 +66,7 @@ def _help_texts(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _expect(subject: Subject, option: str, code: int, mend: str) -> None:
-    """Call the command as a user does; its exit code is ``code``, and it prints no traceback."""
+    """Call the command as a user would; fail unless it exits with ``code`` and no traceback."""
     typed = f"mgc {subject.info.name} {option}"
     try:
         done = subprocess.run(

@@ -1,1 +1,1 @@
-"""The command line: the only place that prints. Heavy imports stand inside functions."""
+"""The command line: the only place that prints. Heavy imports are inside functions."""

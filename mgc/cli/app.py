@@ -1,4 +1,4 @@
-"""The ``mgc`` command: all nouns in one place, and the one place where errors become text."""
+"""The ``mgc`` command: it puts the command groups together and turns errors into text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command line with these of its own commands. Only their modules are imported."""
+    """The command line with these of mgc's own commands. Only their modules are imported."""
     app = typer.Typer(
         name="mgc",
         no_args_is_help=True,
@@ -67,7 +67,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; leave with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
+    """Run the command line; exit with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
     with output.libraries_silenced():
         _main()
 
@@ -75,7 +75,7 @@ def main() -> None:
 def _main() -> None:
     asked = next(iter(sys.argv[1:]), "-")
     try:
-        if asked in COMMANDS:  # a command that is named first needs no other
+        if asked in COMMANDS:  # if a command comes first, no other is needed
             build([asked])()
         elif asked.startswith("-"):
             _menu()()
@@ -105,7 +105,7 @@ def _main() -> None:
 
 
 def _menu() -> typer.Typer:
-    """All commands: those of packages as stubs."""
+    """The app with all commands; those of packages are stubs."""
     from mgc.cli import package_commands
 
     app = build()

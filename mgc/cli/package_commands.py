@@ -15,7 +15,7 @@ ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def add_stubs(app: typer.Typer, run: Callable[[str], None]) -> None:
-    """Add each package's command to the help; called, it calls ``run`` with its name."""
+    """Add a stub for each package's command to the help; it calls ``run`` with its name."""
     for info in command_list.package_commands():
         app.command(
             info.name,
@@ -36,8 +36,8 @@ def _stub(name: str, run: Callable[[str], None]) -> Callable[[], None]:
 def run(name: str, app: typer.Typer) -> None:
     """Import a package's command, add it to ``app``, and let that read the command line.
 
-    Raises MgcError, naming the distribution, where the command cannot be used, and where it fails
-    in a way that it does not explain itself.
+    Raises MgcError, naming the distribution, if the command cannot be used, or if it fails
+    without an explanation of its own.
     """
     from mgc.plugins import registry
 

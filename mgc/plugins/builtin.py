@@ -1,5 +1,5 @@
-"""The whole menu of what ships with mgc, as records. It comes in by the same entry point as a
-stranger's plug-in, and imports no implementation."""
+"""Records of everything that ships with mgc. They come in through the same entry point as
+third-party plug-ins, and import no implementation."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from mgc import ExtractorInfo, HeadInfo, StrategyInfo, hookimpl
 
-MUSIC_RATE = 22_050  # Hz; half of the CD's rate: keeps what a mel spectrogram shows below 11 kHz
+MUSIC_RATE = 22_050  # Hz; half of the CD rate: keeps what a mel spectrogram shows below 11 kHz
 MUSIC_HOP = 512  # samples; 23.2 ms at 22,050 Hz, librosa's default
 WHISPER_RATE = 16_000  # Hz
-WHISPER_HOP = 320  # samples: log-mel hop of 160, then a convolution of stride 2
+WHISPER_HOP = 320  # samples: a log-mel hop of 160, then a convolution with stride 2
 
 
 @hookimpl

@@ -1,7 +1,7 @@
 """The commands that installed packages bring, for the help.
 
-`mgc --help` shall not wait for the whole catalogue, nor for importlib.metadata, whose import takes
-longer than all that is done here. What is broken is left out: `mgc plugins list` speaks of it.
+`mgc --help` should not wait for the whole catalogue, nor for importlib.metadata, whose import takes
+longer than all the work here. What is broken is left out: `mgc plugins list` reports it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ GROUP = "[mgc]"
 
 
 def package_commands() -> list[CommandInfo]:
-    """The sound records of all packages, one for each name, in the order of names."""
+    """The valid records of all packages, one per name, sorted by name."""
     found: dict[str, CommandInfo] = {}
     for name in dict.fromkeys(_modules()):
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 if _may_declare(name):
                     found = {info.name: info for info in _declared(import_module(name))} | found
-        except (Exception, SystemExit):  # a stranger's module may do anything on import
+        except (Exception, SystemExit):  # a third-party module may do anything on import
             continue
     return [found[name] for name in sorted(found) if name not in COMMANDS]
 
@@ -64,14 +64,14 @@ def _named(path: str) -> Iterator[str]:
 
 
 def _may_declare(name: str) -> bool:
-    """Whether a module's text speaks of the hook, as far as that can be told without importing
+    """Whether a module's text mentions the hook, as far as that can be told without importing
     it or the package around it."""
     spec: ModuleSpec | None = None
     for end, _ in enumerate(parts := name.split("."), start=1):
         path = spec.submodule_search_locations if spec else None
         spec = PathFinder.find_spec(".".join(parts[:end]), path)
         if spec is None:
-            return True  # found in a way of its own, as some editable installs are
+            return True  # found by an import hook, as some editable installs are
     source = spec.origin if spec else None
     if source is None or not source.endswith(".py"):
         return True

@@ -1,10 +1,10 @@
-"""What a plug-in declares, and what the code behind a declaration must offer.
+"""What a plug-in declares, and what the code behind a declaration must provide.
 
 The four records are plain data: importing this module loads neither numpy nor torch. The
 protocols say what the class named by ``load="package.module:Class"`` provides; it is imported
 only when it is used.
 
-Every class behind a record may carry a frozen dataclass ``Params``; its fields, with their
+Every class behind a record may have a frozen dataclass ``Params``; its fields, with their
 defaults, are what ``--set name=value`` changes, what is stored in the run, and (for extractors)
 what enters the fingerprint of the features.
 """
@@ -33,7 +33,7 @@ class ExtractorInfo:
     ``layers`` (layer, feature). An extractor whose kind depends on a parameter overrides it (see
     `Extractor.kind`). ``hop_samples`` is the whole number of samples from one frame to the next;
     ``window_samples`` the fixed length that the extractor works on, None for any length.
-    Raise ``revision`` whenever the numbers change: old features are then made again.
+    Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.
     """
@@ -56,11 +56,11 @@ class HeadInfo:
     """Declares a classifier head.
 
     ``trained_by`` is ``gradient`` (a torch module; mgc's trainer owns the loop) or ``estimator``
-    (scikit-learn's fit / predict_proba). ``accepts`` lists the feature kinds that it takes, the
-    first match wins; a head that accepts ``vector`` takes every kind, since mgc pools a sequence
-    to statistics over time and flattens layers (see `mgc.heads.pooling`).
+    (scikit-learn's fit / predict_proba). ``accepts`` lists the feature kinds that it takes; the
+    first match wins. A head that accepts ``vector`` takes every kind, since mgc pools a sequence to
+    statistics over time and flattens layers (see `mgc.heads.pooling`).
     Raise ``revision`` when what was saved can no longer be restored: a run of another revision is
-    refused, with what to install.
+    refused, with a hint on what to install.
     """
 
     name: str
@@ -77,9 +77,9 @@ class HeadInfo:
 class StrategyInfo:
     """Declares an ensemble strategy.
 
-    ``combines`` says what a strategy sees of its members: their ``probabilities``
-    (member, track, genre), or their ``embeddings``, one (track, dimension) array a member.
-    ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
+    ``combines`` says what a strategy receives from its members: their ``probabilities``
+    (member, track, genre), or their ``embeddings``, one (track, dimension) array per
+    member. ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
     ``held-out`` (tracks that no member was trained on) or ``training`` (the fold's own training
     and validation tracks; for embeddings, whose spaces differ from fold to fold).
     """
@@ -116,15 +116,15 @@ Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Turns equal-rate mono clips into features. No file, no network in ``__init__``.
+    """Turns equal-rate mono clips into features. ``__init__`` uses no file and no network.
 
-    Optional extras, used where present: ``kind`` (property: the feature kind for these params),
-    ``frame_count(samples: int) -> int`` (frames that are valid for so many samples; the default
-    is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (what weights stand
-    behind the numbers; enters the fingerprint), ``fetch()`` (gets weights from the network and
-    may return the folder that it filled; only `mgc features fetch` calls it),
-    ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes can be told
-    before anything is made) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
+    Optional extras, used if present: ``kind`` (property: the feature kind for these params),
+    ``frame_count(samples: int) -> int`` (frames that are valid for this many samples; the default
+    is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (which weights the
+    numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may
+    return the folder that it filled; only `mgc features fetch` calls it),
+    ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes are known
+    before anything is extracted) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
     pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number
     or name of each row).
     """
@@ -141,7 +141,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class FeatureShape:
-    """What a head is built for: the kind, the features a frame (or vector), and the layers."""
+    """What a head is built for: the kind, the features per frame (or vector), and the layers."""
 
     kind: FeatureKind
     features: int
@@ -209,8 +209,8 @@ class EstimatorHead(Protocol):
 class Strategy(Protocol):
     """Combines members. ``probabilities`` is (member, track, genre) float64, rows sum to 1.
 
-    A strategy that combines embeddings gets a list of (track, dimension) float arrays, one a
-    member, rows aligned by track, in the place of ``probabilities``.
+    A strategy that combines embeddings gets a list of (track, dimension) float arrays, one per
+    member, with rows aligned by track, in place of ``probabilities``.
     """
 
     Params: ClassVar[type]
@@ -220,14 +220,14 @@ class Strategy(Protocol):
     def combine(self, members: Any) -> np.ndarray:
         """Return probabilities (track, genre) float64; rows sum to 1.
 
-        Each track is combined by itself: no other track of the call changes its answer.
+        Each track is combined by itself: no other track in the call changes its answer.
         """
         ...
 
 
 @runtime_checkable
 class LearningStrategy(Strategy, Protocol):
-    """A strategy that learns how to combine; its record says from what (``learns``)."""
+    """A strategy that learns how to combine; ``learns`` in its record says from what."""
 
     def fit(
         self, members: Any, genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -244,7 +244,7 @@ class LearningStrategy(Strategy, Protocol):
         ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> LearningStrategy:
-        """Take back what `state` gave; return self."""
+        """Restore what `state` returned; return self."""
         ...
 
 
@@ -254,12 +254,12 @@ KINDS: Mapping[str, type] = {
     "strategy": StrategyInfo,
     "command": CommandInfo,
 }
-#: What `mgc … list` is called for each kind of plug-in that has one.
+#: The noun of `mgc … list` for each kind of plug-in that has one.
 NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
-#: What shows the names of each kind of plug-in.
+#: The command that lists the names of each kind of plug-in.
 LISTINGS: Mapping[str, str] = {
     **{kind: f"mgc {noun} list" for kind, noun in NOUNS.items()},
     "command": "mgc --help",
 }
-#: The one protocol of each way to be loaded, for conformance checks.
+#: The protocol for each way of being used, for conformance checks.
 PROTOCOLS: Sequence[type] = (Extractor, GradientHead, EstimatorHead, Strategy, LearningStrategy)

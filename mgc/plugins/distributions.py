@@ -1,6 +1,6 @@
-"""The installed packages that bring plug-ins, and those that get in the way of ``mgc-music``.
+"""The installed packages that provide plug-ins, and those that conflict with ``mgc-music``.
 
-The import name ``mgc`` is also that of an unrelated project, and ``mgc`` was the name of this
+An unrelated project has the import name ``mgc`` too, and ``mgc`` was the name of this
 package before it became ``mgc-music``.
 """
 
@@ -30,23 +30,23 @@ def package_of(owner: str) -> str:
 
 
 def owner_of(package: str) -> str:
-    """The owner that is recorded for a package."""
+    """The owner to record for a package."""
     return BUILTIN_OWNER if package == PACKAGE else package
 
 
 def way_out_of(owner: str) -> str:
-    """What to do if a package cannot be imported; our own had its files replaced or removed."""
+    """What to do if a package cannot be imported; ours has had its files replaced or removed."""
     return f"Run: {REINSTALL}" if owner == BUILTIN_OWNER else f"update or remove {owner}"
 
 
 def entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
-    """Every entry point of the group and its owner, distribution by distribution.
+    """Every entry point of the group with its owner, distribution by distribution.
 
-    ``importlib.metadata.entry_points`` reads all distributions in one go, and one with a damaged
-    entry_points.txt ends it; here that is a None in the place of its own entry points. Of a
-    distribution seen twice on sys.path (a source tree and its install) the first counts, as it
-    does for import. This package under its former name stands in for itself only if it is not
-    installed under the new one.
+    ``importlib.metadata.entry_points`` reads all distributions in one go and fails on a damaged
+    entry_points.txt; here, such a distribution yields None instead of entry points. If a
+    distribution is on sys.path twice (a source tree and its install), the first counts, as for
+    imports. This package under its former name counts only if it is not installed under the new
+    one.
     """
     seen: dict[str, Origin] = {}
     for distribution in distributions():
@@ -82,7 +82,7 @@ def name_clash() -> str:
 
 
 def needing_former() -> list[Origin]:
-    """The installed packages that depend on ``mgc``, which is not this package any more."""
+    """The installed packages that depend on ``mgc``, which is no longer this package."""
     found = set()
     for distribution in distributions():
         headers = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
@@ -98,5 +98,5 @@ def _brings_plugins(distribution: Distribution) -> bool:
 def _origin(distribution: Distribution) -> Origin:
     try:
         return distribution.metadata["Name"] or "(unnamed)", distribution.version or ""
-    except Exception:  # METADATA is gone or damaged: a removal that stopped half way
+    except Exception:  # METADATA is missing or damaged: an uninstall stopped half-way
         return "(unnamed)", ""

@@ -1,7 +1,7 @@
-"""Modules that plug-ins imported from version 0.1 and that stand elsewhere now.
+"""Modules that plug-ins imported in version 0.1 and that have moved since.
 
 Each former path gives the module itself, with a DeprecationWarning that names the new path. This
-file goes with version 1.0.
+file will be removed in version 1.0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FORMER_PATHS = {
     "mgc.scikit": "mgc.heads.estimator",
     "mgc.weights": "mgc.extractors.pretrained_weights",
 }
-#: Constants that have another name in the new module.
+#: Constants that have a different name in the new module.
 FORMER_NAMES = {
     "mgc.calibration": {"LARGEST": "MAX_TEMPERATURE", "SMALLEST": "MIN_PROBABILITY"},
     "mgc.pooling": {"SMALLEST_POWER": "MIN_POWER"},
@@ -31,7 +31,7 @@ FORMER_NAMES = {
 
 
 class FormerPathLoader:
-    """Imports the module that a former path stands for."""
+    """Imports the module behind a former path."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module at its new path; warns whoever wrote the import statement."""
@@ -39,14 +39,14 @@ class FormerPathLoader:
         warnings.warn(
             f"{spec.name} is now {new}; the former path will be removed in mgc 1.0",
             DeprecationWarning,
-            stacklevel=2,  # Python leaves its own import frames out of the count
+            stacklevel=2,  # Python does not count its own import frames
         )
         module = import_module(new)
         self.spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """The module has run already: only give back the spec that the import replaced."""
+        """The module has already run: only restore the spec that the import replaced."""
         former = module.__spec__
         module.__spec__ = self.spec
         for old, new in FORMER_NAMES.get(former.name if former else "", {}).items():

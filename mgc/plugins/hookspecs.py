@@ -1,4 +1,4 @@
-"""The four hooks of mgc. Each docstring holds a plug-in that runs."""
+"""The four hooks of mgc. Each docstring contains a working plug-in."""
 
 from __future__ import annotations
 

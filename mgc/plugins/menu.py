@@ -1,5 +1,5 @@
-"""The command line's own commands, each with its panel of the help. No package may use a name
-that stands here."""
+"""The command line's own commands, each with its panel in the help. No package may use one of
+these names."""
 
 START, DATA, MODELS, PLUGINS = "Start here", "Data", "Models", "Plug-ins"
 #: In the order of `mgc --help`; each is a function or a group in ``mgc.cli.commands.NAME``.

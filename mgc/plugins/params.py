@@ -1,8 +1,8 @@
 """The parameters of a plug-in: read from text, checked, described.
 
 A plug-in's ``Params`` is a plain frozen dataclass. Values from ``--set name=value`` are read as
-JSON where that fits (numbers, true, null, lists) and as text elsewhere, then checked against the
-field's type by pydantic, which knows unions, literals and bounds.
+JSON if they are JSON (numbers, true, null, lists) and as text otherwise, then checked against the
+field's type by pydantic, which handles unions, literals and bounds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NoParams:
 
 
 def params_class(implementation: type) -> type:
-    """The ``Params`` of an extractor, head or strategy class; an empty one where it has none."""
+    """The ``Params`` of an extractor, head or strategy class; an empty one if it has none."""
     return getattr(implementation, "Params", NoParams)
 
 
@@ -74,14 +74,14 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
 
 
 def _as_they_are(cls: type, values: Mapping[str, Any]) -> Any:
-    """An instance, if every value plainly has its field's type and no bound to keep, or is the
-    default, as in the record of a run; else None. It spares the import of pydantic."""
+    """An instance if every value clearly has its field's type, without bounds, or is the default,
+    as in the record of a run; else None. This avoids importing pydantic."""
     try:
         hints = get_type_hints(cls, include_extras=True) if values else {}
         defaults = {field.name: _default(field) for field in fields(cls)}
         if all(_is_plain(v, hints[name], defaults[name]) for name, v in values.items()):
             return cls(**values)
-    except (TypeError, ValueError, NameError):  # pydantic says better what is wrong
+    except (TypeError, ValueError, NameError):  # pydantic explains better what is wrong
         pass
     return None
 
@@ -102,7 +102,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _checked(cls: type, values: Mapping[str, Any], owner: str) -> Any:
-    """An instance with values that pydantic has checked, and converted where it does."""
+    """An instance with values that pydantic has checked, and converted if necessary."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -113,8 +113,8 @@ def _checked(cls: type, values: Mapping[str, Any], owner: str) -> Any:
 
 
 def _first_error(error: Any) -> tuple[str, str]:
-    """The parameter that is refused first ("" where it is how they go together), and every reason
-    that is given for that one."""
+    """The first parameter that is rejected ("" if it is their combination), and every reason given
+    for it."""
     found = error.errors()
     name = str(found[0]["loc"][0]) if found[0]["loc"] else ""
     same = [

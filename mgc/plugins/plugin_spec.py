@@ -1,4 +1,4 @@
-"""A plug-in as asked for: a name, and parameters to be checked."""
+"""A plug-in as requested: a name, and parameters to be checked."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mgc.plugins import registry
 
 @dataclass(frozen=True)
 class PluginSpec:
-    """What an extractor, a head and a strategy have in common when they are asked for.
+    """What requests for an extractor, a head and a strategy have in common.
 
     Built from plain values; nothing is looked up before it is used. Each property raises MgcError
-    where the plug-in, its code or a parameter is not there.
+    if the plug-in, its code or a parameter does not exist.
     """
 
     kind_of_plugin: ClassVar[str]
@@ -26,7 +26,7 @@ class PluginSpec:
 
     @cached_property
     def entry(self) -> registry.Entry:
-        """The catalogue's entry."""
+        """The entry in the catalogue."""
         return registry.find(self.kind_of_plugin, self.name)
 
     @property

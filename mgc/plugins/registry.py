@@ -1,6 +1,6 @@
 """Finds plug-ins and loads what they declare. The only user of pluggy.
 
-Each entry point is loaded and asked by itself, so that a broken package breaks nothing but its
+Each entry point is loaded and queried by itself, so that a broken package breaks nothing but its
 own names. Nothing here imports an implementation until `load` is called.
 """
 
@@ -45,7 +45,7 @@ Status = Literal["ready", "missing", "broken", "conflict"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One declared plug-in: its record, who brought it, and whether it can be used."""
+    """One declared plug-in: its record, which package provides it, and whether it can be used."""
 
     kind: str
     info: Info
@@ -58,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point of the group ``mgc``: where it comes from and what it brought."""
+    """One entry point of the group ``mgc``: where it comes from and what it provides."""
 
     name: str
     module: str
@@ -70,7 +70,7 @@ class Plugin:
 
     @property
     def status(self) -> Status:
-        """The plug-in's own trouble first, then that of what it declares."""
+        """The plug-in's own problem first, then those of what it declares."""
         if self.problem:
             return "broken"
         found = {entry.status for entry in self.entries}
@@ -85,12 +85,12 @@ class Catalogue:
     plugins: tuple[Plugin, ...]
 
     def entries(self, kind: str) -> list[Entry]:
-        """All declared plug-ins of a kind, the names in order."""
+        """All declared plug-ins of a kind, sorted by name."""
         found = [e for plugin in self.plugins for e in plugin.entries if e.kind == kind]
         return sorted(found, key=lambda entry: (entry.info.name, entry.distribution))
 
     def broken(self) -> list[Plugin]:
-        """The plug-ins that could not be loaded or declared something wrong."""
+        """The plug-ins that could not be loaded or whose declarations are wrong."""
         return [plugin for plugin in self.plugins if plugin.problem]
 
     def find(self, kind: str, name: str) -> Entry:
@@ -122,7 +122,7 @@ class Catalogue:
 def load(entry: Entry) -> Any:
     """Import the class (or, of a command, the function or Typer group) behind a declaration.
 
-    Raises MgcError if it is not there, naming the distribution.
+    Raises MgcError, naming the distribution, if it cannot be imported.
     """
     module_name, _, attribute = entry.info.load.partition(":")
     try:
@@ -141,9 +141,9 @@ def find(kind: str, name: str) -> Entry:
 
 
 def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
-    """The plug-in that ``owner`` (a run) was made with; ``wanted`` is what it recorded of it.
+    """The plug-in that ``owner`` (a run) was made with; ``wanted`` is what it recorded about it.
 
-    Raises MgcError that names the distribution to install where the plug-in is gone.
+    Raises MgcError that names the distribution to install if the plug-in is missing.
     """
     name = wanted["name"]
     if any(entry.info.name == name for entry in catalogue().entries(kind)):
@@ -157,14 +157,14 @@ def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
 
 @cache
 def catalogue() -> Catalogue:
-    """All plug-ins installed in this environment; read once a process."""
+    """All plug-ins installed in this environment; read once per process."""
     plugins = [_read(point, origin) for point, origin in entry_points()]
     plugins.sort(key=lambda plugin: (plugin.distribution != BUILTIN_OWNER, plugin.distribution))
     return Catalogue(_with_conflicts(tuple(plugins)))
 
 
 def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
-    """Load one entry point and ask it what it declares; whatever it raises is noted.
+    """Load one entry point and ask what it declares; any exception is recorded.
 
     What it prints goes to stderr: stdout may be JSON that a program reads.
     """
@@ -185,7 +185,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
         return replace(plugin, entries=entries)
     except MgcError as error:
         return replace(plugin, problem=error.message, hint=error.hint)
-    except (Exception, SystemExit) as error:  # a stranger's module may do anything on import
+    except (Exception, SystemExit) as error:  # a third-party module may do anything on import
         problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
         return replace(plugin, problem=problem, hint=way_out_of(distribution))
 
@@ -195,7 +195,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The line of the plug-in that raised, for its author."""
+    """The line of the plug-in that raised the exception, for its author."""
     line = traceback.extract_tb(error.__traceback__)[-1]
     return "" if line.filename == __file__ else f" ({line.filename}:{line.lineno})"
 
@@ -247,7 +247,7 @@ def _installed(module: str) -> bool:
 
 
 def _with_conflicts(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
-    """Mark every name that is declared twice; neither wins."""
+    """Mark every name that is declared twice; neither is used."""
     owners: dict[tuple[str, str], list[Plugin]] = {}
     for plugin in plugins:
         for entry in plugin.entries:

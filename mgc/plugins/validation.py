@@ -1,4 +1,4 @@
-"""Checks a plug-in's record where it is read: a wrong type here would fail far away, and late."""
+"""Checks a plug-in's record when it is read: a wrong type would fail far from here, and late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 def check(kind: str, info: object, module: str) -> None:
-    """Raise MgcError, with what to write instead, where ``info`` is no sound record of ``kind``.
+    """Raise MgcError, saying what to write instead, if ``info`` is not a valid ``kind`` record.
 
     ``module`` is the plug-in module that declared it, for the message.
     """
@@ -31,18 +31,18 @@ def check(kind: str, info: object, module: str) -> None:
         if not _fits(value, wanted):
             raise MgcError(
                 f"{module}: {kind} {getattr(info, 'name', '?')!r} has {field}={value!r}",
-                f"{field} is {_words(wanted)}",
+                f"{field} must be {_words(wanted)}",
             )
     _check_values(kind, vars(info), module)
 
 
 def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
-    """The rules that a type does not tell."""
+    """The rules that types do not express."""
     name = values["name"]
     if not NAME.fullmatch(name):
         raise MgcError(
             f"{module}: a plug-in cannot be named {name!r}",
-            "a name is lower-case letters, digits and - _ . and begins with a letter or digit",
+            "a name has lower-case letters, digits and - _ . and begins with a letter or digit",
         )
     package, colon, attribute = values["load"].partition(":")
     if not (package and colon and attribute.isidentifier()):
@@ -54,7 +54,7 @@ def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
         value = values.get(field)
         if value is not None and value < 1:
             raise MgcError(
-                f"{module}: {kind} {name!r} has {field}={value}", f"{field} is at least 1"
+                f"{module}: {kind} {name!r} has {field}={value}", f"{field} must be at least 1"
             )
 
 
@@ -65,7 +65,7 @@ def _types(record: type) -> dict[str, Any]:
 
 
 def _fits(value: object, wanted: Any) -> bool:
-    """Whether a value is of one of the few types that the records have."""
+    """Whether a value is of one of the few types that records use."""
     if get_origin(wanted) is Literal:
         return value in get_args(wanted)
     if get_origin(wanted) is tuple:

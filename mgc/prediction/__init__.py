@@ -1,1 +1,1 @@
-"""A run and any audio → an answer."""
+"""From a run and any audio to an answer."""

@@ -1,4 +1,4 @@
-"""A run that hears any audio. Features are made in memory; nothing is written."""
+"""A run applied to any audio. Features are computed in memory; nothing is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Model:
 
     @property
     def genres(self) -> list[str]:
-        """The genres in the order of all probabilities."""
+        """The genres, in the order of all probabilities."""
         return self.run.genres
 
     def predict(self, audio: object) -> Prediction:
@@ -48,7 +48,7 @@ class Model:
 
         Raises:
             AudioError: the audio cannot be used.
-            MgcError: the run cannot be used: a plug-in or weights are gone.
+            MgcError: the run cannot be used because a plug-in or weights are missing.
         """
         heard = given(audio)
         made, seconds = self.predictor.features(heard)
@@ -60,12 +60,12 @@ class Model:
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Prediction]:
-        """Predict files in their order, one after the other as they are ready.
+        """Predict files in order, yielding each prediction when it is ready.
 
         Args:
             paths: the audio files.
-            workers: processes; None takes one for each core if that pays, 1 none but this one.
-            progress: told of the files done.
+            workers: number of processes; None uses one per core if that pays, 1 only this one.
+            progress: is told about the files done.
 
         Yields:
             A prediction per file; one that cannot be used has an ``error``.
@@ -93,8 +93,8 @@ class Model:
     def embed(self, audio: object) -> np.ndarray:
         """The embedding of one piece of audio: float32 (dimension,), the mean over its clips.
 
-        Of a run of several folds it is the first fold's, since each fold has a space of its own;
-        of an ensemble the embeddings of its members, side by side. Raises as `predict`.
+        For a run of several folds it is the first fold's, since each fold has its own space; for
+        an ensemble, the embeddings of its members, side by side. Raises as `predict` does.
         """
         made, _ = self.predictor.features(given(audio))
         firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]

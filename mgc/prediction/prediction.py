@@ -1,4 +1,4 @@
-"""What a model says of one piece of audio."""
+"""What a model predicts for one piece of audio."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mgc.errors import AudioError
 
 @dataclass(frozen=True)
 class Prediction:
-    """A probability for each genre, or the reason why there is none.
+    """A probability for each genre, or the reason there is none.
 
     Attributes:
         path: the file; None for an open file or an array.
         probabilities: genre → probability, in the model's order of genres; they sum to 1.
-        seconds: how much audio was heard: the length of all clips together.
+        seconds: how much audio was heard: the total length of all clips.
         error: why the audio could not be used, or "".
     """
 
@@ -29,7 +29,7 @@ class Prediction:
 
     @property
     def genre(self) -> str:
-        """The likeliest genre. Raises AudioError if there is an ``error``."""
+        """The most likely genre. Raises AudioError if there is an ``error``."""
         return self.ranked()[0][0]
 
     @property
@@ -40,7 +40,7 @@ class Prediction:
     def ranked(self) -> list[tuple[str, float]]:
         """(genre, probability), most likely first. Raises AudioError if there is an ``error``."""
         if self.error:
-            raise AudioError(self.error, "Look at .error before .genre or .probability.")
+            raise AudioError(self.error, "Check .error before .genre or .probability.")
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
 
     def __repr__(self) -> str:

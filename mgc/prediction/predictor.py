@@ -1,4 +1,4 @@
-"""A run's parts, and the answer that they give for the features of one piece of audio."""
+"""A run's parts, and their answer for the features of one piece of audio."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.runs import Run, models
 from mgc.training import FittedHead, restore_head
 
-#: What each member's heads say, one per fold: probabilities and embeddings of a single track.
+#: The output of each member's heads, one per fold: probabilities and embeddings of a single track.
 Answers = list[list[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -32,7 +32,7 @@ class Predictor:
 
     @cached_property
     def members(self) -> list[Run]:
-        """The single runs behind the run: itself, or an ensemble's members (copies of its own)."""
+        """The single runs behind the run: itself, or an ensemble's members (its own copies)."""
         if self.run.kind == "single":
             return [self.run]
         return [
@@ -41,7 +41,7 @@ class Predictor:
 
     @cached_property
     def sources(self) -> list[ExtractorSpec]:
-        """The extractor of each member, set as it was trained."""
+        """The extractor of each member, with the settings of its training."""
         return [models.load_source(member, self.device) for member in self.members]
 
     @cached_property
@@ -60,7 +60,7 @@ class Predictor:
     def prepare(self) -> None:
         """Load everything but the audio.
 
-        Raises MgcError if the run cannot predict at all: a plug-in or weights are gone.
+        Raises MgcError if the run cannot predict at all: a plug-in or weights are missing.
         """
         _ = self.sources, self.heads
         if self.run.kind == "ensemble":
@@ -83,11 +83,11 @@ class Predictor:
     def features_of_each(
         self, paths: Sequence[Path], workers: int | None
     ) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
-        """`features` of files in their order, in several processes if that pays."""
+        """`features` of files, in order, in several processes if that pays."""
         return features_of_each(paths, list(self.heard.values()), workers=workers)
 
     def answers(self, made: Sequence[Rows]) -> Answers:
-        """What every member says of the features of one piece of audio."""
+        """What every member predicts from the features of one piece of audio."""
         features = dict(zip(self.heard, made, strict=True))
         return [
             [head.predict([features[source.store.fingerprint]]) for head in heads]

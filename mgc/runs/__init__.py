@@ -1,4 +1,4 @@
-"""The run folder: what was asked, what was trained, what it predicted, how good that is."""
+"""The run folder: what was asked, what was trained, what it predicted, and how good that is."""
 
 from mgc.runs.record import SCHEMA, RunRecord
 from mgc.runs.run import (

@@ -5,11 +5,12 @@ strategy learnt from:
 
 - the out-of-fold tracks (part ``test``) of runs with folds, if there are such runs;
 - else the validation tracks of single runs, and of ensembles that learnt nothing from them. (A
-  gradient head chose its epoch by these tracks, no more; a learnt strategy is perfect on them.)
+  gradient head only chose its epoch by these tracks; a learnt strategy looks perfect on them.)
 
-The test tracks of a single split never choose. A more complex run (a single run, an ensemble that
-learns nothing, one that learns) is taken only if there are `MIN_TRACKS` such tracks and the paired
-test shows that it is better; p is adjusted for the number of its kind. Equal figures: the newest.
+The test tracks of a single split are never used to choose. A more complex run (in this order: a
+single run, an ensemble that learns nothing, one that learns) is taken only if there are
+`MIN_TRACKS` such tracks and the paired test shows that it is better; p is adjusted for the number
+of runs of its kind. Of equal figures, the newest wins.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
 from mgc.runs.run import PREFIX, Run, damaged
 
-MIN_TRACKS = 50  # below this, a paired test shows next to nothing
+MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 LEVEL = 0.05
 SINGLE, PLAIN, LEARNT = range(3)  # how complex a run is
 
@@ -48,7 +49,7 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
     """The run that answers on a dataset, of ``found`` (the oldest first); None if there is none.
 
     Only the newest of each label, seed and number of folds, with the newest run's genres, counts.
-    Raises MgcError if predictions that decide are damaged.
+    Raises MgcError if the predictions that decide are damaged.
     """
     there = [run for run in found if run.finished and run.record.dataset.name == dataset]
     if not there:
@@ -79,7 +80,7 @@ def _candidate(run: Run, part: str) -> _Candidate | None:
 
 
 def _complexity(run: Run) -> int:
-    """An ensemble whose strategy is gone is taken for one that learns."""
+    """An ensemble whose strategy is missing counts as one that learns."""
     if run.kind == "single":
         return SINGLE
     strategy = run.record.strategy
@@ -116,7 +117,8 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
 
 
 def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: int) -> str | None:
-    """Why the simpler is kept ("": its figure is as good); None if the other is shown better."""
+    """Why the simpler one is kept ("": its figure is as good); None if the other is shown to be
+    better."""
     if complex_one.accuracy <= simple.accuracy:
         return ""
     name = complex_one.run.name
@@ -132,7 +134,7 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
 
 
 def _p(first: Run, second: Run, part: str) -> float | None:
-    """The paired test on the tracks that both have; None if these are too few."""
+    """The paired test on the tracks that both have; None if they are too few."""
     import numpy as np
 
     from mgc.runs.paired_test import paired_p
@@ -149,7 +151,7 @@ def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
     """Whether a run is right, and the group, by track id.
 
     Reads with pyarrow and converts by lists: its filters and its ``to_numpy`` import pandas, which
-    takes longer than all the rest.
+    takes longer than everything else here.
     """
     import numpy as np
     from pyarrow import parquet

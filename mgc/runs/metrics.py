@@ -32,12 +32,12 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
         names: the genre names, in the order of the columns.
 
     Returns:
-        accuracy with its 95 % interval, macro precision, recall and F1 over the genres that are
-        there, negative log-likelihood (nat), expected calibration error, per-genre figures and
+        accuracy with its 95 % interval, macro precision, recall and F1 over the genres
+        that occur, negative log-likelihood (nat), expected calibration error, per-genre figures and
         the confusion matrix (true genre, predicted genre) in tracks. JSON-ready.
 
     Raises:
-        ValueError: there is no track.
+        ValueError: there are no tracks.
     """
     if not len(genres):
         raise ValueError("there is nothing to score")

@@ -1,4 +1,4 @@
-"""What a run needs to answer: its extractor as it was set, and the folders of its heads."""
+"""What a run needs to predict: its extractor with its settings, and the folders of its heads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mgc.runs.run import Run, damaged
 
 
 def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
-    """The extractor that a run was made with, as it was set then.
+    """The extractor that a run was made with, with its settings.
 
-    Raises MgcError that names the distribution to install where its plug-in is gone.
+    Raises MgcError that names the distribution to install if its plug-in is missing.
     """
     wanted = run.record.extractor
     identity = wanted.identity
@@ -26,10 +26,10 @@ def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
 
 
 def _same_weights(run: Run, source: ExtractorSpec, recorded: str | None) -> None:
-    """Refuse weights that are not those of the run; its head would answer nonsense.
+    """Refuse weights other than those of the run; its head would predict nonsense.
 
-    Only the first word of the identity counts, the content; what follows (such as the precision)
-    may go with the device.
+    Only the first word of the identity, the content, counts; what follows (such as the precision)
+    may depend on the device.
     """
     now = source.identity()["weights"]
     if (now or "").split()[:1] != (recorded or "").split()[:1]:
@@ -43,7 +43,7 @@ def _same_weights(run: Run, source: ExtractorSpec, recorded: str | None) -> None
 def model_folders(run: Run) -> list[Path]:
     """The folders of a run's trained heads, one per fold; an ensemble has none of its own.
 
-    Raises MgcError if one is gone.
+    Raises MgcError if one is missing.
     """
     if run.kind != "single":
         return []

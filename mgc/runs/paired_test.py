@@ -1,4 +1,4 @@
-"""The paired bootstrap test: whole groups (artists) are drawn, for their tracks are alike."""
+"""The paired bootstrap test: it draws whole groups (artists), because their tracks are alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bootstrap_p(differences: np.ndarray) -> float:
 
 
 def paired_p(differences: np.ndarray, groups: np.ndarray) -> float:
-    """The p value that two systems are right equally often.
+    """The p value for the hypothesis that two systems are right equally often.
 
     Only the sign of a resampled difference counts, so groups without a difference are drawn as
     one: thousands of artists take no longer than those on which the systems differ.

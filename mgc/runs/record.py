@@ -1,7 +1,7 @@
-"""What ``run.json`` says: one schema, read and checked here alone.
+"""What ``run.json`` contains: one schema, read and checked only here.
 
-A `RunRecord` has the fields as attributes, and as a mapping it is the file itself, with its keys in
-their order and those that this version does not know: what is written back is what was read.
+A `RunRecord` has the fields as attributes, and as a mapping it is the file itself, with its keys
+in order, including those that this version does not know: what was read is what is written back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
 
-SCHEMA = 1  # of run.json; a larger number is a newer version's
+SCHEMA = 1  # of run.json; a larger number comes from a newer version
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
 
@@ -74,7 +74,7 @@ class RecordedHead:
 
 @dataclass(frozen=True)
 class RecordedStrategy:
-    """The strategy of an ensemble, and what it learnt if that is few numbers."""
+    """The strategy of an ensemble, and what it learnt if that is only a few numbers."""
 
     name: str
     distribution: str = ""
@@ -124,7 +124,8 @@ class RunRecord(Mapping[str, Any]):
 
 
 def parse(raw: Mapping[str, Any]) -> RunRecord:
-    """The typed record. Raises ValueError that names a field that is absent or of another type."""
+    """The typed record. Raises ValueError that names a field that is missing or of the wrong
+    type."""
     made = _read(RunRecord, {**raw, "raw": raw}, "")
     if made.kind not in ("single", "ensemble"):
         raise ValueError(f"run.json: kind is {made.kind!r}, not 'single' or 'ensemble'")
@@ -138,7 +139,7 @@ def parse(raw: Mapping[str, Any]) -> RunRecord:
 def _read(cls: type[Part], raw: Mapping[str, Any], prefix: str) -> Part:
     found: dict[str, Any] = {}
     absent = []
-    schema: Any = _schema  # the cache wants a hashable, which mypy does not take a type for
+    schema: Any = _schema  # the cache needs a hashable, and mypy does not accept a type as one
     for name, required, kinds in schema(cls):
         if name in raw:
             found[name] = _checked(raw[name], kinds, prefix + name)
@@ -150,7 +151,7 @@ def _read(cls: type[Part], raw: Mapping[str, Any], prefix: str) -> Part:
 
 
 def _checked(value: Any, kinds: Sequence[type], name: str) -> Any:
-    """A value of one of some types, a nested object read; it is passed on, not copied."""
+    """A value of one of several types; a nested object is read, anything else returned as it is."""
     if is_dataclass(kinds[0]) and isinstance(value, Mapping):
         return _read(kinds[0], value, f"{name}.")
     number = isinstance(value, int) and not isinstance(value, bool) and float in kinds
@@ -174,7 +175,7 @@ NOUNS = {
 
 @cache
 def _schema(cls: type) -> list[tuple[str, bool, Sequence[type]]]:
-    """For each field its name, whether it must be there, and its types."""
+    """The name of each field, whether it is required, and its types."""
     hints = get_type_hints(cls)
     made: list[tuple[str, bool, Sequence[type]]] = []
     for one in fields(cls):

@@ -1,10 +1,10 @@
-"""The run folder: what was asked, what was trained, what it predicted, how good that is.
+"""The run folder: what was asked, what was trained, what it predicted, and how good that is.
 
-``run.json`` holds the request and the figures, ``predictions.parquet`` one row for each track and
+``run.json`` holds the request and the figures, ``predictions.parquet`` one row per track and
 fold, ``embeddings.safetensors`` the embedding of each of those rows, ``fold-N/`` the trained head.
 A run needs nothing but its folder to predict, ensemble or report.
 
-Tables and arrays are imported where they are read: listing runs reads JSON alone.
+The libraries for tables and arrays are imported when needed: listing runs only reads JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
-#: A column of probabilities is this prefix and the genre's name.
+#: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
 ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
 
@@ -44,12 +44,12 @@ class Run:
     record: RunRecord
 
     def __post_init__(self) -> None:
-        if not isinstance(self.record, RunRecord):  # as it is in the file
+        if not isinstance(self.record, RunRecord):  # as in the file
             object.__setattr__(self, "record", parse(self.record))
 
     @property
     def name(self) -> str:
-        """What commands call it: the folder's name."""
+        """Its name in commands: the name of the folder."""
         return self.folder.name
 
     @property
@@ -59,17 +59,17 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Trained, predicted and scored to the end."""
+        """Whether it is completely trained, predicted and scored."""
         return self.record.state == "finished"
 
     @property
     def genres(self) -> list[str]:
-        """The genre names in the order of all probabilities."""
+        """The genre names, in the order of all probabilities."""
         return list(self.record.dataset.genres)
 
     @property
     def label(self) -> str:
-        """What a table calls it: ``mel · cnn``, or the strategy's name."""
+        """Its name in tables: ``mel · cnn``, or the strategy's name."""
         if self.kind == "ensemble":
             return self.record.strategy.name
         return f"{self.record.extractor.name} · {self.record.head.name}"
@@ -92,7 +92,7 @@ class Run:
 
     @cached_property
     def embeddings(self) -> np.ndarray:
-        """(row of `predictions`, dimension) float32. Folds are models of their own, so only
+        """(row of `predictions`, dimension) float32. Each fold is a separate model, so only
         rows of one fold share a space."""
         from safetensors.numpy import load_file
 
@@ -108,7 +108,7 @@ class Run:
         return rows[rows["part"] == part].sort_values(["fold", "track_id"])
 
     def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
-        """(row, genre) float64 of some rows of `predictions`."""
+        """(row, genre) float64 for some rows of `predictions`."""
         return rows[[PREFIX + genre for genre in self.genres]].to_numpy("float64")
 
     def truth(self, rows: pd.DataFrame) -> np.ndarray:
@@ -145,7 +145,7 @@ def start(prefix: str, record: Mapping[str, Any]) -> Run:
 
 
 def _new_folder(prefix: str) -> Path:
-    """The first free number; making the folder claims it, also against another process."""
+    """The first free number; creating the folder claims it, even against another process."""
     runs_home().mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -158,7 +158,7 @@ def _new_folder(prefix: str) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The versions that stand behind the numbers."""
+    """The versions of the software behind the numbers."""
     found = {"mgc": __version__, "python": platform.python_version(), "machine": platform.machine()}
     for package in ENVIRONMENT:
         try:
@@ -171,7 +171,7 @@ def environment() -> dict[str, str]:
 def finish(
     run: Run, predictions: pd.DataFrame, embeddings: np.ndarray, results: Mapping[str, Any]
 ) -> Run:
-    """Write what the run predicted and how good that is; from here on it is ``finished``."""
+    """Write what the run predicted and how good that is; from then on it is ``finished``."""
     from safetensors.numpy import save as tensor_bytes
 
     replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
@@ -183,14 +183,15 @@ def finish(
 
 
 def lock_file(folder: Path) -> Path:
-    """What keeps a run's folder for one training; beside it, for a run travels without it."""
+    """The lock that reserves a run's folder for one training; next to the folder, because a run is
+    copied without it."""
     return folder.parent / f".{folder.name}.lock"
 
 
 def load(name: str) -> Run:
     """A run by name, or by the path of its folder.
 
-    Raises UsageError for an unknown name, MgcError for a damaged or newer folder.
+    Raises UsageError if the name is unknown, MgcError if the folder is damaged or of a newer mgc.
     """
     folder = runs_home() / name
     if name not in _folders():
@@ -214,7 +215,7 @@ def load(name: str) -> Run:
 
 
 def load_finished(name: str) -> Run:
-    """A run that has results. Raises MgcError if its training did not end."""
+    """A run that has results. Raises MgcError if its training did not finish."""
     run = load(name)
     if run.record.state == "failed":
         raise MgcError(
@@ -235,12 +236,12 @@ def _folders() -> list[str]:
 
 
 def names() -> list[str]:
-    """The runs at home."""
+    """The runs in the mgc home."""
     return sorted(path.parent.name for path in runs_home().glob("*/run.json"))
 
 
 def everything() -> tuple[list[Run], list[MgcError]]:
-    """All runs, the oldest first, and the errors of those that cannot be read."""
+    """All runs, oldest first, and the errors of those that cannot be read."""
     found, errors = [], []
     for name in _folders():
         try:
@@ -264,7 +265,7 @@ def remove(name: str) -> None:
 
 
 def same_tracks(members: Iterable[Run]) -> None:
-    """Refuse runs that cannot be put side by side: other datasets, genres or splits.
+    """Refuse runs that cannot be put side by side: different datasets, genres or splits.
 
     Raises UsageError that names the two runs and what differs.
     """

@@ -1,6 +1,6 @@
-"""Which runs are meant: by a name, to stand side by side, as members of an ensemble.
+"""Which runs are meant: by a name, for a comparison, as members of an ensemble.
 
-What is meant without a name depends on the dataset in use alone. Which run answers `mgc predict`
+What is meant without a name depends only on the dataset in use. Which run answers `mgc predict`
 is decided in `mgc.runs.answering`.
 """
 
@@ -25,7 +25,7 @@ RESULTS = "table.json"  # what an experiment writes, with the names of its runs
 
 @dataclass(frozen=True)
 class Selection:
-    """The runs that are meant, the oldest first, and how many are left out, by reason."""
+    """The runs that are meant, oldest first, and how many are left out, by reason."""
 
     runs: Sequence[Run]
     left_out: Mapping[str, int]
@@ -41,8 +41,8 @@ def comparable(
 ) -> Selection:
     """The newest finished run of each title and seed on a dataset, all of one protocol.
 
-    The protocol is ``folds`` (0: a single split), or that of the newest run. Of each seed only
-    the newest division into splits counts. ``every`` takes older runs and divisions too.
+    The protocol is ``folds`` (0: a single split), or that of the newest run. For each seed, only
+    the newest division into splits counts. ``every`` also takes older runs and divisions.
 
     Raises UsageError if the dataset has no such run.
     """
@@ -73,7 +73,7 @@ def comparable(
 
 
 def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) -> str:
-    """Why a run is left out, and what shows it; "" if it is taken."""
+    """Why a run is left out, and which option includes it; "" if it is taken."""
     if not run.finished:
         return "unfinished (mgc runs list)"
     if run.record.dataset.folds != last.record.dataset.folds:
@@ -102,7 +102,7 @@ def _nothing(dataset: str, folds: int | None, finished: Sequence[Run]) -> UsageE
     there = " or ".join(
         f"--folds {n}" for n in sorted({run.record.dataset.folds for run in finished})
     )
-    return UsageError(f"There is no finished run {kind} on {dataset}.", f"There are: {there}.")
+    return UsageError(f"There is no finished run {kind} on {dataset}.", f"Available: {there}.")
 
 
 def _protocol(run: Run) -> tuple[Any, ...]:
@@ -112,7 +112,7 @@ def _protocol(run: Run) -> tuple[Any, ...]:
 def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
     """For each seed, the newest single runs: the members of one ensemble each.
 
-    Raises UsageError if no seed has two.
+    Raises UsageError if no seed has two of them.
     """
     singles = [
         run
@@ -134,7 +134,7 @@ def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
 
 
 def chosen(wanted: Sequence[str], dataset: str | None = None) -> list[Run]:
-    """The finished runs of some names, each once, in the order given.
+    """The finished runs with the given names, each once, in the order given.
 
     A name is a run's, an experiment's (or its file), or a label: see `one`.
 
@@ -174,12 +174,12 @@ def one(name: str, dataset: str | None = None) -> Run:
 
 
 def _unknown(name: str, labels: Iterable[str]) -> UsageError:
-    """The nearest names of runs and labels, or the names there are."""
+    """The nearest names of runs and labels, or all names."""
     known = sorted({*names(), *labels})
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     said = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     if not near and 0 < len(known) <= 12:
-        said = f"There are: {', '.join(known)}. "
+        said = f"Available: {', '.join(known)}. "
     return UsageError(f"No run is named {name!r}.", f"{said}Run: mgc runs list")
 
 
@@ -188,7 +188,7 @@ def _words(label: str) -> list[str]:
 
 
 def experiment_runs(name: str) -> list[Run]:
-    """The runs of an experiment that has results; none if no experiment is called so."""
+    """The runs of an experiment that has results; empty if no experiment has that name."""
     if name.endswith(".toml"):
         name = _named_in(Path(name))
     elif not (home() / "experiments" / name / RESULTS).exists():
@@ -213,12 +213,12 @@ def _named_in(path: Path) -> str:
         return str(tomllib.loads(path.read_text(encoding="utf-8"))["name"])
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
-            f"{path} is no experiment file: {error}.", "See: mgc experiment show FILE.toml"
+            f"{path} is not an experiment file: {error}.", "See: mgc experiment show FILE.toml"
         ) from error
 
 
 def titled(found: Sequence[Run]) -> list[tuple[str, Run]]:
-    """What a figure calls each run: its title, with the run's name if titles repeat."""
+    """The name of each run in figures: its title, with the run's name if titles repeat."""
     titles = [run.title for run in found]
     return [
         (name if titles.count(name) == 1 else f"{name} ({run.name})", run)
@@ -227,7 +227,7 @@ def titled(found: Sequence[Run]) -> list[tuple[str, Run]]:
 
 
 def repeat_command(run: Run) -> list[str]:
-    """The command that made a run, with the dataset named: the default may be another by now."""
+    """The command that made a run, with the dataset named, because the default may have changed."""
     words = list(run.record.command)
     named = any(word == "--data" or word.startswith("--data=") for word in words)
     if words[1:2] in (["fit"], ["ensemble"]) and not named and "--resume" not in words:

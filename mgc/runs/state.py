@@ -14,7 +14,7 @@ from mgc.runs import Run, lock_file
 
 @contextmanager
 def locked(run: Run) -> Iterator[None]:
-    """Keep a run's folder for this process. Raises MgcError if another has it."""
+    """Reserve a run's folder for this process. Raises MgcError if another has reserved it."""
     lock = filelock.FileLock(lock_file(run.folder))
     try:
         lock.acquire(timeout=0)
@@ -30,17 +30,17 @@ def locked(run: Run) -> Iterator[None]:
 
 
 def fail(run: Run, reason: str) -> None:
-    """Write down that the training failed, and why."""
+    """Record that the training failed, and why."""
     write_json(run.folder / "run.json", {**run.record, "state": "failed", "problem": reason})
 
 
 def state(run: Run) -> str:
-    """``finished``, ``failed``, ``running``, or ``interrupted`` where nobody trains it any more."""
+    """``finished``, ``failed``, ``running``, or ``interrupted`` if no process is training it."""
     said = run.record.state
     if said != "running":
         return said
     try:
         with locked(run):
             return "interrupted"
-    except (MgcError, OSError):  # somebody's, or on a disk that is read-only
+    except (MgcError, OSError):  # someone else's, or on a read-only disk
         return said

@@ -190,7 +190,7 @@ def test_compare_says_what_it_took_and_left_out(home: Callable) -> None:
     assert "older" not in every.err
     none = home("compare", "--folds", "3")
     assert none.code == 2
-    assert "There are: --folds 0 or --folds 5." in none.err
+    assert "Available: --folds 0 or --folds 5." in none.err
     both = home("compare", "made-up-mel-cnn-1", "--all")
     assert both.code == 2
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
     from mgc.evaluation.systems import System
 
-MIN_WIDE = 104  # characters; a narrower terminal goes without the columns that names imply
+MIN_WIDE = 104  # characters; a narrower terminal omits the columns that the names imply
 
 
 def compare(
@@ -38,7 +38,7 @@ def compare(
     ] = None,
     by_genre: Annotated[bool, typer.Option("--by-genre", help="Also show F1 by genre.")] = False,
     agreement: Annotated[
-        bool, typer.Option("--agreement", help="Also show how far the single systems agree.")
+        bool, typer.Option("--agreement", help="Also show how much the single systems agree.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
@@ -65,7 +65,7 @@ def compare(
 def _json(
     made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool
 ) -> list[dict[str, Any]]:
-    """The rows; genres and agreement are further keys of each."""
+    """The rows; genres and agreement are additional keys of each."""
     answer = choice.answering(systems[0].runs[0].record.dataset.name)
     chosen = answer.run.name if answer else None
     rows = [{**row, "answers": chosen in row["runs"]} for row in made.rows]
@@ -88,7 +88,7 @@ def _json(
 def show(
     made: Comparison, systems: Sequence[System], by_genre: bool = False, agreement: bool = False
 ) -> None:
-    """Print the table, what may be said of the best, the tests, and what else is wanted."""
+    """Print the table, what can be said about the best, the tests, and any extras."""
     narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
     answer = choice.answering(systems[0].runs[0].record.dataset.name)
@@ -110,7 +110,9 @@ def show(
                 f"In the figures, not in the tests: {', '.join(made.unpaired)} (other splits)."
             )
     elif len(made.rows) > 1:
-        output.note("These runs have no split (folds and seed) in common: nothing can be paired.")
+        output.note(
+            "These runs have no split (folds and seed) in common, so nothing can be paired."
+        )
     if by_genre:
         _show_genres(systems)
     if agreement:
@@ -184,7 +186,7 @@ def _show_genres(systems: Sequence[System]) -> None:
 
 
 def _diverse(systems: Sequence[System]) -> list[System]:
-    """The single systems where there are several, else all."""
+    """The single systems if there are several, else all."""
     singles = [system for system in systems if system.kind == "single"]
     return singles if len(singles) > 1 else list(systems)
 

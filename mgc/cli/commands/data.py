@@ -1,4 +1,4 @@
-"""``mgc data``: the noun, and its short commands; the others have files of their own."""
+"""``mgc data``: the group and its short commands; the longer ones have their own files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mgc.cli.commands.data_split import DatasetName
 from mgc.cli.ui import output
 from mgc.cli.ui.output import JsonOption
 
-BAR = 30  # characters of the longest bar
+BAR = 30  # characters in the longest bar
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: music with genres, split for honest tests.")
 app.command("add")(data_add.add)
@@ -48,7 +48,7 @@ def list_datasets(as_json: JsonOption = False) -> None:
             right=["tracks", "genres"],
         )
     else:
-        output.say("There is no dataset yet. Run: mgc data add NAME PATH, or: mgc data add demo")
+        output.say("There are no datasets yet. Run: mgc data add NAME PATH, or: mgc data add demo")
 
 
 @app.command("show")
@@ -123,7 +123,7 @@ def remove(name: str) -> None:
 
 @app.command("use")
 def use(name: str) -> None:
-    """Make a dataset the default of other commands."""
+    """Make a dataset the default for other commands."""
     from mgc.datasets import table
     from mgc.home import store_setting
 

@@ -1,4 +1,4 @@
-"""``mgc data add`` and ``mgc data download``: music comes in."""
+"""``mgc data add`` and ``mgc data download``: bring in music."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ Name = Annotated[
     str,
     typer.Argument(
         help="What to call it. 'demo' synthesises a dataset; fma-small, fma-medium, fma-large, "
-        "fma-full and gtzan are read from a tree on disk, with their own rules."
+        "fma-full and gtzan are read from a folder tree on disk, each by its own rules."
     ),
 ]
 Music = Annotated[
     Path | None,
-    typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a tree."),
+    typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a folder tree."),
 ]
 MusicOption = Annotated[Path | None, typer.Option("--path", help="The same as PATH.")]
 By = Annotated[
-    GroupBy | None, typer.Option(help="Keep these together (default: artist, if known).")
+    GroupBy | None,
+    typer.Option(help="Keep tracks with the same value together (default: artist, if known)."),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")]
 DropRare = Annotated[
@@ -55,26 +56,25 @@ Artists = Annotated[
 
 FmaName = Annotated[str, typer.Argument(help="fma-small, fma-medium, fma-large or fma-full.")]
 To = Annotated[
-    Path | None, typer.Option(help="Where the tree goes (default: downloads/fma at home).")
+    Path | None,
+    typer.Option(help="Where to put the files (default: downloads/fma in the mgc home)."),
 ]
 Urls = Annotated[
     list[str] | None,
-    typer.Option(help="Another address: a folder with both zips, or a zip; repeatable."),
+    typer.Option(help="Another address: of a folder with both zips, or of one zip; repeatable."),
 ]
 Zips = Annotated[
     list[Path] | None,
-    typer.Option("--from", help="A zip that is on disk, or a folder of them; repeatable."),
+    typer.Option("--from", help="A zip already on disk, or a folder of them; repeatable."),
 ]
 Sha1 = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME.zip=SHA1",
-        help="For zips that are not the published ones: what they must hash to; repeatable.",
+        help="For zips other than the published ones: the hash they must have; repeatable.",
     ),
 ]
-KeepZips = Annotated[
-    bool, typer.Option("--keep-zips", help="Keep the zips once they are unpacked.")
-]
+KeepZips = Annotated[bool, typer.Option("--keep-zips", help="Keep the zips after unpacking.")]
 
 
 def add(
@@ -159,7 +159,7 @@ def download(
     keep_zips: KeepZips = False,
     called: As = None,
 ) -> None:
-    """Fetch FMA, verify and unpack it, and add it as a dataset; stop and go on at any time."""
+    """Fetch FMA, verify and unpack it, and add it as a dataset; stop and continue at any time."""
     from mgc.datasets.download import fma_download
     from mgc.datasets.importers import importing
 

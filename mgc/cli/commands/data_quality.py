@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mgc.datasets.quality.checking import FileCheck
     from mgc.datasets.table import Dataset
 
-SHOWN = 20  # rows of a list on the terminal; the file and --json have all
+SHOWN = 20  # rows of a list on the terminal; the file and --json have all of them
 
 
 def check(
     name: DatasetName = None,
     shortest: Annotated[
-        float, typer.Option(help="Seconds; what is shorter is left out.", min=0)
+        float, typer.Option(help="Seconds; shorter tracks are left out.", min=0)
     ] = 2.0,
     also: Annotated[
         list[str] | None,
@@ -38,7 +38,7 @@ def check(
     workers: Workers = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decode everything once; what cannot be used is named and left out of later commands."""
+    """Decode every track once; list the unusable ones, which later commands then leave out."""
     from mgc.datasets import table
     from mgc.datasets.quality.checking import check as run_check
 
@@ -85,7 +85,7 @@ def _show_check(dataset: Dataset, found: FileCheck) -> None:
     )
     if found.left_out:
         output.note(
-            f"Later commands leave out the other {found.left_out:,}; --include-bad takes them."
+            f"Later commands leave out the other {found.left_out:,}; --include-bad keeps them."
         )
 
 
@@ -96,15 +96,19 @@ def audit(
     ] = False,
     group_by: Annotated[
         GroupBy | None,
-        typer.Option(help="With --fix: what must not cross splits (default: everything known)."),
+        typer.Option(
+            help="With --fix: what must not cross splits (default: everything that is known)."
+        ),
     ] = None,
     called: Annotated[str, typer.Option("--as", help="With --fix: name of the split.")] = "clean",
-    seed: Annotated[int, typer.Option(help="With --fix: seed, if everything is split again.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="With --fix: seed, if everything has to be split again.")
+    ] = 0,
     run: Annotated[
-        str | None, typer.Option(help="Find label errors by this run (default: the newest).")
+        str | None, typer.Option(help="Find label errors with this run (default: the newest).")
     ] = None,
     include_bad: Annotated[
-        bool, typer.Option("--include-bad", help="Look at quarantined tracks too.")
+        bool, typer.Option("--include-bad", help="Include quarantined tracks.")
     ] = False,
     workers: Workers = None,
     as_json: JsonOption = False,
@@ -132,7 +136,7 @@ def audit(
 
 
 def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | None, str]:
-    """Suspects by the run that was named, or by the newest that tested the most tracks."""
+    """Suspects by the named run, or by the newest of those that tested the most tracks."""
     from mgc import runs
     from mgc.datasets.quality.label_errors import label_errors
     from mgc.errors import UsageError
@@ -246,7 +250,9 @@ def _show_balance(found: Audit) -> None:
 
 def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
     if labels is None:
-        output.note("Likely label errors: shown once there is a run, best with mgc fit --folds 5.")
+        output.note(
+            "Likely label errors: shown once there is a run, ideally from mgc fit --folds 5."
+        )
         return
     output.say(
         f"Likely label errors by {source} (confident learning): {len(labels)}, most likely first"
@@ -273,6 +279,8 @@ def _show_verdict(dataset: Dataset, found: Audit, moved: int | None, called: str
         )
         output.note(f"To go back: mgc data split {dataset.name} --list, then --use NAME")
     elif found.clean:
-        output.say("Clean: no artist, album or recording that is known crosses a split.")
+        output.say("Clean: no known artist, album or recording crosses a split.")
     else:
-        output.say(f"Not clean. A split where nothing crosses: mgc data audit {dataset.name} --fix")
+        output.say(
+            f"Not clean. To make a split that nothing crosses: mgc data audit {dataset.name} --fix"
+        )

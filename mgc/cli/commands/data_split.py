@@ -20,20 +20,26 @@ def split(
     name: DatasetName = None,
     called: Annotated[
         str | None,
-        typer.Option("--as", help="Name of the new split (default: derived from how it was made)."),
+        typer.Option("--as", help="Name of the new split (default: derived from how it is made)."),
     ] = None,
     group_by: Annotated[
-        GroupBy | None, typer.Option(help="Keep these together (default: as when imported).")
+        GroupBy | None,
+        typer.Option(help="Keep tracks with the same value together (default: as when imported)."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split; another seed gives another split.")
+    ] = 0,
     from_: Annotated[
-        Path | None, typer.Option("--from", help="Read it from a table: track_id, split.")
+        Path | None,
+        typer.Option(
+            "--from", help="Read the split from a table with the columns track_id and split."
+        ),
     ] = None,
-    use: Annotated[str | None, typer.Option(help="Go back to a split by its name.")] = None,
+    use: Annotated[str | None, typer.Option(help="Switch back to the split of this name.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the splits.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a split and name it, read one from a table, or go back to another."""
+    """Make a split and name it, read one from a table, or switch back to an earlier one."""
     from mgc.datasets import named_splits, table
 
     dataset = table.load(name or table.default_name())
@@ -78,9 +84,9 @@ def _show(dataset: object, as_json: bool) -> None:
 def export(
     name: Annotated[str, typer.Argument(help="The dataset.")],
     file: Annotated[Path, typer.Argument(help="A .csv, .tsv or .parquet file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a dataset's table, split and all; ``mgc data add`` reads it back."""
+    """Write a dataset's table, including its split; ``mgc data add`` reads it back."""
     from mgc.datasets import summary, table
 
     dataset = table.load(name)

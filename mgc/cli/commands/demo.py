@@ -1,4 +1,4 @@
-"""``mgc demo``: the whole way from music to genres on a synthesised dataset."""
+"""``mgc demo``: all the way from music to genres on a synthesised dataset."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mgc.home import home
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
 STRATEGIES = ("majority-voting", "mean-probability", "confidence")
-UNSEEN_ARTIST, UNSEEN_GENRE = 1_000, "jazz"  # an artist that no dataset of the demo holds
+UNSEEN_ARTIST, UNSEEN_GENRE = 1_000, "jazz"  # an artist that is in no dataset of the demo
 
 
 def demo() -> None:
-    """Show everything once: made-up music, three extractors, three ensembles, a prediction."""
+    """Show everything once: synthesised music, three extractors, three ensembles, a prediction."""
     begun = time.monotonic()
-    output.say("mgc demo: 8 genres of synthesised music, no download, everything at home in:")
+    output.say("mgc demo: 8 genres of synthesised music, no download, everything stored in:")
     output.say(f"  {home()}")
     _step(
         "1. A dataset. Tracks of one artist are never on both sides of the split.",
@@ -44,7 +44,7 @@ def demo() -> None:
     )
     _step(
         "4. How good is each, and how sure are we of that? With so few test tracks, intervals\n"
-        "   are wide: a system is better only where the comparison says so.",
+        "   are wide: a system is better only if the comparison says so.",
         "mgc compare --data demo",
         "mgc compare --data my-music",
         lambda: compare.compare(data=NAME),

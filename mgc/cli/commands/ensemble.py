@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEARCH = "search"
 MAX_SUBSETS_SHOWN = 10
-MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, which is not imported for --help
+MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, not imported so that --help is fast
 
 
 class LearnFrom(StrEnum):
@@ -39,16 +39,16 @@ def ensemble(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Runs to combine; default: the newest of each extractor · head, for each seed.",
+            help="Runs to combine; default: the newest of each extractor · head and seed.",
         ),
     ] = None,
     data: DataName = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Calibrate the members, and the result.")
+        bool, typer.Option("--calibrate", help="Calibrate the members and the result.")
     ] = False,
     learn_from: Annotated[
         LearnFrom,
-        typer.Option(help="Held-out tracks for weights, temperatures and meta-models."),
+        typer.Option(help="Held-out tracks that weights, temperatures and meta-models learn from."),
     ] = LearnFrom.validation,
     min_overlap: Annotated[
         float,
@@ -86,8 +86,8 @@ def _command(
     learn_from: LearnFrom,
     min_overlap: float,
 ) -> list[str]:
-    """What makes this ensemble again: its strategy and members by name, also where 'all' or the
-    newest runs were asked for."""
+    """The command that makes this ensemble again, with its strategy and members by name even if
+    'all' or the newest runs were asked for."""
     import json
 
     words = ["mgc", "ensemble", spec.name, *(run.name for run in group)]
@@ -101,8 +101,8 @@ def _command(
 
 
 def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
-    """Each strategy with those of the settings that it has. Raises UsageError for one that
-    nobody has."""
+    """Each strategy with the settings that apply to it. Raises UsageError for a setting that
+    applies to none."""
     from dataclasses import fields
 
     from mgc.ensembling import StrategySpec
@@ -154,7 +154,7 @@ def _say_members(group: Sequence[Run]) -> None:
 
 
 def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
-    """What was tried, by held-out tracks; on stderr, for the result is the ensemble."""
+    """What was tried, by held-out tracks; on stderr, because the result is the ensemble."""
     from mgc.ensembling import search
 
     tried = search(request, group)

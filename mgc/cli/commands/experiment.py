@@ -28,14 +28,14 @@ def run(
     file: File,
     to: Annotated[
         Path | None,
-        typer.Option(help="Where the tables go (default: experiments/NAME at home)."),
+        typer.Option(help="Where to write the tables (default: experiments/NAME in the mgc home)."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="A different device from the one in the file.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do all that the file says; stopped at any time, the same command goes on."""
+    """Do everything in the file; stop at any time, and the same command continues."""
     from mgc.experiment import perform, read_plan
     from mgc.experiment.study import with_device
 
@@ -55,7 +55,7 @@ def run(
 
 @app.command("show")
 def show(file: File, as_json: JsonOption = False) -> None:
-    """Show what a file asks for, and what of it is done."""
+    """Show what a file asks for, and how much of it is done."""
     from mgc import runs
     from mgc.datasets import table as datasets
     from mgc.experiment import read_plan, steps
@@ -89,7 +89,7 @@ def show(file: File, as_json: JsonOption = False) -> None:
 
 
 def _report(plan: Plan, done: StudyResult, folder: Path, as_json: bool) -> None:
-    """Print the comparison and the table beside published figures; write both."""
+    """Print the comparison and the table of published figures; write both."""
     from mgc.evaluation.compare import compare as compare_systems
     from mgc.evaluation.systems import systems
     from mgc.experiment import compare_published

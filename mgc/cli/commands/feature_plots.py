@@ -29,7 +29,7 @@ def draw_track(
     out: Path | None,
     opened: bool,
 ) -> None:
-    """Draw features of one track under one another."""
+    """Draw features of one track, one below the other."""
     from mgc.reporting import feature_plots
 
     sources = _sources(extractors, settings, clip_seconds)
@@ -49,7 +49,7 @@ def draw_tracks(
     out: Path | None,
     opened: bool,
 ) -> None:
-    """Draw features of several tracks side by side; a file that is bad is named and left out."""
+    """Draw features of several tracks side by side; an unusable file is reported and left out."""
     from mgc.reporting import feature_plots
 
     sources = _sources(extractors, settings, clip_seconds)
@@ -81,7 +81,7 @@ def _sources(
 
 
 def _track(name: str, data: str | None) -> tuple[Path, str]:
-    """The file of a track, and what a picture calls it. Raises UsageError for an unknown one."""
+    """The file of a track, and its caption in a picture. Raises UsageError for an unknown one."""
     path = Path(name).expanduser()
     if path.is_file():
         return path, path.name
@@ -104,7 +104,7 @@ def _dataset(name: str, data: str | None) -> Dataset:
         if data is not None:
             raise
         raise UsageError(
-            f"There is no file {name}, and no dataset to find a track {name!r} in.",
+            f"There is no file {name}, and no dataset in which to look for a track {name!r}.",
             "Give the path of a file, or a dataset: --data NAME",
         ) from error
 
@@ -123,7 +123,7 @@ def _title(row: Any) -> str:
 
 
 def _file_name(stem: str) -> str:
-    """A name that is one plain file here, whatever the track is called."""
+    """A name that is a single plain file here, whatever the track is called."""
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:80] or "track"
 
 

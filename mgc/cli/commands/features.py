@@ -28,12 +28,12 @@ PictureFile = Annotated[
 ]
 OpenIt = Annotated[bool, typer.Option("--open", help="Open the picture.")]
 
-app = typer.Typer(no_args_is_help=True, help="Feature extractors, and the features they have made.")
+app = typer.Typer(no_args_is_help=True, help="Feature extractors and the features they have made.")
 
 
 @app.command("list")
 def list_features(as_json: JsonOption = False) -> None:
-    """List the extractors, built in and installed."""
+    """List the extractors, built-in and installed."""
     plugin_list.show_list("extractor", as_json)
 
 
@@ -52,7 +52,7 @@ def show(
     opened: OpenIt = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an extractor and its parameters; or draw features of a track under one another."""
+    """Show an extractor and its parameters; or draw features of a track, one below the other."""
     if extractors:
         from mgc.cli.commands import feature_plots
 
@@ -63,7 +63,7 @@ def show(
 
 
 def _extractor(name: str) -> str:
-    """The name, unless it is a file: then an extractor has been forgotten. Raises UsageError."""
+    """The name. Raises UsageError if it is a file: then the extractor is missing."""
     if Path(name).is_file():
         raise UsageError(
             f"{name} is a file: which of its features should be drawn?",
@@ -76,9 +76,7 @@ def _extractor(name: str) -> str:
 def compare(
     tracks: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[TRACK]...", help="Files or track ids (default: one of each genre)."
-        ),
+        typer.Argument(metavar="[TRACK]...", help="Files or track ids (default: one per genre)."),
     ] = None,
     extractors: Annotated[
         list[str] | None, typer.Option("--extractor", "-e", help="Feature to draw (repeatable).")
@@ -90,7 +88,7 @@ def compare(
     out: PictureFile = None,
     opened: OpenIt = False,
 ) -> None:
-    """Draw features of several tracks side by side, each feature on one colour scale."""
+    """Draw features of several tracks side by side, with one colour scale per feature."""
     from mgc.cli.commands import feature_plots
 
     feature_plots.draw_tracks(
@@ -99,8 +97,8 @@ def compare(
 
 
 def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
-    """What 1,000 clips of the default length take in the store; "" where an extractor has no way
-    to tell (`feature_shape`), and what it needs where it cannot tell yet."""
+    """The space that 1,000 clips of the default length take in the store; "" if the extractor has
+    no way to tell (`feature_shape`), or what it needs if it cannot tell yet."""
     from math import prod
 
     from mgc import resolve
@@ -124,7 +122,7 @@ def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
 
 @app.command("fetch")
 def fetch(name: str, settings: Settings = None) -> None:
-    """Download the weights that an extractor needs; no other command uses the network for them."""
+    """Download the weights that an extractor needs; no other command downloads them."""
     from mgc import resolve
 
     (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
@@ -164,7 +162,7 @@ def extract(
     made = extraction.extract(paths, sources, progress(), workers=workers, on=on)
     if quarantined:
         number = output.count(sum(quarantined.values()), "track")
-        output.note(f"{number} in quarantine left out (mgc data check; --include-bad takes them).")
+        output.note(f"{number} in quarantine left out (mgc data check; --include-bad keeps them).")
     output.say(
         f"{' + '.join(names)}: {output.count(made.made, 'track')} extracted, "
         f"{made.found:,} already there, {len(made.failures):,} could not be used."
@@ -174,7 +172,7 @@ def extract(
 
 @app.command("status")
 def status(as_json: JsonOption = False) -> None:
-    """Show what features are stored, and how much room they take."""
+    """Show which features are stored, and how much space they take."""
     from mgc.features import store
 
     rows = []

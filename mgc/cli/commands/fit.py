@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Track(StrEnum):
-    """Where a training can be followed."""
+    """Where training can be followed."""
 
     wandb = "wandb"
 
@@ -51,7 +51,7 @@ def fit(
     ] = None,
     data: DataName = None,
     folds: Annotated[
-        int, typer.Option(help="K-fold cross-validation; 0 takes the dataset's own split.", min=0)
+        int, typer.Option(help="K-fold cross-validation; 0 uses the dataset's own split.", min=0)
     ] = 0,
     seed: Seed = 0,
     seeds: Annotated[
@@ -79,13 +79,13 @@ def fit(
     from mgc import fitting
     from mgc.training import processes
 
-    if not processes.is_main():  # of several processes, one talks
+    if not processes.is_main():  # only one of several processes reports
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     if resume is not None:
         others = (extractor, head, data, settings, clip_seconds, clips_per_track, track)
         if any(others) or folds or seed or seeds > 1 or include_bad:
             raise UsageError(
-                "--resume continues with what the run was started with, and takes no other option.",
+                "--resume uses the run's original options and takes no others.",
                 f"Run: mgc fit --resume {resume}",
             )
         _report([fitting.resume(resume, progress())])
@@ -117,7 +117,7 @@ def fit(
 
 
 def _fit_all(requests: list[FitRequest]) -> list[Run]:
-    """Fit one after the other; what fails is said, and the rest goes on."""
+    """Fit one after the other; report what fails and continue with the rest."""
     from mgc import fitting
 
     done, errors = [], []

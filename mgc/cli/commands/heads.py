@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Classifier heads: what turns featu
 
 @app.command("list")
 def list_heads(as_json: JsonOption = False) -> None:
-    """List the heads, built in and installed."""
+    """List the heads, built-in and installed."""
     plugin_list.show_list("head", as_json)
 
 
@@ -24,7 +24,11 @@ def show(
     name: str,
     extractor: Annotated[
         str | None,
-        typer.Option("--for", metavar="EXTRACTOR", help="Show layers and costs for its features."),
+        typer.Option(
+            "--for",
+            metavar="EXTRACTOR",
+            help="Show layers and costs for the features of this extractor.",
+        ),
     ] = None,
     genres: Annotated[int, typer.Option(help="Number of genres, with --for.", min=2)] = 8,
     settings: Settings = None,

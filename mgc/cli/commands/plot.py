@@ -1,6 +1,6 @@
 """``mgc plot``: the figures of runs, in the terminal, as pictures and as tables.
 
-Each kind of figure is a function of one name in `mgc.reporting.plots` (pictures),
+Each kind of figure is a function with the same name in `mgc.reporting.plots` (pictures),
 `mgc.reporting.tables` and `mgc.cli.ui.plot_terminal`, with the same arguments.
 """
 
@@ -34,7 +34,8 @@ Out = Annotated[
 ]
 Dpi = Annotated[int, typer.Option(help="Dots per inch of a PNG.", min=50, max=1200)]
 Shares = Annotated[
-    bool, typer.Option("--normalise", help="Shares of each true genre instead of track counts.")
+    bool,
+    typer.Option("--normalise", help="Show shares of each true genre instead of track counts."),
 ]
 MapMethod = Annotated[
     Literal["tsne", "pca"],
@@ -44,21 +45,21 @@ MapMethod = Annotated[
 
 @app.command("confusion")
 def confusion(names: Names, out: Out = None, normalise: Shares = False, dpi: Dpi = 200) -> None:
-    """Draw which genres are taken for which."""
+    """Draw which genres are mistaken for which."""
     _check(out)
     _put("confusion", out, dpi, _named(names), normalise)
 
 
 @app.command("curves")
 def curves(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
-    """Draw loss and validation accuracy by epoch (of heads that learn in epochs)."""
+    """Draw loss and validation accuracy by epoch (for heads that learn in epochs)."""
     _check(out)
     _put("curves", out, dpi, _named(names))
 
 
 @app.command("embedding")
 def embedding(names: Names, out: Out = None, method: MapMethod = "tsne", dpi: Dpi = 200) -> None:
-    """Draw a map on which tracks that a model finds alike lie close together."""
+    """Draw a map that puts tracks close together if a model finds them alike."""
     _check(out)
     _put("embedding", out, dpi, _named(names), method)
 
@@ -79,7 +80,7 @@ def calibration(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
 
 @app.command("comparison")
 def comparison(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
-    """Draw the accuracies with their intervals."""
+    """Draw accuracies with their intervals."""
     from mgc.evaluation.compare import compare
 
     _check(out)
@@ -87,16 +88,16 @@ def comparison(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
 
 
 def _check(out: Path | None) -> None:
-    """Refuse a suffix that nothing is written for, before any work."""
+    """Refuse an unsupported suffix before doing any work."""
     if out is not None and out.suffix.lower() not in (*PICTURES, *TABLES):
         raise UsageError(
-            f"{out}: its suffix names no known format.",
+            f"{out}: its suffix is not a known format.",
             f"Pictures: {' '.join(PICTURES)}; tables: {' '.join(TABLES)}.",
         )
 
 
 def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
-    """Show a figure, or write it as its file's suffix says."""
+    """Show a figure, or write it in the format of the file's suffix."""
     if out is None:
         from mgc.cli.ui import plot_terminal
 
@@ -114,7 +115,7 @@ def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
 
 
 def write_tables(made: Sequence[Table], out: Path) -> None:
-    """Write tables as the suffix says. Raises MgcError if the file cannot be written."""
+    """Write tables in the format of the suffix. Raises MgcError if the file cannot be written."""
     from mgc.evaluation.text_tables import WRITERS
 
     replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another path with -o.")

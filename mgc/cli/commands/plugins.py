@@ -18,12 +18,14 @@ from mgc.plugins.distributions import FORMER, PACKAGE, needing_former, package_o
 if TYPE_CHECKING:
     from mgc.checks import Outcome, Subject
 
-app = typer.Typer(no_args_is_help=True, help="Plug-in packages: what is installed, and its state.")
+app = typer.Typer(
+    no_args_is_help=True, help="Plug-in packages: what is installed, and whether it works."
+)
 
 
 @app.command("list")
 def list_plugins(as_json: JsonOption = False) -> None:
-    """List the plug-in packages, what each brings, and what is wrong with it."""
+    """List the plug-in packages, what each provides, and any problems."""
     from mgc.plugins import registry
 
     plugins = registry.catalogue().plugins
@@ -67,7 +69,7 @@ def list_plugins(as_json: JsonOption = False) -> None:
 
 
 def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
-    """Name the packages (of these, if given) that depend on ``mgc``: it is another project's."""
+    """Name the packages (of these, if given) that depend on ``mgc``, which is another project's."""
     for name, version in needing_former():
         if owners is None or name in owners:
             output.note(
@@ -79,10 +81,10 @@ def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
 @app.command("check")
 def check(
     name: Annotated[
-        str, typer.Argument(help="A plug-in, or a package: then everything it provides.")
+        str, typer.Argument(help="A plug-in, or a package with everything it provides.")
     ],
     only: Annotated[
-        str, typer.Option("-k", metavar="ID", help="Only checks whose name contains this.")
+        str, typer.Option("-k", metavar="ID", help="Run only the checks whose name contains this.")
     ] = "",
     settings: Settings = None,
     write_golden: Annotated[
@@ -93,7 +95,7 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check whether a plug-in keeps the contract; say how to mend what it does not keep."""
+    """Check whether a plug-in keeps the contract; say how to fix what breaks it."""
     from mgc.checks import subjects
     from mgc.plugins import params
 
@@ -109,7 +111,7 @@ def check(
 
 
 def _checked(subject: Subject, only: str, as_json: bool) -> list[Outcome]:
-    """Make the checks of one plug-in; each is shown as it ends."""
+    """Run the checks of one plug-in, showing each as it ends."""
     from mgc.checks import verdicts
 
     entry = subject.entry
@@ -153,13 +155,13 @@ def new(
         typer.Argument(help="What it provides."),
     ],
     name: Annotated[
-        str, typer.Argument(help="Its name, as it is typed after --extractor, or after mgc.")
+        str, typer.Argument(help="Its name, as typed after --extractor, or after mgc.")
     ],
     to: Annotated[
-        Path | None, typer.Option(help="Folder to write into (default: ./mgc-NAME).")
+        Path | None, typer.Option(help="Folder to write to (default: ./mgc-NAME).")
     ] = None,
 ) -> None:
-    """Write a small package with a plug-in that works: installable, with tests."""
+    """Write a small package with a working plug-in: installable, with tests."""
     from mgc.plugins import scaffold
 
     folder = scaffold.write_package(kind, name, to or Path(f"mgc-{name}"))

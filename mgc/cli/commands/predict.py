@@ -33,7 +33,7 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = 3,
 ) -> None:
-    """Say which genre audio files are, and how sure the run is."""
+    """Say which genre each audio file is, and how confident the run is."""
     if as_json and as_csv:
         raise UsageError("Only one of --csv and --json can be printed.", "Choose one.")
     from mgc import resolve
@@ -60,7 +60,7 @@ def predict(
 
 
 def _run(name: str | None, data: str | None) -> Run:
-    """The run that is named, or the one that answers; which, and why, is said on stderr."""
+    """The named run, or the one that answers; stderr says which it is, and why."""
     from mgc import resolve, runs
     from mgc.runs import answering, selection
 

@@ -40,11 +40,11 @@ def report(
         str,
         typer.Option(
             metavar="EXTRACTOR",
-            help="Extractor that draws the hard tracks; none: no picture and no sound.",
+            help="Extractor that draws the hard tracks; none: no pictures and no sound.",
         ),
     ] = "mel",
     audio: Annotated[
-        bool, typer.Option(help="Put the hard tracks' sound into the page (150 kB each).")
+        bool, typer.Option(help="Include the hard tracks' sound in the page (150 kB each).")
     ] = True,
     audit: Annotated[
         bool, typer.Option("--audit", help="Also search all audio for copies of a recording.")
@@ -52,7 +52,7 @@ def report(
     method: Annotated[
         Literal["tsne", "pca"], typer.Option("--map", help="How to lay out the map.")
     ] = "tsne",
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
@@ -78,7 +78,7 @@ def report(
 
 
 def _command() -> list[str]:
-    """The command as it was typed, without the folder of the program."""
+    """The command as typed, without the folder of the program."""
     return ["mgc", *sys.argv[1:]]
 
 
@@ -92,5 +92,5 @@ def _write(page: str, path: Path) -> None:
         raise MgcError(
             f"Cannot write {path}: {error.strerror or error}.", "Choose another path with -o."
         ) from error
-    # A name from a file system may hold what is no Unicode; it is shown as a question mark.
+    # A name from a file system may not be valid Unicode; a question mark replaces what is not.
     replace_file(path, page.encode("utf-8", errors="replace"))

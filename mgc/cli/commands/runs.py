@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how go
 
 @app.command("list")
 def list_runs(as_json: JsonOption = False) -> None:
-    """List the runs, the oldest first."""
+    """List the runs, oldest first."""
     from mgc import runs
 
     found, errors = runs.everything()
@@ -41,7 +41,7 @@ def list_runs(as_json: JsonOption = False) -> None:
             right=["accuracy %", "seed"],
         )
     else:
-        output.say("There is no run yet. Run: mgc fit --extractor mfcc")
+        output.say("There are no runs yet. Run: mgc fit --extractor mfcc")
     for error in errors:
         output.note(f"{error.message} {error.hint}")
 

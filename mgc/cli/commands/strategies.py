@@ -14,7 +14,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_strategies(as_json: JsonOption = False) -> None:
-    """List the strategies, built in and installed."""
+    """List the strategies, built-in and installed."""
     plugin_list.show_list("strategy", as_json)
 
 

@@ -35,7 +35,7 @@ MAX_EPOCHS_SHOWN = 8
 
 
 class _Rate(ProgressColumn):
-    """Units a second."""
+    """Units per second."""
 
     def render(self, task: BarTask) -> Text:
         speed = task.finished_speed or task.speed

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from mgc.runs import Run
     from mgc.runs.answering import Choice
 
-ANSWERS = "●"  # stands after the run that `mgc predict` takes
+ANSWERS = "●"  # marks the run that `mgc predict` takes
 
 
 def selected(
     names: Sequence[str], data: str | None, folds: int | None, every: bool
 ) -> Sequence[Run]:
-    """The runs that are named, or those of the dataset; what is left out is said.
+    """The named runs, or those of the dataset; reports what is left out.
 
     Raises UsageError for an unknown name, for a choice among named runs, or if there is no run.
     """
@@ -28,7 +28,8 @@ def selected(
     if names:
         if folds is not None or every:
             raise UsageError(
-                "--folds and --all choose among all runs.", "Name no run, or drop them."
+                "--folds and --all cannot be combined with named runs.",
+                "Name no runs, or leave these options out.",
             )
         return selection.chosen(names, dataset_or_none(data))
     found, errors = runs.everything()
@@ -60,7 +61,7 @@ def is_demo(dataset: str) -> bool:
 
 
 def answering(dataset: str) -> Choice | None:
-    """The run that `mgc predict` takes on a dataset; None if none can be told."""
+    """The run that `mgc predict` takes on a dataset; None if that cannot be told."""
     from mgc import runs
     from mgc.runs import answering
 
@@ -72,13 +73,13 @@ def answering(dataset: str) -> Choice | None:
 
 
 def marked(names: Sequence[str], answer: Choice | None) -> str:
-    """Names of runs, one a line, with the sign at the one that answers."""
+    """Names of runs, one per line, with the mark at the one that answers."""
     chosen = answer.run.name if answer else None
     return "\n".join(f"{name} {ANSWERS}" if name == chosen else name for name in names)
 
 
 def explain(answer: Choice | None, shown: Sequence[str]) -> None:
-    """The footnote to the sign: which run answers, and why."""
+    """The footnote to the mark: which run answers, and why."""
     if answer is not None:
         name = answer.run.name
         outside = "" if name in shown else ", which is not in this table"

@@ -1,7 +1,7 @@
 """Figures in a terminal: sparklines, bars, shaded matrices and a map of letters.
 
-All are plain text first: colour only adds to them, so that they read the same with ``NO_COLOR``,
-in a pipe and in a log. Where the output cannot be written in Unicode, ASCII stands in.
+All are plain text first; colour only adds to them, so that they read the same with ``NO_COLOR``,
+in a pipe and in a log. If the output cannot be written in Unicode, ASCII is used instead.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "._-=+*%#"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 SHADES, ASCII_SHADES = " ░▒▓█", " .:*#"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-MIXED = "+"  # a place of the map that two genres share
+MIXED = "+"  # a place on the map that several genres share
 
 
 def unicode_output() -> bool:
-    """Whether stdout can be written in the block characters."""
+    """Whether block characters can be written to stdout."""
     try:
         (BLOCKS + SHADES + EIGHTHS).encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -28,7 +28,7 @@ def unicode_output() -> bool:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The course of some values in at most ``width`` characters; what is not a number is blank."""
+    """A sparkline of values in at most ``width`` characters; NaN is blank."""
     blocks = BLOCKS if unicode_output() else ASCII_BLOCKS
     thinned = _thinned(values, width)
     known = [value for value in thinned if isfinite(value)]
@@ -46,7 +46,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def _thinned(values: Sequence[float], width: int) -> list[float]:
-    """Means of as many runs of values as there are places."""
+    """The means of successive stretches of the values, one per place."""
     if len(values) <= width:
         return list(values)
     edges = [round(i * len(values) / width) for i in range(width + 1)]
@@ -55,7 +55,7 @@ def _thinned(values: Sequence[float], width: int) -> list[float]:
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of ``share`` in [0, 1] of ``width`` characters."""
+    """A bar for ``share`` in [0, 1], with 1 as ``width`` characters."""
     share = min(max(share, 0.0), 1.0)
     if not unicode_output():
         return "#" * round(share * width)
@@ -65,7 +65,7 @@ def bar(share: float, width: int) -> str:
 
 
 def shade(share: float) -> str:
-    """A character as dark as ``share`` in [0, 1] is large."""
+    """A character that is darker the larger ``share`` in [0, 1] is."""
     shades = SHADES if unicode_output() else ASCII_SHADES
     return shades[min(int(share * len(shades)), len(shades) - 1)]
 
@@ -83,8 +83,8 @@ def whisker(low: float, middle: float, high: float, width: int) -> str:
 def letter_map(
     points: Sequence[tuple[float, float]], groups: Sequence[int], width: int, height: int
 ) -> list[str]:
-    """Points in [-1, 1] × [-1, 1] as lines of letters, one letter a group; a place with points
-    of several groups has the letter of the most, or ``+`` where none has most."""
+    """Points in [-1, 1] × [-1, 1] as lines of letters, one letter per group. A place with points
+    of several groups has the letter of the largest, or ``+`` if there is a tie."""
     cells: dict[tuple[int, int], dict[int, int]] = {}
     for (x, y), group in zip(points, groups, strict=True):
         column = min(int((x + 1) / 2 * width), width - 1)

@@ -1,4 +1,4 @@
-"""Progress in plain lines, for logs and pipes; and what a figure of training looks like."""
+"""Progress in plain lines, for logs and pipes, and the format of training figures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from mgc.cli.ui import output
 from mgc.progress import Task
 
-SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to see life, rarely enough to read
-#: The columns of the epoch table that are shown, where the trainer gives them.
+SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to show activity, rarely enough to read
+#: The columns of the epoch table that are shown, if the trainer gives them.
 EPOCH_COLUMNS = {
     "epoch": "epoch",
     "loss": "loss",
@@ -30,7 +30,7 @@ def figure(value: Any) -> str:
 
 
 def ended(what: str, done: int, unit: str, seconds: float) -> str:
-    """The line that remains of a task."""
+    """The line that remains when a task is done."""
     return f"{what}: {done:,} {unit} in {seconds:.1f} s ({done / max(seconds, 1e-6):,.1f}/s)"
 
 
@@ -58,14 +58,14 @@ class _LineTask:
 
 
 class PlainProgress:
-    """A line now and then, for logs and pipes."""
+    """A line every now and then, for logs and pipes."""
 
     def __init__(self) -> None:
         self._said = 0.0
 
     @contextmanager
     def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:
-        """Say how far it is every `SECONDS_BETWEEN_LINES`, and at the end."""
+        """Report progress every `SECONDS_BETWEEN_LINES`, and at the end."""
         task = _LineTask(what, total, unit)
         try:
             yield task
@@ -77,7 +77,7 @@ class PlainProgress:
         output.note(line)
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """Print the figures of an epoch, not more often than a reader can follow."""
+        """Print the figures of an epoch, no more often than a reader can follow."""
         if time.monotonic() - self._said < SECONDS_BETWEEN_LINES:
             return
         self._said = time.monotonic()

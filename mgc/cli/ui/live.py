@@ -9,7 +9,7 @@ from mgc.progress import Progress
 
 
 def progress() -> Progress:
-    """Bars where someone watches, else lines."""
+    """Bars on a terminal, else lines."""
     if not sys.stderr.isatty():
         return PlainProgress()
     from mgc.cli.ui.bars import TerminalProgress  # rich's progress takes a while to import

@@ -12,11 +12,11 @@ DataName = Annotated[
 Folds = Annotated[
     int | None,
     typer.Option(
-        help="Runs with so many folds; 0: a single split (default: as the newest run has).", min=0
+        help="Runs with this many folds; 0: a single split (default: as in the newest run).", min=0
     ),
 ]
 Every = Annotated[
-    bool, typer.Option("--all", help="Take older runs of the same label and seed as well.")
+    bool, typer.Option("--all", help="Also take older runs of the same label and seed.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -36,8 +36,10 @@ ClipsPerTrack = Annotated[
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or mps; auto uses the GPU if there is one.")
 ]
-Workers = Annotated[int | None, typer.Option(help="Processes (default: one for each core).", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of training and, with --folds, of the folds.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Number of processes (default: one per core).", min=1)
+]
+Seed = Annotated[int, typer.Option(help="Seed of the training and, with --folds, of the folds.")]
 IncludeBad = Annotated[
     bool,
     typer.Option("--include-bad", help="Also take tracks that mgc data check has quarantined."),

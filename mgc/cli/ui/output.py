@@ -1,7 +1,7 @@
 """How results look: tables, JSON, notes. Results go to stdout, everything else to stderr.
 
-On a terminal rich sets the tables; piped, they are plain aligned columns, and rich is not even
-imported: ``mgc … list | grep`` starts in the time that Typer takes.
+On a terminal, rich lays out the tables; when piped, they are plain aligned columns and rich is not
+even imported, so ``mgc … list | grep`` takes no longer to start than Typer does.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
     """Keep C libraries off the terminal: libmpg123 writes a line for each damaged frame of an mp3,
-    into the middle of a table. What Python writes to stderr goes where it went.
+    into the middle of a table. What Python itself writes to stderr is not affected.
 
-    ``MGC_DEBUG=1`` lets them speak.
+    ``MGC_DEBUG=1`` lets their messages through.
     """
     if os.environ.get("MGC_DEBUG") == "1" or not _is_the_process_s(sys.stderr):
         yield
@@ -50,7 +50,7 @@ def libraries_silenced() -> Iterator[None]:
 
 
 def _is_the_process_s(stream: TextIO) -> bool:
-    """Whether a stream is the process's stderr, not one that a test or a notebook has put there."""
+    """Whether a stream is the process's stderr, not a replacement by a test or a notebook."""
     try:
         return stream.fileno() == STDERR
     except (AttributeError, OSError, ValueError):
@@ -72,25 +72,25 @@ def errors() -> Console:
 
 
 def emit_json(value: Any) -> None:
-    """Print JSON for a program to read."""
+    """Print JSON for other programs."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 
 
 def say(line: str = "") -> None:
-    """A plain line of the result."""
+    """Print a plain line of the result."""
     sys.stdout.write(line + "\n")
 
 
 def visible(text: str) -> str:
-    """Text with its control characters written out: a file's name may hold the terminal's own."""
+    """Text with its control characters escaped: a file's name may contain terminal codes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def note(line: str) -> None:
-    """A remark beside the result (stderr)."""
+    """Print a remark about the result (stderr)."""
     line = visible(line)
     if not sys.stderr.isatty():
         sys.stderr.write(line + "\n")
@@ -101,7 +101,7 @@ def note(line: str) -> None:
 
 
 def complain(message: str, hint: str) -> None:
-    """An error, as the user sees it (stderr)."""
+    """Print an error as the user sees it (stderr)."""
     message, hint = visible(message), visible(hint)
     if not sys.stderr.isatty():
         sys.stderr.write(f"Error: {message}\n" + (f"Hint:  {hint}\n" if hint else ""))
@@ -122,7 +122,7 @@ def show_table(
     right: Sequence[str] = (),
     styles: Mapping[str, str] | None = None,
 ) -> None:
-    """A table of plain values; columns named in ``right`` are set flush right."""
+    """Print a table of plain values; columns named in ``right`` are right-aligned."""
     from mgc.evaluation.text_tables import Table, plain
 
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
@@ -152,13 +152,13 @@ def _rich_table(table: Table, styles: Mapping[str, str]) -> None:
         justify: Literal["left", "right"] = "right" if letter == "r" else "left"
         made.add_column(column, justify=justify, style=styles.get(column), width=width)
     for row in texts:
-        made.add_row(*map(Text, row))  # as Text: markup in names is shown
+        made.add_row(*map(Text, row))  # as Text, so that markup in names is shown as it is
     screen.print(made)
 
 
 def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """The width of each column: the widest give way first, none so far that a word would break.
-    None if there is not room enough."""
+    """The width of each column: the widest shrink first, none so far that a word would break.
+    None if there is not enough room."""
     from rich.cells import cell_len
 
     cells = list(zip(*lines, strict=True))
@@ -173,7 +173,7 @@ def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
 
 
 def _stacked(table: Table) -> None:
-    """A table on a terminal that is too narrow for it: a line for each cell, as in psql's \\x."""
+    """Print a table on a terminal that is too narrow for it: one line per cell, as psql's \\x."""
     if table.title:
         say(table.title)
     longest = max(map(len, table.columns))
@@ -195,7 +195,7 @@ def count(number: int, noun: str) -> str:
 
 
 def list_failures(reasons: Sequence[str], shown: int = 20) -> None:
-    """Why each file could not be used; the rest as a count."""
+    """List why files could not be used; count those beyond the limit."""
     for reason in reasons[:shown]:
         note(f"  {reason}")
     if len(reasons) > shown:

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     Named = Sequence[tuple[str, Run]]
 
-MIN_WIDTH = 20  # characters of a line that a figure gets at least
-MAX_WIDTH = 100  # and at most: longer lines are hard to follow
+MIN_WIDTH = 20  # the fewest characters of a line that a figure gets
+MAX_WIDTH = 100  # and the most: longer lines are hard to follow
 MAP_LINES = 24
-NAME = 16  # characters of a genre's name before a figure
+NAME = 16  # characters of a genre's name next to a figure
 
 
 def _room(beside: int) -> int:
-    """How many characters a line has for a figure with ``beside`` characters next to it; as on a
-    terminal of `MAX_WIDTH` where there is none, unless ``COLUMNS`` says otherwise."""
+    """How many characters a line has for a figure with ``beside`` characters next to it; without a
+    terminal, as if it had `MAX_WIDTH`, unless ``COLUMNS`` says otherwise."""
     width = shutil.get_terminal_size((MAX_WIDTH, MAP_LINES)).columns
     return max(MIN_WIDTH, min(MAX_WIDTH, width) - beside)
 
 
 def confusion(named: Named, normalise: bool = False) -> None:
-    """Matrices; the shade beside a number says its share of the true genre."""
+    """Matrices; the shade next to a number shows its share of the true genre."""
     from mgc.reporting.plots import matrix, short
 
     for name, run in named:
@@ -50,7 +50,7 @@ def _cell(share: float, value: float) -> str:
 
 
 def curves(named: Named) -> None:
-    """A sparkline a figure, with its first, best and last value."""
+    """One sparkline per figure, with its first, best and last value."""
     from mgc.evaluation.curves import NAMES, mean_curve, some_curves
 
     for name, run in named:
@@ -105,7 +105,7 @@ def genres(compared: Sequence[System]) -> None:
 
 
 def calibration(named: Named) -> None:
-    """How often each run is right, by how sure it is."""
+    """How often each run is right, by how confident it is."""
     from mgc.evaluation.reliability import reliability
 
     for name, run in named:

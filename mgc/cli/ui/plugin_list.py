@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_list(kind: str, as_json: bool) -> None:
-    """All plug-ins of a kind with their status; what is wrong stands below."""
+    """All plug-ins of a kind with their status; problems are listed below."""
     from mgc.plugins import registry
 
     catalogue = registry.catalogue()
