@@ -203,9 +203,7 @@ def _in_threads(
     try:
         yield from zip(chosen, pool.map(work, chosen), strict=True)
     finally:
-        pool.shutdown(
-            cancel_futures=True
-        )  # an interrupt waits for running members only
+        pool.shutdown(cancel_futures=True)  # an interrupt waits for running members only
 
 
 def _is_there(path: Path, size: int) -> bool:

@@ -154,9 +154,7 @@ def _copies(
         for pair in duplicates.near(prints)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
-    return sorted(
-        found, key=lambda pair: not pair.crosses
-    )  # stable: then exact, then certain
+    return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then certain
 
 
 def _pair(

@@ -199,9 +199,7 @@ class _Usual:
     def remarks(self, one: ListeningResult) -> list[tuple[str, str]]:
         found = []
         if one.ceiling > CLIPPED:
-            found.append(
-                ("clipped", f"{100 * one.ceiling:.1f} % of samples are at the ceiling")
-            )
+            found.append(("clipped", f"{100 * one.ceiling:.1f} % of samples are at the ceiling"))
         if one.channels > 1 and one.quietest < SILENT / 10:
             found.append(("dead channel", f"the quietest of {one.channels} channels is silent"))
         if self.rate and one.rate != self.rate:
