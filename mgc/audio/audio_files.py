@@ -30,7 +30,7 @@ def collect(paths: Sequence[Path]) -> list[Path]:
     if not found:
         raise UsageError(
             f"There is no audio in {', '.join(map(str, paths))}.",
-            "Formats: mp3, wav, flac, ogg and more.",
+            "mgc reads mp3, wav, flac, ogg and more.",
         )
     return list(dict.fromkeys(found))
 

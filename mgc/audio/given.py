@@ -50,13 +50,13 @@ Audio = Path | AudioBytes | AudioSamples
 
 
 def given(audio: object) -> Audio:
-    """Check any form of audio that the public functions accept.
+    """Audio in any form that the public functions accept, checked.
 
     Args:
         audio: a path (``str`` or ``os.PathLike``); a binary file, which is read from its
-            current position to its end and not closed; or a pair of samples and their rate in Hz. Samples
-            are (sample,), (sample, channel) or (channel, sample), the longer axis being time, of
-            a float type in [-1, 1] or int16.
+            current position to its end and not closed; or a pair of samples and their rate in Hz.
+            Samples are (sample,), (sample, channel) or (channel, sample), the longer axis being
+            time, of a float type in [-1, 1] or int16.
 
     Raises:
         UsageError: it is none of these.
@@ -93,7 +93,7 @@ def _samples(array: Any) -> np.ndarray:
         samples = samples[:, None]
     if samples.ndim != 2:
         raise UsageError(
-            f"Samples must be (sample,) or (sample, channel), not an array of shape {samples.shape}.",
+            f"Samples must be (sample,) or (sample, channel), not of shape {samples.shape}.",
             FORMS,
         )
     if not samples.size:

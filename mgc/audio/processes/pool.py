@@ -1,7 +1,7 @@
 """Works on many files on all cores of this machine, so that no file can stop the others.
 
-One process per core, each with one thread. A worker holds two files at most, one in progress and one
-waiting, so that the file that killed a dead worker is known. Such a file is tried again by
+One process per core, each with one thread. A worker holds two files at most, one in progress and
+one waiting, so that the file that killed a dead worker is known. Such a file is tried again by
 itself, and is left out with the reason once it has killed `TRIES` workers.
 """
 

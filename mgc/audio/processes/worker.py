@@ -22,7 +22,7 @@ from typing import Any
 from mgc.audio.processes import launch, messages, posix
 from mgc.errors import MgcError
 
-#: Added to a worker's badness for Linux's out-of-memory killer: workers are killed before their parent.
+#: Makes Linux's out-of-memory killer choose workers before their parent.
 OOM_SCORE = "500"
 
 

@@ -125,8 +125,8 @@ def finish(
 
 
 def _free(name: str, source: str) -> str:
-    """The name, if no dataset from another source has it: its splits and quarantine do not fit these
-    tracks. Raises UsageError."""
+    """The name, if no dataset from another source has it: its splits and quarantine would not fit
+    these tracks. Raises UsageError."""
     table.checked_name(name)
     there = next((r for r in table.records()[0] if r["name"] == name), None)
     remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"

@@ -52,8 +52,8 @@ def extract(
 ) -> Extraction:
     """Fill the stores of all sources with the features of all files; stored features stay.
 
-    A shard holds `SHARD_TRACKS` consecutive files in the given order. A shard is
-    written completely or not at all, so that a killed run continues where it stopped. It produces the
+    A shard holds `SHARD_TRACKS` consecutive files in the given order. It is written completely
+    or not at all, so that a killed run continues where it stopped. The run ends with the
     same bytes as an uninterrupted one, whatever the number of workers.
 
     Args:

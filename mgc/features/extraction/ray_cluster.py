@@ -5,7 +5,7 @@ same size and mtime, reads it there; otherwise its bytes travel with the job. Fe
 back and are put into shards here, in order. Every node decodes on its CPUs; if the cluster has
 GPUs, one actor on each makes the features.
 
-At most `JOBS_PER_CPU` jobs per CPU are out at once, and features are fetched when it is their turn, so that
+At most `JOBS_PER_CPU` jobs per CPU are out at once, and features are fetched in order, so that
 neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
 worker to another; a file that kills `TRIES` workers is left out with the reason.
 """

@@ -24,7 +24,7 @@ from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_se
 from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extractor_spec import ExtractorSpec
 
-#: Files whose features may wait to be put into a shard, so that workers continue while one is synced.
+#: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
 
 #: ``features`` decodes and extracts; ``waves`` only decodes, for an extractor on a GPU.

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """SHA-256 over canonical JSON (sorted keys, no spaces) of everything that changes the numbers."""
+    """SHA-256 over canonical JSON (sorted keys, no spaces) of all that changes the numbers."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -99,5 +99,5 @@ def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
     root = features_root()
     if isinstance(root, Path):
         for path in sorted(root.glob("*/identity.json")):
-            remedy = f"Remove these features, and the next fit will recompute them: rm -r '{path.parent}'"
+            remedy = f"Remove them, and the next fit will recompute them: rm -r '{path.parent}'"
             yield path.parent, read_json(path, remedy)
