@@ -43,7 +43,7 @@ def test_unknown_and_bad_names_are_said(dataset: Dataset) -> None:
     with pytest.raises(UsageError, match="No split is named 'frist'") as caught:
         use(dataset, "frist")
     assert "'first'" in caught.value.hint
-    with pytest.raises(UsageError, match="cannot be a dataset's name"):
+    with pytest.raises(UsageError, match="is not a valid dataset name"):
         make(dataset, "../evil", "artist", 0)
 
 
@@ -105,11 +105,11 @@ def test_an_export_is_imported_as_it_was(tree: Path, tmp_path: Path, suffix: str
 
 
 def test_an_export_that_cannot_be_is_said(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no ending that says the format"):
+    with pytest.raises(UsageError, match="no file name extension that names the format"):
         summary.export(dataset, tmp_path / "out.xls")
     with pytest.raises(MgcError, match="does not exist"):
         summary.export(dataset, tmp_path / "absent" / "out.csv")
     summary.export(dataset, tmp_path / "out.csv")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         summary.export(dataset, tmp_path / "out.csv")
     summary.export(dataset, tmp_path / "out.csv", replace=True)

@@ -34,7 +34,7 @@ def test_absolute_paths_stay() -> None:
 
 @pytest.mark.parametrize("name", ["", "Music", "a b", "../x", ".hidden", "x" * 65, "a/b"])
 def test_bad_names_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="cannot be a dataset's name"):
+    with pytest.raises(UsageError, match="is not a valid dataset name"):
         table.checked_name(name)
 
 
@@ -66,7 +66,7 @@ def test_table_refuses_no_rows_and_double_ids() -> None:
     with pytest.raises(MgcError, match="here holds no tracks"):
         table.table(pd.DataFrame(columns=["track_id"]), "here")
     double = pd.DataFrame({"track_id": ["a", "a"], "path": ["1", "2"], "genre": ["x", "y"]})
-    with pytest.raises(MgcError, match="'a' comes more than once"):
+    with pytest.raises(MgcError, match="'a' occurs more than once"):
         table.table(double, "here")
 
 

@@ -120,7 +120,7 @@ def test_a_server_that_ignores_ranges_begins_again(server: Server, tmp_path: Pat
 
 def test_a_server_that_ignores_ranges_and_always_drops_ends(server: Server, tmp_path: Path) -> None:
     server.usual = Behaviour(ranges=False, drop=1_000_000)
-    with pytest.raises(MgcError, match="brought nothing"):
+    with pytest.raises(MgcError, match="attempts failed"):
         get(server, tmp_path / "a.zip")
     assert len(server.requests) <= 6
 
@@ -257,7 +257,7 @@ def test_no_server_at_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://host/a.zip", "a.zip", "http://", "file:///etc/passwd"])
 def test_what_is_no_address(url: str, tmp_path: Path) -> None:
-    with pytest.raises(MgcError, match="is no address"):
+    with pytest.raises(MgcError, match="is not a valid URL"):
         fetch(url, tmp_path / "a.zip", sha1=None, patience=QUICK)
 
 

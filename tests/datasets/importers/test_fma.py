@@ -204,7 +204,7 @@ def test_tables_that_are_not_fmas_are_refused(fma: Path) -> None:
     for text, message in (
         ("a,b\n1,2\n3,4\n", "no column track.title"),
         ("", "cannot be read"),
-        (good.replace("\n2,", "\nabc,", 1), "'abc' is no track id"),
+        (good.replace("\n2,", "\nabc,", 1), "'abc' is not a track id"),
         (good.replace("validation", "holdout"), "split 'holdout' is unknown"),
     ):
         path.write_text(text)

@@ -56,7 +56,7 @@ def test_wrong_paths_are_said(tmp_path: Path, tree: Path) -> None:
 
 
 def test_a_bad_name_is_said_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be a dataset's name"):
+    with pytest.raises(UsageError, match="is not a valid dataset name"):
         add("My Music", tmp_path / "nowhere")
 
 
@@ -134,6 +134,6 @@ def test_a_name_belongs_to_what_it_was_given_to(home: Path, tmp_path: Path) -> N
                 write(tmp_path / where / genre / f"{number}.wav", music(number))
     add_path("m", tmp_path / "one", group_by=None, seed=0, drop_rare=False)
     add_path("m", tmp_path / "one", group_by=None, seed=0, drop_rare=False)  # is no other
-    with pytest.raises(UsageError, match="There is a dataset 'm' already") as caught:
+    with pytest.raises(UsageError, match="A dataset 'm' already exists") as caught:
         add_path("m", tmp_path / "other", group_by=None, seed=0, drop_rare=False)
     assert "mgc data remove m" in caught.value.hint

@@ -104,5 +104,5 @@ def test_what_is_no_table_is_an_error_of_one_line(
 
 
 def test_double_ids_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MgcError, match="comes more than once"):
+    with pytest.raises(MgcError, match="occurs more than once"):
         import_manifest(csv(tmp_path, "path,genre\na.mp3,rock\na.mp3,jazz\n"))

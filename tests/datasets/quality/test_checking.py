@@ -114,7 +114,7 @@ def test_remarks_can_be_left_out_too(planted: tuple) -> None:
 def test_the_shortest_length_can_be_chosen(planted: tuple) -> None:
     dataset, _ = planted
     assert "too short" not in set(check(dataset, shortest=0.1).findings["fault"])
-    with pytest.raises(UsageError, match="shortest"):
+    with pytest.raises(UsageError, match="usable minimum length"):
         check(dataset, shortest=-1)
 
 
