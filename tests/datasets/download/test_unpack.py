@@ -144,7 +144,7 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_methods_and_encryption_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MgcError, match="unknown method"):
+    with pytest.raises(MgcError, match="unknown compression method"):
         members(made(tmp_path / "a.zip", FILES, zipfile.ZIP_LZMA))
     path = made(tmp_path / "b.zip", {"a": b"1"}, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
@@ -219,16 +219,16 @@ def test_a_bomb_that_hides_its_size_costs_no_memory(tmp_path: Path) -> None:
 def test_a_truncated_zip_is_no_zip(tmp_path: Path, cut: int) -> None:
     path = made(tmp_path / "a.zip", FILES)
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(MgcError, match="is no whole zip"):
+    with pytest.raises(MgcError, match="is not a complete zip"):
         unpack(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip" * 100])
 def test_what_is_no_zip(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(MgcError, match="is no whole zip"):
+    with pytest.raises(MgcError, match="is not a complete zip"):
         members(tmp_path / "a.zip")
-    with pytest.raises(MgcError, match="is no whole zip"):
+    with pytest.raises(MgcError, match="is not a complete zip"):
         members(tmp_path / "absent.zip")
 
 
