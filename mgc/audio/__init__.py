@@ -1,4 +1,4 @@
-"""Audio files: decoded to mono float32, cut into clips, worked on in processes.
+"""Audio files: decoded to mono float32, cut into clips, processed in worker processes.
 
 Importing the package loads nothing.
 """

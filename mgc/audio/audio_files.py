@@ -10,14 +10,14 @@ from mgc.errors import UsageError
 
 LIBSNDFILE = (".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".au", ".snd", ".aif", ".aiff")
 FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".mka", ".webm")
-#: What `mgc data add` and `mgc predict` take for music in a folder.
+#: What `mgc data add` and `mgc predict` recognise as music in a folder.
 SUFFIXES = frozenset({*LIBSNDFILE, ".aifc", *FFMPEG})
 
 
 def collect(paths: Sequence[Path]) -> list[Path]:
-    """The files meant by files and folders, folders searched to the bottom.
+    """The audio files among these files and folders; folders are searched recursively.
 
-    Raises UsageError if a path is not there or nothing is found.
+    Raises UsageError if a path does not exist or nothing is found.
     """
     found: list[Path] = []
     for path in paths:
@@ -29,7 +29,8 @@ def collect(paths: Sequence[Path]) -> list[Path]:
             raise UsageError(f"{path} does not exist.", "Check the path.")
     if not found:
         raise UsageError(
-            f"There is no audio in {', '.join(map(str, paths))}.", "mp3, wav, flac, ogg and more."
+            f"There is no audio in {', '.join(map(str, paths))}.",
+            "mgc reads mp3, wav, flac, ogg and more.",
         )
     return list(dict.fromkeys(found))
 
@@ -49,7 +50,7 @@ def audio_files(path: Path) -> list[Path]:
 
 
 def _first_visit(folder: Path, seen: set[str]) -> bool:
-    """Links may lead round in a circle, or twice to one folder."""
+    """Follow links safely: they may form a cycle, or lead to one folder twice."""
     real = os.path.realpath(folder)
     if real in seen:
         return False

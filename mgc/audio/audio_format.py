@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a file's header says: rate in Hz, channels, and length in samples a channel."""
+    """What a file's header says: rate in Hz, channels, and length in samples per channel."""
 
     sample_rate: int
     channels: int

@@ -9,11 +9,11 @@ import numpy as np
 from mgc.errors import UsageError
 
 DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
-DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more adds time, hardly accuracy
-#: Audio shorter than this has fewer frames than a head's first convolutions span.
+DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more costs time for hardly any accuracy
+#: Shorter audio has fewer frames than a head's first convolutions span.
 MIN_SECONDS = 0.25
-#: A file that is longer than a clip by less begins where the clip does: to begin some samples late
-#: costs a seek, which in an mp3 takes as long as to decode three seconds.
+#: If a file is longer than a clip by less than this, the clip begins at 0: to begin a little later
+#: costs a seek, which in an mp3 takes as long as decoding three seconds.
 MIN_REMAINDER_SECONDS = 0.1
 MAX_SECONDS = 3_600.0  # an hour's features are held in memory at once
 
@@ -22,12 +22,12 @@ MAX_SECONDS = 3_600.0  # an hour's features are held in memory at once
 class ClipPolicy:
     """A track is heard as up to ``per_track`` clips of ``seconds``, spread evenly over it.
 
-    A track shorter than one clip is one shorter clip, and one that is hardly longer begins where
-    its clip does; otherwise every clip has full length, and there are as many as fit side by side,
-    at most ``per_track``. A single clip is the middle.
-    Training draws from a track's clips, scoring averages over all of them.
+    A track shorter than one clip is one shorter clip, and in one that is hardly longer the clip
+    begins at 0; otherwise every clip has full length, and there are as many as fit side by side,
+    at most ``per_track``. A single clip is taken from the middle.
+    Training draws from a track's clips; scoring averages over all of them.
 
-    Raises UsageError for a length or a number that gives nothing to hear.
+    Raises UsageError for a length or a number that leaves nothing to hear.
     """
 
     seconds: float = DEFAULT_SECONDS
@@ -37,16 +37,16 @@ class ClipPolicy:
         if not MIN_SECONDS <= self.seconds <= MAX_SECONDS:
             raise UsageError(
                 f"Clips of {self.seconds} s are not possible.",
-                f"--clip-seconds takes {MIN_SECONDS} to {MAX_SECONDS:.0f}.",
+                f"--clip-seconds accepts {MIN_SECONDS} to {MAX_SECONDS:.0f}.",
             )
         if self.per_track < 1:
             raise UsageError(
                 f"{self.per_track} clips per track are not possible.",
-                "--clips-per-track takes 1 or more.",
+                "--clips-per-track accepts 1 or more.",
             )
 
     def starts(self, duration: float) -> list[float]:
-        """Where the clips of a track of ``duration`` seconds begin, in seconds."""
+        """The start times, in seconds, of the clips of a track of ``duration`` seconds."""
         spare = duration - self.seconds
         if spare < MIN_REMAINDER_SECONDS:
             return [0.0]

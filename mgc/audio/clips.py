@@ -1,4 +1,4 @@
-"""A batch of clips, and what several extractors ask of it, computed once."""
+"""A batch of clips, and what several extractors need from it, computed once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clips:
         waves: (clip, sample) float32 in [-1, 1] (peaks of lossy audio may pass 1 slightly);
             clips shorter than the longest are zero at the end.
         lengths: (clip,) int64 on the CPU, the valid samples of each clip.
-        sample_rate: samples a second, Hz.
+        sample_rate: samples per second, Hz.
     """
 
     def __init__(self, waves: Tensor, sample_rate: int, lengths: Tensor | None = None) -> None:
@@ -33,7 +33,7 @@ class Clips:
 
     @property
     def device(self) -> torch.device:
-        """Where the waveforms are, and where the features are expected."""
+        """The device of the waveforms, where the features are expected too."""
         return self.waves.device
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Clips:
 
         Frames are centred and the ends are padded with zeros, as ``librosa.stft`` does with
         ``pad_mode="constant"``; there are ``1 + sample // hop`` frames and ``1 + n_fft // 2``
-        bins. Frame-major, so that a projection onto bands is one matrix product. Remembered:
+        bins. Frame-major, so that a projection onto bands is one matrix product. Cached:
         mel, MFCC and chroma together cost one transform.
         """
         return self.shared(
@@ -57,7 +57,7 @@ class Clips:
         )
 
     def shared(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        """``compute()``, at most once for these clips: another extractor that asks for the same
+        """``compute()``, at most once for these clips: another extractor asking for the same
         key gets the same tensor. Treat it as read-only."""
         if key not in self._shared:
             self._shared[key] = compute()

@@ -1,8 +1,8 @@
 """Decodes audio files to mono float32. The only module that opens audio.
 
-libsndfile (through soundfile) reads mp3, wav, flac, ogg, opus, au and aiff; what it does not know
-goes to PyAV where that is installed (``pip install 'mgc-music[av]'``). Resampling is soxr at its HQ
-setting. For what both read, the samples equal ``librosa.load``'s to the bit.
+libsndfile (through soundfile) reads mp3, wav, flac, ogg, opus, au and aiff; other formats
+go to PyAV if it is installed (``pip install 'mgc-music[av]'``). Resampling is soxr at its HQ
+setting. Where both read a format, the samples equal ``librosa.load``'s to the bit.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from mgc.audio.audio_format import AudioFormat
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
 from mgc.errors import AudioError
 
-#: Enters the fingerprint of features: another decoder may give other numbers. PyAV is left out,
-#: since it is an extra: installing it would make every mp3's features again.
+#: Part of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
+#: since it is an extra: installing it would recompute every mp3's features.
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
-#: Rates outside are damaged headers: nobody publishes music at 1 kHz or at 1 MHz.
+#: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
 #: Samples of all channels decoded at once, so that memory stays bounded: 16 MiB of float32.
 BLOCK_SAMPLES = 1 << 22
-#: A header may claim this much more than is there: lossy codecs pad, estimates round.
+#: A header may claim this much more than the file holds: lossy codecs pad, estimates round.
 SLACK_SECONDS = 0.1
 
 
@@ -42,12 +42,12 @@ class Reader(Protocol):
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """(sample, channel) float32 blocks from sample ``start``: ``count`` samples in all, fewer
-        at the end of the file; None goes to the end."""
+        at the end of the file; None reads to the end."""
         ...
 
 
 def probe(path: Audio) -> AudioFormat:
-    """Read a file's header. Raises AudioError if it is no readable audio file."""
+    """Read a file's header. Raises AudioError if it is not a readable audio file."""
     with opened(path) as reader:
         return reader.format
 
@@ -59,9 +59,9 @@ def decode(
 
     Args:
         path: the file.
-        sample_rate: the rate wanted in Hz; None keeps the file's own.
+        sample_rate: the wanted rate in Hz; None keeps the file's own.
         start: where to begin, in seconds; only what is needed is decoded.
-        seconds: how much at most; None goes to the end.
+        seconds: the maximum length; None reads to the end.
 
     Returns:
         Samples (sample,) float32, nominally in [-1, 1] (the mean of the channels), and their rate.
@@ -86,14 +86,14 @@ def excerpts(
 
     Args:
         path: the file.
-        starts: from the file's length in seconds to where the parts begin, in order.
+        starts: maps the file's length in seconds to the start times of the parts, in order.
         seconds: the length of each part; the last may be shorter.
 
     Returns:
         The parts, each (sample,) float32 mono and none of them empty, and their rate in Hz.
 
     Raises:
-        AudioError: as `decode`.
+        AudioError: as for `decode`.
     """
     with opened(path) as reader:
         rate, claimed = reader.format.sample_rate, reader.format.seconds
@@ -103,7 +103,7 @@ def excerpts(
             due = min(seconds, claimed - begins[-1]) - SLACK_SECONDS
             if len(waves) == 1 or all(len(wave) >= due * rate for wave in waves):
                 return _some(path, waves), rate
-    # The header says nothing, or more than is there: count what is.
+    # The header gives no length, or more than there is: count the samples.
     with opened(path) as reader:
         length = sum(len(block) for block in reader.blocks(0, None)) / rate
     with opened(path) as reader:
@@ -144,7 +144,7 @@ def content_hash(path: Path) -> str:
 
 @contextmanager
 def opened(path: Audio) -> Iterator[Reader]:
-    """An open `Reader` with a sound header. Raises AudioError, also for what fails inside."""
+    """An open `Reader` with a valid header. Raises AudioError, also for failures while reading."""
     if isinstance(path, AudioSamples):
         yield _checked(path, _SamplesReader(path))
         return
@@ -175,14 +175,14 @@ class _SoundFileReader:
             if start != self.file.tell():
                 self.file.seek(min(start, self.file.frames))
         except soundfile.LibsndfileError:
-            return  # less is there than the header says
+            return  # the file holds less than the header says
         size = max(1, BLOCK_SAMPLES // self.file.channels)
         while count is None or count > 0:
             wanted = size if count is None else min(size, count)
             block = self.file.read(wanted, "float32", always_2d=True)
             if len(block):
                 yield block
-            if len(block) < wanted:  # asking once more costs a seek
+            if len(block) < wanted:  # asking again costs a seek
                 return
             count = None if count is None else count - len(block)
 
@@ -202,7 +202,7 @@ class _SamplesReader:
 
 
 def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> np.ndarray:
-    """One part as mono (sample,), empty where the file ends before it."""
+    """One part as mono (sample,), empty if the file ends before it."""
     rate = reader.format.sample_rate
     count = None if seconds is None else round(seconds * rate)
     parts = []
@@ -210,7 +210,7 @@ def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> n
         with np.errstate(invalid="ignore", over="ignore"):
             parts.append(mono(block))
             energy = np.dot(parts[-1], parts[-1])
-        # Finite unless a sample is not: one quick pass, no mask. (Overflow needs samples of 1e15.)
+        # The sum is finite unless a sample is not: one fast pass, no mask. (Overflow needs 1e15.)
         if not np.isfinite(energy):
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite).")
     if len(parts) == 1:
@@ -226,7 +226,7 @@ def _some(path: Audio, waves: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _regular(path: Path | AudioBytes) -> None:
-    """Refuse what is not a regular file; a pipe would wait for ever."""
+    """Refuse anything but a regular file; a pipe would wait forever."""
     if isinstance(path, AudioBytes):
         if not path.content:
             raise AudioError(f"{path}: is empty (0 bytes).")
@@ -248,8 +248,8 @@ def _checked(path: Audio, reader: Reader) -> Reader:
     if reader.format.sample_rate not in RATES:
         rate = reader.format.sample_rate
         if isinstance(path, AudioSamples):
-            raise AudioError(f"{path}: a sample rate of {rate} Hz cannot be.")
-        raise AudioError(f"{path}: its header says {rate} Hz; that is damaged.")
+            raise AudioError(f"{path}: a sample rate of {rate} Hz is not possible.")
+        raise AudioError(f"{path}: its header says {rate} Hz, so it is damaged.")
     if reader.format.channels < 1:
         raise AudioError(f"{path}: has no audio channel.")
     return reader
@@ -261,7 +261,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _opened_by_av(path: Path | AudioBytes, error: Exception) -> Iterator[Reader]:
-    """The PyAV reader for what libsndfile does not know; AudioError where that is no use."""
+    """The PyAV reader for formats that libsndfile does not know; AudioError if it fails too."""
     if find_spec("av") is None:
         hint = "Another format (m4a, wma, …)? Install its decoder: pip install 'mgc-music[av]'"
         raise AudioError(f"{path}: does not decode ({_reason(error)}).", hint) from error

@@ -1,4 +1,4 @@
-"""Decodes through PyAV (FFmpeg) what libsndfile does not read: m4a, mp4, wma, webm.
+"""Decodes formats that libsndfile does not read, through PyAV (FFmpeg): m4a, mp4, wma, webm.
 
 Used by `mgc.audio.decoding` alone. The mean of the channels is taken there, not by FFmpeg, whose
 mono mix-down is 3 dB louder.
@@ -68,10 +68,10 @@ class AvReader:
     def _frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """(number of the first sample, (sample, channel) float32) of each decoded frame.
 
-        Only the first frame's time is believed: where times are whole milliseconds they do not
+        Only the first frame's time is trusted: if times are whole milliseconds, they do not
         add up, and the samples follow each other without gaps.
         """
-        planar = av.AudioResampler(format="fltp")  # format alone: rate and channels stay
+        planar = av.AudioResampler(format="fltp")  # only the format changes, not rate or channels
         at: int | None = None
         for frame in self.container.decode(self.stream):
             for part in planar.resample(frame):

@@ -1,7 +1,7 @@
-"""Remembers what was found in files, so that a second run does not read them to know it.
+"""Remembers findings about files, so that a second run does not need to read them again.
 
-One SQLite file at home for each kind of finding, by path, size and time of the last change. Losing
-it costs time only: trouble with it stops no run.
+One SQLite file in the home folder per kind of finding, by path, size and mtime. Losing
+it costs only time: problems with it never stop a run.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class FileCache:
     """One table of findings.
 
     Attributes:
-        name: the SQLite file at home.
+        name: the SQLite file in the home folder.
         table: the table in it.
         columns: its columns as SQL: path, size and mtime_ns, then those of a finding.
-        key: what stands for a path in it.
+        key: turns a path into its key in the table.
     """
 
     name: str
@@ -58,7 +58,7 @@ class FileCache:
         return found
 
     def remember(self, findings: Mapping[Path, tuple[Stamp | None, tuple[Any, ...]]]) -> None:
-        """Keep findings, each with the stamp that the file had before it was read."""
+        """Store findings, each with the stamp that the file had before it was read."""
         rows = [(self.key(p), *stamp, *one) for p, (stamp, one) in findings.items() if stamp]
         if rows:
             marks = ", ".join("?" * len(rows[0]))
@@ -67,12 +67,12 @@ class FileCache:
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
-        """The database; one in memory if that at home cannot be used."""
+        """The database; one in memory if the stored one cannot be used."""
         try:
             database = self._opened()
         except (OSError, sqlite3.Error):
             database = self._with_table(":memory:")
-        # Locked for a minute, or the disk is full: then less is known, and nothing is remembered.
+        # Locked for a minute, or the disk is full: fewer findings are known, and none are stored.
         with closing(database), suppress(sqlite3.Error):
             yield database
 

@@ -1,4 +1,4 @@
-"""Audio as a caller gives it: a path, an open file, or samples in memory."""
+"""Audio in any form a caller may pass: a path, an open file, or samples in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mgc.errors import AudioError, UsageError
 
 MAX_CHANNELS = 64
-#: A float sample beyond it was an integer once and has not been divided by its full scale.
+#: A larger float sample was once an integer and has not been divided by its full scale.
 MAX_PEAK = 100.0
 FORMS = "Give a path, a binary file, or (samples, sample_rate)."
 
@@ -29,7 +29,7 @@ class AudioBytes:
         return self.name
 
     def open(self) -> BinaryIO:
-        """The content as a file, at its beginning."""
+        """The content as a file, positioned at its beginning."""
         return io.BytesIO(self.content)
 
 
@@ -50,13 +50,13 @@ Audio = Path | AudioBytes | AudioSamples
 
 
 def given(audio: object) -> Audio:
-    """Any form of audio that the public functions take, checked.
+    """Audio in any form that the public functions accept, checked.
 
     Args:
-        audio: a path (``str`` or ``os.PathLike``); a binary file, which is read from where it
-            stands to its end and not closed; or a pair of samples and their rate in Hz. Samples
-            are (sample,), (sample, channel) or (channel, sample), the longer axis being time, of
-            a float type in [-1, 1] or int16.
+        audio: a path (``str`` or ``os.PathLike``); a binary file, which is read from its
+            current position to its end and not closed; or a pair of samples and their rate in Hz.
+            Samples are (sample,), (sample, channel) or (channel, sample), the longer axis being
+            time, of a float type in [-1, 1] or int16.
 
     Raises:
         UsageError: it is none of these.
@@ -72,12 +72,12 @@ def given(audio: object) -> Audio:
             raise UsageError("The given file is open as text.", "Open it with mode 'rb'.")
         name = getattr(audio, "name", None)
         return AudioBytes(content, name if isinstance(name, str) else AudioBytes.name)
-    raise UsageError(f"A {type(audio).__name__} is no audio.", FORMS)
+    raise UsageError(f"{type(audio).__name__} is not a form of audio.", FORMS)
 
 
 def _rate(rate: Any) -> int:
     if isinstance(rate, bool) or not hasattr(rate, "__index__"):
-        raise UsageError(f"A sample rate is a whole number of Hz, not {rate!r}.", FORMS)
+        raise UsageError(f"A sample rate must be a whole number of Hz, not {rate!r}.", FORMS)
     return int(rate)
 
 
@@ -93,7 +93,7 @@ def _samples(array: Any) -> np.ndarray:
         samples = samples[:, None]
     if samples.ndim != 2:
         raise UsageError(
-            f"Samples are (sample,) or (sample, channel), not an array of shape {samples.shape}.",
+            f"Samples must be (sample,) or (sample, channel), not of shape {samples.shape}.",
             FORMS,
         )
     if not samples.size:
@@ -115,7 +115,7 @@ def _sound(samples: np.ndarray) -> np.ndarray:
     peak = float(np.abs(samples).max())
     if peak > MAX_PEAK:
         raise UsageError(
-            f"Float samples are expected in [-1, 1]; the given ones reach {peak:,.0f}.",
+            f"Float samples must be in [-1, 1]; the given ones reach {peak:,.0f}.",
             "Divide integer samples by their full scale, or give the int16 array itself.",
         )
     return np.ascontiguousarray(samples, np.float32)

@@ -1,4 +1,4 @@
-"""Datasets: tables of tracks with genre and split. They know nothing of features or models.
+"""Datasets: tables of tracks with genre and split. They know nothing about features or models.
 
 The functions here are public (``mgc.datasets.add``); importing the package is light.
 """
@@ -28,16 +28,16 @@ def add(
     """Add a dataset under a name and return it; the audio stays where it is.
 
     Args:
-        name: what it will be called: lower-case letters, digits, ``-``, ``_`` and ``.``.
+        name: the name it will have: lower-case letters, digits, ``-``, ``_`` and ``.``.
         path: a folder of genre folders, or a table (CSV, Parquet) that names files and genres;
             None synthesises the demo's music instead.
         group_by: whose tracks stay in one split; None is the artist if artists are known.
-        seed: of the split, if the table brings none.
+        seed: for the split, if the table has none.
         drop_rare: leave out genres with too few tracks, instead of raising.
-        progress: told of the synthesis.
+        progress: informed about the synthesis.
 
     Raises:
-        UsageError: the path or the name cannot be used, or there is too little in it.
+        UsageError: the path or the name cannot be used, or there are too few tracks.
     """
     from mgc.datasets.importers import importing
 
@@ -54,7 +54,7 @@ def load(name: str) -> Dataset:
 
 
 def names() -> list[str]:
-    """The names of all datasets at home."""
+    """The names of all datasets in the home folder."""
     from mgc.datasets import table
 
     return table.names()

@@ -10,7 +10,7 @@ import numpy as np
 def allocate(
     genres: np.ndarray, group: np.ndarray, shares: Sequence[float], seed: int
 ) -> np.ndarray:
-    """The part of each track (track,), 0 to ``len(shares) - 1``; groups are never torn apart.
+    """The part of each track (track,), 0 to ``len(shares) - 1``; groups are never split up.
 
     Greedy, as in scikit-learn's StratifiedGroupKFold, but for parts of unequal size and for few
     groups: the groups, the most lopsided first, go where the genres come closest to their shares.
@@ -20,8 +20,8 @@ def allocate(
     Args:
         genres: the genre of each track (track,).
         group: the group of each track (track,).
-        shares: how much of the tracks each part should hold; they add up to 1.
-        seed: decides between equals.
+        shares: the share of the tracks that each part should hold; they add up to 1.
+        seed: breaks ties.
     """
     _, genre_number = np.unique(genres, return_inverse=True)
     _, group_number = np.unique(group, return_inverse=True)
@@ -52,7 +52,7 @@ def _greedy(counts: np.ndarray, shares: np.ndarray, random: np.random.Generator)
 
 
 def _fill_gaps(counts: np.ndarray, part: np.ndarray, parts: int) -> None:
-    """Move groups in place until every part has every genre, as far as there are groups."""
+    """Move groups in place until every part has every genre, as far as the groups allow."""
     has = counts > 0
     for genre in np.argsort(has.sum(axis=0), kind="stable"):  # the scarcest first
         for lacking in range(parts):

@@ -1,4 +1,4 @@
-"""A dataset's splits by name: made, brought along, cleaned; one of them is in use.
+"""A dataset's splits by name: generated, imported or cleaned; one of them is in use.
 
 ``splits/NAME.csv`` in the dataset's folder holds track_id and split. The one in use is the
 table's split column.
@@ -20,7 +20,7 @@ from mgc.datasets.table import Dataset, checked_name
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import replace_file
 
-FIRST = "first"  # what the split of the import is called
+FIRST = "first"  # the name of the split made at import
 
 
 def current(dataset: Dataset) -> str:
@@ -35,28 +35,28 @@ def names(dataset: Dataset) -> list[str]:
 
 
 def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
-    """Store a split under a name and put it to use; the one that was in use is kept.
+    """Store a split under a name and switch to it; the one that was in use is kept.
 
     Args:
         dataset: a saved dataset.
-        name: of the new split; an old one of that name is replaced.
+        name: the new split's name; an old one of that name is replaced.
         split: training, validation, test or "" for each row of the table.
-        how: how it was made, for the record.
+        how: how it was made, for the dataset's record.
     """
     checked_name(name)
     return _in_use(_stored(dataset), split, {**how, "name": name})
 
 
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
-    """A new stratified, grouped split under a name, put to use.
+    """Make a new stratified, grouped split under a name, and switch to it.
 
-    Raises UsageError if nothing is known of what it should be grouped by.
+    Raises UsageError if no track has a value to group by.
     """
     columns = by.split("+") if by != "none" else []
     if columns and not any((dataset.tracks[column] != "").any() for column in columns):
         raise UsageError(
             f"No track of {dataset.name!r} has an {' or an '.join(columns)}.",
-            "Group by something else (--group-by), or add the dataset with what is missing.",
+            "Group by something else (--group-by), or add the dataset with the missing column.",
         )
     split = make_split(dataset.tracks, by, seed)
     how = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
@@ -64,7 +64,7 @@ def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
 
 
 def read(dataset: Dataset, name: str, path: Path) -> Dataset:
-    """A split from a table with track_id and split, put to use; others get none."""
+    """Read a split from a table (track_id, split) and switch to it; other tracks get none."""
     split = dataset.tracks["track_id"].map(import_split(path)).fillna("").astype(str)
     if (split == "").all():
         raise MgcError(
@@ -75,7 +75,7 @@ def read(dataset: Dataset, name: str, path: Path) -> Dataset:
 
 
 def use(dataset: Dataset, name: str) -> Dataset:
-    """Put a stored split to use. Raises UsageError for an unknown name."""
+    """Switch to a stored split. Raises UsageError for an unknown name."""
     if name == current(dataset):
         return dataset
     if name not in names(dataset):
@@ -98,7 +98,7 @@ def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Datas
 
 
 def _stored(dataset: Dataset) -> Dataset:
-    """Write the split in use to its file; the dataset with how it was made in its record."""
+    """Write the split in use to its file; return the dataset with its origin in its record."""
     path = _file(dataset, current(dataset))
     content = dataset.tracks[["track_id", "split"]].to_csv(index=False).encode()
     replace_file(path, content)

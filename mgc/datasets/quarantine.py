@@ -1,7 +1,7 @@
 """Tracks that are left out of everything, and why: one list, one policy, counts in every result.
 
-``quarantine.csv`` in the dataset's folder has a row for each: track_id, fault, detail. Checks write
-it; people may add rows of their own, which a check keeps.
+``quarantine.csv`` in the dataset's folder has one row per track: track_id, fault, detail. Checks
+write it; people may add rows of their own, which a check keeps.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS = ["track_id", "fault", "detail"]
 
 
 def quarantine_file(dataset: Dataset) -> Path:
-    """Where the list is kept."""
+    """The path of the list."""
     return dataset.folder / "quarantine.csv"
 
 
@@ -39,7 +39,7 @@ def quarantined(dataset: Dataset) -> pd.DataFrame:
 
 
 def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) -> None:
-    """Write the list again: ``rows`` take the place of all that were there for ``faults``."""
+    """Rewrite the list: ``rows`` replace all existing rows with these ``faults``."""
     old = quarantined(dataset)
     kept = old[~old["fault"].isin(list(faults))]
     both = pd.concat([kept, rows[COLUMNS]]).drop_duplicates("track_id", keep="last")
@@ -48,11 +48,11 @@ def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) ->
 
 
 def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The tracks to work with, and how many were left out for each fault.
+    """The tracks to work with, and how many were left out per fault.
 
     Args:
         dataset: any dataset, checked or not.
-        include_bad: take the quarantined tracks too (``--include-bad``).
+        include_bad: include the quarantined tracks (``--include-bad``).
 
     Returns:
         Rows of ``dataset.tracks`` with the index 0, 1, …, and {fault: tracks}.
@@ -68,7 +68,7 @@ def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, d
     if not len(kept):
         raise MgcError(
             f"All {len(dataset.tracks)} tracks of {dataset.name!r} are quarantined.",
-            f"See why: mgc data check {dataset.name}; or take them all the same: --include-bad",
+            f"See why: mgc data check {dataset.name}; or use them anyway: --include-bad",
         )
     counts = bad["fault"].value_counts()
     return kept.reset_index(drop=True), {str(fault): int(n) for fault, n in counts.items()}

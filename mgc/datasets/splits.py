@@ -22,15 +22,15 @@ from mgc.errors import UsageError
 
 GroupBy = Literal["artist", "album", "artist+album", "none"]
 SHARES = (0.7, 0.1, 0.2)  # of the tracks, in the order of SPLITS
-#: What is held out of a training side for validation: as 10 is to 80.
+#: The share of the training side held out for validation: 10 out of 80.
 HELD_OUT = 1 / 8
-#: A column that the audit adds: copies of one recording have one name in it.
+#: A column that the audit adds: copies of one recording have the same value in it.
 RECORDING = "recording"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of the table: what is learnt from, what training may watch, what is scored."""
+    """Row numbers of the table: what is learnt from, what training may monitor, what is scored."""
 
     number: int
     training: np.ndarray
@@ -42,8 +42,8 @@ def groups(tracks: pd.DataFrame, by: GroupBy) -> np.ndarray:
     """The group of each track as a number (track,); tracks of one group stay together.
 
     A track whose artist (or album) is unknown is a group of its own. ``artist+album`` joins
-    tracks that share either, and whatever hangs together through others. Copies of one recording
-    (the column ``recording``, where an audit has added it) are together under every grouping.
+    tracks that share either, directly or through other tracks. Copies of one recording
+    (the column ``recording``, if an audit has added it) stay together under every grouping.
     """
     if by not in get_args(GroupBy):
         raise UsageError(
@@ -71,7 +71,7 @@ def _links(names: pd.Series, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def default_grouping(tracks: pd.DataFrame) -> GroupBy:
-    """By artist where artists are known, else by album, else by nothing."""
+    """By artist if artists are known, else by album, else no grouping."""
     for column in ("artist", "album"):
         if (tracks[column] != "").any():
             return column
@@ -79,7 +79,7 @@ def default_grouping(tracks: pd.DataFrame) -> GroupBy:
 
 
 def make_split(tracks: pd.DataFrame, by: GroupBy, seed: int) -> pd.Series:
-    """A stratified, grouped split of about 70/10/20: the split column.
+    """The split column for a stratified, grouped split of about 70/10/20.
 
     Raises UsageError if a genre has too few groups to be in all three.
     """
@@ -92,7 +92,7 @@ def make_split(tracks: pd.DataFrame, by: GroupBy, seed: int) -> pd.Series:
 def official_fold(tracks: pd.DataFrame, by: GroupBy, seed: int) -> Fold:
     """The fold that the table's own split column describes.
 
-    Without validation rows an eighth of the training side, grouped, takes their place.
+    If there are no validation rows, an eighth of the training side, grouped, takes their place.
     Raises UsageError if training or test rows are missing.
     """
     rows = {name: np.nonzero((tracks["split"] == name).to_numpy())[0] for name in SPLITS}
@@ -129,13 +129,13 @@ def k_folds(tracks: pd.DataFrame, count: int, by: GroupBy, seed: int) -> list[Fo
 def _held_out(
     tracks: pd.DataFrame, group: np.ndarray, rows: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Part ``rows`` into (training, validation), an eighth of the tracks held out.
+    """Divide ``rows`` into (training, validation), an eighth of the tracks held out.
 
-    Raises UsageError if all of them are one group.
+    Raises UsageError if they are all in one group.
     """
     if len(np.unique(group[rows])) < 2:
         raise UsageError(
-            f"No validation part can be held out: all {len(rows)} training tracks are one group.",
+            f"No validation part can be held out: all {len(rows)} training tracks form one group.",
             "Use another grouping: --group-by none, or give the dataset a validation split.",
         )
     genres = tracks["genre"].to_numpy(dtype=str)[rows]
@@ -152,7 +152,7 @@ def _parts(
 
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A genre with fewer tracks than parts is spread as far as it goes; said by the caller.
+        # A genre with fewer tracks than parts is spread as far as it goes; the caller reports it.
         warnings.simplefilter("ignore", UserWarning)
         yield from splitter.split(np.zeros(len(genres)), genres.to_numpy(dtype=str), group)
 
@@ -166,8 +166,8 @@ def _enough_groups(
         raise UsageError(
             f"Genre {genre!r} has only {count} {owner if count == 1 else _plural(owner)}: "
             f"too few for {what}, which need {needed}.",
-            "Ask for fewer folds, leave out such genres (mgc data add … --drop-rare), or group "
-            "otherwise (mgc data split … --group-by none).",
+            "Ask for fewer folds, leave out such genres (mgc data add … --drop-rare), or change "
+            "the grouping (mgc data split … --group-by none).",
         )
 
 
@@ -181,7 +181,7 @@ def _plural(owner: str) -> str:
 
 
 def split_hash(tracks: pd.DataFrame, folds: list[Fold]) -> str:
-    """A short name for exactly these folds of these tracks; equal names can be compared."""
+    """A short name for exactly these folds of these tracks; runs with equal names compare."""
     code = 0
     ids = tracks["track_id"].to_numpy(dtype=str)
     for fold in folds:

@@ -1,4 +1,4 @@
-"""What is in a dataset, in figures; and the dataset as a table for other programs."""
+"""Statistics of a dataset, and its export as a table for other programs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _known(dataset: Dataset, column: str) -> int:
 def export(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
     """Write the table as CSV, TSV or Parquet, with absolute paths: ``mgc data add`` reads it back.
 
-    Raises UsageError for another ending, and where the file is there and ``replace`` is not set.
+    Raises UsageError for another extension, or if the file exists and ``replace`` is not set.
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
@@ -67,7 +67,7 @@ def export(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
     if path.exists() and not replace:
         raise UsageError(f"{path} already exists.", "Choose another name, or add --force.")
     if not path.parent.is_dir():
-        raise MgcError(f"The folder {path.parent} does not exist.", "Make it first.")
+        raise MgcError(f"The folder {path.parent} does not exist.", "Create it first.")
     tracks = dataset.tracks.assign(path=[str(path) for path in dataset.paths()])
     if path.suffix.lower() == ".parquet":
         replace_file(path, tracks.to_parquet(index=False))

@@ -1,7 +1,7 @@
-"""The table of tracks: what a dataset is, and how it is kept at home.
+"""The table of tracks: what a dataset is, and how it is stored in the home folder.
 
 A dataset is a folder with ``tracks.parquet`` (one row per track, see `COLUMNS`) and
-``dataset.json``. The audio stays where it is. pandas is imported where a table is touched:
+``dataset.json``. The audio stays where it is. pandas is imported only when a table is used:
 listing datasets reads JSON alone.
 """
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SPLITS = ("training", "validation", "test")  # FMA's words
-#: Every table has these; an importer may add its own behind them. All are text but duration (s).
+#: Every table has these; an importer may append its own. All are text except duration (s).
 COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
-#: What dataset.json says beside `Dataset.record`.
+#: The keys of dataset.json in addition to `Dataset.record`.
 OWN = ("schema", "name", "root", "tracks", "genres")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -34,7 +34,7 @@ class Dataset:
     """A named table of tracks.
 
     Attributes:
-        name: what commands call it.
+        name: its name in commands.
         tracks: one row per track with `COLUMNS`; ``path`` is relative to ``root`` or absolute;
             an unknown artist, album or title is "", an unknown duration NaN.
         root: where relative paths start.
@@ -53,7 +53,7 @@ class Dataset:
 
     @property
     def folder(self) -> Path:
-        """Where the dataset is kept at home."""
+        """The dataset's folder below the home folder."""
         return datasets_home() / self.name
 
     def paths(self) -> list[Path]:
@@ -67,7 +67,7 @@ def datasets_home() -> Path:
 
 
 def checked_name(name: str) -> str:
-    """The name, if it can be one. Raises UsageError."""
+    """The name, if it is valid. Raises UsageError otherwise."""
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a valid dataset name.",
@@ -77,10 +77,10 @@ def checked_name(name: str) -> str:
 
 
 def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Bring an importer's rows into the form that every dataset has.
+    """Bring an importer's rows into the common form of all datasets.
 
     Missing columns are added empty; rows are sorted by track id. Raises MgcError if there is
-    no row or where an id occurs twice; ``source`` names the origin in messages.
+    no row or if an id occurs twice; ``source`` names the origin in messages.
     """
     import pandas as pd
 
@@ -104,7 +104,7 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def save(dataset: Dataset) -> None:
-    """Write the dataset's folder; the table is whole or absent."""
+    """Write the dataset's folder; the table is either complete or absent."""
     checked_name(dataset.name)
     replace_file(dataset.folder / "tracks.parquet", dataset.tracks.to_parquet(index=False))
     own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
@@ -136,7 +136,7 @@ def load(name: str) -> Dataset:
 
 
 def records() -> tuple[list[dict[str, Any]], list[MgcError]]:
-    """What dataset.json says of each dataset at home, and the errors of those that cannot be read.
+    """The dataset.json of each dataset, and the errors for those that cannot be read.
 
     No table is read.
     """
@@ -146,13 +146,13 @@ def records() -> tuple[list[dict[str, Any]], list[MgcError]]:
             record = read_json(datasets_home() / name / "dataset.json")
             found.append({**record, "name": name, "tracks": record["tracks"]})
         except (MgcError, KeyError) as error:
-            reason = error.message if isinstance(error, MgcError) else f"it lacks {error}"
+            reason = error.message if isinstance(error, MgcError) else f"{error} is missing"
             errors.append(MgcError(f"Dataset {name!r} is damaged: {reason}"))
     return found, errors
 
 
 def names() -> list[str]:
-    """The datasets at home."""
+    """The datasets in the home folder."""
     return sorted(path.parent.name for path in datasets_home().glob("*/dataset.json"))
 
 
@@ -179,5 +179,5 @@ def default_name() -> str:
         )
     raise UsageError(
         f"There are several datasets: {', '.join(there)}.",
-        "Choose one with --data NAME, or for good with: mgc data use NAME",
+        "Choose one with --data NAME, or permanently with: mgc data use NAME",
     )

@@ -1,4 +1,4 @@
-"""An extractor with its parameters and clip policy: everything that decides a feature's numbers."""
+"""An extractor with its parameters and clip policy: all that determines a feature's numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mgc.plugins.plugin_spec import PluginSpec
 
 @dataclass(frozen=True)
 class ExtractorSpec(PluginSpec):
-    """One extractor as asked for, with the clips that it hears; travels to worker processes."""
+    """One requested extractor, with the clips that it hears; travels to worker processes."""
 
     kind_of_plugin: ClassVar[str] = "extractor"
 
@@ -43,21 +43,21 @@ class ExtractorSpec(PluginSpec):
 
     @property
     def kind(self) -> FeatureKind:
-        """The feature's kind for these parameters."""
+        """The kind of feature for these parameters."""
         return getattr(self.extractor, "kind", self.info.kind)
 
     def frame_count(self, samples: int) -> int:
-        """Valid frames of a clip of so many samples at the extractor's rate."""
+        """Valid frames of a clip of this many samples at the extractor's rate."""
         own = getattr(self.extractor, "frame_count", None)
         return int(own(samples)) if own else 1 + samples // self.info.hop_samples
 
     @cached_property
     def store(self) -> FeatureStore:
-        """Where these features are kept."""
+        """The store of these features."""
         return FeatureStore(self.name, self.identity())
 
     def identity(self) -> dict[str, Any]:
-        """All that changes the numbers; the fingerprint is made of it."""
+        """Everything that changes the numbers; the fingerprint is made from it."""
         from mgc.audio.decoding import DECODER
 
         own = getattr(self.extractor, "identity", None)

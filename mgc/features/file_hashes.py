@@ -24,5 +24,5 @@ def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
 
 
 def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> None:
-    """Keep hashes, each with the stamp that the file had before it was read."""
+    """Store hashes, each with the stamp that the file had before it was read."""
     _CACHE.remember({path: (stamp, (sha,)) for path, (stamp, sha) in hashes.items()})

@@ -1,4 +1,4 @@
-"""How many cores there are to work on."""
+"""How many cores are available."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 def _container_share() -> int:
-    """Whole cores of a control group's quota; very many where there is none."""
+    """Whole cores of a control group's quota; a very large number if there is none."""
     try:
         quota, period = _QUOTA.read_text().split()
         return math.ceil(int(quota) / int(period))

@@ -1,4 +1,4 @@
-"""A function over many files in several processes, such that no file can stop the others."""
+"""Runs a function over many files in several processes, so that no file can stop the others."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def each(
 ) -> Iterator[tuple[Path, T]]:
     """(path, result) in the order of the paths.
 
-    What ``work`` raises is raised here.
+    Exceptions from ``work`` are raised here.
 
     Args:
-        work: a function of a module, so that another process finds it; its result is a JSON value
+        work: a module-level function, so that another process finds it; its result is a JSON value
             that may hold arrays.
-        paths: what to work on.
-        workers: processes; 0 takes one for each core.
+        paths: the files to work on.
+        workers: processes; 0 means one per core.
         crashed: the result for a file on which the process dies or takes too long.
     """
     if not paths:
@@ -42,6 +42,6 @@ def each(
 
 
 def answering(work: str) -> Callable[[str], Any]:
-    """The set-up of a worker: ``module:function`` → what answers the text of a path."""
+    """Set up a worker: ``module:function`` → the function that answers the text of a path."""
     function = pkgutil.resolve_name(work)
     return lambda path: function(Path(path))

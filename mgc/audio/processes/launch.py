@@ -1,4 +1,4 @@
-"""Starts Python processes with a pipe to each, on any system."""
+"""Starts Python processes, each with a pipe, on any system."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _ONE_THREAD = dict.fromkeys(
 
 
 def start_method() -> str:
-    """How workers are started: ``fork`` where the system can, else ``spawn``.
+    """How workers are started: ``fork`` if the system supports it, else ``spawn``.
 
-    ``MGC_START_METHOD`` chooses. Raises UsageError for a method that this system does not have.
+    ``MGC_START_METHOD`` chooses. Raises UsageError for a method that this system does not support.
     """
     available = ["fork", "spawn"] if hasattr(os, "fork") else ["spawn"]
     method = os.environ.get("MGC_START_METHOD") or available[0]
     if method not in available:
         raise UsageError(
-            f"MGC_START_METHOD={method}: processes cannot be started in this way here.",
+            f"MGC_START_METHOD={method}: this system cannot start processes this way.",
             f"Set it to one of: {', '.join(available)}",
         )
     return method
@@ -49,17 +49,17 @@ class ChildProcess:
             self.process = subprocess.Popen(
                 [*command, json.dumps(sys.path)],
                 env={**os.environ, **_ONE_THREAD},
-                start_new_session=True,  # Ctrl-C reaches us alone
+                start_new_session=True,  # Ctrl-C reaches only us
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 **_inherited(theirs.fileno()),
             )
-        with suppress(OSError):  # it is dead: its link says so when it is read
+        with suppress(OSError):  # it is dead: reading its link will show that
             messages.send(self.link, asked)
 
     def end(self) -> int:
-        """Close the link, which ends the process; its exit code."""
+        """Close the link, which ends the process, and return its exit code."""
         self.link.close()
         try:
             return self.process.wait(END_SECONDS)
@@ -69,9 +69,9 @@ class ChildProcess:
 
 
 class SpawnedWorkers:
-    """Workers that are started one by one and import everything themselves."""
+    """Workers that are started one at a time and import everything themselves."""
 
-    links: tuple[Connection, ...] = ()  # no server tells of them
+    links: tuple[Connection, ...] = ()  # no server reports on them
 
     def __init__(self, asked: Mapping[str, Any], log: IO[bytes]) -> None:
         self.asked = asked
@@ -85,11 +85,11 @@ class SpawnedWorkers:
         return child.link
 
     def listen(self) -> bool:
-        """See `mgc.audio.processes.posix.ForkServer`; here nobody tells anything."""
+        """See `mgc.audio.processes.posix.ForkServer`; here there is nothing to collect."""
         return True
 
     def exit_code(self, link: Connection, pid: int) -> int:
-        """How a dead worker ended, as ``subprocess`` has it."""
+        """How a dead worker ended, as a ``subprocess`` return code."""
         return self.children[link].end()
 
     def end(self) -> int:
@@ -98,7 +98,7 @@ class SpawnedWorkers:
 
 
 def _inherited(handle: int) -> dict[str, Any]:
-    """The arguments of Popen by which a child inherits one end of a pipe."""
+    """The arguments of Popen that let a child inherit one end of a pipe."""
     if sys.platform != "win32":
         return {"pass_fds": [handle]}
     os.set_handle_inheritable(handle, True)
@@ -113,7 +113,7 @@ def connected(handle: int) -> Connection:
 
 
 def cannot_work(log: IO[bytes]) -> MgcError:
-    """The error for processes that do not live, with the last that they said."""
+    """The error for processes that do not stay alive, with their last output."""
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()
     last = f" ({lines[-1]})" if lines else ""

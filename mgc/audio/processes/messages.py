@@ -13,7 +13,7 @@ from mgc.errors import MgcError
 
 
 def send(link: Connection, value: Any) -> None:
-    """Send a JSON value, which may hold arrays. Raises OSError if nobody listens any more."""
+    """Send a JSON value, which may hold arrays. Raises OSError if nobody is listening any more."""
     arrays: list[np.ndarray] = []
 
     def describe(array: np.ndarray) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def described(error: Exception) -> dict[str, Any]:
 
 
 def raise_error(record: dict[str, Any]) -> NoReturn:
-    """Raise what `described` tells of: as it was if it is an error of Python's own."""
+    """Raise the error that `described` recorded; built-in errors keep their type."""
     if "hint" in record:
         raise MgcError(record["error"], record["hint"])
     kind = getattr(builtins, record["type"], None)

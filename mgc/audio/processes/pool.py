@@ -1,8 +1,8 @@
-"""Work on many files on all cores of this machine, such that no file can stop the others.
+"""Works on many files on all cores of this machine, so that no file can stop the others.
 
-One process per core, each with one thread. A worker holds two files at most, one at work and one
-waiting, so that a worker that dies names the file that killed it. Such a file is tried again by
-itself, and left out with the reason when it kills `TRIES` workers.
+One process per core, each with one thread. A worker holds two files at most, one in progress and
+one waiting, so that the file that killed a dead worker is known. Such a file is tried again by
+itself, and is left out with the reason once it has killed `TRIES` workers.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from mgc.audio.processes.posix import ForkServer
 HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
 START_SECONDS = 300.0  # for importing everything, on a slow disk
-FILE_SECONDS = 1_800.0  # a worker busy with one file for longer hangs
-RESTARTS = 5  # of the fork server, or of workers before they are ready, without a file done
+FILE_SECONDS = 1_800.0  # a worker busy with one file for longer counts as hung
+RESTARTS = 5  # of the fork server, or of workers not yet ready, without any file finished
 _MEANINGS = {"SIGSEGV": "a crash", "SIGKILL": "memory may have run out"}
 
 J = TypeVar("J")
@@ -40,7 +40,7 @@ class Lost:
     is_slow: bool = False
 
     def reason(self, doing: str) -> str:
-        """Why there is no answer, in words; ``doing`` says what a worker did with the file."""
+        """Why there is no answer, in words; ``doing`` says what the worker did with the file."""
         if self.is_slow:
             return self.how
         return f"its worker process crashed {TRIES} times ({self.how} while it {doing})"
@@ -48,7 +48,7 @@ class Lost:
 
 @dataclass(eq=False)
 class _Request(Generic[J]):
-    """A job, what a worker is asked for it, and what came of it."""
+    """A job, the request sent to a worker for it, and the outcome."""
 
     job: J
     content: Any
@@ -67,12 +67,12 @@ class _Worker(Generic[J]):
     link: Connection
     pid: int = 0  # known once it is ready
     held: deque[_Request[J]] = field(default_factory=deque)
-    since: float = field(default_factory=time.monotonic)  # when it began with the first of them
+    since: float = field(default_factory=time.monotonic)  # when it began the first of them
     is_slow: bool = False
 
 
 class Pool(Generic[J]):
-    """Worker processes that each set up ``load(**settings)`` and answer requests with the result.
+    """Worker processes that each call ``load(**settings)`` and answer requests with the result.
 
     Args:
         load: the function that sets up, as ``module:function``.
@@ -83,7 +83,7 @@ class Pool(Generic[J]):
     def __init__(self, load: str, settings: Mapping[str, Any], count: int) -> None:
         self.asked = {"load": load, "settings": settings}
         self.count = count
-        #: Files under way or done out of turn: a slow file does not hold the others up at once.
+        #: Files in progress or done out of order: a slow file does not hold up the others at once.
         self.window = max(16, 4 * count)
         self.suspects: deque[_Request[J]] = deque()
         self.again: deque[_Request[J]] = deque()
@@ -96,7 +96,7 @@ class Pool(Generic[J]):
     ) -> Generator[tuple[J, Any], None, None]:
         """Each job with its answer, or `Lost`, in the order of the jobs, until ``stopping``.
 
-        A job comes with the request for a worker, a JSON value; if that is None, the answer is.
+        A job comes with the request for a worker, a JSON value; if that is None, so is the answer.
         Ends all workers when it ends. Raises what a worker raises, and MgcError if workers cannot
         be started or kept alive.
         """
@@ -151,7 +151,7 @@ class Pool(Generic[J]):
     # Work
 
     def _hand_out(self, jobs: Iterator[tuple[J, Any]]) -> None:
-        """Give every worker what it can hold; a suspect is given out alone."""
+        """Give every worker as much as it can hold; a suspect file is handed out alone."""
         workers = list(self.workers.values())
         if self.suspects:
             if not any(worker.held for worker in workers):
@@ -165,7 +165,7 @@ class Pool(Generic[J]):
                 self._give(worker, request)
 
     def _next(self, jobs: Iterator[tuple[J, Any]]) -> _Request[J] | None:
-        """The next request for a worker. Jobs that need none are done as they come."""
+        """The next request for a worker. Jobs that need none are finished at once."""
         if self.again:
             return self.again.popleft()
         while len(self.turn) < self.window and (job := next(jobs, None)):
@@ -180,11 +180,11 @@ class Pool(Generic[J]):
         if not worker.held:
             worker.since = time.monotonic()
         worker.held.append(request)
-        with suppress(OSError):  # it is dead: its link says so at the next look
+        with suppress(OSError):  # it is dead: the next read of its link will show that
             messages.send(worker.link, request.content)
 
     def _listen(self) -> None:
-        """Take what the workers have to say; waits for a second at most."""
+        """Receive the workers' messages; waits for a second at most."""
         ready = connection.wait([*self.workers, *self.starter.links], 1.0)
         if not self.starter.listen():
             return self._restart()
@@ -211,7 +211,7 @@ class Pool(Generic[J]):
     # What goes wrong
 
     def _replace(self, worker: _Worker[J]) -> None:
-        """A worker died: blame the file at work, give the other back, start another worker."""
+        """A worker died: blame the file in progress, requeue the other, start a new worker."""
         del self.workers[worker.link]
         worker.link.close()
         if not worker.pid:
@@ -244,7 +244,7 @@ class Pool(Generic[J]):
 
 
 def _in_words(code: int) -> str:
-    """The end of a process: its signal with what that means, or its exit code."""
+    """How a process ended: its signal and what that means, or its exit code."""
     names = {-number: number.name for number in signal.Signals}
     name = names.get(code, f"exit code {code}")
     return f"{name}: {_MEANINGS[name]}" if name in _MEANINGS else name

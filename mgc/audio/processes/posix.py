@@ -1,4 +1,4 @@
-"""All that only POSIX systems have: forking, and passing open files to another process.
+"""What only POSIX systems offer: forking, and passing open files to another process.
 
 A fork server imports everything once and then forks a worker in milliseconds whenever it is sent
 a pipe. It has no threads and opens no audio, so a file that kills a worker cannot hurt it. It
@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from mgc.audio.processes import launch, messages
 
-DEATH_SECONDS = 2.0  # until the server tells of a death
+DEATH_SECONDS = 2.0  # until the server reports a death
 
 
 class ForkServer:
@@ -38,9 +38,9 @@ class ForkServer:
         return ours
 
     def listen(self) -> bool:
-        """Take all that the server has said so far. False if it is gone.
+        """Receive everything that the server has sent so far. False if it is gone.
 
-        Raises what its set-up raises.
+        Raises any error from its set-up.
         """
         try:
             while self.server.link.poll():
@@ -53,23 +53,23 @@ class ForkServer:
         return True
 
     def exit_code(self, link: Connection, pid: int) -> int:
-        """How a dead worker ended, as ``subprocess`` has it; 0 if nobody knows."""
+        """How a dead worker ended, as a ``subprocess`` return code; 0 if unknown."""
         deadline = time.monotonic() + DEATH_SECONDS
         while self.listen() and pid not in self.codes and time.monotonic() < deadline:
             self.server.link.poll(0.1)
         return self.codes.get(pid, 0)
 
     def end(self) -> int:
-        """End the server, and all its workers with it; its exit code."""
+        """End the server and all its workers, and return its exit code."""
         return self.server.end()
 
 
 def fork_workers(control: Connection, serve: Callable[[Connection], None]) -> None:
-    """Be a fork server: fork a worker for each pipe sent, tell of each that dies."""
+    """Run as a fork server: fork a worker for each pipe received, report each one that dies."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler, so that the wake-up comes
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler is needed for the wake-up
     children: set[int] = set()
     try:
         while True:

@@ -1,7 +1,7 @@
 """What runs in the processes behind `mgc.audio.processes.pool`.
 
 The parent names a function as data, ``module:function``, with its settings. The function sets up
-and returns what answers each request; both travel as `messages`.
+and returns the function that answers requests; requests and answers travel as `messages`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 from mgc.audio.processes import launch, messages, posix
 from mgc.errors import MgcError
 
-#: Added to a worker's badness for Linux's out-of-memory killer: workers go before their parent.
+#: Makes Linux's out-of-memory killer choose workers before their parent.
 OOM_SCORE = "500"
 
 
 def start(handle: int, method: str) -> None:
-    """Be the fork server, or the spawned worker, of the process at the other end of a pipe."""
+    """Run as the fork server or spawned worker of the process at the other end of a pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     link = launch.connected(handle)
     asked = messages.receive(link)
@@ -37,7 +37,7 @@ def start(handle: int, method: str) -> None:
         messages.send(link, messages.described(error))
         return
     if method == "fork":
-        gc.freeze()  # what is imported stays: collecting it again takes 50 ms in each worker
+        gc.freeze()  # imported objects stay: collecting them takes 50 ms in each worker
         posix.fork_workers(
             link, lambda parent: serve(parent, work, partial(messages.receive, parent))
         )
@@ -45,7 +45,7 @@ def start(handle: int, method: str) -> None:
         requests: SimpleQueue[Any] = SimpleQueue()
         Thread(target=_read, args=(link, requests), daemon=True).start()
         serve(link, work, requests.get)
-    os._exit(0)  # taking an interpreter with torch apart takes half a second
+    os._exit(0)  # tearing down an interpreter with torch takes half a second
 
 
 def serve(link: Connection, work: Callable[[Any], Any], receive: Callable[[], Any]) -> None:

@@ -1,7 +1,7 @@
 """Fetches a large file over HTTP so that no byte is fetched twice.
 
-Bytes go to ``NAME.part`` as they come. A dropped or stalled connection is taken up where it broke
-(``Range`` with ``If-Range``), within a call and in a later one, after a kill too: the part that is
+Bytes go to ``NAME.part`` as they arrive. A dropped or stalled connection resumes where it broke
+(``Range`` with ``If-Range``), within a call or in a later one, even after a kill: the part that is
 kept is hashed again, so that the SHA-1 of the whole is known when the last byte arrives. Only a
 file with the right SHA-1 gets its name.
 """
@@ -33,7 +33,7 @@ class Patience:
     """How long to try.
 
     Attributes:
-        attempts: tries in a row that bring nothing new before giving up.
+        attempts: consecutive tries without new bytes before giving up.
         timeout: seconds without a byte before a connection counts as stalled.
         pause: seconds before the second such try; doubles each time.
     """
@@ -46,7 +46,7 @@ class Patience:
 USUAL = Patience()
 
 
-class _Again(Exception):  # noqa: N818 - no error of its own: a reason to try once more
+class _Again(Exception):  # noqa: N818 - not an error in itself: a reason to retry
     """The connection failed in a way that may pass."""
 
 
@@ -56,7 +56,7 @@ def _sha1() -> Any:
 
 @dataclass
 class _Part:
-    """The bytes that are there: how many, their hash, and what the server said of the file."""
+    """The bytes so far: how many, their hash, and what the server said about the file."""
 
     path: Path
     note: Path
@@ -82,14 +82,14 @@ def fetch(
 
     Args:
         url: http or https.
-        target: the file to write; where it is there already, nothing is fetched.
-        sha1: what the bytes must hash to; None takes what comes.
-        size: what the file must measure in bytes, where known; said before anything is fetched.
-        progress: told of megabytes as they arrive.
+        target: the file to write; if it already exists, nothing is fetched.
+        sha1: what the bytes must hash to; None accepts anything.
+        size: the file's required size in bytes, if known; checked before anything is fetched.
+        progress: informed about megabytes as they arrive.
         patience: when to try again, and when to give up.
 
     Raises:
-        MgcError: not there, refused, no space, wrong length or bytes, or no connection after
+        MgcError: not found, refused, no space, wrong length or bytes, or no connection after
             `Patience.attempts`. What was fetched stays for the next call.
     """
     progress = progress or Silent()
@@ -111,7 +111,7 @@ def fetch(
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Two programs that append to one file would spoil it."""
+    """Two programs appending to one file would corrupt it."""
     from filelock import FileLock, Timeout
 
     try:
@@ -124,7 +124,7 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def _kept(target: Path, url: str, progress: Progress) -> _Part:
-    """What an earlier call left, hashed; or nothing."""
+    """What an earlier call left, hashed, or nothing."""
     part = _Part(
         target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.part.json")
     )
@@ -175,8 +175,8 @@ def _wait(
     if failures > patience.attempts:
         raise MgcError(
             f"{url} cannot be fetched: {_plain(error)} ({failures} attempts failed).",
-            f"{readable(part.size)} are kept; run the same command later to go on, or use "
-            f"another place: --url URL, --from FILE.",
+            f"{readable(part.size)} are kept; run the same command later to continue, or use "
+            f"another source: --url URL, --from FILE.",
         ) from error
     pause = min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
     progress.say(f"{_plain(error)}; resuming at {readable(part.size)} in {pause:.0f} s")
@@ -190,7 +190,7 @@ def _plain(error: Exception) -> str:
         ("Read timed out", "the connection stalled"),
         ("timed out", "the server does not answer"),
         ("refused", "the server refuses connections"),
-        ("resolve", "the host is not known; is there a network?"),
+        ("resolve", "the host is unknown; is there a network connection?"),
         ("IncompleteRead", "the connection broke"),
         ("aborted", "the connection broke"),
         ("reset", "the connection broke"),
@@ -207,12 +207,12 @@ def _ask(session: Any, url: str, part: _Part, timeout: float) -> Any:
     if part.size and validator:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": validator}
     elif part.size:
-        part.restart()  # nothing tells whether the file is still the same
+        part.restart()  # there is no way to tell whether the file is still the same
     return session.get(url, headers=headers, stream=True, timeout=(timeout, timeout))
 
 
 def _take(url: str, answer: Any, part: _Part, size: int | None, progress: Progress) -> None:
-    """Write what comes; returns when the file is whole."""
+    """Write what arrives; returns when the file is complete."""
     if answer.status_code == 416:
         if part.size and _total(answer) == part.size:
             return
@@ -222,13 +222,13 @@ def _take(url: str, answer: Any, part: _Part, size: int | None, progress: Progre
     if answer.status_code not in (200, 206):
         raise MgcError(
             f"{url} cannot be downloaded: the server says {answer.status_code} {answer.reason}.",
-            "Give another address with --url URL, or a zip that you have with --from FILE.",
+            "Give another address with --url URL, or a zip that you already have with --from FILE.",
         )
     total = _begin(answer, part)
     if size is not None and total is not None and total != size:
         raise MgcError(
             f"{url} has {total:,} bytes; the published file has {size:,}.",
-            "Give another address with --url URL, or, if it is meant to differ, its --sha1.",
+            "Give another address with --url URL or, if it is meant to differ, its --sha1.",
         )
     if total is not None:
         verified_files.need_space(part.path.parent, total - part.size, f"Fetching {part.path.stem}")
@@ -242,9 +242,9 @@ def _begin(answer: Any, part: _Part) -> int | None:
         start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
         if not start.isdigit() or int(start) != part.size:
             part.restart()
-            raise _Again("the server sent another range than the one asked for")
+            raise _Again("the server sent a different range from the one requested")
         return _total(answer)
-    part.restart()  # no ranges here, or the file has changed: from the beginning
+    part.restart()  # no range support, or the file has changed: start over
     length = answer.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None
 
@@ -255,7 +255,7 @@ def _total(answer: Any) -> int | None:
 
 
 def _remember(url: str, answer: Any, part: _Part, total: int | None) -> None:
-    """What is needed to go on later: only a strong ETag or a date may stand in If-Range."""
+    """What is needed to resume later: If-Range accepts only a strong ETag or a date."""
     tag = answer.headers.get("ETag", "")
     strong = None if tag.startswith("W/") else tag
     part.known = {
@@ -271,7 +271,7 @@ def _receive(answer: Any, part: _Part, total: int | None, progress: Progress) ->
     units = None if total is None else (total - part.size) // MEGABYTE
     with progress.task(what, units, "MB") as task, open(part.path, "ab") as file:
         meter = Meter(task)
-        # read1 gives what has come: nothing waits in a buffer to be lost with the connection.
+        # read1 returns what has arrived: nothing sits in a buffer to be lost with the connection.
         while block := answer.raw.read1(BLOCK):
             if total is not None and part.size + len(block) > total:
                 part.restart()

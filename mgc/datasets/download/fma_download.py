@@ -1,4 +1,4 @@
-"""``mgc data download``: FMA's two zips, fetched, verified, unpacked, each step resumable."""
+"""``mgc data download``: fetch, verify and unpack FMA's two zips; each step is resumable."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CHECKSUMS = "checksums"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where zips come from, when not from FMA's own host.
+    """Where zips come from, if not from FMA's own host.
 
     Attributes:
         urls: folders that hold both zips, or addresses of single zips.
         files: zips on disk.
-        sha1: by the zip's name, instead of the published one.
+        sha1: SHA-1 by zip name, instead of the published one.
     """
 
     urls: Sequence[str] = ()
@@ -37,7 +37,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Tree:
-    """A downloaded tree: its folder, and the files in it that are not what they should be."""
+    """A downloaded tree: its folder, and the faulty files in it."""
 
     folder: Path
     faults: dict[str, str]
@@ -72,18 +72,18 @@ def download(
     progress: Progress | None = None,
     patience: Patience = USUAL,
 ) -> Tree:
-    """Bring ``fma_<subset>`` and ``fma_metadata`` into a folder; what is there is not done again.
+    """Bring ``fma_<subset>`` and ``fma_metadata`` into a folder; finished steps are not repeated.
 
     Args:
         subset: small, medium, large or full.
-        folder: where to; default: below the home.
-        sources: other places for the zips.
-        keep_zips: leave the fetched zips beside the tree.
-        progress: told of megabytes.
-        patience: of the connections.
+        folder: the target; default: below the home folder.
+        sources: other sources of the zips.
+        keep_zips: keep the fetched zips next to the tree.
+        progress: informed about megabytes.
+        patience: how long to keep trying a connection.
 
     Raises:
-        MgcError: no space, no connection, wrong bytes, an unsafe zip. What was done is kept.
+        MgcError: no space, no connection, wrong bytes, an unsafe zip. Finished work is kept.
     """
     folder = (folder or default_folder()).expanduser().absolute()
     sources, progress = sources or Sources(), progress or Silent()
@@ -114,12 +114,12 @@ def _unpacked(folder: Path, archive: Archive) -> Path:
 
 
 def _note(folder: Path, archive: Archive) -> Path:
-    """Beside an unpacked folder: all of it is there and was checked."""
+    """The note next to an unpacked folder: it is complete and was checked."""
     return folder / f".{archive.name.removesuffix('.zip')}.complete.json"
 
 
 def _wanted(archive: Archive, name: str) -> bool:
-    """Of the metadata only the tables that are read; never a pickle."""
+    """From the metadata, only the tables that are used; never a pickle."""
     top, _, rest = name.partition("/")
     if top != archive.name.removesuffix(".zip"):
         return False
@@ -127,7 +127,7 @@ def _wanted(archive: Archive, name: str) -> bool:
 
 
 def _complete(folder: Path, archive: Archive, progress: Progress) -> bool:
-    """All is there: noted so before, or a tree of the user's own that passes its checksums."""
+    """Whether the tree is complete: noted before, or the user's own tree passes its checksums."""
     top = _unpacked(folder, archive)
     needed = list(_listed(top, archive))
     if archive is facts.FMA_METADATA:
@@ -153,7 +153,7 @@ def _right_already(top: Path, archive: Archive, progress: Progress) -> bool:
 
 
 def _listed(top: Path, archive: Archive) -> dict[str, str]:
-    """Path below ``top`` → SHA-1, from its ``checksums``; empty where there is no such list."""
+    """Path below ``top`` → SHA-1, from its ``checksums``; empty if there is no such list."""
     try:
         text = (top / CHECKSUMS).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -164,7 +164,7 @@ def _listed(top: Path, archive: Archive) -> dict[str, str]:
 
 
 def read_checksums(text: str) -> dict[str, str]:
-    """Lines of ``sha1␠␠path`` → {path: sha1}; other lines are passed over."""
+    """Lines of ``sha1␠␠path`` → {path: sha1}; other lines are skipped."""
     found = {}
     for line in text.splitlines():
         sha1, _, name = line.strip().partition(" ")
@@ -188,7 +188,7 @@ def _differing(top: Path, listed: Mapping[str, str], progress: Progress) -> list
 
 
 def _room(folder: Path, missing: Sequence[Archive], sources: Sources) -> None:
-    """Both the zip and what comes out of it must fit; other zips have other sizes, said later."""
+    """Both the zip and its contents must fit; zips from elsewhere are checked later."""
     needed = 0
     for archive in missing:
         if archive.name in sources.sha1:
@@ -197,7 +197,7 @@ def _room(folder: Path, missing: Sequence[Archive], sources: Sources) -> None:
         there = sum(path.stat().st_size for path in kept if path.exists())
         on_disk = _given(archive, sources) is not None
         needed += archive.size + (0 if on_disk else max(archive.size - there, 0))
-    verified_files.need_space(folder, needed, "FMA (the zips and what comes out of them)")
+    verified_files.need_space(folder, needed, "FMA (the zips and their contents)")
 
 
 def _bring(
@@ -245,7 +245,7 @@ def _given(archive: Archive, sources: Sources) -> Path | None:
 
 
 def _url(archive: Archive, sources: Sources) -> str:
-    """The address of a zip: given as it is, or below a given folder, or below FMA's."""
+    """The address of a zip: given directly, or below a given folder, or below FMA's."""
     metadata = archive is facts.FMA_METADATA
     single = [url for url in sources.urls if url.partition("?")[0].endswith(".zip")]
     for url in single:
@@ -259,9 +259,7 @@ def _unpack(archive: Archive, zip_file: Path, folder: Path, progress: Progress) 
     top = archive.name.removesuffix(".zip")
     inside = {member.filename: member for member in members(zip_file)}
     if not any(_wanted(archive, name) for name in inside):
-        raise MgcError(
-            f"{zip_file} holds no folder {top}.", f"Give the zip that is called {archive.name}."
-        )
+        raise MgcError(f"{zip_file} holds no folder {top}.", f"Give the zip named {archive.name}.")
     listing = inside.get(f"{top}/{CHECKSUMS}")
     listed = {}
     if listing:

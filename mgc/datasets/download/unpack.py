@@ -1,9 +1,9 @@
-"""Unpacks a zip that a stranger made: safely, member by member, so that it can be taken up again.
+"""Unpacks an untrusted zip safely, member by member, so that it can be resumed.
 
-Every name is checked before a byte is written: nothing leaves the target folder, links and devices
-are refused, and so is an archive that swells beyond what music can. A member is written under a
+Every name is checked before a byte is written: nothing escapes the target folder, links and devices
+are refused, and so is an archive that expands more than music can. A member is written under a
 temporary name, checked against its CRC-32 and the ``checksums`` list, then renamed; a second call
-does only what is missing and comes to the same tree.
+does only what is missing and produces the same tree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mgc.errors import MgcError
 from mgc.home import replacing
 from mgc.progress import Progress, Silent
 
-#: Text tables shrink to a tenth, music not at all; a hundredfold is an attack on the disk.
+#: Text tables compress tenfold, music not at all; a hundredfold is an attack on the disk.
 MAX_RATIO = 100
 WORKERS = max(1, min(8, os.cpu_count() or 1))  # bz2 and zlib work outside of Python's lock
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -36,13 +36,13 @@ CHUNK = 256 << 10  # bytes unpacked at once
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, zlib.error)
 
 
-class Damaged(Exception):  # noqa: N818 - never shown as it is: a fault of a member
+class Damaged(Exception):  # noqa: N818 - never shown directly: a member's fault
     """A member's bytes are not what its header says."""
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came of it: files written, files that were there, and bad files with the reason."""
+    """The outcome: files written, files already there, and bad files with the reason."""
 
     written: int
     found: int
@@ -52,8 +52,8 @@ class Unpacked:
 def members(path: Path) -> list[zipfile.ZipInfo]:
     """The files of a zip, every one of them safe to write below some folder.
 
-    Raises MgcError if it is no whole zip, or a name leads outside, is a link or occurs twice,
-    or where the sizes cannot be true.
+    Raises MgcError if it is not a complete zip, if a name leads outside, is a link or occurs twice,
+    or if the sizes cannot be true.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -61,7 +61,7 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
     except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
         raise MgcError(
             f"{path} is not a complete zip file ({error}).",
-            "Fetch it again, or give another with --from FILE.",
+            "Download it again, or give another zip with --from FILE.",
         ) from error
     seen: set[str] = set()
     for member in found:
@@ -70,7 +70,7 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
     if size > MAX_RATIO * path.stat().st_size:
         raise MgcError(
             f"{path} claims to unpack to {size:,} bytes, more than {MAX_RATIO} times its size: "
-            f"that is no music. Nothing was written."
+            f"that is not music. Nothing was written."
         )
     return found
 
@@ -108,7 +108,7 @@ def read_member(path: Path, member: zipfile.ZipInfo) -> bytes:
 
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """A member's bytes, never more than its header announces, checked against its CRC-32.
+    """A member's bytes, never more than its header declares, checked against its CRC-32.
 
     Raises Damaged while iterating, if the bytes are not what the headers say.
     """
@@ -140,10 +140,10 @@ def _read(file: IO[bytes]) -> bytes:
 
 
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    """A member, unpacked in small steps as it is read, to one byte more than it announces.
+    """A member, unpacked in small steps as it is read, up to one byte more than it declares.
 
-    zipfile does so itself except for bzip2, of which it unpacks 4 kB whole, and these can hold
-    4 GB: so it is asked for the packed bytes. It would cut what is too long without a word.
+    zipfile does this itself except for bzip2, which it unpacks 4 kB at a time, and these can hold
+    4 GB: so it is asked for the packed bytes. It would silently truncate what is too long.
     """
     asked = copy.copy(member)
     del asked.CRC  # which is checked here, with the length
@@ -162,14 +162,14 @@ def unpack(
     checksums: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Unpacked:
-    """Write the wanted members of a zip below ``target``; what is there and right stays.
+    """Write the wanted members of a zip below ``target``; correct existing files stay.
 
     Args:
         path: the zip.
         target: the folder.
         wanted: which member names to write.
         checksums: SHA-1 in hex by member name; a file that differs is a fault.
-        progress: told of megabytes.
+        progress: informed about megabytes.
 
     Returns:
         Counts, and each member that is damaged or differs, with the reason; a damaged one is not
@@ -185,7 +185,7 @@ def unpack(
     written, faults = 0, {}
     with (
         (progress or Silent()).task(f"unpacking {path.name}", total, "MB") as task,
-        zipfile.ZipFile(path) as archive,  # which threads may read at the same time
+        zipfile.ZipFile(path) as archive,  # threads may read it at the same time
     ):
         meter, work = Meter(task), _Member(archive, target, checksums or {})
         for member, (new, fault) in _in_threads(work, chosen):
@@ -203,7 +203,7 @@ def _in_threads(
     try:
         yield from zip(chosen, pool.map(work, chosen), strict=True)
     finally:
-        pool.shutdown(cancel_futures=True)  # a stop waits for the members under way, not for all
+        pool.shutdown(cancel_futures=True)  # an interrupt waits for running members only
 
 
 def _is_there(path: Path, size: int) -> bool:
@@ -212,7 +212,7 @@ def _is_there(path: Path, size: int) -> bool:
 
 @dataclass(frozen=True)
 class _Member:
-    """The work on one member, in a thread."""
+    """Handle one member, in a thread."""
 
     archive: zipfile.ZipFile
     target: Path
@@ -235,8 +235,8 @@ class _Member:
     def _write(self, member: zipfile.ZipInfo, file: Path) -> str:
         """Unpack to a temporary name, then rename; the SHA-1 of what was written."""
         digest = hashlib.sha1(usedforsecurity=False)
-        # A kill leaves one such file, and the next call takes it over. Not synced: a second call
-        # reads what is there, and a hundred thousand syncs would take an hour.
+        # A kill leaves one such file, and the next call replaces it. Not synced: a second call
+        # checks what exists, and a hundred thousand syncs would take an hour.
         temporary = file.with_name(f".{file.name}.part")
         hint = "What was unpacked is kept; run the same command to continue."
         with replacing(file, hint, temporary=temporary, sync=False) as out:

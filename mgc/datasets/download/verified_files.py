@@ -1,4 +1,4 @@
-"""Large files on disk that must be the ones that were published: hashed, measured, given room."""
+"""Large files that must be exactly the published ones: hashing, sizes and disk space."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mgc.progress import Progress, Silent, Task
 
 BLOCK = 8 << 20  # bytes read at once
 MEGABYTE = 1_000_000  # bytes; the unit of progress
-#: Kept free on a disk beside what is written: a full disk breaks more than this program.
+#: Kept free on a disk in addition to what is written: a full disk breaks more than this program.
 RESERVE = 256 << 20  # bytes
 
 
 class Meter:
-    """Counts bytes and tells a task of whole megabytes."""
+    """Counts bytes and reports whole megabytes to a task."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.bytes = task, 0
 
     def add(self, count: int) -> None:
-        """So many bytes more."""
+        """Add this many bytes."""
         before, self.bytes = self.bytes // MEGABYTE, self.bytes + count
         if self.bytes // MEGABYTE > before:
             self.task.advance(self.bytes // MEGABYTE - before)
@@ -35,9 +35,9 @@ class Meter:
 def verify(
     path: Path, sha1: str | None, progress: Progress | None = None, notes: Path | None = None
 ) -> str:
-    """The SHA-1 of a file in hex; hashed unless it was before and has not changed since.
+    """The SHA-1 of a file in hex; only hashed if it is new or has changed since the last time.
 
-    That is noted in the folder ``notes``; default: beside the file. Raises MgcError if the
+    The hash is noted in the folder ``notes``; default: next to the file. Raises MgcError if the
     hash is not ``sha1``.
     """
     note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())
@@ -66,7 +66,7 @@ def digest(path: Path, progress: Progress) -> Any:
 
 
 def name_verified(part: Path, target: Path, sha1: str) -> None:
-    """Give a fetched file its name, and note that its hash is known."""
+    """Give a fetched file its name, and note its known hash."""
     with open(part, "rb") as file:
         os.fsync(file.fileno())
     write_json(_note(target), {"sha1": sha1, "stamp": stamp(part)})
@@ -74,16 +74,16 @@ def name_verified(part: Path, target: Path, sha1: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file and the note of its hash."""
+    """Delete a file and its hash note."""
     _note(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
 def wrong_sha1(path: Path, found: str, sha1: str, name: str = "") -> MgcError:
-    """The error for a file that is not the one that was published."""
+    """The error for a file that is not the published one."""
     return MgcError(
         f"{path} is not the published file: its SHA-1 is {found}, not {sha1}.",
-        f"Run the command again to download it again; or, if it is meant to differ: "
+        f"Run the command again to download it again or, if it is meant to differ: "
         f"--from {path} --sha1 {name or path.name}={found}",
     )
 
@@ -103,7 +103,7 @@ def need_space(folder: Path, needed: int, what: str) -> None:
 
 
 def readable(count: int) -> str:
-    """Bytes for people: ``7.7 GB``."""
+    """Bytes in readable form: ``7.7 GB``."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

@@ -1,1 +1,1 @@
-"""From what people have to a dataset: folders, tables, FMA, GTZAN, the demo."""
+"""Importers that turn music on disk into a dataset: folders, tables, FMA, GTZAN, the demo."""

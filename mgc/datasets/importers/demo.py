@@ -12,8 +12,8 @@ from mgc.datasets.table import table
 from mgc.home import replacing
 from mgc.progress import Progress, Silent
 
-ARTISTS = 6  # a genre
-TRACKS = 3  # an artist
+ARTISTS = 6  # per genre
+TRACKS = 3  # per artist
 SECONDS = 8.0
 SAMPLE_RATE = 22_050  # Hz
 
@@ -21,7 +21,7 @@ SAMPLE_RATE = 22_050  # Hz
 def make_demo(folder: Path, seed: int = 0, progress: Progress | None = None) -> pd.DataFrame:
     """Write the demo's audio below ``folder`` and return its table, 8 genres × 6 artists × 3.
 
-    Deterministic in ``seed``; what is already there is made again only if it is missing.
+    Deterministic in ``seed``; only missing files are made.
     """
     rows = []
     with (progress or Silent()).task(

@@ -1,7 +1,7 @@
-"""What is known of the public datasets: hosts, sizes, checksums, names, bad clips.
+"""What is known about the public datasets: hosts, sizes, checksums, names, bad clips.
 
 Gathered from the FMA paper and repository, and for GTZAN from Sturm (2013) and Kereliuk, Sturm and
-Larsen (2015). All of it stands here and nowhere else, so that a correction is one line. The host
+Larsen (2015). All of it is here and nowhere else, so that a correction is one line. The host
 may be slow or gone; ``--url`` and ``--from`` replace it.
 """
 
@@ -19,7 +19,7 @@ class Archive:
     Attributes:
         name: the file's name.
         sha1: of the whole file, in hex.
-        size: bytes, exact where ``exact``, else to the GiB as published.
+        size: bytes; exact if ``exact`` is set, otherwise rounded to the GiB as published.
     """
 
     name: str
@@ -41,7 +41,7 @@ FMA_AUDIO = {
     "large": Archive("fma_large.zip", "497109f4dd721066b5ce5e5f250ec604dc78939e", 93 * GIB),
     "full": Archive("fma_full.zip", "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab", 879 * GIB),
 }
-#: Of the metadata zip only these are unpacked: the raw tables, features and a pickle are not used.
+#: Only these members of the metadata zip are unpacked; raw tables, features and a pickle are not.
 FMA_METADATA_WANTED = ("tracks.csv", "genres.csv", "checksums", "README.txt")
 FMA_CLIP_SECONDS = 30.0  # small, medium and large hold the middle of each track; full holds all
 #: Clips that do not decode or hold next to nothing although their checksums pass (wiki, issues).

@@ -1,7 +1,7 @@
 """Import from a tree of the Free Music Archive dataset: small, medium, large or full.
 
-The official split and the official genres are taken as they are (Defferrard et al., "FMA: A
-Dataset for Music Analysis", ISMIR 2017). A tree on disk is used where it lies.
+The official split and the official genres are used unchanged (Defferrard et al., "FMA: A
+Dataset for Music Analysis", ISMIR 2017). A tree on disk is used in place.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def import_fma(
     Args:
         subset: small, medium, large or full; each holds the ones before it.
         path: a folder with ``fma_<subset>`` (or a larger one) in it, or that folder itself.
-        metadata: the folder of tracks.csv and genres.csv, where it is not beside the audio.
+        metadata: the folder of tracks.csv and genres.csv, if it is not next to the audio.
 
     Raises:
         UsageError: no such tree. MgcError: tables that are not FMA's.
@@ -61,7 +61,7 @@ def import_fma(
     if not len(kept):
         raise UsageError(
             f"{audio} holds none of the {len(with_genre):,} clips that {tables}/tracks.csv names.",
-            "They lie in folders of three digits: fma_small/000/000002.mp3",
+            "They should be in folders of three digits: fma_small/000/000002.mp3",
         )
     record = {
         "importer": "fma",
@@ -92,7 +92,7 @@ def locate(subset: str, path: Path, metadata: Path | None = None) -> tuple[Path,
     if tables is None:
         raise UsageError(
             f"FMA's tables (tracks.csv, genres.csv) are not in {near[0]}.",
-            "Unpack fma_metadata.zip beside the audio, or say where it is: --metadata DIR",
+            "Unpack fma_metadata.zip next to the audio, or give its location: --metadata DIR",
         )
     return audio, tables
 
@@ -156,7 +156,7 @@ def _read_tracks(path: Path) -> pd.DataFrame:
 
 
 def _header(path: Path) -> tuple[dict[str, int], int]:
-    """Where each column of `SOURCES` stands, and how many lines come before the rows."""
+    """The position of each column of `SOURCES`, and how many lines come before the rows."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
@@ -199,7 +199,7 @@ def _finished(tracks: pd.DataFrame, genres: dict[str, dict[str, str]], audio: Pa
 
 
 def _labels(ids: pd.Series, names: pd.Series, kind: str) -> pd.Series:
-    """One label for each id: its name, with the id behind it where two ids share the name."""
+    """One label for each id: its name, followed by the id if two ids share the name."""
     first = names.groupby(ids).first()
     shared = first.duplicated(keep=False) | (first == "")
     label = first.where(~shared, (first + " [" + kind + " " + first.index + "]").str.strip())
@@ -213,7 +213,7 @@ def _titles(lists: pd.Series, genres: dict[str, dict[str, str]]) -> dict[str, st
         try:
             ids = ast.literal_eval(text) if text else []
         except (ValueError, SyntaxError):
-            ids = []  # a broken list is not worth an import: the top genre is what is learnt
+            ids = []  # a broken list is no reason to fail an import: only the top genre is learnt
         made[text] = "|".join(
             genres.get(str(number), {}).get("title", str(number)) for number in ids
         )

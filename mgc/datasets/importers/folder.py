@@ -13,10 +13,10 @@ from mgc.errors import UsageError
 
 
 def import_folder(path: Path) -> pd.DataFrame:
-    """One row for each audio file below ``path``; the first folder is the genre.
+    """One row per audio file below ``path``; the first folder is the genre.
 
     Below the genre, ``<artist>/<album>/<track>`` or ``<artist>/<track>`` give artist and album.
-    Hidden files and folders are passed over. Files that cannot be in a table are counted by reason
+    Hidden files and folders are skipped. Files that cannot be in a table are counted by reason
     in ``attrs["left_out"]``. Raises UsageError if there is nothing to import.
     """
     rows, left_out = [], Counter[str]()
@@ -41,7 +41,7 @@ def import_folder(path: Path) -> pd.DataFrame:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file's name can be written: other bytes than UTF-8 cannot."""
+    """Whether a file's name can be written: bytes other than UTF-8 cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -50,12 +50,12 @@ def _is_text(name: str) -> bool:
 
 
 def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
-    """Say so where the only folder is not a genre but what holds the genre folders."""
+    """Report it if the only folder is not a genre but the parent of the genre folders."""
     genres = tracks["genre"].unique()
     inner = tracks.loc[tracks["artist"] != "", "artist"].unique()
     if len(genres) == 1 and len(inner) > 1:
         raise UsageError(
-            f"{path} holds a single folder, {genres[0]}: one genre leaves nothing to classify.",
+            f"{path} holds a single folder, {genres[0]}: one genre is nothing to classify.",
             f"Are the genres {', '.join(sorted(inner)[:3])}, …? Then give {path / genres[0]}",
         )
 
@@ -63,14 +63,14 @@ def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
 def _row(relative: Path) -> dict[str, str] | None:
     parts = relative.parts
     if len(parts) < 2:
-        return None  # a file beside the genre folders has no genre
+        return None  # a file outside the genre folders has no genre
     genre, between = parts[0], parts[1:-1]
     return {
         "track_id": relative.as_posix(),
         "path": relative.as_posix(),
         "genre": genre,
         "artist": between[0] if between else "",
-        # An album is known by its artist too: two artists may have "Greatest Hits".
+        # The artist is part of an album's identity: two artists may have "Greatest Hits".
         "album": "/".join(between[:2]) if len(between) > 1 else "",
         "title": relative.stem,
     }

@@ -1,7 +1,7 @@
 """Import from a tree of GTZAN: any of its known layouts, as wav, au or mp3.
 
-GTZAN brings no split and no artists, and has known faults: replicas, and artists with a third of
-a genre (Sturm, "The GTZAN dataset: its contents, its faults", 2013). Whoever has the lists can
+GTZAN comes without a split or artists, and has known faults: replicas, and artists with a third of
+a genre (Sturm, "The GTZAN dataset: its contents, its faults", 2013). Users who have the lists can
 give them: the fault-filtered split (Kereliuk, Sturm and Larsen, 2015), and the artists.
 """
 
@@ -21,7 +21,7 @@ from mgc.datasets.table import table
 from mgc.errors import MgcError, UsageError
 
 CLIP = re.compile(rf"(?:{'|'.join(facts.GTZAN_GENRES)})\.\d{{5}}")
-#: A list says by its name what it holds: train_filtered.txt, valid_filtered.txt, test_filtered.txt.
+#: A list's name tells what it holds: train_filtered.txt, valid_filtered.txt, test_filtered.txt.
 LIST_NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SEPARATORS = (":::", "\t", ";", ",", ":")
 
@@ -33,12 +33,12 @@ def import_gtzan(
 
     Args:
         path: the folder of the ten genre folders, or one above it.
-        filtered: the three lists of a split, or the folder that holds them; what none of them
-            names is left out.
-        artists: a list of clip and artist.
+        filtered: the three lists of a split, or the folder that holds them; clips in none of them
+            are left out.
+        artists: a list of clips and their artists.
 
     Raises:
-        UsageError: no such tree, or lists that do not fit it.
+        UsageError: no such tree, or lists that do not match it.
     """
     root = locate(path)
     tracks = pd.DataFrame([_row(file, root) for file in audio_files(root) if _is_clip(file)])
@@ -90,7 +90,7 @@ def _row(file: Path, root: Path) -> dict[str, str]:
 
 
 def _one_format(tracks: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Some trees hold wav and au side by side: the first of each clip, and how many went."""
+    """Some trees hold wav and au side by side: keep the first of each clip, count the others."""
     once = tracks.drop_duplicates("track_id").reset_index(drop=True)
     return once, len(tracks) - len(once)
 
@@ -108,7 +108,7 @@ def _in_order(tracks: pd.DataFrame, values: dict[str, str], source: Path) -> pd.
 def read_lists(paths: Sequence[Path]) -> dict[str, str]:
     """Clip → split, from lists named train…, valid… and test….
 
-    Raises UsageError if one of the three is absent or a clip is in two of them.
+    Raises UsageError if one of the three is missing or a clip is in two of them.
     """
     files = _list_files(paths)
     found: dict[str, str] = {}
@@ -139,8 +139,8 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
 def read_artists(path: Path) -> dict[str, str]:
     """Clip → artist, from lines such as ``blues.00000.wav, John Lee Hooker, …``.
 
-    The fields may be parted by ``:::``, a tab, ``;``, ``,`` or ``:``; the artist is the first
-    field behind the clip. Lines without a clip are passed over. Raises UsageError if no line
+    The fields may be separated by ``:::``, a tab, ``;``, ``,`` or ``:``; the artist is the first
+    field after the clip. Lines without a clip are skipped. Raises UsageError if no line
     has one.
     """
     text = _text(path)
@@ -162,7 +162,7 @@ def read_artists(path: Path) -> dict[str, str]:
 
 
 def _fits(text: str, separator: str) -> bool:
-    """Most lines that name a clip have it parted from something by this sign."""
+    """Whether most lines that name a clip use this separator after it."""
     lines = [line for line in text.splitlines() if CLIP.search(line)]
     return bool(lines) and sum(separator in line for line in lines) > len(lines) / 2
 

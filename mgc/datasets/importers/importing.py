@@ -1,4 +1,4 @@
-"""``mgc data add``: from whatever the user has to a saved dataset."""
+"""``mgc data add``: turns whatever the user has into a saved dataset."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mgc.errors import UsageError
 from mgc.progress import Progress
 
 SYNTHESISED = "synthesised"  # the source of a demo
-MIN_TRACKS = 3  # tracks: one for each split
+MIN_TRACKS = 3  # tracks: one per split
 
 
 def add_path(
     name: str, path: Path, *, group_by: splits.GroupBy | None, seed: int, drop_rare: bool
 ) -> Dataset:
-    """Import a folder of genres or a table, give it a split where it has none, and save it."""
+    """Import a folder of genres or a table, make a split if it has none, and save it."""
     path = path.expanduser().absolute()
     _free(name, str(path))
     if path.is_dir():
@@ -55,7 +55,7 @@ def add_fma(
 ) -> Dataset:
     """Import a tree of FMA with its official split, and save it.
 
-    ``bad_clips`` (track id → reason) and the clips that are known to be broken, if they are, are
+    ``bad_clips`` (track id → reason) and the clips known to be broken, if they really are, are
     quarantined.
     """
     table.checked_name(name)
@@ -78,7 +78,7 @@ def add_gtzan(
     group_by: splits.GroupBy | None,
     seed: int,
 ) -> Dataset:
-    """Import a tree of GTZAN and save it; the known corrupt clip is quarantined if it is."""
+    """Import a tree of GTZAN and save it; the known corrupt clip is quarantined if it really is."""
     table.checked_name(name)
     tracks, root, record = import_gtzan(path, filtered, artists)
     dataset = finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=True)
@@ -105,7 +105,7 @@ def finish(
     seed: int,
     drop_rare: bool,
 ) -> Dataset:
-    """Check genres, make a split where the table brings none, save; the last step of an import."""
+    """Check genres, make a split if the table has none, save; the last step of an import."""
     table.checked_name(name)
     by = group_by or splits.default_grouping(tracks)
     own_split = bool((tracks["split"] != "").any())
@@ -125,8 +125,8 @@ def finish(
 
 
 def _free(name: str, source: str) -> str:
-    """The name, if no dataset from elsewhere has it: its splits and quarantine are not for these
-    tracks. Raises UsageError."""
+    """The name, if no dataset from another source has it: its splits and quarantine would not fit
+    these tracks. Raises UsageError."""
     table.checked_name(name)
     there = next((r for r in table.records()[0] if r["name"] == name), None)
     remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"
@@ -139,10 +139,10 @@ def _free(name: str, source: str) -> str:
 
 
 def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
-    """A table whose paths are all wrong is said now, not after an hour."""
+    """Fail now if all paths of a table are wrong, not after an hour."""
     if not any((root / path).exists() for path in tracks["path"]):
         raise UsageError(
-            f"None of the {len(tracks)} files that {source} names is there "
+            f"None of the {len(tracks)} files that {source} names exist "
             f"(the first: {root / tracks['path'].iloc[0]}).",
             f"Relative paths start at {root}.",
         )
@@ -151,7 +151,7 @@ def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
 def _without_rare(
     tracks: pd.DataFrame, by: splits.GroupBy, drop: bool
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The tracks of genres that can be in each split, and the number of tracks of the others."""
+    """The tracks of genres that can be in every split, and the number of tracks in other genres."""
     counts = tracks["genre"].value_counts()
     rare = counts[counts < MIN_TRACKS]
     if len(rare) and not drop:
@@ -168,7 +168,7 @@ def _without_rare(
 
 
 def _learnable(tracks: pd.DataFrame, drop: bool) -> tuple[pd.DataFrame, dict[str, int]]:
-    """As `_without_rare`, for a split that the table brings: a genre needs a training track."""
+    """Like `_without_rare`, for a split from the table: a genre needs a training track."""
     counts = tracks["genre"].value_counts()
     taught = tracks.loc[tracks["split"] == "training", "genre"].unique()
     rare = counts[~counts.index.isin(taught)]

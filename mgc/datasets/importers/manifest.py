@@ -22,7 +22,7 @@ ALIASES = {
     "artist_id": "artist",
     "album_id": "album",
 }
-#: Columns that may hold a split; they are taken for one only where every value is a split's name.
+#: Columns that may hold a split; they are used only if every value is a split's name.
 MAYBE_SPLITS = ("subset", "set", "partition", "fold")
 SPLIT_ALIASES = {
     "train": "training",
@@ -103,7 +103,7 @@ def _with_split(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     if strange:
         raise UsageError(
             f"{path}: split {sorted(strange)[0]!r} is unknown.",
-            f"Use {', '.join(SPLITS)}, or drop the column to have a split made.",
+            f"Use {', '.join(SPLITS)}, or remove the column to have a split made.",
         )
     return rows.assign(split=split)
 

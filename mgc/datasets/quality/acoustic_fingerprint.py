@@ -1,8 +1,8 @@
 """An acoustic fingerprint: what a recording keeps when it is re-encoded, trimmed or made quieter.
 
 J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002: in each frame,
-the sign of the change, over time, of the energy difference between neighbouring bands. A level
-does not enter into signs; the long window blurs small shifts in time.
+the sign of the change, over time, of the energy difference between neighbouring bands. The level
+does not affect signs; the long window blurs small shifts in time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MIN_HZ, MAX_HZ = 300.0, 2_000.0  # Hz
 SECONDS_PER_CODE = HOP / SAMPLE_RATE
 #: Frames below this RMS carry no music; their bits would be rounding.
 SILENCE = 1e-4
-#: Of a long track its beginning is enough to know it by.
+#: The beginning of a long track is enough to identify it.
 MAX_SECONDS = 120.0
-BLOCK = 512  # frames transformed at once: bounded memory, and the cache holds them
+BLOCK = 512  # frames transformed at once: bounded memory, and they fit in the cache
 
 
 def codes(wave: np.ndarray, rate: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def codes(wave: np.ndarray, rate: int) -> np.ndarray:
         rate: their rate in Hz.
 
     Returns:
-        One 32-bit code for each frame of 25.6 ms (frame,) uint32; 0 marks silence. A recording
+        One 32-bit code per frame of 25.6 ms (frame,) uint32; 0 marks silence. A recording
         shorter than two frames has none.
     """
     wave = resample(wave[: int(MAX_SECONDS * rate)], rate, SAMPLE_RATE)
@@ -57,5 +57,5 @@ def _energies(frames: np.ndarray) -> np.ndarray:
 
 
 _WINDOW = np.hanning(FRAME).astype(np.float32)
-#: First FFT bin of each band, and of what lies above the last; bands are equal in log frequency.
+#: First FFT bin of each band, and the end of the last; bands are equally wide in log frequency.
 _EDGES = np.round(np.geomspace(MIN_HZ, MAX_HZ, BANDS + 1) * FRAME / SAMPLE_RATE).astype(int)

@@ -1,7 +1,7 @@
 """``mgc data audit``: can this split be trusted?
 
-Leakage by artist, album, and whatever hangs together through both; one recording in several
-tracks; how even the genres are. And a clean split, made with as few moves as can be.
+Leakage by artist, by album, and by tracks connected through both; one recording in several
+tracks; how balanced the genres are. And a clean split, made with as few moves as possible.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mgc.datasets.splits import RECORDING, GroupBy
 from mgc.datasets.table import SPLITS, Dataset
 from mgc.progress import Progress
 
-CLEAN = "clean"  # what the split that --fix writes is called
-EVEN = 3.0  # the largest genre against the smallest: beyond, plain accuracy flatters
+CLEAN = "clean"  # the name of the split that --fix writes
+EVEN = 3.0  # the largest genre against the smallest: beyond this, plain accuracy flatters
 DRIFT = 0.05  # of a genre's share between one split and all tracks
 
 
@@ -34,7 +34,7 @@ class Leak:
 
     Attributes:
         by: artist, album or artist+album.
-        groups: how many cross.
+        groups: how many cross a split boundary.
         tracks: how many tracks they have.
         examples: (name, tracks in each split) of the largest.
     """
@@ -71,10 +71,10 @@ class Audit:
     Attributes:
         tracks: the usable tracks, with the column ``recording``.
         left_out: quarantined tracks by fault.
-        leaks: one for each kind of group that is known.
+        leaks: one per kind of group that is known.
         copies: pairs of tracks that are the same recording.
         balance: tracks by genre (row) and split (column).
-        warnings: what is uneven, in words.
+        warnings: what is unbalanced, in words.
     """
 
     tracks: pd.DataFrame
@@ -99,7 +99,7 @@ def audit(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Audit:
-    """Look at a dataset's split; files not heard before are decoded once."""
+    """Audit a dataset's split; files not heard before are decoded once."""
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
     heard = hear(paths, codes=True, workers=workers, progress=progress)
@@ -154,7 +154,7 @@ def _copies(
         for pair in duplicates.near(prints)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
-    return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then the surest
+    return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then certain
 
 
 def _pair(
@@ -189,7 +189,7 @@ def _uneven(balance: pd.DataFrame) -> list[str]:
     if sizes.max() > EVEN * sizes.min():
         found.append(
             f"{sizes.idxmax()} has {sizes.max() / sizes.min():.0f} times the tracks of "
-            f"{sizes.idxmin()}: look at F1, not at accuracy alone."
+            f"{sizes.idxmin()}: look at F1, not just accuracy."
         )
     shares = sizes / sizes.sum()
     for name in balance:
@@ -210,18 +210,18 @@ def _uneven(balance: pd.DataFrame) -> list[str]:
 def fix(
     dataset: Dataset, found: Audit, *, by: GroupBy | None = None, seed: int = 0, name: str = CLEAN
 ) -> tuple[Dataset, int]:
-    """Write a split in which nothing crosses, and put it to use; the old one is kept by name.
+    """Write a split in which nothing crosses, and switch to it; the old one keeps its name.
 
-    Copies of a recording are tied together in the column ``recording``, which all later splits
-    and folds obey. Each group that crosses goes whole to where most of it is; where that empties
-    a genre's part of a split, or where there is no split yet, a new one is made.
+    Copies of a recording share a value in the column ``recording``, which all later splits
+    and folds respect. Each group that crosses moves whole to where most of it is; if that empties
+    a genre's part of a split, or if there is no split yet, a new one is made.
 
     Args:
         dataset: a saved dataset.
         found: its audit.
         by: what must not cross; default: artist and album, as far as they are known.
-        seed: of a new split.
-        name: of the clean split.
+        seed: for a new split.
+        name: the clean split's name.
 
     Returns:
         The dataset and how many tracks moved.
@@ -251,14 +251,14 @@ def _known_groups(tracks: pd.DataFrame) -> GroupBy:
 
 
 def _gathered(tracks: pd.DataFrame, group: np.ndarray) -> pd.Series:
-    """The split with every group where most of its tracks are; between equals, training first."""
+    """The split with every group where most of its tracks are; on a tie, training wins."""
     counts = pd.crosstab(group, tracks["split"]).reindex(columns=list(SPLITS), fill_value=0)
     home = counts.idxmax(axis=1).where(counts.sum(axis=1) > 0, "")
     return pd.Series(home.reindex(group).to_numpy(), tracks.index)
 
 
 def _same_genres(tracks: pd.DataFrame, split: pd.Series) -> bool:
-    """Every genre is still in each split that it was in, and there is something to test."""
+    """Whether every genre is still in each split it was in, and there is something to test."""
     before = pd.crosstab(tracks["genre"], tracks["split"]) > 0
     after = pd.crosstab(tracks["genre"], split).reindex(
         index=before.index, columns=before.columns, fill_value=0

@@ -1,7 +1,7 @@
-"""``mgc data check``: hear every file once, name what is wrong, quarantine what cannot be used.
+"""``mgc data check``: hear every file once, report what is wrong, quarantine unusable tracks.
 
 The policy is fixed before any result is seen: `LEFT_OUT` faults are quarantined, `REMARKS` are
-named and kept.
+reported and kept.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from mgc.progress import Progress
 
 #: Faults of a file that cannot be used, and what each means.
 LEFT_OUT = {
-    "missing": "there is no such file",
+    "missing": "the file does not exist",
     "empty": "the file has no bytes",
     "undecodable": "no decoder can read it",
     "not numbers": "samples are NaN or infinite",
     "too short": "hardly any sound",
-    "silent": "no second of it is louder than -60 dBFS",
+    "silent": "no second is louder than -60 dBFS",
 }
-#: What a researcher wants to know, but no reason to leave a track out.
+#: Worth knowing for a researcher, but no reason to leave a track out.
 REMARKS = {
-    "clipped": "the wave is cut off at a ceiling",
-    "rate": "a different sample rate from most",
-    "channels": "a different number of channels from most",
+    "clipped": "the waveform is cut off at a ceiling",
+    "rate": "the sample rate differs from most",
+    "channels": "the number of channels differs from most",
     "dead channel": "one of its channels is silent, which halves the mix",
-    "duration": "a different length from nearly all",
+    "duration": "the length differs from nearly all",
 }
-#: Other modules quarantine for this: an unpacked file that is not what its publisher lists.
+#: Other modules quarantine for this: an unpacked file that does not match its publisher's list.
 CHECKSUM = "checksum"
 
 MIN_SECONDS = 2.0  # seconds; FMA's broken clips have 0.5 to 1.6
 SILENT = 1e-3  # RMS of the loudest second: -60 dBFS
 CLIPPED = 0.01  # share of samples at the ceiling; 372 clips of real music had at most 0.001
-#: Lengths are remarked upon where this share of the tracks is within `SAME_LENGTH` of the median.
+#: Lengths are remarked on if this share of the tracks is within `SAME_LENGTH` of the median.
 UNIFORM = 0.9
 SAME_LENGTH = 0.02
 ODD_LENGTH = 0.1
@@ -57,9 +57,9 @@ class FileCheck:
     """What a check found.
 
     Attributes:
-        findings: one row a fault: track_id, path, fault, detail, left_out (bool).
-        tracks: how many were looked at.
-        seconds: music that decodes, in all.
+        findings: one row per fault: track_id, path, fault, detail, left_out (bool).
+        tracks: how many were checked.
+        seconds: the total length of decodable music.
     """
 
     findings: pd.DataFrame
@@ -82,17 +82,17 @@ def check(
 ) -> FileCheck:
     """Hear all tracks, write the quarantine list and ``check.csv``; resumable.
 
-    The table's durations become the measured ones.
+    The table's durations are replaced by the measured ones.
 
     Args:
         dataset: a saved dataset.
-        workers: processes; 0 takes one for each core.
-        shortest: what is shorter, in seconds, is too short.
-        also: remarks that are to be quarantined too.
-        progress: told of tracks.
+        workers: processes; 0 means one per core.
+        shortest: tracks shorter than this, in seconds, are too short.
+        also: remarks that should be quarantined too.
+        progress: informed about tracks.
 
     Raises:
-        UsageError: an unknown name in ``also``. MgcError: not a single file is there.
+        UsageError: an unknown name in ``also``. MgcError: not a single file exists.
     """
     for name in also:
         if name not in REMARKS:
@@ -101,7 +101,7 @@ def check(
         raise UsageError(f"{shortest} s is not a usable minimum length.", "Use --shortest 2")
     if not any(path.exists() for path in dataset.paths()):
         raise MgcError(
-            f"None of the {len(dataset.tracks):,} files of {dataset.name!r} is there.",
+            f"None of the {len(dataset.tracks):,} files of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
         )
     heard = hear(dataset.paths(), workers=workers, progress=progress)
@@ -118,7 +118,7 @@ def check(
 
 
 def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the list that no check made: checksums, and what people added."""
+    """Rows of the list that did not come from a check: checksums, and what people added."""
     rows = quarantined(dataset)
     rows = rows[~rows["fault"].isin([*LEFT_OUT, *REMARKS])]
     paths = dataset.tracks.set_index("track_id")["path"]
@@ -126,7 +126,7 @@ def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def quarantine_known(dataset: Dataset, known: Collection[str]) -> int:
-    """Hear the clips that are known to be bad and quarantine those that are; how many."""
+    """Hear the clips known to be bad, quarantine those that are, and return how many."""
     rows = dataset.tracks["track_id"].isin(list(known)).to_numpy()
     paths = [path for path, row in zip(dataset.paths(), rows, strict=True) if row]
     heard = hear(paths, workers=1) if paths else {}
@@ -139,7 +139,7 @@ def quarantine_known(dataset: Dataset, known: Collection[str]) -> int:
 
 
 def known_bad(importer: str) -> frozenset[str]:
-    """Track ids that the literature names as bad."""
+    """Track ids that the literature lists as bad."""
     if importer == "fma":
         return frozenset(str(number) for number in facts.FMA_KNOWN_BAD)
     return facts.GTZAN_KNOWN_BAD if importer == "gtzan" else frozenset()
@@ -158,14 +158,14 @@ def _findings(dataset: Dataset, heard: Sequence[ListeningResult], shortest: floa
 
 
 def _faults(path: Path, heard: ListeningResult, shortest: float) -> list[tuple[str, str]]:
-    """Why a file cannot be used: (fault, detail), the first that holds."""
+    """Why a file cannot be used: (fault, detail), the first that applies."""
     if heard.problem:
         return [(_kind(path, heard.problem), heard.problem)]
     if heard.seconds < shortest:
         return [("too short", f"{heard.seconds:.2f} s")]
     if heard.loudest < SILENT:
         level = f"{20 * np.log10(heard.loudest):.0f} dBFS" if heard.loudest else "digital zero"
-        return [("silent", f"its loudest second has {level}")]
+        return [("silent", f"its loudest second is at {level}")]
     return []
 
 
@@ -179,7 +179,7 @@ def _kind(path: Path, problem: str) -> str:
 
 @dataclass(frozen=True)
 class _Usual:
-    """What most files of a dataset have in common; None where they have nothing."""
+    """What most files of a dataset have in common; None if there is no majority."""
 
     rate: int | None
     channels: int | None
@@ -199,9 +199,9 @@ class _Usual:
     def remarks(self, one: ListeningResult) -> list[tuple[str, str]]:
         found = []
         if one.ceiling > CLIPPED:
-            found.append(("clipped", f"{100 * one.ceiling:.1f} % of it at the ceiling"))
+            found.append(("clipped", f"{100 * one.ceiling:.1f} % of samples are at the ceiling"))
         if one.channels > 1 and one.quietest < SILENT / 10:
-            found.append(("dead channel", f"the quietest of {one.channels} is silent"))
+            found.append(("dead channel", f"the quietest of {one.channels} channels is silent"))
         if self.rate and one.rate != self.rate:
             found.append(("rate", f"{one.rate} Hz, most have {self.rate}"))
         if self.channels and one.channels != self.channels:

@@ -1,4 +1,4 @@
-"""Which tracks are the same recording: the same samples, or the same music in another guise."""
+"""Which tracks are the same recording: the same samples, or the same music in another encoding."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from mgc.datasets.quality.acoustic_fingerprint import SECONDS_PER_CODE
 
-#: Bits that may differ between two copies. The paper takes 0.35; on 372 clips (69,006 pairs) of
+#: Bits that may differ between two copies. The paper uses 0.35; on 372 clips (69,006 pairs) of
 #: three collections, copies down to 16 kbit/s had 0.12 at most, other pairs 0.46 and more.
 MAX_ERROR = 0.25
 MIN_OVERLAP = 5.0  # seconds that two copies must have in common
-#: Codes that must agree to the bit at one offset before a pair is compared in full.
+#: Codes that must match exactly at one offset before a pair is compared in full.
 MIN_HITS = 3
-#: A code that occurs more often (a held tone, a hum) says nothing about who is whose copy.
+#: A code that occurs more often (a held tone, a hum) is no evidence of a copy.
 MAX_OCCURRENCES = 64
 SLICES = 16  # the codes are matched in slices by value, so that memory stays bounded
 
@@ -25,10 +25,10 @@ class Pair:
     """Two tracks that are the same recording.
 
     Attributes:
-        first, second: their numbers, ``first < second``.
-        error: share of the bits that differ where they overlap.
+        first, second: their row numbers, ``first < second``.
+        error: share of the bits that differ in the overlap.
         offset: seconds by which the second begins later in the recording than the first.
-        seconds: how long they overlap.
+        seconds: the length of the overlap.
     """
 
     first: int
@@ -39,7 +39,7 @@ class Pair:
 
 
 def exact(hashes: Sequence[str]) -> list[list[int]]:
-    """Groups of tracks with equal samples, from one hash a track ("": unknown)."""
+    """Groups of tracks with equal samples, from one hash per track ("": unknown)."""
     groups: dict[str, list[int]] = {}
     for number, code in enumerate(hashes):
         if code:
@@ -48,7 +48,7 @@ def exact(hashes: Sequence[str]) -> list[list[int]]:
 
 
 def near(prints: Sequence[np.ndarray]) -> list[Pair]:
-    """All pairs of tracks whose fingerprints agree at some offset, the surest first.
+    """All pairs of tracks whose fingerprints agree at some offset, the most certain first.
 
     Args:
         prints: the fingerprint of each track, (frame,) uint32, see `fingerprint.codes`.
@@ -95,7 +95,7 @@ def _slices(codes: np.ndarray) -> Iterator[np.ndarray]:
 def _hits(
     codes: np.ndarray, track: np.ndarray, place: np.ndarray, span: int, count: int
 ) -> np.ndarray:
-    """One key (first, second, offset) for each pair of equal codes in different tracks."""
+    """One key (first, second, offset) per pair of equal codes in different tracks."""
     order = np.argsort(codes, kind="stable")
     codes, track, place = codes[order], track[order], place[order]
     size = np.diff(np.append(np.nonzero(np.r_[True, codes[1:] != codes[:-1]])[0], len(codes)))
@@ -115,7 +115,7 @@ def _hits(
 
 
 def _compared(prints: Sequence[np.ndarray], first: int, second: int, offset: int) -> Pair | None:
-    """The pair at an offset, if it is one recording."""
+    """The pair at an offset, if both are one recording."""
     one, other = prints[first][max(0, offset) :], prints[second][max(0, -offset) :]
     length = min(len(one), len(other))
     one, other = one[:length], other[:length]

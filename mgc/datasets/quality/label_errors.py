@@ -2,8 +2,8 @@
 
 Confident learning: C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating
 Uncertainty in Dataset Labels", JAIR 70 (2021). How many labels of each kind are wrong is
-estimated from the confident joint; those with the largest margin are named (the paper's "prune by
-noise rate").
+estimated from the confident joint; those with the largest margin are returned (the paper's "prune
+by noise rate").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 from mgc.errors import MgcError
 
-PREFIX = "p:"  # of a column of probabilities, as in a run's predictions
+PREFIX = "p:"  # of a probability column, as in a run's predictions
 
 
 def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFrame:
@@ -23,12 +23,12 @@ def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFra
 
     Args:
         predictions: rows of track_id, fold, part, genre and one ``p:<genre>`` column each; only
-            rows of part "test" count: those that the model of their fold was not trained on.
+            rows of part "test" count: those that their fold's model was not trained on.
         genres: the genre names.
 
     Returns:
         track_id, genre, suggested, confidence (in the given genre) and margin (by which the
-        suggested genre is more probable); one row a suspect.
+        suggested genre is more probable); one row per suspect.
 
     Raises:
         MgcError: no test rows, or columns are missing.
@@ -79,7 +79,7 @@ def suspicious(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """How many tracks with a given label (row) truly are of each class (column): whole numbers.
 
-    A track counts for a class where its probability reaches the mean that this class has on the
+    A track counts for a class if its probability reaches the mean that this class has on the
     tracks labelled so; each row is then scaled to its label's count (the paper's equations 1 to 3).
     """
     classes = probabilities.shape[1]
@@ -89,7 +89,7 @@ def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     )
     reached = probabilities >= threshold - 1e-6
     sure = reached.any(axis=1)
-    # Where several classes are reached, the most probable one counts.
+    # If several classes are reached, the most probable one counts.
     truth = np.where(reached, probabilities, -1.0).argmax(axis=1)
     joint = np.zeros((classes, classes))
     np.add.at(joint, (labels[sure], truth[sure]), 1)

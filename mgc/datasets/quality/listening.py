@@ -1,7 +1,7 @@
-"""Hears a file once, whole, and notes all that a check or an audit asks: level, length, identity.
+"""Hears a file once, in full, and records what a check or audit needs: level, length, identity.
 
-What was heard is kept in one SQLite file at home, by path, size and time of change: a check that
-was stopped goes on where it was, and an audit after a check decodes nothing.
+The results are kept in one SQLite file in the home folder, by path, size and mtime: a check that
+was stopped continues where it was, and an audit after a check decodes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mgc.datasets.quality import acoustic_fingerprint
 from mgc.errors import AudioError
 from mgc.progress import Progress, Silent
 
-REVISION = 2  # raise it when anything below gives other values: all files are heard again
+REVISION = 2  # increase it if anything below gives other values: all files are heard again
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
@@ -44,13 +44,13 @@ class ListeningResult:
 
     Attributes:
         problem: why it cannot be decoded, or "".
-        rate: samples a second.
+        rate: samples per second.
         channels: how many.
         seconds: decoded length.
         peak: largest absolute sample of all channels.
         loudest: RMS of its loudest second, all channels mixed.
         quietest: RMS of its quietest channel.
-        ceiling: share of the samples that lie at the ceiling.
+        ceiling: share of the samples that are at the ceiling.
         samples: a hash of the decoded mono samples and their rate.
         codes: its fingerprint (frame,) uint32.
     """
@@ -82,19 +82,19 @@ def listen(path: Path) -> ListeningResult:
 
 
 class _Measured:
-    """What a file's blocks add up to; an hour of music takes no more memory than a block."""
+    """Totals over a file's blocks; an hour of music takes no more memory than one block."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate, self.channels = rate, channels
         self.length, self.loudest = 0, 0.0
         self.energy = np.zeros(channels)
-        self.loud: list[np.ndarray] = []  # samples near the peak, as far as it is known
+        self.loud: list[np.ndarray] = []  # samples near the peak so far
         self.peak = 0.0
         self.digest = hashlib.blake2b(digest_size=16)
         self.beginning: list[np.ndarray] = []
 
     def add(self, block: np.ndarray) -> None:
-        """The next (sample, channel) float32 of the file."""
+        """Add the next (sample, channel) float32 block of the file."""
         energy = np.einsum("ij,ij->j", block, block, dtype=np.float64)
         if not np.isfinite(energy).all():
             raise AudioError("holds samples that are not numbers (NaN or infinite).")
@@ -111,7 +111,7 @@ class _Measured:
         self.length += len(wave)
 
     def result(self) -> ListeningResult:
-        """All of it."""
+        """The result for the whole file."""
         if not self.length:
             raise AudioError("holds no samples.")
         self.digest.update(str(self.rate).encode())
@@ -146,10 +146,10 @@ def hear(
     """What each file holds; those heard before and unchanged are not decoded again.
 
     Args:
-        paths: the files; one that is missing is no error here, see `ListeningResult.problem`.
-        codes: give the fingerprints too; without, they are stored only (5 kB a clip).
-        workers: processes; 0 takes one for each core.
-        progress: told of files.
+        paths: the files; a missing one is not an error here, see `ListeningResult.problem`.
+        codes: return the fingerprints too; otherwise they are only stored (5 kB per clip).
+        workers: processes; 0 means one per core.
+        progress: informed about files.
     """
     from mgc.audio.processes.each_path import each
 
@@ -183,7 +183,7 @@ def _crashed(path: Path) -> dict[str, Any]:
 
 
 def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:
-    """What was heard of those files that have not changed since."""
+    """The stored results of the files that have not changed since."""
     found = {}
     wanted = f"revision, facts{', codes' if codes else ''}"
     for path, (_, (revision, facts, *rest)) in _CACHE.known(paths, wanted).items():

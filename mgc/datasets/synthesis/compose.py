@@ -1,6 +1,6 @@
-"""Synthesise the music of the demo dataset: eight genres, artists with a character, tracks.
+"""Synthesise the music of the demo dataset: eight genres, artists with their own style, tracks.
 
-A track follows from its arguments alone. An artist keeps to its instruments, tempo, keys, tuning,
+A track depends on its arguments alone. An artist keeps to its instruments, tempo, keys, tuning,
 loudness and room; some artists borrow their rhythm, harmony or timbre from a neighbouring genre.
 Learning who plays therefore helps on artists that were heard before and on no others, as in real
 collections.
@@ -22,13 +22,13 @@ T = TypeVar("T")
 GENRES: tuple[str, ...] = tuple(STYLES)
 
 STEPS = 16  # sixteenth notes in a bar
-BORROWS = 0.35  # share of the artists that take one facet from a neighbouring genre
-STRAYS = 0.12  # share of the tracks that do so on top of what their artist does
+BORROWS = 0.35  # share of artists that take one aspect from a neighbouring genre
+STRAYS = 0.12  # share of tracks that do so in addition to what their artist does
 # What is borrowed; timbre less often, since instruments are what a genre keeps to most.
 BORROWED = ("rhythm", "rhythm", "harmony", "harmony", "timbre")
 STRAYED = ("rhythm", "harmony")
 
-# Whom an artist borrows one of rhythm, harmony or timbre from, where it borrows.
+# The genre an artist borrows rhythm, harmony or timbre from, if it borrows.
 NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "ambient": ("electronic", "classical"),
     "classical": ("folk", "ambient"),
@@ -43,10 +43,10 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Artist:
-    """What stays the same through all tracks of one artist."""
+    """What stays the same across all tracks of one artist."""
 
     style: Style
-    tempo: float  # beats a minute
+    tempo: float  # beats per minute
     tonic: int  # favourite pitch class
     cents: float  # tuning away from A = 440 Hz
     comp: str
@@ -54,7 +54,7 @@ class Artist:
     bass: str
     drive: float
     bright: float
-    tilt: float  # dB an octave
+    tilt: float  # dB per octave
     drums: float
     leading: float  # level of the melody
     wet: float
@@ -88,7 +88,7 @@ def synthesise(
     """
     number = list(STYLES).index(genre) if genre in STYLES else None
     if number is None:
-        raise KeyError(f"{genre!r} is none of {', '.join(GENRES)}")
+        raise KeyError(f"{genre!r} is not one of {', '.join(GENRES)}")
     # 1 and 2 keep the two streams apart: numpy reads [a, b] and [a, b, 0] as the same seed.
     who = _artist(genre, np.random.default_rng([seed, 1, number, artist]))
     rng = np.random.default_rng([seed, 2, number, artist, track])
@@ -98,7 +98,7 @@ def synthesise(
 
 
 def _borrow(genre: str, style: Style, facets: Sequence[str], rng: np.random.Generator) -> Style:
-    """Replace one of the facets by that of a neighbouring genre."""
+    """Replace one aspect with that of a neighbouring genre."""
     facet = _pick(facets, rng)
     neighbour = STYLES[_pick(NEIGHBOURS[genre], rng)]
     return replace(style, **{facet: getattr(neighbour, facet)})
@@ -134,7 +134,7 @@ def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
 
 
 def _perform(who: Artist, count: int, rate: int, rng: np.random.Generator) -> Samples:
-    """Compose a track in the artist's manner, play its parts and mix them."""
+    """Compose a track in the artist's style, play its parts and mix them."""
     rhythm, harmony = who.style.rhythm, who.style.harmony
     tempo = who.tempo * rng.uniform(0.92, 1.08)
     step = 60 / tempo / 4
@@ -159,7 +159,7 @@ def _perform(who: Artist, count: int, rate: int, rng: np.random.Generator) -> Sa
 
 
 class _Clock:
-    """When a step sounds: the grid, its swing, and the small inexactness of players."""
+    """When a step sounds: the grid, its swing, and the small timing errors of players."""
 
     def __init__(self, step: float, swing: float, rng: np.random.Generator) -> None:
         self.step = step
@@ -216,7 +216,7 @@ def _bass(
     clock: _Clock,
     rng: np.random.Generator,
 ) -> Iterator[Hit]:
-    """Roots, now and then another tone of the chord; a drone stays on the tonic."""
+    """Roots, and occasionally another tone of the chord; a drone stays on the tonic."""
     onsets = _onsets(_pick(rhythm.bass, rng))
     for bar, root in enumerate(roots):
         for place, steps in onsets:
@@ -245,7 +245,7 @@ def _lead(
 def _play(
     hits: list[Hit], voice: str, who: Artist, count: int, rate: int, rng: np.random.Generator
 ) -> Samples:
-    """Render each different tone once and put it where it sounds."""
+    """Render each distinct tone once and place it wherever it sounds."""
     part = np.zeros(count, dtype=np.float32)
     rendered: dict[tuple[int, int], Samples] = {}
     for hit in hits:
@@ -258,7 +258,7 @@ def _play(
 
 
 def _place(part: Samples, sound: Samples, start: float, gain: float, rate: int) -> None:
-    """Add a sound at a time, cut where the track ends."""
+    """Add a sound at a given time, cut off at the end of the track."""
     first = round(start * rate)
     room_left = max(0, part.size - first)
     part[first : first + sound.size] += np.float32(gain) * sound[:room_left]

@@ -1,7 +1,7 @@
 """What the genres of the demo music are made of: rhythm, harmony and timbre, as data.
 
-Neighbouring genres share one of the three on purpose, so that no single kind of feature tells all
-genres apart: rock and metal share their instruments, jazz and hip-hop their chords, electronic and
+Neighbouring genres share one of the three on purpose, so that no kind of feature separates all
+genres: rock and metal share their instruments, jazz and hip-hop their chords, electronic and
 ambient their synthesisers, folk and classical their strings and flutes.
 """
 
@@ -34,8 +34,8 @@ CLEAN = (0.0, 0.0)
 class Rhythm:
     """When things sound; each track picks one of the patterns."""
 
-    tempo: tuple[float, float]  # beats a minute, slowest and fastest
-    swing: float = 0.0  # how far the off-beat sixteenths come late, as a share of a sixteenth
+    tempo: tuple[float, float]  # beats per minute, slowest and fastest
+    swing: float = 0.0  # how late the off-beat sixteenths are, as a share of a sixteenth
     kick: tuple[str, ...] = (REST,)
     snare: tuple[str, ...] = (REST,)
     hat: tuple[str, ...] = (REST,)
@@ -67,7 +67,7 @@ class Timbre:
     machine: bool = False  # drum machine or acoustic kit
     drums: tuple[float, float]  # level
     reverb: tuple[float, float]  # wet / dry
-    tone: float  # tilt of the whole mix in dB an octave
+    tone: float  # tilt of the whole mix in dB per octave
 
 
 @dataclass(frozen=True, kw_only=True)

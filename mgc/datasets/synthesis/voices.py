@@ -1,7 +1,7 @@
 """Voices, drums and room of the synthesised demo music: each function returns samples.
 
-Everything is float32, mono and made of whole arrays: a note is a look-up in a one-cycle table that
-holds only the partials below the Nyquist frequency, so it costs microseconds and does not alias.
+Everything is float32, mono and computed on whole arrays: a note is a look-up in a one-cycle table
+with only the partials below the Nyquist frequency, so it costs microseconds and does not alias.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import fft
 Samples = NDArray[np.float32]
 
 CYCLE = 2048  # samples in a one-cycle table; nearest look-up keeps its noise below -60 dB
-SILENCE = 1e-3  # -60 dB: where a decaying sound counts as ended
+SILENCE = 1e-3  # -60 dB: the level at which a decaying sound counts as ended
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Voice:
     kind: str = "wave"  # wave: additive; fm: two operators; pluck: a Karplus-Strong string
     rolloff: float = 1.0  # partial h has the amplitude h ** -rolloff
     odd_only: bool = False
-    cutoff: float = 3000.0  # where a first-order low-pass begins, before the artist's brightness
+    cutoff: float = 3000.0  # of a first-order low-pass, before the artist's brightness
     attack: float = 0.01
     decay: float = 0.0  # time to fall to 1/e; 0: sustained
     release: float = 0.08
@@ -33,7 +33,7 @@ class Voice:
     spread: float = 0.0  # a second oscillator, this share of the frequency above
     ratio: float = 1.0  # fm: modulator frequency / carrier frequency
     index: float = 0.0  # fm: modulation index at the start of the note
-    breath: float = 0.0  # level of the noise that blows along
+    breath: float = 0.0  # level of the breath noise
 
 
 VOICES: dict[str, Voice] = {
@@ -61,7 +61,7 @@ def note(
 ) -> Samples:
     """Render one note, peak about 1, of `seconds` plus the voice's release.
 
-    `bright` multiplies the voice's cut-off and modulation index; `rng` is drawn on for noise only.
+    `bright` multiplies the voice's cut-off and modulation index; `rng` is used for noise only.
     """
     count = max(2, round((seconds + voice.release) * rate))
     times = np.arange(count, dtype=np.float32) / np.float32(rate)
@@ -123,15 +123,15 @@ def _fm(voice: Voice, hz: float, times: Samples, bright: float) -> Samples:
 def _pluck(
     voice: Voice, hz: float, count: int, bright: float, rng: np.random.Generator, rate: int
 ) -> Samples:
-    """A plucked string after Karplus and Strong (1983), a period at a time.
+    """A plucked string after Karplus and Strong (1983), one period at a time.
 
-    Their loop averages two neighbouring samples each period, so that partial h of a period of N
+    Their loop averages two neighbouring samples in each period, so that partial h of a period of N
     samples falls by cos(pi h / N); all periods are therefore powers of that, and one inverse FFT.
     """
     period = max(8, round(rate / hz))
     periods = int(count * hz / rate) + 2
     numbers = np.arange(period // 2 + 1)
-    # Noise of a flat spectrum, so that no note is duller than another by chance.
+    # Noise with a flat spectrum, so that no note is duller than another by chance.
     start = np.exp(2j * np.pi * rng.random(numbers.size))
     start /= 1 + numbers * hz / (voice.cutoff * bright)
     start[0] = 0
@@ -157,7 +157,7 @@ def drum(name: str, machine: bool, bright: float, rng: np.random.Generator, rate
     elif name == "snare":
         body = np.sin(2 * np.pi * (240 if machine else 185) * times)
         sound = (0.25 if machine else 0.5) * body + 0.6 * bright * noise
-    else:  # two differences of white noise: a high-pass of 12 dB an octave
+    else:  # two differences of white noise: a high-pass of 12 dB per octave
         sound = np.diff(noise, n=2, prepend=np.float32(0), append=np.float32(0))
         fall = fall if machine else fall**2
     sound = sound * fall
@@ -167,7 +167,7 @@ def drum(name: str, machine: bool, bright: float, rng: np.random.Generator, rate
 def room(
     dry: Samples, wet: float, seconds: float, tilt: float, rng: np.random.Generator, rate: int
 ) -> Samples:
-    """Add a room that rings for `seconds`, and tilt the tone by `tilt` dB an octave around 1 kHz.
+    """Add a room that rings for `seconds`, and tilt the tone by `tilt` dB per octave around 1 kHz.
 
     Both are one product of spectra; the room is noise that decays by 60 dB.
     """

@@ -1,6 +1,6 @@
 """Tracks × extractors → feature store. Each file is decoded once for all extractors.
 
-``jobs`` says which files need what, ``one_file`` makes one file's features, ``tasks`` is what a
+``jobs`` finds which files need what, ``one_file`` makes one file's features, ``tasks`` is what a
 worker process does, ``ray_cluster`` works on a Ray cluster, and ``extract_tracks`` puts the results
 into shards, in order.
 """

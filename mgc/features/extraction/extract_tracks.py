@@ -1,4 +1,4 @@
-"""A run: what the workers make, put into shards in the order of the files."""
+"""An extraction run: puts the workers' results into shards in the order of the files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 from mgc.progress import Progress, Silent
 
-#: Files a shard: small enough to lose little when killed, large enough to read fast.
+#: Files per shard: small enough to lose little when killed, large enough to read fast.
 SHARD_TRACKS = 32
-#: A shard is closed early above this, so that memory stays bounded for large features.
+#: A shard larger than this is closed early, so that memory stays bounded for large features.
 SHARD_BYTES = 64 << 20
 
 
@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass
 class Extraction:
-    """What came of an extraction: files made, files that were there, and failures by path."""
+    """The result of an extraction: new files, files already stored, and failures by path."""
 
     made: int = 0
     found: int = 0
@@ -50,21 +50,21 @@ def extract(
     workers: int | None = None,
     on: str | None = None,
 ) -> Extraction:
-    """Fill the stores of all sources with the features of all files; what is there stays.
+    """Fill the stores of all sources with the features of all files; stored features stay.
 
-    The files of a shard are `SHARD_TRACKS` that follow each other in the given order. A shard is
-    written whole or not at all, so that a killed run goes on where it stopped. It ends with the
+    A shard holds `SHARD_TRACKS` consecutive files in the given order. It is written completely
+    or not at all, so that a killed run continues where it stopped. The run ends with the
     same bytes as an uninterrupted one, whatever the number of workers.
 
     Args:
         paths: the audio files.
         sources: the extractors; each file is decoded once for all of them.
-        progress: told of the files done.
-        workers: processes; None takes one for each core where that pays, 1 works in this process.
-        on: ``ray`` or ``ray://HOST:PORT`` works on a Ray cluster instead of on this machine.
+        progress: informed about finished files.
+        workers: processes; None means one per core if that pays off, 1 means this process.
+        on: ``ray`` or ``ray://HOST:PORT`` to use a Ray cluster instead of this machine.
 
     Raises:
-        MgcError: nothing can go on (a full disk, no cluster). A file that cannot be used is no
+        MgcError: the run cannot continue (a full disk, no cluster). An unusable file is not an
             error: it is listed in the result with its reason.
     """
     sources = list({source.store.fingerprint: source for source in sources}.values())
@@ -86,15 +86,15 @@ def extract(
 def features_of_each(
     paths: Sequence[Audio], sources: Sequence[ExtractorSpec], *, workers: int | None = None
 ) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
-    """The features of file after file, in their order, without a store.
+    """Yield the features of one file after another, in order, without a store.
 
     Args:
         paths: the audio files; audio in memory, with one worker.
-        sources: the extractors; the features come in their order, a list of clips for each.
+        sources: the extractors; the features come in their order, one list of clips per extractor.
         workers: as for `extract`.
 
     Yields:
-        A path, its features or the failure that says why it could not be used, and how many
+        A path, its features or the failure that explains why it could not be used, and how many
         seconds were heard.
     """
     everything = tuple(range(len(sources)))
@@ -112,7 +112,7 @@ Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, Ta
 def _where(
     sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, on: str | None
 ) -> Workplace:
-    """Who does the work: a cluster, worker processes, or this process."""
+    """Choose where the work is done: on a cluster, in worker processes, or in this process."""
     if on is not None:
         if on.partition(":")[0] != "ray":
             raise UsageError(
@@ -133,7 +133,7 @@ def _where(
 def _on_cores(
     sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
-    """Each job with its result: by so many processes, or by this one if that is 0."""
+    """Each job with its result: by this many processes, or by this one if that is 0."""
     if count:
         yield from in_processes(sources, task, count, jobs)
         return
@@ -144,7 +144,7 @@ def _on_cores(
 
 
 def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:
-    """Account for one file: failed, made now, or there (by itself, or by a file like it)."""
+    """Account for one file: failed, made now, or already stored (from it or an identical file)."""
     if job.audio_hash:
         result.hashes[job.path] = job.audio_hash
     reason = answer.reason or keeping.failed.get(job.audio_hash, "")
@@ -185,7 +185,7 @@ class _Keeping:
                 self._write(number)
 
     def close_shard(self) -> None:
-        """Write what is left of the shard."""
+        """Write the rest of the shard."""
         for number in range(len(self.sources)):
             self._write(number)
         file_hashes.remember(self.hashes)

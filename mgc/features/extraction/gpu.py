@@ -1,4 +1,4 @@
-"""Features on a GPU: this process feeds it with what the workers decode, in batches."""
+"""Features on a GPU: this process feeds it the decoded audio from the workers, in batches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def on_device(
 ) -> Iterator[Result]:
     """Waveforms → features, in the same order.
 
-    A batch holds files of one shard that follow each other, so that it is the same in every run.
+    A batch holds consecutive files of one shard, so that it is the same in every run.
     """
     batch: list[Result] = []
     for job, answer in decoded:
@@ -38,7 +38,7 @@ def on_device(
 
 
 def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
-    """The features of a batch. A file that fails does not take the others with it."""
+    """The features of a batch. A file that fails does not affect the others."""
     try:
         return _together(sources, batch)
     except MgcError as error:
@@ -69,7 +69,7 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list
 def _waves(
     source: ExtractorSpec, number: int, batch: Sequence[Result]
 ) -> tuple[list[np.ndarray], list[int]]:
-    """The waveforms that a source wants of a batch, and whose they are."""
+    """The waveforms in a batch that a source wants, and which files they belong to."""
     waves, owners = [], []
     for owner, (job, answer) in enumerate(batch):
         if number not in job.wanted:

@@ -1,7 +1,7 @@
-"""Which files need which features, found out in the order of the files.
+"""Determines which files need which features, in the order of the files.
 
 Everything that decides what a shard holds is decided here from the order and the content of the
-files and from what was stored before, never from who was quicker: that is why a run gives the same
+files and from what was stored before, never from which worker was faster: so a run gives the same
 bytes with any number of workers, killed and resumed or not.
 """
 
@@ -20,22 +20,22 @@ from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 
-#: Files hashed before the decoders need them, in so many threads: enough to keep a disk busy, few
+#: Files hashed before the decoders need them, in this many threads: enough to keep a disk busy, few
 #: enough that the decoders find them in the page cache.
 MAX_HASHES, HASHING_THREADS = 16, 4
 
 
 @dataclass(frozen=True)
 class ExtractionJob:
-    """One file, and what is to be made of it.
+    """One file, and the features to make from it.
 
     Attributes:
         number: its place among the files of the run.
         path: the file (or audio in memory, if it is worked on in this process).
         stamp: its size and time of change before it was read.
-        audio_hash: SHA-256 of its content; "" where it cannot be read.
-        wanted: the numbers of the sources that lack it; none where all is there, or an earlier
-            file with the same content brings it.
+        audio_hash: SHA-256 of its content; "" if it cannot be read.
+        wanted: the numbers of the sources that lack it; none if they all have it, or if an earlier
+            file with the same content provides it.
         problem: why it cannot be read, or "".
     """
 
@@ -59,11 +59,11 @@ class ExtractionPlan:
             for path, (_, sha) in self.known.items()
             if all(sha in source.store for source in sources)
         }
-        #: Files that are not known to be all there.
+        #: Files whose features may be incomplete.
         self.waiting = sum(path not in self.there for path in paths)
 
     def jobs(self) -> Iterator[ExtractionJob]:
-        """One job for each waiting file, in order. Files are hashed a little earlier."""
+        """One job per waiting file, in order. Files are hashed slightly ahead."""
         seen: set[str] = set(self.there.values())
         todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
         for (number, path), result in zip(todo, self._hashed(todo), strict=True):

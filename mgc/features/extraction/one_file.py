@@ -16,12 +16,12 @@ from mgc.features.extractor_spec import ExtractorSpec
 
 FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
-#: The clips of one file for one extractor: an array each.
+#: The clips of one file for one extractor: one array per clip.
 Rows = list[np.ndarray]
 
 
 def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
-    """Each source's features of one file: a list with one array for each clip.
+    """Each source's features of one file: a list with one array per clip.
 
     Raises AudioError if the file cannot be used.
     """
@@ -38,7 +38,7 @@ def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
 
 
 def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
-    """As `rows_of`, and how many seconds were heard: of sources that hear different clips, the
+    """Like `rows_of`, with how many seconds were heard: if sources hear different clips, the
     most."""
     made: list[Rows] = [[] for _ in sources]
     seconds = [0.0]
@@ -67,7 +67,7 @@ def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
 def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dict[int, np.ndarray]]:
     """The clips of a file, each as mono samples at every rate: rate → (sample,) float32.
 
-    No more is decoded than is heard. Raises AudioError if the file cannot be used.
+    Only what is heard is decoded. Raises AudioError if the file cannot be used.
     """
     waves, native = decoding.excerpts(path, policy.starts, policy.seconds)
     long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
@@ -95,12 +95,12 @@ def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
 
 
 def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
-    """`clip_features` as they are stored: sequences as float16, the rest as float32."""
+    """`clip_features` in stored form: sequences as float16, the rest as float32."""
     return [_storable(source, row) for row in clip_features(source, clips, path)]
 
 
 def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:
-    """One extractor on some clips of a file: float32 for each, padding cut off, checked.
+    """Run one extractor on some clips of a file: float32 per clip, padding cut off, checked.
 
     Raises AudioError if the extractor fails or its values are not finite.
     """

@@ -1,4 +1,4 @@
-"""An iterator whose items are made in a thread, so that maker and user do not wait."""
+"""An iterator that makes its items in a thread, so that producer and consumer overlap."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def prefetched(items: Generator[T, None, None], depth: int, stopping: Event) -> Iterator[T]:
-    """``items``, of which at most ``depth`` are made before they are used.
+    """Iterate over ``items``, at most ``depth`` of which are made ahead.
 
-    What the generator raises is raised here. When the user of this one stops early, ``stopping``
-    is set, which the generator is expected to heed.
+    Exceptions from the generator are raised here. If the consumer stops early, ``stopping``
+    is set, which the generator is expected to check.
     """
     end: Any = object()
     with closing(items), ThreadPoolExecutor(1, "prefetch") as thread:

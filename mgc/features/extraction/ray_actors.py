@@ -1,4 +1,4 @@
-"""The GPUs of a Ray cluster: one actor on each makes features of what the CPUs decode."""
+"""The GPUs of a Ray cluster: one actor on each makes features from what the CPUs decode."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.tasks import TaskResult
 
-GROUP_FILES = 4  # files that an actor gets at once
-GPU_SECONDS = 120.0  # to wait for a free GPU
-TRIES = 3  # times that a group is handed out when actors die on it
+GROUP_FILES = 4  # files sent to an actor at once
+GPU_SECONDS = 120.0  # how long to wait for a free GPU
+TRIES = 3  # times that a group is handed out if actors die on it
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a node made of one job: why it failed, or a reference to its arrays in the cluster.
+    """A node's result for one job: why it failed, or a reference to its arrays in the cluster.
 
-    ``features`` is set where the work was done without the cluster.
+    ``features`` is set if the work was done without the cluster.
     """
 
     job: ExtractionJob
@@ -33,19 +33,19 @@ class Decoded:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are arrays to fetch, or to make features of."""
+        """Whether there are arrays to fetch, or to make features from."""
         return not self.reason and self.payload is not None
 
 
 def answer(ray: Any, made: Decoded) -> TaskResult:
-    """The answer of a job whose features are made; they are fetched now."""
+    """The answer for a job whose features are made; they are fetched now."""
     if made.is_waiting:
         return TaskResult("", list(ray.get(made.payload)), made.parts)
     return made.features or TaskResult(made.reason)
 
 
 class Actors:
-    """One actor for each GPU that is free."""
+    """One actor per free GPU."""
 
     def __init__(self, ray: Any, records: Sequence[dict[str, Any]], gpus: int) -> None:
         self.ray = ray
@@ -58,10 +58,10 @@ class Actors:
             asked[actor.ready.remote()] = actor
         ray.wait(list(asked), num_returns=1, timeout=GPU_SECONDS)
         ready, waiting = ray.wait(list(asked), num_returns=gpus, timeout=1.0)
-        for reference in waiting:  # its GPU is somebody else's
+        for reference in waiting:  # someone else is using its GPU
             ray.kill(asked[reference])
         if not ready:
-            hint = "Try again when they are."
+            hint = "Try again when they are free."
             raise MgcError(f"None of the cluster's {gpus} GPUs became free.", hint)
         for said in ray.get(ready):
             if "error" in said:
@@ -94,7 +94,7 @@ class Actors:
         try:
             made = iter(self.ray.get(reference) if reference is not None else [])
         except self.ray.exceptions.RayActorError as error:
-            if len(group) > 1:  # one of them kills the actor: find out which
+            if len(group) > 1:  # one of them killed the actor: find out which
                 for one in group:
                     yield from self._extracted([one], self._extract(self.actors[0], [one]))
             else:
@@ -106,7 +106,7 @@ class Actors:
 
 
 def _groups(decoded: Iterator[Decoded], shard_tracks: int) -> Iterator[list[Decoded]]:
-    """Files of one shard that follow each other, so that groups are the same in every run."""
+    """Group consecutive files of one shard, so that groups are the same in every run."""
     group: list[Decoded] = []
     for one in decoded:
         shard = one.job.number // shard_tracks

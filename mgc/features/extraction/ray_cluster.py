@@ -1,11 +1,11 @@
-"""Work on a Ray cluster: the same jobs, answers, shards and fingerprints as on one machine.
+"""Work on a Ray cluster, with the same jobs, answers, shards and fingerprints as on one machine.
 
 Only this process needs the audio and the store. A node that sees a file at the same path, with the
-same size and time of change, reads it there; else its bytes travel with the job. Features travel
-back and are put into shards here, in order. Every node decodes on its CPUs; where the cluster has
+same size and mtime, reads it there; otherwise its bytes travel with the job. Features travel
+back and are put into shards here, in order. Every node decodes on its CPUs; if the cluster has
 GPUs, one actor on each makes the features.
 
-At most `JOBS_PER_CPU` jobs are out at once, and features are fetched when it is their turn, so that
+At most `JOBS_PER_CPU` jobs per CPU are out at once, and features are fetched in order, so that
 neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
 worker to another; a file that kills `TRIES` workers is left out with the reason.
 """
@@ -38,7 +38,7 @@ CLIENT_PORT = 10_001
 
 @dataclass
 class _Out:
-    """A job that is out: what Ray will tell of it, and since when."""
+    """A job that is out: the reference to its status, and since when it is out."""
 
     job: ExtractionJob
     status: Any
@@ -50,7 +50,7 @@ class _Out:
 class Cluster:
     """Workers on a Ray cluster.
 
-    ``address`` is ``ray`` (the cluster of this machine, or that ``RAY_ADDRESS`` names) or
+    ``address`` is ``ray`` (this machine's cluster, or the one that ``RAY_ADDRESS`` names) or
     ``ray://HOST[:PORT]``.
     """
 
@@ -60,7 +60,7 @@ class Cluster:
         self.shard_tracks = shard_tracks
         self.ship = False  # until a node says that it does not see a file
         self.records = described(sources, "cpu")
-        self.sized = (0.0, 0)  # when the cluster was asked, and its CPUs
+        self.sized = (0.0, 0)  # when the cluster was last asked, and its CPUs
 
     def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
@@ -85,7 +85,7 @@ class Cluster:
                 self.ray.shutdown()
 
     def _connect(self) -> bool:
-        """Connect, unless the caller has. Says whether there is something to end."""
+        """Connect, unless the caller has. Returns whether there is a connection to close."""
         if self.ray.is_initialized():
             return False
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -97,14 +97,14 @@ class Cluster:
         except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
             raise MgcError(
                 f"No Ray cluster answers at {self.address}: {str(error).splitlines()[0]}",
-                "Start one (ray start --head) or name its head: --on ray://HOST:10001",
+                "Start one (ray start --head) or give its head: --on ray://HOST:10001",
             ) from error
         return True
 
     # Jobs out and back, in order
 
     def _ordered(self, jobs: Iterator[ExtractionJob], task: str) -> Iterator[Decoded]:
-        """What came of each job, in the order of the jobs."""
+        """The outcome of each job, in the order of the jobs."""
         turn: deque[ExtractionJob] = deque()
         out: dict[Any, _Out] = {}
         done: dict[int, Decoded] = {}
@@ -148,7 +148,7 @@ class Cluster:
             try:
                 content = job.path.read_bytes()
             except OSError:
-                content = b""  # it vanished; the node says so in its words
+                content = b""  # it has vanished; the node will report it
         do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
         status, payload = do.remote(
             self.records, task, str(job.path), job.stamp, job.wanted, content
@@ -156,7 +156,7 @@ class Cluster:
         out[status] = _Out(job, status, payload, time.monotonic(), tries)
 
     def _collect(self, out: dict[Any, _Out], done: dict[int, Decoded], task: str) -> None:
-        """Take the statuses that have come; waits for a second at most."""
+        """Receive the statuses that have arrived; waits for a second at most."""
         ready, _ = self.ray.wait(list(out), num_returns=1, timeout=1.0, fetch_local=False)
         for reference in ready:
             one = out.pop(reference)
@@ -176,7 +176,7 @@ class Cluster:
         self._leave_out_the_slow(out, done)
 
     def _status(self, one: _Out) -> dict[str, Any] | None:
-        """What a worker said of its file; None where the answer was lost with its node."""
+        """A worker's status for its file; None if the answer was lost with its node."""
         errors = self.ray.exceptions
         try:
             status: dict[str, Any] = self.ray.get(one.status)
@@ -193,7 +193,7 @@ class Cluster:
 
     def _leave_out_the_slow(self, out: dict[Any, _Out], done: dict[int, Decoded]) -> None:
         for reference, one in list(out.items()):
-            if time.monotonic() - one.since > 2 * FILE_SECONDS:  # half of it may be waiting
+            if time.monotonic() - one.since > 2 * FILE_SECONDS:  # half of that may be waiting
                 self.ray.cancel(reference, force=True)
                 del out[reference]
                 minutes = FILE_SECONDS / 60

@@ -32,7 +32,7 @@ def do(
 ) -> tuple[Record, list[np.ndarray]]:
     """Work on one file: its status, and its arrays.
 
-    Without ``content`` the file is read at its path; where it is not there, with the size and time
+    Without ``content`` the file is read at its path; if it is not there, with the size and time
     of change in ``stamp``, the status is ``{"absent": True}``.
     """
     try:
@@ -59,7 +59,7 @@ def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: byt
 
 @lru_cache(maxsize=4)
 def _work(sources: str, task: Task) -> Work:
-    """Built once a process."""
+    """Built once per process."""
     torch.set_num_threads(1)
     return Work(built(json.loads(sources)), task)
 
@@ -69,7 +69,7 @@ def _unusable(error: MgcError) -> Record:
 
 
 class GpuWorker:
-    """An actor that makes features of what other workers decode."""
+    """An actor that makes features from what other workers decode."""
 
     def __init__(self, sources: Sequence[Record]) -> None:
         self.trouble: Record = {}
@@ -79,7 +79,7 @@ class GpuWorker:
             self.trouble = _unusable(error)
 
     def ready(self) -> Record:
-        """Say that it has its GPU, or why it is of no use."""
+        """Report that it has its GPU, or why it cannot be used."""
         return self.trouble
 
     def extract(

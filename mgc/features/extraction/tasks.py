@@ -1,6 +1,6 @@
-"""What a worker does with one file, and how it tells of it: as a record and arrays.
+"""What a worker does with one file, and how it reports it: as a record and arrays.
 
-The same on a core of this machine (`mgc.audio.processes`) and of a cluster
+It is the same on a core of this machine (`mgc.audio.processes`) and of a cluster
 (`mgc.features.extraction.ray_cluster`).
 """
 
@@ -24,20 +24,20 @@ from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_se
 from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extractor_spec import ExtractorSpec
 
-#: Files whose features may wait to be put into a shard, so that workers go on while one is synced.
+#: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
 
-#: ``features`` decodes and extracts; ``waves`` decodes alone, for an extractor on a GPU.
+#: ``features`` decodes and extracts; ``waves`` only decodes, for an extractor on a GPU.
 Task = Literal["features", "waves"]
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What came of one file: why it failed, or its arrays with what they are.
+    """The result for one file: why it failed, or its arrays and what they are.
 
-    For ``features`` the arrays are the clips of every wanted source in turn, and ``parts`` counts
-    them: [3, 3]; a last array holds the seconds that were heard. For ``waves`` they are
-    waveforms, and ``parts`` says what each is for, as `heard_by` does of a source.
+    For ``features``, the arrays are the clips of every wanted source in turn, and ``parts`` counts
+    them: [3, 3]; a last array holds the seconds that were heard. For ``waves``, they are
+    waveforms, and ``parts`` says what each is for, in the form of `heard_by`.
     """
 
     reason: str = ""
@@ -50,19 +50,19 @@ class TaskResult:
         return [[next(arrays) for _ in range(count)] for count in self.parts]
 
     def seconds(self) -> float:
-        """How much of the file its features were made of."""
+        """How many seconds of the file its features were made from."""
         return float(self.arrays[-1][0])
 
 
 class Work:
-    """A task with its sources, on this process."""
+    """A task with its sources, in this process."""
 
     def __init__(self, sources: Sequence[ExtractorSpec], task: Task) -> None:
         self.sources = sources
         self.task = task
 
     def __call__(self, path: Path, wanted: Sequence[int]) -> TaskResult:
-        """Do one file. Whatever goes wrong with it is in the answer."""
+        """Process one file. Anything that goes wrong is in the answer."""
         sources = [self.sources[number] for number in wanted]
         try:
             return self._waves(path, sources) if self.task == "waves" else _features(path, sources)
@@ -83,7 +83,7 @@ class Work:
 
 
 def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
-    """The set-up of a worker process: sources as `described` → what answers a request."""
+    """Set up a worker process: sources as `described` → the function that answers requests."""
     torch.set_num_threads(1)
     work = Work(built(sources), task)
     return lambda request: vars(work(Path(request["path"]), request["wanted"]))
@@ -92,7 +92,7 @@ def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any
 def in_processes(
     sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
-    """Each job with its result, in the order of the jobs, by so many worker processes."""
+    """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
     pool: Pool[ExtractionJob] = Pool(f"{__name__}:answering", settings, count)
     stopping = Event()
@@ -110,7 +110,7 @@ def in_processes(
 
 
 def heard_by(source: ExtractorSpec) -> list[float]:
-    """Which clips a source hears: their length in seconds, how many a track, their rate."""
+    """Which clips a source hears: their length in seconds, how many per track, their rate."""
     return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
 
 
@@ -126,7 +126,7 @@ def features_result(made: Sequence[Rows], seconds: float) -> TaskResult:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread: another number of threads may round otherwise, and cores are for files."""
+    """Use one torch thread: other numbers may round differently, and cores are for files."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -136,7 +136,7 @@ def one_thread() -> Iterator[None]:
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
-    """Sources as plain values, to build them again in another process."""
+    """Sources as plain values, to rebuild them in another process."""
     return [
         {
             "name": source.name,
@@ -160,7 +160,7 @@ def built(records: Sequence[Mapping[str, Any]]) -> list[ExtractorSpec]:
         source = ExtractorSpec(record["name"], record["settings"], policy, record["device"])
         if source.store.fingerprint != record["fingerprint"]:
             raise MgcError(
-                f"A worker would make other {source.name!r} features than were asked for: "
+                f"A worker would make different {source.name!r} features from those requested: "
                 f"it has {source.identity()}.",
                 "Install the same versions of mgc, its plug-ins and soundfile everywhere.",
             )

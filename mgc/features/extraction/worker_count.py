@@ -1,4 +1,4 @@
-"""How many workers a run gets."""
+"""Chooses how many workers a run gets."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from mgc.audio.processes.cores import cores
 from mgc.errors import UsageError
 from mgc.features.extractor_spec import ExtractorSpec
 
-#: Below so many files the work is done here: starting workers takes the time of about as many
-#: (2 s, for importing torch once, against 0.05 s a file).
+#: Below this many files the work is done here: starting workers takes about as long as these
+#: (2 s, for importing torch once, against 0.05 s per file).
 MIN_FILES = 64
-#: With a model of its own weights a file takes seconds, and workers pay sooner.
+#: With a pretrained model a file takes seconds, and workers pay off sooner.
 MIN_FILES_WITH_WEIGHTS = 4
 
 
 def workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | None) -> int:
-    """Processes for so many files; 0 means to work in this one.
+    """The number of processes for this many files; 0 means to work in this one.
 
-    ``asked`` None (or 0) chooses: one for each core where that pays. 1 works in this process.
+    If ``asked`` is None (or 0), one per core if that pays off. 1 means this process.
     Raises UsageError for a negative number.
     """
     if asked is not None and asked < 0:

@@ -1,8 +1,8 @@
-"""Features on disk: fingerprints, and shards that are whole or absent.
+"""Features on disk: fingerprints, and shards that are either complete or absent.
 
-A store holds what one extractor, with one set of parameters, made of audio *content*: rows are
+A store holds what one extractor, with one set of parameters, made from audio *content*: rows are
 keyed by the SHA-256 of the file, so a moved file or a second dataset finds them again. A shard is
-one safetensors file, one float16 (sequence) or float32 tensor for each clip, named
+one safetensors file, one float16 (sequence) or float32 tensor per clip, named
 ``<sha-256>.<clip number>``.
 """
 

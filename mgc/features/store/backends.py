@@ -1,7 +1,7 @@
-"""Where shards lie: a folder, or an object store (``s3://``, ``gs://`` …) through fsspec.
+"""Where shards are kept: a folder, or an object store (``s3://``, ``gs://`` …) through fsspec.
 
-In a folder a shard gets a temporary name, is synced, and then renamed. An object store shows an
-upload whole or not at all by itself; what is read from it is kept below ``MGC_HOME`` and mapped.
+In a folder, a shard gets a temporary name, is synced, and then renamed. An object store shows an
+upload only once it is complete; what is read from it is kept below ``MGC_HOME`` and mapped.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from mgc.features.store.shards import SUFFIX
 from mgc.home import home, host_name, json_bytes, replace_file
 
 IDENTITY = "identity.json"
-HEAD_BYTES = 1 << 16  # asked of an object store at once; the header of 32 tracks is 16 KiB
+HEAD_BYTES = 1 << 16  # read from an object store at once; the header of 32 tracks is 16 KiB
 
 
 class StoreBackend(Protocol):
-    """Where the shards of one store lie."""
+    """Where the shards of one store are kept."""
 
     folder: Path
 
     def heads(self) -> Iterator[tuple[str, bytes, int]]:
-        """Name, first bytes (the header) and size of every shard, in the order of the names."""
+        """Name, first bytes (the header) and size of every shard, sorted by name."""
         ...
 
     def fetch(self, name: str) -> None:
-        """Have a shard in ``folder``."""
+        """Make sure that a shard is in ``folder``."""
         ...
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
-        """Add a shard, whole or not at all; its file on this machine."""
+        """Add a shard, completely or not at all, and return its file on this machine."""
         ...
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
-        """Write down what the store holds, unless that is there."""
+        """Write the record of what the store holds, unless it exists."""
         ...
 
 
 def features_root() -> Path | str:
-    """``MGC_FEATURES``, a folder or a URL such as ``s3://bucket/features``; else a folder at
-    home."""
+    """``MGC_FEATURES``, a folder or a URL such as ``s3://bucket/features``; else a folder in the
+    home folder."""
     named = os.environ.get("MGC_FEATURES", "")
     if "://" in named:
         return named.rstrip("/")
@@ -53,7 +53,7 @@ def features_root() -> Path | str:
 
 
 def place(root: Path | str, name: str) -> StoreBackend:
-    """The place of one store below a root.
+    """The location of one store below a root.
 
     Raises MgcError if the root is a URL that fsspec cannot open here.
     """
@@ -93,7 +93,7 @@ class Folder:
             self.put(IDENTITY, [json_bytes(record)])
 
     def _remove_leftovers(self) -> None:
-        """Temporary files of processes of this machine that were killed."""
+        """Temporary files of killed processes of this machine."""
         if self._tidy:
             return
         self._tidy = True
@@ -105,7 +105,7 @@ class Folder:
 
 
 class ObjectStore:
-    """A prefix of an object store, and the folder that keeps what was read from it."""
+    """A prefix of an object store, and the folder that caches what was read from it."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
@@ -155,7 +155,7 @@ class ObjectStore:
 
 
 class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
-    """Turns what an object store's client raises into one line."""
+    """Turns an error from an object store's client into one line."""
 
     def __init__(self, url: str) -> None:
         self.url = url

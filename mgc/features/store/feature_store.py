@@ -1,4 +1,4 @@
-"""The features of one identity: what is there, reading it, adding to it."""
+"""The features of one identity: listing, reading and adding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
 class FeatureStore:
     """The features of one identity (see `fingerprint`).
 
-    ``root`` is a folder or the URL of an object store; None takes `features_root`.
+    ``root`` is a folder or the URL of an object store; None means `features_root`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FeatureStore:
 
     @property
     def folder(self) -> Path:
-        """Where the shards are on this machine (for an object store: where they are kept once
+        """The folder of the shards on this machine (for an object store: where they are kept once
         they have been read)."""
         return self.place.folder
 
@@ -56,7 +56,7 @@ class FeatureStore:
         return self._rows
 
     def refresh(self) -> None:
-        """Look at the disk again at the next use."""
+        """Read the disk again on the next use."""
         self._rows = None
 
     def __contains__(self, audio_hash: str) -> bool:
@@ -70,10 +70,10 @@ class FeatureStore:
         return [shards.view(row) for row in found]
 
     def write_shard(self, tracks: Mapping[str, Sequence[np.ndarray]]) -> Path:
-        """Write audio hash → clips as one shard, whole or not at all.
+        """Write audio hash → clips as one shard, completely or not at all.
 
         The name follows from the hashes, so doing the work twice gives the same file. Raises
-        MgcError where it cannot be written (a full disk); nothing half-written remains.
+        MgcError if it cannot be written (a full disk); nothing half-written remains.
         """
         self.place.keep_identity(self._record())
         name = hashlib.sha256("\n".join(sorted(tracks)).encode()).hexdigest()[:24]
@@ -99,7 +99,5 @@ def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
     root = features_root()
     if isinstance(root, Path):
         for path in sorted(root.glob("*/identity.json")):
-            remedy = (
-                f"Remove these features, and the next fit makes them again: rm -r '{path.parent}'"
-            )
+            remedy = f"Remove them, and the next fit will recompute them: rm -r '{path.parent}'"
             yield path.parent, read_json(path, remedy)

@@ -1,4 +1,4 @@
-"""The file of a shard: a safetensors file, written in one stream and read through a map."""
+"""A shard's file: a safetensors file, written as one stream and read through a memory map."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SUFFIX = ".safetensors"
 DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 ALIGNMENT = 8  # bytes; the data begin at a multiple of it
-HEADER_BYTES = 100_000_000  # safetensors allows no longer header
+HEADER_BYTES = 100_000_000  # the longest header that safetensors allows
 #: Shards mapped at once. A map holds a file descriptor, and a process may have 1,024 of them.
 MAPS = 384
 
 
 class Row(NamedTuple):
-    """Where one clip's feature stands: shard, byte range, shape and type."""
+    """Where one clip's feature is stored: shard, byte range, shape and type."""
 
     shard: Path
     begin: int
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 def serialised(tracks: Mapping[str, Sequence[np.ndarray]]) -> Iterator[bytes | memoryview]:
     """A safetensors file in pieces: its header, then each clip's bytes, nothing copied.
 
-    Clips are float16 or float32; float32 stands first, so that every tensor is aligned.
+    Clips are float16 or float32; float32 comes first, so that every tensor is aligned.
     """
     clips = [
         (f"{audio_hash}.{number}", np.ascontiguousarray(clip))
@@ -63,8 +63,8 @@ def head(file: BinaryIO) -> bytes:
 
 
 def missing(head: bytes) -> int:
-    """Bytes of the header that the first bytes of a shard do not hold yet; 0 where there is no
-    telling."""
+    """Bytes of the header that are missing from the first bytes of a shard; 0 if that cannot be
+    told."""
     if len(head) < 8 or _header_length(head) > HEADER_BYTES:
         return 0
     return max(0, 8 + _header_length(head) - len(head))
@@ -75,9 +75,9 @@ def _header_length(head: bytes) -> int:
 
 
 def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
-    """Audio hash → where its clips stand in a shard of ``size`` bytes that begins with ``head``.
+    """Audio hash → where its clips are in a shard of ``size`` bytes that begins with ``head``.
 
-    Raises MgcError that names a damaged shard.
+    Raises MgcError, naming the shard, if it is damaged.
     """
     try:
         data = 8 + _header_length(head)
@@ -96,7 +96,7 @@ def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise MgcError(
             f"{shard} is damaged: {error}.",
-            f"Remove it, and the next fit makes it again: rm '{shard}'",
+            f"Remove it, and the next fit will recompute it: rm '{shard}'",
         ) from error
     return {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
 
@@ -106,7 +106,7 @@ def view(row: Row) -> np.ndarray:
     count = int(np.prod(row.shape, dtype=np.int64))
     try:
         return np.frombuffer(_mapped(row.shard), row.dtype, count, row.begin).reshape(row.shape)
-    except OSError:  # too many maps are held by those who read: copy
+    except OSError:  # readers hold too many maps: copy
         with open(row.shard, "rb") as file:
             file.seek(row.begin)
             return np.frombuffer(file.read(count * row.dtype.itemsize), row.dtype).reshape(

@@ -73,8 +73,8 @@ def test_every_fault_is_named_and_nothing_else(planted: tuple) -> None:
     assert found.seconds == pytest.approx(60 * SECONDS + 0.5 + 7 - 4 + 3 * SECONDS, abs=5)
     details = dict(zip(found.findings["path"], found.findings["detail"], strict=True))
     assert details["rock/short.wav"] == "0.50 s"
-    assert details["rock/zero.wav"] == "its loudest second has digital zero"
-    assert details["jazz/near-silent.wav"] == "its loudest second has -80 dBFS"
+    assert details["rock/zero.wav"] == "its loudest second is at digital zero"
+    assert details["jazz/near-silent.wav"] == "its loudest second is at -80 dBFS"
     assert details["jazz/rate.wav"] == "16000 Hz, most have 22050"
     assert details["jazz/channels.wav"] == "2, most have 1"
     assert details["jazz/duration.wav"] == "7.00 s, most have 4.00"
@@ -114,7 +114,7 @@ def test_remarks_can_be_left_out_too(planted: tuple) -> None:
 def test_the_shortest_length_can_be_chosen(planted: tuple) -> None:
     dataset, _ = planted
     assert "too short" not in set(check(dataset, shortest=0.1).findings["fault"])
-    with pytest.raises(UsageError, match="minimum length"):
+    with pytest.raises(UsageError, match="usable minimum length"):
         check(dataset, shortest=-1)
 
 
@@ -161,7 +161,7 @@ def test_a_dataset_of_bad_tracks_only_is_said(tmp_path: Path) -> None:
 def test_a_disk_that_is_not_there_quarantines_nothing() -> None:
     dataset = table.Dataset("x", rows(), Path("/nowhere"), {})
     table.save(dataset)
-    with pytest.raises(MgcError, match="None of the 36 files of 'x' is there") as caught:
+    with pytest.raises(MgcError, match="None of the 36 files of 'x' exist") as caught:
         check(dataset)
     assert "/nowhere" in caught.value.hint
     assert usable(dataset)[1] == {}
