@@ -13,7 +13,6 @@ from mgc.cli.ui import output
 from mgc.cli.ui.options import Settings
 from mgc.cli.ui.output import JsonOption
 from mgc.cli.ui.plugin_list import describe
-from mgc.plugins.distributions import FORMER, PACKAGE, needing_former, package_of
 
 if TYPE_CHECKING:
     from mgc.checks import Outcome, Subject
@@ -27,6 +26,7 @@ app = typer.Typer(
 def list_plugins(as_json: JsonOption = False) -> None:
     """List the plug-in packages, what each provides, and any problems."""
     from mgc.plugins import registry
+    from mgc.plugins.distributions import package_of
 
     plugins = registry.catalogue().plugins
     _name_what_needs_the_former_package()
@@ -70,6 +70,8 @@ def list_plugins(as_json: JsonOption = False) -> None:
 
 def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
     """Name the packages (of these, if given) that depend on ``mgc``, which is another project's."""
+    from mgc.plugins.distributions import FORMER, PACKAGE, needing_former
+
     for name, version in needing_former():
         if owners is None or name in owners:
             output.note(
