@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from mgc.cli.ui.plugin_list import describe
 
 if TYPE_CHECKING:
     from mgc.checks import Outcome, Subject
+    from mgc.plugins.registry import Plugin
 
 app = typer.Typer(
     no_args_is_help=True, help="Plug-in packages: what is installed, and whether it works."
@@ -31,21 +32,7 @@ def list_plugins(as_json: JsonOption = False) -> None:
     plugins = registry.catalogue().plugins
     _name_what_needs_the_former_package()
     if as_json:
-        output.emit_json(
-            [
-                {
-                    "name": plugin.name,
-                    "module": plugin.module,
-                    "distribution": plugin.distribution,
-                    "version": plugin.version,
-                    "status": plugin.status,
-                    "problem": plugin.problem,
-                    "hint": plugin.hint,
-                    "brings": [describe(entry) | {"kind": entry.kind} for entry in plugin.entries],
-                }
-                for plugin in plugins
-            ]
-        )
+        output.emit_json([_record(plugin) for plugin in plugins])
         return
     rows = [
         (
@@ -66,6 +53,12 @@ def list_plugins(as_json: JsonOption = False) -> None:
                     f"{plugin.distribution}: {entry.kind} {entry.info.name}: {entry.problem}. "
                     f"{entry.hint}"
                 )
+
+
+def _record(plugin: Plugin) -> dict[str, Any]:
+    fields = ("name", "module", "distribution", "version", "status", "problem", "hint")
+    entries = [describe(entry) | {"kind": entry.kind} for entry in plugin.entries]
+    return {name: getattr(plugin, name) for name in fields} | {"brings": entries}
 
 
 def _name_what_needs_the_former_package(owners: Set[str] | None = None) -> None:
