@@ -140,7 +140,7 @@ def test_an_array_of_another_rate_is_resampled_as_a_file_is(
         (io.StringIO("text"), mgc.UsageError, "open as text"),
         (io.BytesIO(b""), mgc.AudioError, "empty"),
         (io.BytesIO(b"no music"), mgc.AudioError, "does not decode"),
-        (17, mgc.UsageError, "int is no audio"),
+        (17, mgc.UsageError, "int is not a form of audio"),
         ("nowhere.wav", mgc.AudioError, "cannot be read"),
     ],
 )

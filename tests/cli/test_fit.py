@@ -128,7 +128,7 @@ def test_resume_takes_no_other_option(ready: Callable) -> None:
     assert ready("fit", "-e", "mfcc", "--head", "logistic").code == 0
     told = ready("fit", "--resume", "m-mfcc-logistic-1", "--set", "C=1")
     assert told.code == 2
-    assert "takes no other option" in told.err
+    assert "takes no others" in told.err
 
 
 def test_an_ensemble_is_not_resumed(ready: Callable) -> None:

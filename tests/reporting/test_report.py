@@ -254,3 +254,9 @@ def test_a_damaged_run_is_named() -> None:
     (run.folder / "predictions.parquet").write_bytes(b"no table")
     with pytest.raises(MgcError, match=run.name):
         make_report([Run(run.folder, run.record)], ReportRequest())
+
+
+def test_the_page_names_the_runs_that_are_left_out() -> None:
+    left_out = "Left out: 2 older runs of the same label (--all)."
+    assert left_out in make_report([made_run()], ReportRequest(left_out=left_out))
+    assert "Left out: 2" not in make_report([made_run()], ReportRequest())

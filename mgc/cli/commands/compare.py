@@ -50,7 +50,7 @@ def compare(
     from mgc.evaluation.compare import compare
     from mgc.evaluation.systems import systems as grouped
 
-    systems = grouped(choice.selected(names or [], data, folds, every))
+    systems = grouped(choice.selected(names or [], data, folds, every).runs)
     made = compare(systems, reference)
     if as_json:
         output.emit_json(_json(made, systems, by_genre, agreement))

@@ -61,9 +61,11 @@ def report(
     source = None
     if picture != NO_PICTURE:
         (source,) = resolve.sources([picture], None, resolve.policy(None, None), "cpu")
-    found = choice.selected(names or [], data, folds, every)
+    taken = choice.selected(names or [], data, folds, every)
+    found = taken.runs
     output.note(f"Reported: {', '.join(run.name for run in found)}")
-    asked = ReportRequest(title, hardest, source, audio, audit, method, reference, _command())
+    options = (title, hardest, source, audio, audit, method, reference)
+    asked = ReportRequest(*options, _command(), taken.said())
     page = make_report(found, asked, progress())
     path = out or Path(f"report-{found[0].record.dataset.name}.html")
     _write(page, path)

@@ -9,15 +9,13 @@ from mgc.cli.ui import output
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
-    from mgc.runs import Run
     from mgc.runs.answering import Choice
+    from mgc.runs.selection import Selection
 
 ANSWERS = "●"  # marks the run that `mgc predict` takes
 
 
-def selected(
-    names: Sequence[str], data: str | None, folds: int | None, every: bool
-) -> Sequence[Run]:
+def selected(names: Sequence[str], data: str | None, folds: int | None, every: bool) -> Selection:
     """The named runs, or those of the dataset; reports what is left out.
 
     Raises UsageError for an unknown name, for a choice among named runs, or if there is no run.
@@ -31,14 +29,14 @@ def selected(
                 "--folds and --all cannot be combined with named runs.",
                 "Name no runs, or leave these options out.",
             )
-        return selection.chosen(names, dataset_or_none(data))
+        return selection.Selection(selection.chosen(names, dataset_or_none(data)), {})
     found, errors = runs.everything()
     for error in errors:
         output.note(f"{error.message} {error.hint}")
     taken = selection.comparable(found, resolve.dataset_name(data), folds, every)
     if taken.left_out:
         output.note(taken.said())
-    return taken.runs
+    return taken
 
 
 def dataset_or_none(data: str | None) -> str | None:

@@ -48,6 +48,7 @@ class ReportRequest:
         method: how to make the maps.
         reference: the system that the others are tested against; None takes the best single system.
         command: the command that asked for the report.
+        left_out: the runs that are not in it, and why; "" if none was left out.
     """
 
     title: str = ""
@@ -58,6 +59,7 @@ class ReportRequest:
     method: Method = "tsne"
     reference: str | None = None
     command: Sequence[str] = ()
+    left_out: str = ""
 
 
 def make_report(
@@ -84,6 +86,7 @@ def make_report(
         "verdict": sections.verdict(made),
         "scale": sections.scale(made.rows),
         "rows": sections.comparison_rows(made),
+        "left_out": asked.left_out,
         "genres": sections.genre_bars(compared, [name for name, _ in shown]),
         "matrices": [sections.confusion_cells(run) for _, run in shown],
         "calibration": sections.calibration(shown),

@@ -209,7 +209,7 @@ def test_an_extractor_that_is_another_in_the_worker_is_refused(
     from mgc.audio import decoding
 
     monkeypatch.setattr(decoding, "DECODER", "another decoder")
-    with pytest.raises(MgcError, match="other 'mel' features"):
+    with pytest.raises(MgcError, match="different 'mel' features"):
         extract(album(tmp_path, 3), sources("mel"), workers=2)
 
 

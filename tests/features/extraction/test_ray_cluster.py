@@ -185,7 +185,7 @@ def test_nodes_with_another_version_are_refused(
     from mgc.audio import decoding
 
     monkeypatch.setattr(decoding, "DECODER", "another decoder")
-    with pytest.raises(MgcError, match="other 'mel' features") as caught:
+    with pytest.raises(MgcError, match="different 'mel' features") as caught:
         extract(album(tmp_path, 3), sources("mel"), on="ray")
     assert "same versions" in caught.value.hint
 
