@@ -26,9 +26,8 @@ import numpy as np
 from mgc import MgcError
 from mgc.home import replace_file
 
-MAX_DEVIATIONS = (
-    4.0  # deviations; a standardised feature beyond this is an outlier that would dominate the fit
-)
+#: Deviations: a standardised feature beyond this is an outlier that would dominate the fit.
+MAX_DEVIATIONS = 4.0
 
 
 class ScikitHead(ABC):

@@ -237,10 +237,15 @@ class Pool(Generic[J]):
                 raise launch.cannot_work(self.log)
             if worker.pid and worker.held and now - worker.since > FILE_SECONDS:
                 worker.is_slow = True
-                import psutil
+                _kill(worker.pid)
 
-                with suppress(psutil.NoSuchProcess):
-                    psutil.Process(worker.pid).kill()
+
+def _kill(process: int) -> None:
+    """End a worker that hangs; psutil is loaded for this alone."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(process).kill()
 
 
 def _in_words(code: int) -> str:

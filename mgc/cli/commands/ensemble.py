@@ -178,19 +178,9 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     rows = []
     for run in done:
         test = run.record.metrics["test"]
-        interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
-        rows.append(
-            (
-                run.name,
-                output.percent(test["accuracy"]),
-                interval,
-                f"{test['f1']:.3f}",
-                f"{test['nll']:.3f}",
-                f"{test['ece']:.3f}",
-                test["tracks"],
-            )
-        )
-    columns = ["run", "accuracy %", "95 % interval", "macro F1", "NLL", "ECE", "tracks"]
+        own = (f"{test['nll']:.3f}", f"{test['ece']:.3f}", test["tracks"])
+        rows.append((*choice.test_figures(run), *own))
+    columns = [*choice.TEST_COLUMNS, "NLL", "ECE", "tracks"]
     output.show_table(columns, rows, right=columns[1:])
     _report_calibration(done)
     choice.say_next(done[-1].record.dataset.name)

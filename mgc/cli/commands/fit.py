@@ -144,21 +144,15 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
 
 
 def _report(done: list[Run]) -> None:
-    rows = []
-    for run in done:
-        test = run.record.metrics["test"]
-        interval = f"{output.percent(test['accuracy_low'])}–{output.percent(test['accuracy_high'])}"
-        rows.append(
-            (
-                run.name,
-                output.percent(test["accuracy"]),
-                interval,
-                f"{test['f1']:.3f}",
-                test["tracks"],
-                f"{run.record.seconds:.0f}",
-            )
+    rows = [
+        (
+            *choice.test_figures(run),
+            run.record.metrics["test"]["tracks"],
+            f"{run.record.seconds:.0f}",
         )
-    columns = ["run", "accuracy %", "95 % interval", "macro F1", "tracks", "seconds"]
+        for run in done
+    ]
+    columns = [*choice.TEST_COLUMNS, "tracks", "seconds"]
     output.show_table(columns, rows, right=columns[1:])
     failures = done[0].record.failures
     if failures:

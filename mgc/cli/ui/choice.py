@@ -9,9 +9,11 @@ from mgc.cli.ui import output
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
+    from mgc.runs import Run
     from mgc.runs.answering import Choice
     from mgc.runs.selection import Selection
 
+TEST_COLUMNS = ("run", "accuracy %", "95 % interval", "macro F1")
 ANSWERS = "●"  # marks the run that `mgc predict` takes
 
 
@@ -89,3 +91,10 @@ def say_next(dataset: str) -> None:
     found = answering(dataset)
     run = found.run.name if found else "RUN"
     output.note(f"Next: mgc compare --data {dataset}, or: mgc predict FILE_OR_FOLDER --run {run}")
+
+
+def test_figures(run: Run) -> tuple[str, str, str, str]:
+    """The cells under `TEST_COLUMNS`: a run's name and its main figures on the test tracks."""
+    test = run.record.metrics["test"]
+    low, high = (output.percent(test[f"accuracy_{end}"]) for end in ("low", "high"))
+    return run.name, output.percent(test["accuracy"]), f"{low}–{high}", f"{test['f1']:.3f}"
