@@ -96,5 +96,5 @@ def say_next(dataset: str) -> None:
 def test_figures(run: Run) -> tuple[str, str, str, str]:
     """The cells under `TEST_COLUMNS`: a run's name and its main figures on the test tracks."""
     test = run.record.metrics["test"]
-    low, high = (output.percent(test[f"accuracy_{end}"]) for end in ("low", "high"))
+    low, high = output.percent(test["accuracy_low"]), output.percent(test["accuracy_high"])
     return run.name, output.percent(test["accuracy"]), f"{low}–{high}", f"{test['f1']:.3f}"
