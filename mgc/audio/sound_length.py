@@ -9,11 +9,13 @@ own, and a remark says what is wrong.
 
 from __future__ import annotations
 
+import struct
+from itertools import pairwise
 from pathlib import Path
 
 from mgc.audio.byte_ranges import Content, content
 from mgc.audio.containers import chunks, flac, mpeg, ogg
-from mgc.audio.containers.contents import Contents, Part, ends_remark
+from mgc.audio.containers.contents import Contents, Part, ends_remark, joined
 from mgc.audio.given import AudioBytes
 
 #: Increase it if the rule gives another length, or other samples, for some files: features and
@@ -22,7 +24,17 @@ HEARING_REVISION = 2
 
 _EBML = b"\x1aE\xdf\xa3"
 #: How files begin; searched behind something else.
-_MAGICS = (flac.MAGIC, b"OggS\0\2", b"RIFF", b"FORM", b"caff\0\1", chunks.AU, chunks.W64, _EBML)
+_MAGICS = (
+    flac.MAGIC,
+    b"OggS\0\2",
+    b"RIFF",
+    b"FORM",
+    b"caff\0\1",
+    chunks.AU,
+    chunks.W64,
+    chunks.ASF,
+    _EBML,
+)
 
 
 def contents(path: Path | AudioBytes) -> Contents:
@@ -49,8 +61,18 @@ def _known(whole: Content, at: int, end: int) -> Contents | None:
     if chunks.layout_at(whole, at) or (begin[:4] == chunks.AU and end - at > chunks.AU_HEADER):
         return chunks.contents(whole, at, end)
     if begin[:4] == _EBML:
-        return Contents((Part(((at, end),)),), not at, ends_remark(at, 0))
+        return _matroska(whole, at, end)
     return None
+
+
+def _matroska(whole: Content, at: int, end: int) -> Contents:
+    starts, found = [at], at
+    while (found := whole.find(_EBML, found + 1, end)) > 0:
+        head = whole[found : found + 64]
+        if b"webm" in head or b"matroska" in head:
+            starts.append(found)
+    parts = [Part((both,)) for both in pairwise([*starts, end])]
+    return joined(parts, not at, [ends_remark(at, 0)])
 
 
 def _magic(whole: Content, start: int, end: int) -> int:
@@ -75,13 +97,19 @@ def _behind_id3(whole: Content) -> int:
 def _before_tags(whole: Content) -> int:
     """The start of the ID3v1, APE and Lyrics3 tags behind."""
     end = len(whole)
-    while True:
-        if whole[max(0, end - 128) : end - 125] == b"TAG":
-            end -= 128
-        elif whole[max(0, end - 32) : end - 24] == b"APETAGEX":
-            size, flags = (int.from_bytes(whole[end - at : end - at + 4], "little") for at in (20, 12))
-            end -= size + (32 if flags >> 31 else 0)
-        elif whole[max(0, end - 9) : end] == b"LYRICS200" and whole[end - 15 : end - 9].isdigit():
-            end -= int(whole[end - 15 : end - 9]) + 15
-        else:
-            return max(0, end)
+    while 0 < (size := _tag_behind(whole, end)) <= end:
+        end -= size
+    return end
+
+
+def _tag_behind(whole: Content, end: int) -> int:
+    """The size of the tag that ends here; 0 if there is none."""
+    tail = whole[max(0, end - 128) : end]
+    if tail[:3] == b"TAG" and len(tail) == 128:
+        return 128
+    if tail[-32:-24] == b"APETAGEX":
+        size, flags = struct.unpack_from("<I4xI", tail, len(tail) - 20)
+        return int(size) + (32 if flags >> 31 else 0)
+    if tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
+        return int(tail[-15:-9]) + 15
+    return 0

@@ -11,13 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mgc.audio.byte_ranges import Content, Piece
-from mgc.audio.containers.contents import Contents, Part, ends_remark, joined, size_text
+from mgc.audio.containers.contents import (
+    MIN_FOREIGN,
+    Contents,
+    Part,
+    ends_remark,
+    joined,
+    size_text,
+)
 
 AU = b".snd"
 AU_HEADER = 24
 W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 #: What is stated for an unknown length.
 _UNKNOWN = (0x7FFF_FFFF, 0xFFFF_FFFF, (1 << 63) - 1, (1 << 64) - 1)
 
@@ -62,7 +69,7 @@ _LAYOUTS = {
     b"FORM": Layout(12, 4, ">I", b"SSND", (4, ">I", 8), align=2),
     b"caff": Layout(8, 4, ">Q", b"data"),
     W64: Layout(40, 16, "<Q", _W64_DATA, (16, "<Q", 0), whole=True, align=8),
-    _ASF: Layout(0, 16, "<Q", whole=True),
+    ASF: Layout(0, 16, "<Q", whole=True),
 }
 
 
@@ -131,7 +138,9 @@ def contents(content: Content, at: int, end: int) -> Contents:
     behind = end - found[-1].end if found else 0
     remarks = [ends_remark(at, behind), *(one.remark for one in found)]
     parts = [Part(one.pieces(content)) for one in found]
-    return joined(parts, not at and all(one.right for one in found), remarks)
+    return joined(
+        parts, not at and behind < MIN_FOREIGN and all(one.right for one in found), remarks
+    )
 
 
 def _files(content: Content, at: int, end: int) -> Iterator[ChunkFile]:
@@ -163,8 +172,8 @@ def _file(content: Content, start: int, end: int, layout: Layout) -> ChunkFile:
                 return found
         elif name == b"ds64" and size >= 16:
             found = replace(found, size_at=first + 8, size="<Q", stated=0)
-        elif stop > end or stop <= at or not name.isascii():
-            return found
+        elif stop > end or stop <= at or (layout.name == 4 and not name.isascii()):
+            return replace(found, end=at) if found.sound else found
         at = start + -(-(stop - start) // layout.align) * layout.align
     return found
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mgc.audio.byte_ranges import Piece
 
 #: A header may claim this much more or less than the file holds: lossy codecs pad, estimates round.
 SLACK_SECONDS = 0.1
+#: Without a header that states it, the length of an mp3 of constant bit rate is guessed too long by
+#: this share at most; the end is then found by reading.
+MAX_GUESS_ERROR = 0.01
 #: Any decoder passes over fewer foreign bytes in front of the sound and behind it.
 MIN_FOREIGN = 1_024
 
@@ -40,6 +44,13 @@ class Contents:
     parts: tuple[Part, ...] = ()
     intact: bool = True
     remark: str = ""
+
+    def agrees(self, seconds: float) -> bool:
+        """Is this the length of the one part, as far as it is known?"""
+        due = self.parts[0].seconds if self.parts else None
+        if due is None:
+            return True
+        return -SLACK_SECONDS <= seconds - due <= max(SLACK_SECONDS, MAX_GUESS_ERROR * due)
 
 
 def joined(parts: Sequence[Part], intact: bool, remarks: Sequence[str]) -> Contents:
@@ -73,7 +84,7 @@ def ends_remark(front: int, behind: int) -> str:
 
 def gaps_remark(ranges: Sequence[tuple[int, int]], seconds: float) -> str:
     """The remark on what is between the ranges of one recording; "" if there is nothing."""
-    gaps = [after[0] - before[1] for before, after in zip(ranges, ranges[1:], strict=False)]
+    gaps = [after[0] - before[1] for before, after in pairwise(ranges)]
     if not sum(gaps):
         return ""
     first = next(number for number, gap in enumerate(gaps) if gap)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import (
+    MAX_GUESS_ERROR,
     MIN_FOREIGN,
     Contents,
     Part,
@@ -66,8 +67,14 @@ class Stream:
 
     @property
     def seconds(self) -> float:
-        """How long the frames last."""
-        return self.frames * self.first.samples / self.first.form[1]
+        """How long the sound is, without the encoder's delay and padding."""
+        return self._seconds(self.frames, padded=self.xing_right)
+
+    def _seconds(self, frames: float, *, padded: bool) -> float:
+        at = _delay_at(self.xing, self.first)
+        trim = int.from_bytes(self.xing[at : at + 3], "big") if at else 0
+        samples = frames * self.first.samples - (trim >> 12) - (trim & 0xFFF) * padded
+        return max(0.0, samples / self.first.form[1])
 
     @property
     def size(self) -> int:
@@ -81,11 +88,14 @@ class Stream:
         return claim is not None and claim[0] == self.frames
 
     @property
-    def claimed(self) -> float:
-        """The length that its Xing header states, or else that the first frame's size suggests."""
+    def claim_remark(self) -> str:
+        """The remark on the length that its Xing header states, or that a decoder guesses from the
+        first frame's bit rate; a guess is often 1 % wrong."""
         claim = xing_claim(self.xing, self.first)
         frames = claim[0] if claim else self.size / self.first.size
-        return frames * self.first.samples / self.first.form[1]
+        if not claim and abs(frames / self.frames - 1) < MAX_GUESS_ERROR:
+            return ""
+        return claim_remark(self._seconds(frames, padded=True), self.seconds)
 
     def pieces(self, content: Content) -> tuple[Piece, ...]:
         """The stream as a file of its own, with a Xing header that states the right length."""
@@ -107,37 +117,18 @@ def contents(content: Content, start: int, end: int) -> Contents | None:
     at = start_of_frames(content, start, min(end, start + SEARCHED))
     if at is None:
         return None
-    if at - start < MIN_FOREIGN and _agrees(content, at, end):
-        return Contents()
     found = streams(content, at, end)
     if 2 * sum(stream.size for stream in found) < end - start:
         return None  # frames inside of something else, such as a film
     first, last = found[0], found[-1]
     front = first.ranges[0][0] - len(first.xing) - start
     behind = end - last.ranges[-1][1]
-    remarks = [claim_remark(first.claimed, first.seconds), ends_remark(front, behind)]
+    remarks = [first.claim_remark, ends_remark(front, behind)]
     remarks += [gaps_remark(stream.ranges, stream.seconds) for stream in found]
     right = first.xing_right or (not first.xing and behind < MIN_FOREIGN)
     intact = right and front < MIN_FOREIGN and len(first.ranges) == 1
     parts = [Part(stream.pieces(content), stream.seconds) for stream in found]
     return joined(parts, intact, remarks)
-
-
-def _agrees(content: Content, at: int, end: int) -> bool:
-    """Does a Xing header say what the file's size says? At a constant bit rate only: there its
-    number of frames follows from its number of bytes."""
-    info = frame_at(content, at)
-    if info is None or content[at + info.tag : at + info.tag + 4] != b"Info":
-        return False
-    body = at + info.size
-    claim = xing_claim(content[at:body], info)
-    first = frame_at(content, body) if body + 4 <= end else None
-    if claim is None or first is None or first.form != info.form:
-        return False
-    frames, size = claim
-    smallest = first.size - (_word(content, body)[0] >> 9 & 1)  # without padding
-    near = abs(size - (end - at)) <= first.size
-    return near and -first.size <= size - info.size - frames * smallest <= frames + first.size
 
 
 _frames: dict[int, Frame | None] = {}
@@ -243,7 +234,9 @@ def _new_xing(header: bytes, first: Frame, frames: int, size: int) -> bytes:
     """A frame with a Xing header, at the highest bit rate and without CRC, so that it has room."""
     head = bytes([header[0], header[1] | 1, 0xE0 | header[2] & 0x0C, header[3]])
     frame = frame_at(head, 0) or first
-    body = head + bytes(frame.tag - 4) + struct.pack(">4sIII", b"Xing", 3, frames, size + frame.size)
+    body = (
+        head + bytes(frame.tag - 4) + struct.pack(">4sIII", b"Xing", 3, frames, size + frame.size)
+    )
     return body.ljust(frame.size, b"\0")
 
 
@@ -251,8 +244,13 @@ def _corrected(xing: bytes, first: Frame, frames: int, size: int) -> bytes:
     """The header with the right length; the encoder's delay stays, its padding at the end goes."""
     made = bytearray(xing)
     struct.pack_into(">II", made, first.tag + 8, frames, size + len(xing))
-    padding = first.tag + 16 + 104 * (xing[first.tag + 7] >> 2 == 3) + 22
-    if xing[first.tag + 7] & 15 == 15 and len(made) > padding + 1:
-        made[padding] &= 0xF0
-        made[padding + 1] = 0
+    if at := _delay_at(xing, first):
+        made[at + 1] &= 0xF0
+        made[at + 2] = 0
     return bytes(made)
+
+
+def _delay_at(xing: bytes, frame: Frame) -> int:
+    """Where LAME states delay and padding, 12 bits each, in samples; 0 if it does not."""
+    at = frame.tag + 16 + 104 + 21
+    return at if len(xing) >= at + 3 and xing[frame.tag + 7] & 15 == 15 else 0

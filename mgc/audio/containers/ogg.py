@@ -10,7 +10,9 @@ from mgc.audio.byte_ranges import Content
 from mgc.audio.containers.contents import Contents, Part, ends_remark, gaps_remark, joined
 
 MAGIC = b"OggS"
-_header = struct.Struct("<4sBBqIIIB")  # magic, version, flags, granule, serial, number, CRC, segments
+_header = struct.Struct(
+    "<4sBBqIIIB"
+)  # magic, version, flags, granule, serial, number, CRC, segments
 _BEGINS = 2
 
 
@@ -41,8 +43,9 @@ class Link:
 def contents(content: Content, at: int, end: int) -> Contents:
     """What is in the Ogg file that begins at a position."""
     found = links(content, at, end)
-    behind = end - found[-1].ranges[-1][1] if found else 0
-    remarks = [ends_remark(at, behind)]
+    last = found[-1].ranges[-1][1] if found else end
+    cut = content[last : last + 4] == MAGIC
+    remarks = [ends_remark(at, 0 if cut else end - last), "its last page is cut off" if cut else ""]
     remarks += [gaps_remark(link.ranges, link.seconds or 0.0) for link in found]
     parts = [Part(tuple(link.ranges), link.seconds) for link in found]
     return joined(parts, not at and len(found[0].ranges) == 1 if found else False, remarks)
@@ -52,7 +55,7 @@ def links(content: Content, at: int, end: int) -> list[Link]:
     """The streams from a position on."""
     found: list[Link] = []
     begins_before = False
-    for start, end, packet, flags, granule, serial in _pages(content, at, end):
+    for start, stop, packet, flags, granule, serial in _pages(content, at, end):
         begins = bool(flags & _BEGINS)
         if not found or (begins and not begins_before):
             found.append(Link())
@@ -62,15 +65,13 @@ def links(content: Content, at: int, end: int) -> list[Link]:
         if serial == link.serial:
             link.granule = max(link.granule, granule)
         if link.ranges and link.ranges[-1][1] == start:
-            link.ranges[-1] = link.ranges[-1][0], end
+            link.ranges[-1] = link.ranges[-1][0], stop
         else:
-            link.ranges.append((start, end))
+            link.ranges.append((start, stop))
     return found
 
 
-def _pages(
-    content: Content, at: int, end: int
-) -> Iterator[tuple[int, int, int, int, int, int]]:
+def _pages(content: Content, at: int, end: int) -> Iterator[tuple[int, int, int, int, int, int]]:
     """(start, end, start of the first packet, flags, granule, serial) of every whole page."""
     while at + _header.size <= end:
         magic, version, flags, granule, serial, _, _, segments = _header.unpack_from(content, at)
