@@ -151,8 +151,9 @@ def opened(path: Audio) -> Iterator[Reader]:
 def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reader:
     """Reads the file as it is if that gives all of its sound, else the parts that hold sound."""
     if found.intact:
-        reader = _opened(path, None, files)
-        if found.agrees(reader.format.seconds):
+        whole = replace(found.parts[0], pieces=()) if found.parts else Part(())
+        reader = _opened(path, whole, files)
+        if whole.agrees(reader.format.seconds):
             return _with_remark(reader, found.remark)
     parts = [_opened(path, part, files) for part in found.parts]
     return _with_remark(parts[0] if len(parts) == 1 else PartsReader(parts), found.remark)
@@ -164,11 +165,11 @@ def _with_remark(reader: Reader, remark: str) -> Reader:
     return reader
 
 
-def _opened(path: Path | AudioBytes, part: Part | None, files: ExitStack) -> Reader:
+def _opened(path: Path | AudioBytes, part: Part, files: ExitStack) -> Reader:
     """A reader of a file, or of a part of it, by the first decoder that can open it."""
 
     def content() -> Any:
-        if part is not None:
+        if part.pieces:
             return files.enter_context(ByteRanges(path, part.pieces))
         return path.open() if isinstance(path, AudioBytes) else os.fsencode(path)
 
@@ -186,7 +187,7 @@ def _opened(path: Path | AudioBytes, part: Part | None, files: ExitStack) -> Rea
         file = files.enter_context(soundfile.SoundFile(content()))
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         return by_av(error)
-    return _SoundFileReader(file, part.seconds if part else None, by_av)
+    return _SoundFileReader(file, part, by_av)
 
 
 class _SoundFileReader:
@@ -195,13 +196,14 @@ class _SoundFileReader:
     def __init__(
         self,
         file: soundfile.SoundFile,
-        seconds: float | None,
+        part: Part,
         second: Callable[[Exception, float], Reader],
     ) -> None:
         self.file, self.second = file, second
+        self.run_up = round(part.run_up * file.samplerate)
         samples = file.frames
-        if seconds is not None and abs(samples / file.samplerate - seconds) > SLACK_SECONDS:
-            samples = round(seconds * file.samplerate)
+        if part.pieces and not part.agrees(samples / file.samplerate):
+            samples = round((part.seconds or 0.0) * file.samplerate)
         self.format = AudioFormat(file.samplerate, file.channels, samples)
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
@@ -216,16 +218,19 @@ class _SoundFileReader:
             yield from rest.blocks(at, None if count is None else start + count - at)
 
     def _blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
-        if start != self.file.tell():
-            self.file.seek(min(start, self.file.frames))
         size = max(1, BLOCK_SAMPLES // self.file.channels)
         while count is None or count > 0:
             wanted = size if count is None else min(size, count)
-            block = self.file.read(wanted, "float32", always_2d=True)
+            early = min(start, self.run_up)
+            if start - early != self.file.tell():
+                self.file.seek(min(start, self.file.frames) - early)
+            # In one read: soundfile seeks after each, and the run-up would be in vain.
+            block = self.file.read(early + wanted, "float32", always_2d=True)[early:]
             if len(block):
                 yield block
             if len(block) < wanted:  # asking again costs a seek
                 return
+            start += len(block)
             count = None if count is None else count - len(block)
 
 

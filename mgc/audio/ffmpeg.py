@@ -50,7 +50,8 @@ class AvReader:
     def __init__(self, container: av.container.InputContainer) -> None:
         self.container = container
         self.stream = container.streams.audio[0]
-        self.damaged = False
+        # Opus begins before 0, by what its decoder drops; a seek to 0 passes over it.
+        self.earliest = -RUN_UP_SECONDS if self.stream.codec_context.name == "opus" else 0.0
         self.exact = container.format.name not in UNINDEXED
         rate = self.stream.codec_context.sample_rate or 0
         self.origin = next((_time(frame) for frame in self._decoded()), 0.0)
@@ -90,8 +91,8 @@ class AvReader:
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `decoding.Reader`. Exact to a millisecond, the unit of time of some containers."""
-        early = max(0.0, start / self.format.sample_rate - RUN_UP_SECONDS) if self.exact else 0.0
-        self.container.seek(int(early * av.time_base))
+        early = start / self.format.sample_rate - RUN_UP_SECONDS if self.exact else 0.0
+        self.container.seek(int(max(self.earliest, early) * av.time_base))
         end = None if count is None else start + count
         for at, samples in self._frames():
             low = max(start - at, 0)
@@ -111,7 +112,8 @@ class AvReader:
         for frame in self._at_one_rate():
             samples = with_channels(frame.to_ndarray().T, self.format.channels)
             if at is None:
-                at = max(0, round((_time(frame) - self.origin) * self.format.sample_rate))
+                at = round((_time(frame) - self.origin) * self.format.sample_rate)
+                at = at if self.earliest else max(0, at)
             yield at, samples
             at += len(samples)
 
@@ -131,10 +133,8 @@ class AvReader:
     def _decoded(self) -> Iterator[av.AudioFrame]:
         """The frames from here on; packets that do not decode are passed over."""
         for packet in self._packets():
-            try:
+            with suppress(av.FFmpegError):
                 yield from packet.decode()
-            except av.FFmpegError:
-                self.damaged = True
 
     def _packets(self) -> Iterator[av.Packet[av.AudioStream]]:
         """The packets from here on, and an empty one at the end."""

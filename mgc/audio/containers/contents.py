@@ -24,10 +24,19 @@ class Part:
     Attributes:
         pieces: its bytes.
         seconds: how long it is, if that was counted.
+        run_up: how many seconds before the wanted ones have to be decoded too.
     """
 
     pieces: tuple[Piece, ...]
     seconds: float | None = None
+    run_up: float = 0.0
+
+    def agrees(self, seconds: float) -> bool:
+        """May this be its length, as far as that is known?"""
+        if self.seconds is None:
+            return True
+        more = seconds - self.seconds
+        return -SLACK_SECONDS <= more <= max(SLACK_SECONDS, MAX_GUESS_ERROR * self.seconds)
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,6 @@ class Contents:
     parts: tuple[Part, ...] = ()
     intact: bool = True
     remark: str = ""
-
-    def agrees(self, seconds: float) -> bool:
-        """Is this the length of the one part, as far as it is known?"""
-        due = self.parts[0].seconds if self.parts else None
-        if due is None:
-            return True
-        return -SLACK_SECONDS <= seconds - due <= max(SLACK_SECONDS, MAX_GUESS_ERROR * due)
 
 
 def joined(parts: Sequence[Part], intact: bool, remarks: Sequence[str]) -> Contents:

@@ -97,6 +97,20 @@ class Stream:
             return ""
         return claim_remark(self._seconds(frames, padded=True), self.seconds)
 
+    @property
+    def run_up(self) -> float:
+        """How many seconds libmpg123 must begin before the place it is asked for.
+
+        It goes back by 4 frames, but a frame may use up to 511 bytes of earlier ones (255 at the
+        low sample rates), which at low bit rates are in more: without them up to a second is
+        wrong.
+        """
+        layer, rate, _ = self.first.form
+        reservoir = 511 if rate >= 32_000 else 255
+        frames = reservoir / max(1.0, self.size / self.frames - self.first.tag)
+        enough = layer != 3 or frames <= 3
+        return 0.0 if enough else (1.5 * frames + 4) * self.first.samples / rate
+
     def pieces(self, content: Content) -> tuple[Piece, ...]:
         """The stream as a file of its own, with a Xing header that states the right length."""
         claim = xing_claim(self.xing, self.first)
@@ -127,7 +141,7 @@ def contents(content: Content, start: int, end: int) -> Contents | None:
     remarks += [gaps_remark(stream.ranges, stream.seconds) for stream in found]
     right = first.xing_right or (not first.xing and behind < MIN_FOREIGN)
     intact = right and front < MIN_FOREIGN and len(first.ranges) == 1
-    parts = [Part(stream.pieces(content), stream.seconds) for stream in found]
+    parts = [Part(stream.pieces(content), stream.seconds, stream.run_up) for stream in found]
     return joined(parts, intact, remarks)
 
 
