@@ -109,22 +109,22 @@ def _strategies_that_learn_nothing() -> Iterator[StrategyInfo]:
     yield StrategyInfo(
         name="majority-voting",
         summary="each member has one vote; a tie goes to the higher mean probability",
-        load="mgc.strategies.majority_voting:MajorityVoting",
+        load="mgc.strategies.fixed:MajorityVoting",
     )
     yield StrategyInfo(
         name="mean-probability",
         summary="the mean of the members' probabilities",
-        load="mgc.strategies.mean_probability:MeanProbability",
+        load="mgc.strategies.fixed:MeanProbability",
     )
     yield StrategyInfo(
         name="confidence",
         summary="the most confident member decides, track by track",
-        load="mgc.strategies.confidence:Confidence",
+        load="mgc.strategies.fixed:Confidence",
     )
     yield StrategyInfo(
         name="geometric-mean",
         summary="the normalised geometric mean of the members' probabilities",
-        load="mgc.strategies.geometric_mean:GeometricMean",
+        load="mgc.strategies.fixed:GeometricMean",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Self
@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from mgc.strategies.calibration import MIN_PROBABILITY
+from mgc.strategies.learnt import Learnt
 
 MAX_EXHAUSTIVE = 12  # members; 4,095 subsets. With more, members are dropped one by one
 
@@ -21,7 +22,7 @@ class BestSubsetParams:
     smallest: int = 1
 
 
-class BestSubset:
+class BestSubset(Learnt):
     """The mean probability of the subset with the lowest held-out negative log-likelihood.
 
     With up to 12 members all subsets are tried; with more, the member whose removal helps the most
@@ -29,9 +30,7 @@ class BestSubset:
     """
 
     Params = BestSubsetParams
-
-    def __init__(self, params: BestSubsetParams, seed: int) -> None:
-        self.params = params
+    LEARNT = ("chosen",)  # 1 for each chosen member, 0 for the others (member,)
 
     def fit(
         self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -47,15 +46,6 @@ class BestSubset:
         """(member, track, genre) → (track, genre)."""
         mean: np.ndarray = members[self.chosen_ > 0].mean(0)
         return mean
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """1 for each chosen member, 0 for the others (member,)."""
-        return {"chosen": self.chosen_}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Restore the choice."""
-        self.chosen_ = state["chosen"]
-        return self
 
 
 def subsets(chosen: np.ndarray, smallest: int) -> Iterator[tuple[int, ...]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from mgc.strategies.calibration import softmax
+from mgc.strategies.learnt import Learnt
 from mgc.strategies.regression import fit_softmax
 
 MAX_DEVIATIONS = 4.0  # deviations; a number farther out is an outlier that would dominate its block
@@ -21,7 +22,7 @@ class EmbeddingsParams:
     C: float = 3.0
 
 
-class Embeddings:
+class Embeddings(Learnt):
     """Logistic regression on the members' embeddings, side by side.
 
     Every dimension is standardised on the tracks used for learning, and every block is divided
@@ -36,9 +37,8 @@ class Embeddings:
     """
 
     Params = EmbeddingsParams
-
-    def __init__(self, params: EmbeddingsParams, seed: int) -> None:
-        self.params = params
+    #: Mean, scale and block width of each dimension; weights (dimension, genre), biases (genre,).
+    LEARNT = ("mean", "scale", "block", "weights", "biases")
 
     def fit(
         self, members: Sequence[np.ndarray], genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -64,19 +64,3 @@ class Embeddings:
         standard = np.clip((stacked - self.mean_) / self.scale_, -MAX_DEVIATIONS, MAX_DEVIATIONS)
         scaled: np.ndarray = standard / self.block_
         return scaled
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Mean, scale and block width of each dimension; weights and biases."""
-        return {
-            "mean": self.mean_,
-            "scale": self.scale_,
-            "block": self.block_,
-            "weights": self.weights_,
-            "biases": self.biases_,
-        }
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Restore what `state` returned."""
-        self.mean_, self.scale_, self.block_ = (state[n] for n in ("mean", "scale", "block"))
-        self.weights_, self.biases_ = state["weights"], state["biases"]
-        return self

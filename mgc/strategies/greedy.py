@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from mgc.strategies.calibration import MIN_PROBABILITY
+from mgc.strategies.learnt import WeightedMean
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class GreedyParams:
     bags: int = 20
 
 
-class Greedy:
+class Greedy(WeightedMean):
     """Caruana, Niculescu-Mizil, Crew and Ksikes 2004: selection with replacement.
 
     Every member starts with one pick, then whichever lowers the negative log-likelihood of the
@@ -29,10 +29,6 @@ class Greedy:
     """
 
     Params = GreedyParams
-
-    def __init__(self, params: GreedyParams, seed: int) -> None:
-        self.params = params
-        self.seed = seed
 
     def fit(
         self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -51,19 +47,6 @@ class Greedy:
             for _ in range(self.params.bags)
         ]
         self.weights_ = np.mean(bags, axis=0)
-        return self
-
-    def combine(self, members: np.ndarray) -> np.ndarray:
-        """(member, track, genre) → (track, genre)."""
-        return np.asarray(np.einsum("m,mtg->tg", self.weights_, members))
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """The weights (member,)."""
-        return {"weights": self.weights_}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Restore the weights."""
-        self.weights_ = state["weights"]
         return self
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from mgc.strategies.calibration import NO_VETO, logits, softmax
+from mgc.strategies.learnt import Learnt
 from mgc.strategies.regression import fit_softmax
 
 
@@ -20,7 +20,7 @@ class StackingParams:
     penalty: float = 30.0
 
 
-class Stacking:
+class Stacking(Learnt):
     """Stacked generalisation (Wolpert 1992) on tracks that the members have not learnt from.
 
     Multinomial logistic regression on all members' log-probabilities, so that it can learn which
@@ -30,9 +30,7 @@ class Stacking:
     """
 
     Params = StackingParams
-
-    def __init__(self, params: StackingParams, seed: int) -> None:
-        self.params = params
+    LEARNT = ("weights", "biases")  # (member × genre, genre) and (genre,)
 
     def fit(
         self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -47,15 +45,6 @@ class Stacking:
     def combine(self, members: np.ndarray) -> np.ndarray:
         """(member, track, genre) → (track, genre)."""
         return softmax(features(members) @ self.weights_ + self.biases_)
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Weights (member × genre, genre) and biases (genre,)."""
-        return {"weights": self.weights_, "biases": self.biases_}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Restore weights and biases."""
-        self.weights_, self.biases_ = state["weights"], state["biases"]
-        return self
 
 
 def features(members: np.ndarray) -> np.ndarray:

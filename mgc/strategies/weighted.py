@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mgc.strategies.calibration import MIN_PROBABILITY, softmax
+from mgc.strategies.learnt import WeightedMean
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class WeightedParams:
     shrinkage: float = 3.0
 
 
-class Weighted:
+class Weighted(WeightedMean):
     """The weighted mean of probabilities that makes the held-out genres most likely.
 
     Weights are positive and sum to 1. The penalty is half of ``shrinkage`` times the squared
@@ -29,9 +29,6 @@ class Weighted:
     """
 
     Params = WeightedParams
-
-    def __init__(self, params: WeightedParams, seed: int) -> None:
-        self.params = params
 
     def fit(
         self, members: np.ndarray, genres: np.ndarray, groups: np.ndarray, n_genres: int
@@ -47,17 +44,4 @@ class Weighted:
             return float(self.params.shrinkage / 2 * (ratios @ ratios) - likelihood)
 
         self.weights_ = softmax(minimize(loss, np.zeros(count), method="L-BFGS-B").x)
-        return self
-
-    def combine(self, members: np.ndarray) -> np.ndarray:
-        """(member, track, genre) → (track, genre)."""
-        return np.asarray(np.einsum("m,mtg->tg", self.weights_, members))
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """The weights (member,)."""
-        return {"weights": self.weights_}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Restore the weights."""
-        self.weights_ = state["weights"]
         return self
