@@ -198,8 +198,8 @@ def ensemble(
     Raises:
         UsageError: the runs cannot be combined, or the strategy or a setting is unknown.
     """
-    from mgc.ensembling import EnsembleRequest, StrategySpec
-    from mgc.ensembling import ensemble as combined
+    from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+    from mgc.ensembling.ensemble_runs import ensemble as combined
 
     request = EnsembleRequest(StrategySpec(strategy, dict(settings or {})), calibrate, learn_from)
     return _public(combined(request, [_finished(member) for member in members]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mgc.ensembling.alignment import align
-from mgc.ensembling.ensemble_runs import EnsembleRequest, check_members
+from mgc.ensembling.combination import EnsembleRequest
+from mgc.ensembling.ensemble_runs import check_members
 from mgc.ensembling.learner import Learner
 from mgc.runs import Run
 from mgc.strategies.best_subset import subsets
@@ -37,9 +39,8 @@ def search(request: EnsembleRequest, members: Sequence[Run]) -> list[SubsetScore
     """
     check_members(members)
     aligned = align(members, request.smallest_share)
-    learner = Learner(request.spec, aligned, request.calibrate, request.learn_from, seed=0)
-    losses: dict[tuple[int, ...], list[np.ndarray]] = {}
-    hits: dict[tuple[int, ...], list[np.ndarray]] = {}
+    learner = Learner(request, aligned)
+    found = defaultdict(list)  # for each subset and fold (loss and hit, track)
     best: list[tuple[int, ...]] = []
     for fold in aligned.folds:
         rows = learner.held_out(fold)
@@ -50,18 +51,12 @@ def search(request: EnsembleRequest, members: Sequence[Run]) -> list[SubsetScore
         for subset in subsets(given[:, np.arange(len(rows)), genres], 1):
             mean = given[list(subset)].mean(0)
             loss = -np.log(np.maximum(mean[np.arange(len(rows)), genres], MIN_PROBABILITY))
-            losses.setdefault(subset, []).append(loss)
-            hits.setdefault(subset, []).append(mean.argmax(1) == genres)
+            found[subset].append(np.stack([loss, mean.argmax(1) == genres]))
             here[subset] = loss.mean()
         best.append(min(here, key=lambda subset: (round(here[subset], 12), -len(subset))))
-    tried = [
-        SubsetScore(
-            subset,
-            float(np.concatenate(losses[subset]).mean()),
-            float(np.concatenate(hits[subset]).mean()),
-            best.count(subset),
-        )
-        for subset in losses
-        if len(losses[subset]) == len(aligned.folds)
-    ]
+    tried = []
+    for subset, folds in found.items():
+        if len(folds) == len(aligned.folds):
+            nll, accuracy = np.hstack(folds).mean(1)
+            tried.append(SubsetScore(subset, float(nll), float(accuracy), best.count(subset)))
     return sorted(tried, key=lambda one: one.nll)

@@ -15,7 +15,8 @@ from typing import Any
 from mgc import fitting, runs
 from mgc.datasets import splits, table
 from mgc.datasets.importers import importing
-from mgc.ensembling import EnsembleRequest, LearnFrom, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError, UsageError
 from mgc.experiment.plan import Plan, check_published
 from mgc.fitting import FitRequest

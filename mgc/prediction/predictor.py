@@ -10,7 +10,7 @@ import numpy as np
 
 from mgc import runs
 from mgc.audio.given import Audio
-from mgc.ensembling import apply_ensemble, load_combinations
+from mgc.ensembling.combination import apply_ensemble, load_combinations
 from mgc.errors import AudioError
 from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import rows_and_seconds

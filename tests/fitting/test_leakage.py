@@ -9,7 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mgc import runs
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.strategies.stacking import Stacking, StackingParams
 from tests.ensembling.members import GENRES, World, accuracy, single, world
 

@@ -11,7 +11,8 @@ import pytest
 
 from mgc import runs
 from mgc.datasets.importers import importing
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
 from mgc.runs.answering import answering

@@ -13,12 +13,12 @@ from mgc.cli.ui.options import DataName, Settings
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
-    from mgc.ensembling import EnsembleRequest, StrategySpec
+    from mgc.ensembling.combination import EnsembleRequest, StrategySpec
     from mgc.runs import Run
 
 SEARCH = "search"
 MAX_SUBSETS_SHOWN = 10
-MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, not imported so that --help is fast
+MIN_OVERLAP = 0.9  # mgc.ensembling.combination.MIN_SHARE, not imported so that --help is fast
 
 
 class LearnFrom(StrEnum):
@@ -60,7 +60,8 @@ def ensemble(
     as_json: JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
-    from mgc.ensembling import EnsembleRequest, ensemble
+    from mgc.ensembling.combination import EnsembleRequest
+    from mgc.ensembling.ensemble_runs import ensemble
     from mgc.plugins import params
 
     values = params.parse_assignments(settings or [])
@@ -105,7 +106,7 @@ def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
     applies to none."""
     from dataclasses import fields
 
-    from mgc.ensembling import StrategySpec
+    from mgc.ensembling.combination import StrategySpec
     from mgc.errors import unknown
     from mgc.plugins.params import params_class
 
@@ -155,7 +156,7 @@ def _say_members(group: Sequence[Run]) -> None:
 
 def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
     """What was tried, by held-out tracks; on stderr, because the result is the ensemble."""
-    from mgc.ensembling import search
+    from mgc.ensembling.subset_search import search
 
     tried = search(request, group)
     output.note(f"{output.count(len(tried), 'subset')} by the held-out tracks of each fold:")
