@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -83,9 +82,18 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     """
     runs.same_tracks(members)
     tables = [_indexed(run) for run in members]
-    shared = reduce(pd.Index.intersection, [table.index for table in tables])
-    common = cast(pd.MultiIndex, shared.sort_values())
-    tracks, of = _enough(members, tables, common, smallest_share)
+    common = reduce(pd.Index.intersection, [table.index for table in tables]).sort_values()
+    shared = len(_tracks(common))
+    tracks = [_tracks(table.index) for table in tables]
+    every = set().union(*tracks)
+    parts = {key[:2] for key in tables[0].index}
+    if shared < smallest_share * len(every) or parts != {key[:2] for key in common}:
+        counts = [f"{run.name} {len(own):,}" for run, own in zip(members, tracks, strict=True)]
+        raise UsageError(
+            f"Only {shared:,} of {len(every):,} tracks are in every run ({', '.join(counts)}); "
+            f"at least {smallest_share:.0%} are required, in every fold and part.",
+            "Fit the runs again on the same files, or allow less with --min-overlap.",
+        )
     tables = [table.loc[common] for table in tables]
     for run, table in zip(members[1:], tables[1:], strict=True):
         _same_genres(members[0], run, tables[0]["genre"], table["genre"])
@@ -93,7 +101,7 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     positions = [table["row"].to_numpy() for table in tables]
     columns = [c for c in first.columns if not c.startswith(runs.PREFIX)]
     table = first.iloc[positions[0]][columns].reset_index(drop=True)
-    return Aligned(members, table, positions, tracks, of)
+    return Aligned(members, table, positions, shared, len(every))
 
 
 def checked(run: Run) -> np.ndarray:
@@ -124,27 +132,6 @@ def _indexed(run: Run) -> pd.DataFrame:
         twice = table.index[table.index.duplicated()][0][2]
         raise runs.damaged(run.folder, f"track {twice!r} is predicted twice in one fold")
     return table
-
-
-def _enough(
-    members: Sequence[Run],
-    tables: Sequence[pd.DataFrame],
-    common: pd.MultiIndex,
-    smallest_share: float,
-) -> tuple[int, int]:
-    """How many tracks are shared, and out of how many. Raises UsageError below the bound."""
-    shared = len(_tracks(common))
-    tracks = [_tracks(table.index) for table in tables]
-    every = set().union(*tracks)
-    parts = {key[:2] for key in tables[0].index}
-    if shared < smallest_share * len(every) or parts != {key[:2] for key in common}:
-        counts = [f"{run.name} {len(own):,}" for run, own in zip(members, tracks, strict=True)]
-        raise UsageError(
-            f"Only {shared:,} of {len(every):,} tracks are in every run ({', '.join(counts)}); "
-            f"at least {smallest_share:.0%} are required, in every fold and part.",
-            "Fit the runs again on the same files, or allow less with --min-overlap.",
-        )
-    return shared, len(every)
 
 
 def _tracks(index: pd.Index) -> set[str]:

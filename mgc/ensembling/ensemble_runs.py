@@ -44,7 +44,18 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
     if request.calibrate:
         plain = _combined(replace(request, calibrate=False), aligned)[1]
         results["calibration"] = _calibration(aligned, learnt, plain, answers)
-    return _write(request, aligned, learnt, answers, results)
+    record = _record(request, aligned, learnt)
+    run = runs.start(f"{record['dataset']['name']}-{request.spec.name}", record)
+    for member in aligned.members:
+        _keep(member.folder, run.folder / "members" / member.name)
+    for fold, made in learnt.items():
+        made.save(strategy_folder(run, fold))
+    columns = [PREFIX + genre for genre in run.genres]
+    predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
+    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
+    # An ensemble's embedding of a track: its members' probabilities, (row, member × genre).
+    embeddings = np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
+    return runs.finish(run, predictions, embeddings, {"metrics": scored, **results})
 
 
 def check_members(members: Sequence[Run]) -> None:
@@ -113,28 +124,6 @@ def _trust(genres: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         "nll": metrics.negative_log_likelihood(genres, probabilities),
         "ece": metrics.expected_calibration_error(genres, probabilities),
     }
-
-
-def _write(
-    request: EnsembleRequest,
-    aligned: Aligned,
-    learnt: Learnt,
-    answers: np.ndarray,
-    results: Mapping[str, Any],
-) -> Run:
-    """Make the run's folder, with members, strategies and results."""
-    record = _record(request, aligned, learnt)
-    run = runs.start(f"{record['dataset']['name']}-{request.spec.name}", record)
-    for member in aligned.members:
-        _keep(member.folder, run.folder / "members" / member.name)
-    for fold, made in learnt.items():
-        made.save(strategy_folder(run, fold))
-    columns = [PREFIX + genre for genre in run.genres]
-    predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
-    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
-    # An ensemble's embedding of a track: its members' probabilities, (row, member × genre).
-    embeddings = np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
-    return runs.finish(run, predictions, embeddings, {"metrics": scored, **results})
 
 
 def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:

@@ -21,12 +21,7 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
-from mgc.evaluation.systems import (
-    System,
-    group_numbers,
-    groups_known,
-    share_tracks,
-)
+from mgc.evaluation.systems import System, group_numbers, share_tracks
 from mgc.runs.paired_test import RESAMPLES, bootstrap_p, resamples
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
@@ -75,7 +70,8 @@ def compare(
     for row in rows:
         row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
     name = None if chosen is None else compared[chosen].name
-    n_groups = len(np.unique(groups)) if groups_known(compared) else 0
+    known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
+    n_groups = len(np.unique(groups)) if known else 0
     return Comparison(rows, name, len(tracks), n_groups, resamples, _unpaired(compared, splits))
 
 
@@ -113,11 +109,10 @@ def _reference(
         if found is None:
             raise unknown("compared system", name, names, "mgc compare")
         return found
-    singles = [i for i, system in enumerate(compared) if system.kind == "single"]
     if len(compared) < 2:
         return None
-    candidates = singles or range(len(compared))
-    return max(candidates, key=lambda i: rows[i]["accuracy"])
+    singles = [i for i, system in enumerate(compared) if system.kind == "single"]
+    return max(singles or range(len(compared)), key=lambda i: rows[i]["accuracy"])
 
 
 class _Tested:
@@ -174,13 +169,10 @@ class _Tested:
         """McNemar's test over pairs of runs on the same split, seed by seed."""
         values = []
         for split in self.splits:
-            pairs = zip(self._right(first, split), self._right(second, split), strict=False)
-            values += [intervals.mcnemar(one, other) for one, other in pairs]
+            for pair in zip(first.tables_of(split), second.tables_of(split), strict=False):
+                right = [table["right"].loc[self.tracks].to_numpy() > 0.5 for table in pair]
+                values.append(intervals.mcnemar(*right))
         return intervals.pooled_p(values)
-
-    def _right(self, system: System, split: str) -> list[np.ndarray]:
-        pairs = zip(system.splits, system.tables, strict=True)
-        return [t["right"].loc[self.tracks].to_numpy() > 0.5 for s, t in pairs if s == split]
 
 
 def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> None:
@@ -199,8 +191,7 @@ def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> No
         row["difference_low"], row["difference_high"] = low, high
         row["p"], row["p_adjusted"] = p_values[number], adjusted[number]
         row["f1_p"] = bootstrap_p(differences[number][1])
-        pair = tested.compared[number], tested.compared[reference]
-        row["mcnemar_p"] = tested.mcnemar(*pair)
+        row["mcnemar_p"] = tested.mcnemar(tested.compared[number], tested.compared[reference])
 
 
 def by_genre(compared: Sequence[System]) -> pd.DataFrame:

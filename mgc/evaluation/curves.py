@@ -13,8 +13,6 @@ from mgc.runs import Run
 from mgc.runs.models import model_folders
 from mgc.training.tracking import read_history
 
-LOSSES = ("train_loss", "validation_loss")
-SCORES = ("validation_accuracy", "validation_f1")
 NAMES = {
     "train_loss": "training loss",
     "validation_loss": "validation loss",
@@ -55,7 +53,7 @@ def some_curves(run: Run) -> list[Curve]:
 
 
 def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    there = [name for name in (*LOSSES, *SCORES) if any(name in row for row in rows)]
+    there = [name for name in NAMES if any(name in row for row in rows)]
     return {
         name: np.array([row.get(name, float("nan")) for row in rows], np.float64) for name in there
     }

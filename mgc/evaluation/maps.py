@@ -82,24 +82,17 @@ class EmbeddingMap:
 def embedding_map(run: Run, method: Method = "tsne", seed: int = 0) -> EmbeddingMap:
     """Arrange the test rows of a run on a plane."""
     rows = run.rows("test")
-    folds = sorted(rows["fold"].unique())
-    if len(folds) == 1 or run.kind == "ensemble":
-        points = plane(run.embeddings[rows.index], method, seed)
-        return EmbeddingMap(rows, _framed(points), True, None, method)
-    vectors, fit = shared_space(run, rows)
-    if fit is None or fit < MIN_FIT:
-        return _apart(run, rows, fit, method, seed)
-    return EmbeddingMap(rows, _framed(plane(vectors, method, seed)), True, fit, method)
-
-
-def _apart(
-    run: Run, rows: pd.DataFrame, fit: float | None, method: Method, seed: int
-) -> EmbeddingMap:
+    vectors, fit, joined = run.embeddings[rows.index], None, True
+    if rows["fold"].nunique() > 1 and run.kind != "ensemble":
+        aligned, fit = shared_space(run, rows)
+        joined = fit is not None and fit >= MIN_FIT
+        vectors = aligned if joined else vectors
     points = np.zeros((len(rows), 2))
-    for fold in rows["fold"].unique():
-        here = (rows["fold"] == fold).to_numpy()
-        points[here] = _framed(plane(run.embeddings[rows.index[here]], method, seed))
-    return EmbeddingMap(rows, points, False, fit, method)
+    apart = np.zeros(len(rows)) if joined else rows["fold"].to_numpy()
+    for space in np.unique(apart):
+        here = apart == space
+        points[here] = _framed(plane(vectors[here], method, seed))
+    return EmbeddingMap(rows, points, joined, fit, method)
 
 
 def plane(vectors: np.ndarray, method: Method = "tsne", seed: int = 0) -> np.ndarray:

@@ -203,10 +203,8 @@ def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[st
             return _apart(np.interp(inside, numbers, np.arange(count)), inside, count)
     step = max(1, -(-count // MAX_TICKS))
     step = next((s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500) if s >= step), step)
-    return (
-        [float(i) for i in range(0, count, step)],
-        [f"{numbers[i]:g}" for i in range(0, count, step)],
-    )
+    shown = range(0, count, step)
+    return [float(i) for i in shown], [f"{numbers[i]:g}" for i in shown]
 
 
 def _apart(where: np.ndarray, values: Sequence[float], count: int) -> tuple[list[float], list[str]]:

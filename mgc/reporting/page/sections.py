@@ -66,7 +66,8 @@ def verdict(made: Comparison) -> str:
         return f"{said} {_others(made)}"
     against = f"the best single system, {made.reference}"
     if best["p_adjusted"] < SURE:
-        return f"{said} It is better than {against} (p {_p(best['p_adjusted'])})."
+        p = p_value(best["p_adjusted"])
+        return f"{said} It is better than {against} (p {p if p.startswith('<') else f'= {p}'})."
     return f"{said} These tracks cannot show whether it is better than {against}."
 
 
@@ -78,11 +79,6 @@ def _others(made: Comparison) -> str:
     if not worse:
         return "None of the others is behind it by more than chance can explain."
     return f"{len(worse)} of the {len(rest)} others are behind it by more than chance can explain."
-
-
-def _p(value: float) -> str:
-    said = p_value(value)
-    return said if said.startswith("<") else f"= {said}"
 
 
 def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
@@ -116,25 +112,23 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
 def confusion_cells(run: Run) -> dict[str, Any]:
     """A matrix as rows of cells: tracks, share of the row, and both as places on a colour scale."""
     counts, shares = matrix(run, False), matrix(run, True)
-    largest = max(counts.max(), 1)
-    rows = []
-    for genre, count_row, share_row in zip(run.genres, counts, shares, strict=True):
-        cells = [
-            {
-                "tracks": int(tracks),
-                "share": round(100 * share),
-                "tracks_depth": round(float(tracks / largest), 3),
-                "share_depth": round(float(share), 3),
-                "deep": " ".join(
-                    name
-                    for name, depth in (("dt", tracks / largest), ("ds", share))
-                    if depth > DEEP
-                ),
-            }
-            for tracks, share in zip(count_row, share_row, strict=True)
-        ]
-        rows.append({"genre": genre, "tracks": int(count_row.sum()), "cells": cells})
+    table = zip(run.genres, counts, counts / max(counts.max(), 1), shares, strict=True)
+    rows = [
+        {"genre": genre, "tracks": int(row[0].sum()), "cells": list(map(_cell, *row))}
+        for genre, *row in table
+    ]
     return {"rows": rows, "mistakes": _mistakes(run)}
+
+
+def _cell(tracks: float, depth: float, share: float) -> dict[str, Any]:
+    deep = [name for name, value in (("dt", depth), ("ds", share)) if value > DEEP]
+    return {
+        "tracks": int(tracks),
+        "share": round(100 * share),
+        "tracks_depth": round(float(depth), 3),
+        "share_depth": round(float(share), 3),
+        "deep": " ".join(deep),
+    }
 
 
 def _mistakes(run: Run) -> list[dict[str, Any]]:
@@ -142,7 +136,6 @@ def _mistakes(run: Run) -> list[dict[str, Any]]:
     counts = matrix(run, False).astype(int)
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
-    places = [divmod(int(place), len(counts)) for place in order]
     return [
         {
             "true": run.genres[row],
@@ -150,7 +143,7 @@ def _mistakes(run: Run) -> list[dict[str, Any]]:
             "tracks": int(wrong[row, column]),
             "of": int(counts[row].sum()),
         }
-        for row, column in places
+        for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True)
         if wrong[row, column]
     ]
 
@@ -221,11 +214,6 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
         command = shlex.join(repeat_command(run))
         made.append({"name": run.name, "command": command, "facts": shown})
     return made
-
-
-def commands(repeated: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The commands that made the runs, each once, in order."""
-    return list(dict.fromkeys(run["command"] for run in repeated if run["command"]))
 
 
 def _plain(values: Mapping[str, Any] | None) -> str:
