@@ -76,10 +76,12 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     Rows are matched by fold, part and track id, whatever their order in the files.
 
     Raises:
-        UsageError: the runs differ in dataset, genres or splits, or share too few tracks.
+        UsageError: fewer than two runs, an ensemble among them, one named twice, or runs that
+            differ in dataset, genres or splits, or share too few tracks.
         MgcError: a run lists a track twice, runs differ in a track's genre, or probabilities are
             not finite.
     """
+    _check(members)
     runs.same_tracks(members)
     tables = [_indexed(run) for run in members]
     common = reduce(pd.Index.intersection, [table.index for table in tables]).sort_values()
@@ -104,6 +106,24 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     return Aligned(members, table, positions, shared, len(every))
 
 
+def _check(members: Sequence[Run]) -> None:
+    """Raise UsageError for runs that cannot be members of an ensemble, whatever their tracks."""
+    if len(members) < 2:
+        raise UsageError(
+            f"An ensemble needs at least two runs; there is {'one' if members else 'none'}.",
+            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
+        )
+    folders = [run.folder for run in members]
+    for run in members:
+        if run.kind != "single":
+            raise UsageError(
+                f"{run.name} is an ensemble itself.",
+                f"Name the runs behind it: {' '.join(run.record.members)}",
+            )
+        if folders.count(run.folder) > 1:
+            raise UsageError(f"{run.name} is named twice.", "Name each run once.")
+
+
 def checked(run: Run) -> np.ndarray:
     """All of a run's probabilities (row, genre) float64; each row sums to exactly 1.
 
@@ -119,8 +139,7 @@ def checked(run: Run) -> np.ndarray:
             f"(NaN, negative, or not summing to 1); the first is for track {first!r}.",
             f"Leave it out, or fit it again: mgc runs show {run.name}",
         )
-    normal: np.ndarray = probabilities / sums[:, None]
-    return normal
+    return np.asarray(probabilities / sums[:, None])
 
 
 def _indexed(run: Run) -> pd.DataFrame:

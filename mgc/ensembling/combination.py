@@ -122,8 +122,7 @@ def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarr
             f"Strategy {spec.name!r} of {spec.entry.distribution} returned {problem}.",
             f"Run: mgc plugins check {spec.name}",
         )
-    normal: np.ndarray = found / found.sum(1, keepdims=True)
-    return normal
+    return np.asarray(found / found.sum(1, keepdims=True))
 
 
 def strategy_folder(run: Run, fold: int) -> Path:
@@ -145,8 +144,7 @@ def apply_ensemble(
         pairs = [folds[number] for folds in answers]
         probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
         combined.append(made(probabilities, [embedding for _, embedding in pairs]))
-    mean: np.ndarray = np.mean(combined, axis=0)
-    return mean
+    return np.asarray(np.mean(combined, axis=0))
 
 
 def load_combinations(run: Run) -> list[Combination]:

@@ -16,7 +16,6 @@ from mgc import runs
 from mgc.ensembling.alignment import Aligned, align
 from mgc.ensembling.combination import Combination, EnsembleRequest, strategy_folder
 from mgc.ensembling.learner import Learner
-from mgc.errors import UsageError
 from mgc.plugins import params
 from mgc.runs import PREFIX, Run, metrics
 from mgc.strategies.calibration import tempered
@@ -36,7 +35,6 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
             that cannot be put side by side.
         MgcError: a member's predictions are damaged, or the strategy fails.
     """
-    check_members(members)
     request.spec.make()
     aligned = align(members, request.smallest_share)
     learnt, answers = _combined(request, aligned)
@@ -56,24 +54,6 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
     # An ensemble's embedding of a track: its members' probabilities, (row, member × genre).
     embeddings = np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
     return runs.finish(run, predictions, embeddings, {"metrics": scored, **results})
-
-
-def check_members(members: Sequence[Run]) -> None:
-    """Raise UsageError for runs that cannot be members of an ensemble, whatever their tracks."""
-    if len(members) < 2:
-        raise UsageError(
-            f"An ensemble needs at least two runs; there is {'one' if members else 'none'}.",
-            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
-        )
-    folders = [run.folder for run in members]
-    for run in members:
-        if run.kind != "single":
-            raise UsageError(
-                f"{run.name} is an ensemble itself.",
-                f"Name the runs behind it: {' '.join(run.record.members)}",
-            )
-        if folders.count(run.folder) > 1:
-            raise UsageError(f"{run.name} is named twice.", "Name each run once.")
 
 
 def _seed(members: Sequence[Run]) -> int | None:

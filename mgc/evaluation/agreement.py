@@ -34,6 +34,12 @@ class Agreement:
     tracks: int
 
 
+def diverse(compared: Sequence[System]) -> Sequence[System]:
+    """The single systems if there are several, else all: those whose agreement tells something."""
+    singles = [system for system in compared if system.kind == "single"]
+    return singles if len(singles) > 1 else compared
+
+
 def agreement(compared: Sequence[System]) -> Agreement:
     """Compare answers track by track. Raises UsageError for fewer than two systems, or for runs
     without a common split and seed."""

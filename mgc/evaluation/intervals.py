@@ -98,5 +98,4 @@ def macro_f1(confusions: np.ndarray) -> np.ndarray:
     true, said = confusions.sum(-1), confusions.sum(-2)
     there = true > 0
     f1 = np.where(there, 2 * hits / np.maximum(true + said, 1e-12), 0.0)
-    mean: np.ndarray = f1.sum(-1) / np.maximum(there.sum(-1), 1)
-    return mean
+    return np.asarray(f1.sum(-1) / np.maximum(there.sum(-1), 1))

@@ -110,8 +110,7 @@ def _components(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
     if len(vectors) == 1:
         return np.zeros((1, 1))
     count = min(most, *vectors.shape)
-    made: np.ndarray = PCA(count, random_state=seed).fit_transform(vectors)
-    return made
+    return np.asarray(PCA(count, random_state=seed).fit_transform(vectors))
 
 
 def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
@@ -139,8 +138,7 @@ def _framed(points: np.ndarray) -> np.ndarray:
     """Shift and scale into [-1, 1], keeping proportions."""
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0
-    framed: np.ndarray = (points - (low + high) / 2) / half
-    return framed
+    return np.asarray((points - (low + high) / 2) / half)
 
 
 def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None]:
@@ -150,17 +148,13 @@ def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None
     None in place of R², and zeros, if the folds share too few tracks.
     """
     everything = run.predictions[["track_id", "fold", "part"]]
-    tables = [table.set_index("track_id") for _, table in everything.groupby("fold")]
-    places = [np.asarray(index) for index in everything.groupby("fold").indices.values()]
-    known = [table.index[table["part"] != "test"] for table in tables]
+    tables = [table for _, table in everything.groupby("fold")]
+    known = [pd.Index(table["track_id"][table["part"] != "test"]) for table in tables]
     shared = min(len(known[0].intersection(other)) for other in known[1:])
     count = min(SHARED_COMPONENTS, run.embeddings.shape[1], shared // TRACKS_A_COMPONENT)
     if count < 2:
         return np.zeros((len(rows), 2)), None
-    spaces = [
-        _space(run.embeddings[place], table, count)
-        for place, table in zip(places, tables, strict=True)
-    ]
+    spaces = [_space(run.embeddings[table.index], table, count) for table in tables]
     first, fits = spaces[0], []
     moved = [first]
     for other, theirs in zip(spaces[1:], known[1:], strict=True):
@@ -179,7 +173,7 @@ def _space(vectors: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame
     vectors = np.asarray(vectors, np.float64)
     seen = (table["part"] != "test").to_numpy()
     components = PCA(count, random_state=0).fit(vectors[seen]).transform(vectors)
-    return pd.DataFrame(components, index=table.index)
+    return pd.DataFrame(components, index=table["track_id"])
 
 
 def _laid_over(

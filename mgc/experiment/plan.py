@@ -164,11 +164,3 @@ def _check(plan: Plan, path: Path) -> None:
     if plan.learn_from not in ("validation", "out-of-fold"):
         raise unknown("kind of held-out tracks", plan.learn_from, ["validation", "out-of-fold"],
                       "mgc ensemble --help")  # fmt: skip
-
-
-def check_published(plan: Plan, heads: list[str]) -> None:
-    """Raise UsageError if a published figure refers to a row that will not exist."""
-    rows = plan.rows(heads)
-    for one in plan.published:
-        if one.row and one.row not in rows:
-            raise unknown("row of this experiment", one.row, rows, "mgc experiment show FILE")

@@ -17,8 +17,8 @@ from mgc.datasets import splits, table
 from mgc.datasets.importers import importing
 from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
-from mgc.errors import MgcError, UsageError
-from mgc.experiment.plan import Plan, check_published
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.experiment.plan import Plan
 from mgc.fitting import FitRequest
 from mgc.plugins.params import as_dict
 from mgc.progress import Progress, Silent
@@ -67,7 +67,10 @@ def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
         device=plan.device,
         command=command,
     )
-    check_published(plan, list(dict.fromkeys(request.head.name for request in wanted)))
+    rows = plan.rows(list(dict.fromkeys(request.head.name for request in wanted)))
+    for one in plan.published:
+        if one.row and one.row not in rows:
+            raise unknown("row of this experiment", one.row, rows, "mgc experiment show FILE")
     return wanted
 
 
@@ -141,11 +144,14 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
     for run in found:  # an ensemble takes seconds, so one that was interrupted is made again
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)
-    combined: list[Run] = []
-    for seed in plan.seeds:
+    learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
+    combined = []
+    for seed in [seed for seed in plan.seeds if seed not in failed]:
         members = [run for run in made if run.record.seed == seed]
-        if seed not in failed and plan.ensembles:
-            combined += _ensembles(plan, members, found, command, progress)
+        for name, calibrate in plan.ensembles:
+            spec = StrategySpec(name, plan.strategy.get(name, {}))
+            request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
+            combined.append(_ensemble(request, members, found, progress))
     return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
 
 
@@ -176,26 +182,15 @@ def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> R
     return fitting.fit(step.request, progress, ready[step.request.source.store.fingerprint])
 
 
-def _ensembles(
-    plan: Plan,
-    members: Sequence[Run],
-    found: Sequence[Run],
-    command: Sequence[str],
-    progress: Progress,
-) -> list[Run]:
-    """The plan's ensembles of one seed's runs."""
-    learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
-    made = []
-    for name, calibrate in plan.ensembles:
-        spec = StrategySpec(name, plan.strategy.get(name, {}))
-        request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
-        same = [run for run in found if _combines(run, request, members)]
-        if same:
-            made.append(same[-1])
-        else:
-            progress.say(f"{name}{', calibrated' if calibrate else ''}")
-            made.append(ensemble(request, members))
-    return made
+def _ensemble(
+    request: EnsembleRequest, members: Sequence[Run], found: Sequence[Run], progress: Progress
+) -> Run:
+    """One ensemble of a seed's runs: the one that there is, or a new one."""
+    same = [run for run in found if _combines(run, request, members)]
+    if same:
+        return same[-1]
+    progress.say(f"{request.spec.name}{', calibrated' if request.calibrate else ''}")
+    return ensemble(request, members)
 
 
 def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> bool:

@@ -132,31 +132,31 @@ def _strategies_that_learn() -> Iterator[StrategyInfo]:
     yield StrategyInfo(
         name="weighted",
         summary="mean probability with weights learnt from held-out tracks",
-        load="mgc.strategies.weighted:Weighted",
+        load="mgc.strategies.weights:Weighted",
         learns="held-out",
     )
     yield StrategyInfo(
         name="greedy",
         summary="members picked again and again while held-out tracks gain by it (Caruana)",
-        load="mgc.strategies.greedy:Greedy",
+        load="mgc.strategies.weights:Greedy",
         learns="held-out",
     )
     yield StrategyInfo(
         name="best-subset",
         summary="the mean of those members that do best together on held-out tracks",
-        load="mgc.strategies.best_subset:BestSubset",
+        load="mgc.strategies.weights:BestSubset",
         learns="held-out",
     )
     yield StrategyInfo(
         name="stacking",
         summary="logistic meta-model over all members' probabilities of held-out tracks",
-        load="mgc.strategies.stacking:Stacking",
+        load="mgc.strategies.regression:Stacking",
         learns="held-out",
     )
     yield StrategyInfo(
         name="embeddings",
         summary="one classifier over all members' embeddings, scaled block by block",
-        load="mgc.strategies.embeddings:Embeddings",
+        load="mgc.strategies.regression:Embeddings",
         combines="embeddings",
         learns="training",
     )

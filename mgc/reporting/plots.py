@@ -101,10 +101,7 @@ def confusion(named: Sequence[tuple[str, Run]], normalise: bool = False) -> Figu
 def matrix(run: Run, normalise: bool) -> np.ndarray:
     """(true genre, predicted genre): tracks, or shares of each row."""
     counts = np.array(run.record.metrics["test"]["confusion"], np.float64)
-    if not normalise:
-        return counts
-    shares: np.ndarray = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    return shares
+    return counts / np.maximum(counts.sum(1, keepdims=True), 1) if normalise else counts
 
 
 def _draw_matrix(axis: Axes, run: Run, normalise: bool) -> None:

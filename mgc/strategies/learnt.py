@@ -25,14 +25,3 @@ class Learnt:
         for name in self.LEARNT:
             setattr(self, f"{name}_", state[name])
         return self
-
-
-class WeightedMean(Learnt):
-    """A mean with learnt weights (member,)."""
-
-    LEARNT = ("weights",)
-    weights_: np.ndarray
-
-    def combine(self, members: np.ndarray) -> np.ndarray:
-        """(member, track, genre) → (track, genre)."""
-        return np.asarray(np.einsum("m,mtg->tg", self.weights_, members))

@@ -77,8 +77,9 @@ def _json(
             row["f1_by_genre"] = {str(g): float(v) for g, v in found_f1[row["name"]].items()}
     if agreement:
         from mgc.evaluation.agreement import agreement as find
+        from mgc.evaluation.agreement import diverse
 
-        found = find(_diverse(systems))
+        found = find(diverse(systems))
         for row in rows:
             row["agreement"] = [p for p in found.pairs if row["name"] in (p["first"], p["second"])]
             row["oracle"] = found.oracle
@@ -185,16 +186,10 @@ def _show_genres(systems: Sequence[System]) -> None:
         output.note("◂ the best single system for the genre")
 
 
-def _diverse(systems: Sequence[System]) -> list[System]:
-    """The single systems if there are several, else all."""
-    singles = [system for system in systems if system.kind == "single"]
-    return singles if len(singles) > 1 else list(systems)
-
-
 def _show_agreement(systems: Sequence[System]) -> None:
-    from mgc.evaluation.agreement import agreement
+    from mgc.evaluation.agreement import agreement, diverse
 
-    found: Agreement = agreement(_diverse(systems))
+    found: Agreement = agreement(diverse(systems))
     rows = [
         (
             pair["first"],

@@ -156,7 +156,7 @@ def _say_members(group: Sequence[Run]) -> None:
 
 def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
     """What was tried, by held-out tracks; on stderr, because the result is the ensemble."""
-    from mgc.ensembling.subset_search import search
+    from mgc.ensembling.learner import search
 
     tried = search(request, group)
     output.note(f"{output.count(len(tried), 'subset')} by the held-out tracks of each fold:")

@@ -107,10 +107,10 @@ def make_report(
         "environment": run.record.environment,
         "has_curves": any(run["curves"] for run in data["runs"]),
     }
-    return page(context, data, asked)
+    return page(context, data)
 
 
-def page(context: dict[str, Any], data: dict[str, Any], asked: ReportRequest) -> str:
+def page(context: dict[str, Any], data: dict[str, Any]) -> str:
     """Fill the templates. Every name is escaped: by Jinja in HTML, by `script_json` in data."""
     shapes = [shape for shape, _ in colours.SHAPES]
     palette = {"light": colours.LIGHT, "dark": colours.DARK, "shapes": shapes}

@@ -62,7 +62,7 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
     parts, genres = _by_genre(run)
     unique = rows.drop_duplicates("track_id")
     artists = set(unique["artist"]) - {""} if "artist" in unique else set()
-    failures = [(Path(f["path"]).name, _reason(f)) for f in run.record.failures]
+    paths = [(Path(f["path"]).name, f["path"], f["reason"]) for f in run.record.failures]
     test = run.rows("test")["genre"].value_counts()
     return DataFacts(
         name=record.name,
@@ -73,16 +73,12 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
         genres=genres,
         crossing=crossing_tracks(rows),
         left_out=dict(record.left_out),
-        failures=failures,
+        # Without the folder names of the machine that the reasons came from.
+        failures=[(name, reason.replace(path, name)) for name, path, reason in paths],
         suspects=_suspects(best),
         chance=float(test.max() / test.sum()),
         audit=_audit(run, progress) if audited else (),
     )
-
-
-def _reason(failure: Mapping[str, str]) -> str:
-    """The reason, without the folder names of the machine it came from."""
-    return failure["reason"].replace(failure["path"], Path(failure["path"]).name)
 
 
 def _protocol(run: Run) -> str:

@@ -103,8 +103,7 @@ def _fewer_columns(values: np.ndarray) -> np.ndarray:
     if count <= PICTURE_COLUMNS:
         return values
     edges = np.linspace(0, count, PICTURE_COLUMNS + 1).astype(int)
-    sums: np.ndarray = np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
-    return sums
+    return np.asarray(np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges))
 
 
 def _row_ticks(picture: Picture) -> list[tuple[float, str]]:

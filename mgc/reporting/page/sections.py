@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mgc.errors import UsageError
-from mgc.evaluation.agreement import Agreement, agreement
+from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import SURE, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
@@ -179,8 +179,7 @@ def _lean(found: Sequence[Bin]) -> str:
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
     """Which systems agree, and what a perfect choice would achieve; None for a single system."""
-    singles = [system for system in compared if system.kind == "single"]
-    chosen = singles if len(singles) > 1 else list(compared)
+    chosen = diverse(compared)
     try:
         found: Agreement = agreement(chosen)
     except UsageError:
@@ -200,10 +199,9 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
         facts: dict[str, object] = {"made": record.created, "seed": record.seed}
         facts["split"] = record.dataset.split
         if run.kind == "single":
-            facts["extractor"] = (
-                f"{record.extractor.name} {_plain(record.extractor.identity.get('params'))}"
-            )
-            facts["fingerprint"] = (record.extractor.fingerprint or "")[:12]
+            extractor = record.extractor
+            facts["extractor"] = f"{extractor.name} {_plain(extractor.identity.get('params'))}"
+            facts["fingerprint"] = (extractor.fingerprint or "")[:12]
             facts["head"] = f"{record.head.name} {_plain(record.head.params)}"
             facts["device"] = record.device
             facts["seconds"] = record.seconds
