@@ -49,7 +49,7 @@ class FinishedRun(runs.Run):
         It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
         of the hard tracks: check who owns the music before you share the page.
         """
-        from mgc.reporting.page import ReportRequest, make_report
+        from mgc.reporting.page.build import ReportRequest, make_report
 
         (source,) = resolve.sources(["mel"], None, resolve.policy(None, None), "cpu")
         page = make_report([self], ReportRequest(title, picture=source), progress or Silent())

@@ -147,12 +147,11 @@ def _keep(source: Path, target: Path) -> None:
     A link is as safe as a copy: a run's files are replaced, never written into.
     """
     target.mkdir(parents=True)
-    for pattern in KEPT:
-        for path in source.glob(pattern):
-            if path.is_dir():
-                shutil.copytree(path, target / path.name, copy_function=_link)
-            else:
-                _link(path, target / path.name)
+    for path in [path for pattern in KEPT for path in source.glob(pattern)]:
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, copy_function=_link)
+        else:
+            _link(path, target / path.name)
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -61,8 +61,7 @@ class Learner:
 
     @property
     def _by_embedding(self) -> bool:
-        combines: str = self.asked.spec.info.combines
-        return combines == "embeddings"
+        return bool(self.asked.spec.info.combines == "embeddings")
 
     def held_out(self, fold: int) -> np.ndarray:
         """Row numbers of tracks that no member learnt from and that the fold does not score.

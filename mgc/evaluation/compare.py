@@ -60,9 +60,9 @@ def compare(
     rows = [_figures(system) for system in compared]
     splits, tracks = share_tracks(compared)
     chosen = _reference(compared, rows, reference) if len(tracks) else None
-    groups = group_numbers(compared, tracks)
+    groups = pd.Series(group_numbers(compared, tracks), tracks)
     if len(tracks):
-        tested = _Tested(compared, splits, tracks, groups, resamples)
+        tested = _Tested(compared, splits, groups, resamples)
         tested.add_shares(rows)
         if chosen is not None:
             _test(rows, tested, chosen)
@@ -71,7 +71,7 @@ def compare(
         row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
     name = None if chosen is None else compared[chosen].name
     known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
-    n_groups = len(np.unique(groups)) if known else 0
+    n_groups = groups.nunique() if known else 0
     return Comparison(rows, name, len(tracks), n_groups, resamples, _unpaired(compared, splits))
 
 
@@ -119,28 +119,21 @@ class _Tested:
     """Accuracy and macro F1 of every system on every bootstrap resample of the shared tracks."""
 
     def __init__(
-        self,
-        compared: Sequence[System],
-        splits: Sequence[str],
-        tracks: pd.Index,
-        groups: np.ndarray,
-        count: int,
+        self, compared: Sequence[System], splits: Sequence[str], groups: pd.Series, count: int
     ) -> None:
-        self.compared, self.splits, self.tracks, self.groups = compared, splits, tracks, groups
+        self.compared, self.splits, self.groups = compared, splits, groups
         self.n_groups = int(groups.max()) + 1
         confusions = [list(self._confusions(system)) for system in compared]
         self.here = self._statistics(confusions, np.ones((1, self.n_groups)))[..., 0]
-        chunks = [
-            self._statistics(confusions, drawn) for drawn in resamples(self.n_groups, count=count)
-        ]
-        self.drawn = np.concatenate(chunks, axis=2)
+        draws = resamples(self.n_groups, count=count)
+        self.drawn = np.concatenate([self._statistics(confusions, d) for d in draws], axis=2)
 
     def _confusions(self, system: System) -> Iterator[np.ndarray]:
         """For each run in the shared splits: (group, genre × genre), in tracks."""
         n_genres = len(system.runs[0].genres)
         for split, table in zip(system.splits, system.tables, strict=True):
             if split in self.splits:
-                rows = table.loc[self.tracks]
+                rows = table.loc[self.groups.index]
                 counts = np.zeros((self.n_groups, n_genres, n_genres))
                 np.add.at(counts, (self.groups, rows["genre"], rows["answer"]), 1)
                 yield counts.reshape(self.n_groups, -1)
@@ -170,7 +163,7 @@ class _Tested:
         values = []
         for split in self.splits:
             for pair in zip(first.tables_of(split), second.tables_of(split), strict=False):
-                right = [table["right"].loc[self.tracks].to_numpy() > 0.5 for table in pair]
+                right = [table.loc[self.groups.index, "right"].to_numpy() > 0.5 for table in pair]
                 values.append(intervals.mcnemar(*right))
         return intervals.pooled_p(values)
 

@@ -125,9 +125,8 @@ def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE of a random subset; every other point goes to the weighted mean of its nearest ones."""
     chosen = np.random.default_rng(seed).permutation(len(components))[:ARRANGED]
     arranged = _tsne(components[chosen], seed)
-    distance, near = (
-        NearestNeighbors(n_neighbors=NEAREST).fit(components[chosen]).kneighbors(components)
-    )
+    nearest = NearestNeighbors(n_neighbors=NEAREST).fit(components[chosen])
+    distance, near = nearest.kneighbors(components)
     weight = 1 / np.maximum(distance, 1e-9) ** 2
     points: np.ndarray = (arranged[near] * weight[..., None]).sum(1) / weight.sum(1)[:, None]
     points[chosen] = arranged

@@ -131,14 +131,13 @@ def _built(found: dict[str, Any], path: Path) -> Plan:
     if found.get("path"):
         found["path"] = str((path.parent / Path(found["path"]).expanduser()).resolve())
     try:
-        plan: Plan = TypeAdapter(Plan).validate_python(found)
+        return TypeAdapter(Plan).validate_python(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
             f"{path.name}: {where}: {first['msg']}.", "See: examples/demo.toml"
         ) from error
-    return plan
 
 
 def _check(plan: Plan, path: Path) -> None:

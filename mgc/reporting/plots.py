@@ -236,9 +236,8 @@ def comparison(made: Comparison) -> Figure:
         for place, row in enumerate(rows):
             ink = colours.LIGHT[0 if row["kind"] == "single" else 1]
             shape = "o" if row["kind"] == "single" else "D"
-            axis.plot(
-                [100 * row["accuracy_low"], 100 * row["accuracy_high"]], [place] * 2, color=ink
-            )
+            ends = [100 * row["accuracy_low"], 100 * row["accuracy_high"]]
+            axis.plot(ends, [place] * 2, color=ink)
             axis.plot(100 * row["accuracy"], place, shape, color=ink, ms=5)
             if row["name"] == made.reference:
                 axis.axvline(100 * row["accuracy"], ls="--", lw=0.8, color="#888888")

@@ -33,12 +33,9 @@ def curves(named: Sequence[tuple[str, Run]]) -> list[Table]:
     made = []
     for name, run in named:
         found = some_curves(run)
-        figures = {key: mean_curve(found, key) for key in NAMES}
-        rows = [
-            [str(number + 1), *(f"{values[number]:.4f}" for values in figures.values())]
-            for number in range(len(figures["train_loss"]))
-        ]
-        made.append(Table(name, ["epoch", *(NAMES[key] for key in figures)], rows))
+        epochs = enumerate(zip(*(mean_curve(found, key) for key in NAMES), strict=True), 1)
+        rows = [[number, *(f"{value:.4f}" for value in values)] for number, values in epochs]
+        made.append(Table(name, ["epoch", *NAMES.values()], rows))
     return made
 
 

@@ -89,14 +89,10 @@ class Greedy(WeightedMean):
         _, numbers = np.unique(groups, return_inverse=True)
         count = int(numbers.max(initial=-1)) + 1
         generator = np.random.default_rng(self.seed)
-        bags = [
-            select(
-                chosen,
-                np.bincount(generator.integers(count, size=count), minlength=count)[numbers],
-                self.params.picks,
-            )
-            for _ in range(self.params.bags)
-        ]
+        bags = []
+        for _ in range(self.params.bags):
+            drawn = np.bincount(generator.integers(count, size=count), minlength=count)
+            bags.append(select(chosen, drawn[numbers], self.params.picks))
         self.weights_ = np.mean(bags, axis=0)
         return self
 

@@ -56,7 +56,7 @@ def report(
 ) -> None:
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
-    from mgc.reporting.page import ReportRequest, make_report
+    from mgc.reporting.page.build import ReportRequest, make_report
 
     source = None
     if picture != NO_PICTURE:

@@ -116,20 +116,16 @@ def page(context: dict[str, Any], data: dict[str, Any]) -> str:
     palette = {"light": colours.LIGHT, "dark": colours.DARK, "shapes": shapes}
     looks = [colours.look(number) for number in range(len(data["genres"]))]
     scripts = [_text(LIBRARY), "\n".join(_text(f"scripts/{name}") for name in SCRIPTS)]
-    html: str = (
-        templates()
-        .get_template("page.html")
-        .render(
-            **context,
-            version=__version__,
-            today=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=Markup(_text("page.css")),
-            scripts=[Markup(script) for script in scripts],
-            policy=_policy(scripts),
-            data=script_json({**data, "palette": palette, "looks": looks}),
-        )
+    template = templates().get_template("page.html")
+    return template.render(
+        **context,
+        version=__version__,
+        today=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        style=Markup(_text("page.css")),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(scripts),
+        data=script_json({**data, "palette": palette, "looks": looks}),
     )
-    return html
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -63,7 +63,6 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
     unique = rows.drop_duplicates("track_id")
     artists = set(unique["artist"]) - {""} if "artist" in unique else set()
     paths = [(Path(f["path"]).name, f["path"], f["reason"]) for f in run.record.failures]
-    test = run.rows("test")["genre"].value_counts()
     return DataFacts(
         name=record.name,
         protocol=_protocol(run),
@@ -76,7 +75,7 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
         # Without the folder names of the machine that the reasons came from.
         failures=[(name, reason.replace(path, name)) for name, path, reason in paths],
         suspects=_suspects(best),
-        chance=float(test.max() / test.sum()),
+        chance=float(run.rows("test")["genre"].value_counts(normalize=True).max()),
         audit=_audit(run, progress) if audited else (),
     )
 
@@ -103,11 +102,9 @@ def crossing_tracks(rows: pd.DataFrame) -> int:
     """Test tracks whose group (artist) was also learnt from, in the same fold."""
     if "group" not in rows:
         return 0
-    crossing = 0
-    for _, fold in rows.groupby("fold"):
-        test = fold[fold["part"] == "test"]
-        crossing += int(test["group"].isin(fold.loc[fold["part"] != "test", "group"]).sum())
-    return crossing
+    test = rows["part"] == "test"
+    groups = pd.MultiIndex.from_frame(rows[["fold", "group"]])
+    return int(groups[test].isin(groups[~test]).sum())
 
 
 def _suspects(run: Run) -> list[dict[Any, Any]]:

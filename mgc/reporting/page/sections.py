@@ -83,15 +83,13 @@ def _others(made: Comparison) -> str:
 
 def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
     """The rows of the table: figures, places on the axis, marks."""
-    axis = scale(made.rows)
+    axis, keys = scale(made.rows), ("accuracy_low", "accuracy", "accuracy_high")
     return [
         {
             **row,
             "reference": row["name"] == made.reference,
             "mark": mark(row),
-            "places": [
-                axis.place(row[key]) for key in ("accuracy_low", "accuracy", "accuracy_high")
-            ],
+            "places": [axis.place(row[key]) for key in keys],
         }
         for row in made.rows
     ]
