@@ -14,7 +14,7 @@ from mgc.plugins import params, registry
 from mgc.plugins.contract import HeadInfo
 
 if TYPE_CHECKING:
-    from mgc.training import HeadSpec
+    from mgc.training.head_spec import HeadSpec
 
 
 def dataset(name: str | None) -> table.Dataset:
@@ -33,7 +33,7 @@ def dataset_name(name: str | None) -> str:
 
 def device(name: str) -> str:
     """``auto`` resolved to an available device. Raises UsageError for an unavailable one."""
-    from mgc.training import resolve_device
+    from mgc.training.devices import resolve_device
 
     return str(resolve_device(name))
 
@@ -64,7 +64,7 @@ def parts(
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
     """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
-    from mgc.training import HeadSpec, Training
+    from mgc.training.head_spec import HeadSpec, Training
 
     gradient = [n for n in heads if _info(n).trained_by == "gradient"]
     owners = {f"head {name}": parameters_of("head", name) for name in heads}

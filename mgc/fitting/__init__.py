@@ -2,20 +2,15 @@
 
 from mgc.fitting.fit_run import fit, prepare_for, resume
 from mgc.fitting.prepared import Prepared, make_folds, prepare
-from mgc.fitting.request import FitRequest, check_fits, default_head, requests
-from mgc.fitting.request_record import describe
-from mgc.runs.models import load_source, model_folders
+from mgc.fitting.request import FitRequest, check_fits, describe, requests
 
 __all__ = [
     "FitRequest",
     "Prepared",
     "check_fits",
-    "default_head",
     "describe",
     "fit",
-    "load_source",
     "make_folds",
-    "model_folders",
     "prepare",
     "prepare_for",
     "requests",

@@ -13,21 +13,13 @@ from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, make_folds, prepare
-from mgc.fitting.request import FitRequest, check_fits
-from mgc.fitting.request_record import describe, load_request
+from mgc.fitting.request import FitRequest, check_fits, describe, load_request
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
-from mgc.training import (
-    FittedHead,
-    Guarded,
-    Named,
-    Summary,
-    Tracker,
-    WandbSettings,
-    WandbTracker,
-    fit_head,
-    processes,
-)
+from mgc.training import processes
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import FittedHead
+from mgc.training.tracking import Guarded, Summary, Tracker, WandbSettings, WandbTracker
 
 
 def fit(
@@ -115,7 +107,7 @@ def _train(
             device=request.device,
             folder=run.folder / f"fold-{fold.number}",
             progress=progress,
-            tracker=Named(tracker, f"fold-{fold.number}") if len(folds) > 1 else tracker,
+            tracker=Guarded(tracker, progress, f"fold-{fold.number}" if len(folds) > 1 else ""),
             resume=resume,
         )
         table, embedding = _predict(fitted, prepared, fold)

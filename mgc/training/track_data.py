@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,30 +28,27 @@ class TrackData:
     genres: np.ndarray
     groups: np.ndarray
     n_genres: int
-    _vectors: dict[str, list[np.ndarray]] = field(
+    _vectors: dict[str, dict[int, np.ndarray]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def pooling(self, train: np.ndarray) -> Pooling:
         """The pooling learnt from the clips of the training tracks."""
-        return fit_pooling(self.kind, self.clips(train))
+        return fit_pooling(self.kind, (clip for track in train for clip in self.features[track]))
 
-    def vectors(self, pooling: Pooling, tracks: np.ndarray) -> list[np.ndarray]:
-        """(clip, dimension) float32 of each of ``tracks``; kept until another pooling is used."""
+    def inputs(self, tracks: np.ndarray, pooling: Pooling | None) -> Sequence[Clips]:
+        """What a head gets for each of ``tracks``: its features, or (clip, dimension) float32 if
+        they are pooled, which is kept until another pooling is used."""
+        if pooling is None:
+            return [self.features[track] for track in tracks]
         digest = _digest(pooling)
         if digest not in self._vectors:
             self._vectors.clear()
-            self._vectors[digest] = [np.empty(0)] * len(self.features)
-        known = self._vectors[digest]
+        known = self._vectors.setdefault(digest, {})
         for track in tracks:
-            if known[track].size == 0:
+            if track not in known:
                 known[track] = pooled(pooling, self.features[track])
         return [known[track] for track in tracks]
-
-    def clips(self, tracks: np.ndarray) -> Iterator[np.ndarray]:
-        """All clips of some tracks, in order."""
-        for track in tracks:
-            yield from self.features[track]
 
 
 def pooled(pooling: Pooling, clips: Clips) -> np.ndarray:

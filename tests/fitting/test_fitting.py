@@ -19,6 +19,7 @@ from mgc.fitting.prepared import Prepared
 from mgc.plugins import registry
 from mgc.plugins.contract import ExtractorInfo
 from mgc.progress import Silent
+from mgc.runs import models
 
 
 def asked(extractor: str = "mfcc", head: str = "logistic", **changed: object) -> fitting.FitRequest:
@@ -178,7 +179,7 @@ def test_a_missing_plug_in_says_which_package_to_install(dataset: table.Dataset)
         },
     }
     with pytest.raises(MgcError, match=r"mgc-gone 1\.2") as caught:
-        fitting.load_source(runs.Run(run.folder, record))
+        models.load_source(runs.Run(run.folder, record))
     assert caught.value.hint == "Install it: pip install mgc-gone"
 
 
@@ -226,4 +227,4 @@ def test_other_weights_than_in_training_are_refused(dataset: table.Dataset) -> N
     identity = {**run.record["extractor"]["identity"], "weights": "0123 bf16"}
     record = {**run.record, "extractor": {**run.record["extractor"], "identity": identity}}
     with pytest.raises(MgcError, match="different weights"):
-        fitting.load_source(runs.Run(run.folder, record))
+        models.load_source(runs.Run(run.folder, record))

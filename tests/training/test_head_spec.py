@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from mgc.errors import MgcError, UsageError
+from mgc.fitting.inspection import describe_head
 from mgc.plugins.contract import FeatureShape, HeadInfo
-from mgc.training import HeadSpec, Training, can_take, describe_head, resolve_device
-from mgc.training.devices import precision_of
+from mgc.training.devices import precision_of, resolve_device
+from mgc.training.head_spec import HeadSpec, Training, can_take
 
 
 def test_names_and_values_are_checked_with_suggestions() -> None:
@@ -66,7 +67,7 @@ def test_a_head_that_takes_vectors_takes_everything(accepts: Any, taken: set[str
 
 def test_naming_a_head_imports_no_torch() -> None:
     code = (
-        "import sys; from mgc.training import HeadSpec, can_take; HeadSpec('cnn').info;"
+        "import sys; from mgc.training.head_spec import HeadSpec, can_take; HeadSpec('cnn').info;"
         "print([m for m in ('torch', 'numpy', 'sklearn', 'accelerate') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
