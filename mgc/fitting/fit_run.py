@@ -94,8 +94,9 @@ def _train(
     tracker = _tracker(run, request, progress)
     tracker.start(dict(run.record))
     folds = prepared.folds(request.folds, request.seed)
-    tables, embeddings = [], []
+    predicted = []
     for fold in folds:
+        name = f"fold-{fold.number}"
         if len(folds) > 1:
             progress.say(f"fold {fold.number + 1} of {len(folds)}")
         fitted = fit_head(
@@ -105,15 +106,14 @@ def _train(
             fold.validation,
             seed=request.seed + fold.number,
             device=request.device,
-            folder=run.folder / f"fold-{fold.number}",
+            folder=run.folder / name,
             progress=progress,
-            tracker=Guarded(tracker, progress, f"fold-{fold.number}" if len(folds) > 1 else ""),
+            tracker=Guarded(tracker, progress, name if len(folds) > 1 else ""),
             resume=resume,
         )
-        table, embedding = _predict(fitted, prepared, fold)
-        tables.append(table)
-        embeddings.append(embedding)
-    predictions = pd.concat(tables, ignore_index=True)
+        predicted.append(_predict(fitted, prepared, fold))
+    tables, embeddings = zip(*predicted, strict=True)
+    predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
     figures = {"metrics": _score(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
         done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
@@ -154,8 +154,8 @@ def _predict(
 
 def _score(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Metrics of the validation and test rows, pooled over folds."""
-    figures = {}
-    for part in ("validation", "test"):
-        rows = predictions[predictions["part"] == part]
-        figures[part] = metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
-    return figures
+    parts = {part: predictions[predictions["part"] == part] for part in ("validation", "test")}
+    return {
+        part: metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
+        for part, rows in parts.items()
+    }

@@ -16,14 +16,15 @@ from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.errors import UsageError
 from mgc.features.extraction.one_file import apply
-from mgc.features.extractor_spec import ExtractorSpec, shape_of
-from mgc.fitting import check_fits
+from mgc.features.extractor_spec import ExtractorSpec
+from mgc.fitting.request import check_fits
 from mgc.heads.pooling import COMPONENTS, fit_pooling
 from mgc.plugins.contract import FeatureShape
 from mgc.training.batches import MIN_WINDOW
 from mgc.training.classifier import Classifier, Normalisation
 from mgc.training.head_spec import HeadSpec, taken_kind
 from mgc.training.scoring import lengths_of
+from mgc.training.track_data import shape_of
 
 WIDTH = 18  # characters per column
 SEED = 0  # of the noise that the extractor is given to find the shape of its features

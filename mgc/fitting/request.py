@@ -68,15 +68,15 @@ def requests(
     chosen = list(dict.fromkeys(heads)) or [default_head(where)]
     clips = resolve.policy(clip_seconds, clips_per_track)
     sources, specs = resolve.parts(extractors, chosen, assignments, clips, where)
-    for source in sources:
-        for spec in specs:
-            check_fits(source, spec)
-    return [
+    made = [
         FitRequest(dataset, source, spec, folds, seed, where, include_bad, tuple(command), tracking)
         for seed in seeds
         for source in sources
         for spec in specs
     ]
+    for request in made:
+        check_fits(request.source, request.head)
+    return made
 
 
 def default_head(device: str) -> str:

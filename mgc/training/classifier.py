@@ -69,7 +69,7 @@ def fit_normalisation(
     Raises MgcError if a value is not finite.
     """
     count, total, squares = _sums(kind, clips)
-    check_finite(total, "the training tracks")
+    check_finite(total)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     deviation[deviation < MIN_DEVIATION] = 1.0
@@ -89,12 +89,8 @@ def _sums(kind: FeatureKind, clips: Sequence[np.ndarray]) -> tuple[int, np.ndarr
     count, total, squares = 0, np.zeros(()), np.zeros(())
     for clip in clips:
         values = np.asarray(clip, np.float32)
-        if kind == "sequence":
-            count += values.shape[1]
-            total = total + values.sum(1, dtype=np.float64)
-            squares = squares + np.einsum("ft,ft->f", values, values, dtype=np.float64)
-        else:
-            count += 1
-            total = total + values.astype(np.float64)
-            squares = squares + values.astype(np.float64) ** 2
+        frames = values if kind == "sequence" else values[..., None]
+        count += frames.shape[-1]
+        total = total + frames.sum(-1, dtype=np.float64)
+        squares = squares + np.einsum("...t,...t->...", frames, frames, dtype=np.float64)
     return count, total, squares

@@ -56,7 +56,7 @@ def fit_head(
     that are not finite, or a checkpoint from another training.
     """
     spec.check()
-    check_tracks(data, train, "training")
+    check_tracks(data, train)
     kind = taken_kind(spec.info, data.kind)
     if kind is None:
         raise UsageError(
@@ -103,7 +103,7 @@ def _fit_estimator(job: TrainingJob) -> FittedHead:
         raise UsageError(f"Head {spec.name!r} is an estimator and must accept vectors.")
     vectors = data.inputs(train, job.pooling)
     rows = np.concatenate(vectors)
-    check_finite(rows, "the training tracks")
+    check_finite(rows)
     counts = [len(vector) for vector in vectors]
     genres, groups = (np.repeat(column[train], counts) for column in (data.genres, data.groups))
     estimator = spec.implementation(spec.params, job.seed)

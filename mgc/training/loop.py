@@ -70,7 +70,10 @@ class Loop:
         self.training = job.spec.training
         self.model = model.to(accelerator.device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = _average(self.model, self.training.ema)
+        self.average: AveragedModel | None = None
+        if self.training.ema:
+            average = get_ema_multi_avg_fn(self.training.ema)
+            self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self.rows = len(self.model.basis) or len(self.model.mean)
         self.source = self._source(job.train)
         self.validation = self._source(job.validation) if len(job.validation) else None
@@ -79,7 +82,11 @@ class Loop:
             self.model, _optimizer(self.model, self.training)
         )
         self.state = load_checkpoint(job.folder, setup, accelerator.device)
-        self._restore()
+        if self.state.epoch:
+            self.model.load_state_dict(self.state.tensors["model"])
+            restore_optimizer(self.optimizer, self.state.tensors["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(self.state.tensors["average"])
 
     def train(self) -> list[dict[str, Any]]:
         """Train the model, leaving it with the best epoch's weights. Return the history.
@@ -236,15 +243,6 @@ class Loop:
             steps.append((slice(int(mine[0]), int(mine[-1]) + 1), len(batch)))
         return steps
 
-    def _restore(self) -> None:
-        tensors = self.state.tensors
-        if not self.state.epoch:
-            return
-        self.model.load_state_dict(tensors["model"])
-        restore_optimizer(self.optimizer, tensors["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(tensors["average"])
-
     def _seed_epoch(self) -> np.random.Generator:
         """Seed torch for this epoch and process; return the generator that all processes share."""
         job, epoch = self.job, self.state.epoch
@@ -277,12 +275,6 @@ def _optimizer(model: Classifier, training: Training) -> torch.optim.Optimizer:
     ]
     fused = model.mean.device.type in ("cuda", "cpu")
     return torch.optim.AdamW(groups, lr=training.learning_rate, fused=fused)
-
-
-def _average(model: Classifier, decay: float) -> AveragedModel | None:
-    if decay == 0:
-        return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 def _genre_weights(genres: np.ndarray, n_genres: int, training: Training) -> Tensor:

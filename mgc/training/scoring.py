@@ -43,8 +43,9 @@ def score_tracks(
 
 def _share(count: int, accelerator: Accelerator | None) -> tuple[np.ndarray, np.ndarray]:
     """This process's window numbers, and which of them count (the last ones may be padding)."""
-    processes = accelerator.num_processes if accelerator else 1
-    rank = accelerator.process_index if accelerator else 0
+    rank, processes = 0, 1
+    if accelerator is not None:
+        rank, processes = accelerator.process_index, accelerator.num_processes
     each = -(-count // processes)
     share = np.arange(rank * each, (rank + 1) * each)
     return share % count, share < count
@@ -56,7 +57,7 @@ def _outputs(
 ) -> np.ndarray:
     """(window, genre + dimension): probabilities, then the embedding."""
     starts = range(0, len(windows), EVALUATION_BATCH)
-    parts = [slice(i, min(i + EVALUATION_BATCH, len(windows))) for i in starts]
+    parts = [slice(start, start + EVALUATION_BATCH) for start in starts]
     model.eval()
     rows: list[Tensor] = []
     for raw in source.batches(windows, parts):

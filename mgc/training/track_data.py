@@ -41,7 +41,8 @@ class TrackData:
         they are pooled, which is kept until another pooling is used."""
         if pooling is None:
             return [self.features[track] for track in tracks]
-        digest = _digest(pooling)
+        content = b"".join(array.tobytes() for array in pooling.state().values())
+        digest = hashlib.sha256(content).hexdigest()
         if digest not in self._vectors:
             self._vectors.clear()
         known = self._vectors.setdefault(digest, {})
@@ -63,23 +64,18 @@ def shape_of(kind: FeatureKind, clip: np.ndarray) -> FeatureShape:
     return FeatureShape(kind, clip.shape[0])
 
 
-def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
-    """Raise MgcError if ``tracks`` cannot be learnt from."""
-    if len(tracks) == 0:
-        raise MgcError(f"There are no tracks in the {what} part of the split.")
-    if data.genres[tracks].min() < 0 or data.genres[tracks].max() >= data.n_genres:
-        raise MgcError(f"A genre number of the {what} tracks is not in [0, {data.n_genres}).")
+def check_tracks(data: TrackData, training: np.ndarray) -> None:
+    """Raise MgcError if the ``training`` tracks cannot be learnt from."""
+    if len(training) == 0:
+        raise MgcError("There are no tracks in the training part of the split.")
+    if data.genres[training].min() < 0 or data.genres[training].max() >= data.n_genres:
+        raise MgcError(f"A genre number of the training tracks is not in [0, {data.n_genres}).")
 
 
-def check_finite(values: np.ndarray, name: str) -> None:
-    """Raise MgcError if a feature holds NaN or infinity."""
+def check_finite(values: np.ndarray) -> None:
+    """Raise MgcError if a feature of the training tracks holds NaN or infinity."""
     if not np.isfinite(values).all():
         raise MgcError(
-            f"The features of {name} hold values that are not finite.",
+            "The features of the training tracks hold values that are not finite.",
             "Extract them again: mgc features clear, then the same command again.",
         )
-
-
-def _digest(pooling: Pooling) -> str:
-    content = b"".join(array.tobytes() for array in pooling.state().values())
-    return hashlib.sha256(content).hexdigest()

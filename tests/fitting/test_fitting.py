@@ -16,6 +16,7 @@ from mgc.datasets.importers import importing
 from mgc.errors import MgcError, UsageError
 from mgc.fitting import fit_run
 from mgc.fitting.prepared import Prepared
+from mgc.fitting.request import describe
 from mgc.plugins import registry
 from mgc.plugins.contract import ExtractorInfo
 from mgc.progress import Silent
@@ -160,7 +161,7 @@ def test_an_interrupted_run_goes_on(
 def test_resume_refuses_a_dataset_that_has_changed(dataset: table.Dataset) -> None:
     request = asked()
     ready = Prepared(dataset, request.source, np.ones(len(dataset.tracks), bool), [])
-    run = runs.start("x", fitting.describe(request, ready))
+    run = runs.start("x", describe(request, ready))
     fewer = dataset.tracks.iloc[1:].reset_index(drop=True)
     table.save(table.Dataset("m", fewer, dataset.root, dataset.record))
     with pytest.raises(MgcError, match="has changed"):
