@@ -19,7 +19,7 @@ from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import FittedHead
-from mgc.training.tracking import Guarded, Summary, Tracker, WandbSettings, WandbTracker
+from mgc.training.tracking import Guarded, Summary, WandbSettings, WandbTracker
 
 
 def fit(
@@ -91,7 +91,10 @@ def _train(
     run: Run, request: FitRequest, prepared: Prepared, progress: Progress, resume: bool = False
 ) -> Run:
     begun = time.perf_counter()
-    tracker = _tracker(run, request, progress)
+    wandb = None
+    if request.tracking is not None and processes.is_main():
+        wandb = WandbTracker(run.name, WandbSettings(**request.tracking))
+    tracker = Guarded(wandb, progress)
     tracker.start(dict(run.record))
     folds = prepared.folds(request.folds, request.seed)
     predicted = []
@@ -120,12 +123,6 @@ def _train(
         tracker.finish(_summary(done), done.folder)
     processes.wait()
     return runs.load(run.name)
-
-
-def _tracker(run: Run, request: FitRequest, progress: Progress) -> Tracker:
-    if request.tracking is None or not processes.is_main():
-        return Guarded(None, progress)
-    return Guarded(WandbTracker(run.name, WandbSettings(**request.tracking)), progress)
 
 
 def _summary(run: Run) -> Summary:

@@ -21,9 +21,8 @@ from mgc.fitting.request import check_fits
 from mgc.heads.pooling import COMPONENTS, fit_pooling
 from mgc.plugins.contract import FeatureShape
 from mgc.training.batches import MIN_WINDOW
-from mgc.training.classifier import Classifier, Normalisation
+from mgc.training.classifier import Classifier, Normalisation, lengths_of
 from mgc.training.head_spec import HeadSpec, taken_kind
-from mgc.training.scoring import lengths_of
 from mgc.training.track_data import shape_of
 
 WIDTH = 18  # characters per column

@@ -149,13 +149,18 @@ WindowSource = DeviceSource | DiskSource
 
 def source(table: ClipTable, device: torch.device, where: str) -> WindowSource:
     """The features of a table, on the device or on disk; see `Training.features_on`."""
+    size = sum(clip.nbytes for clip in table.clips)
+    fits = size < SHARE_OF_MEMORY * _free_memory(device)
+    on_device = where == "device" or (where == "auto" and fits)
+    return DeviceSource(table, device) if on_device else DiskSource(table, device)
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     import psutil
 
-    size = sum(clip.nbytes for clip in table.clips)
-    cuda = device.type == "cuda"
-    free = torch.cuda.mem_get_info(device)[0] if cuda else psutil.virtual_memory().available
-    on_device = where == "device" or (where == "auto" and size < SHARE_OF_MEMORY * free)
-    return DeviceSource(table, device) if on_device else DiskSource(table, device)
+    return int(psutil.virtual_memory().available)
 
 
 def _rows(table: ClipTable) -> np.ndarray:

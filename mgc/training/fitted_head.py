@@ -28,10 +28,9 @@ from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.plugins.distributions import package_of
 from mgc.training.batches import ClipTable, DeviceSource
-from mgc.training.classifier import Classifier, Normalisation
+from mgc.training.classifier import Classifier, Normalisation, score_tracks
 from mgc.training.devices import resolve_device
 from mgc.training.head_spec import HeadSpec
-from mgc.training.scoring import score_tracks
 from mgc.training.track_data import Clips, TrackData, pooled
 from mgc.training.tracking import read_history, write_history
 
@@ -172,7 +171,11 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     """
     record = read_json(folder / FACTS)
     facts = _facts(folder, record)
-    pooling = _pooling(folder / POOLING, facts.kind) if facts.shape.kind == "vector" else None
+    pooling = None
+    if facts.shape.kind == "vector":
+        with _naming(folder / POOLING):
+            arrays = safe_arrays.load_file(folder / POOLING)
+            pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
     if record["trained_by"] == "estimator":
         estimator = facts.spec.implementation(facts.spec.params, facts.seed)
         path = folder / getattr(estimator, "file", ESTIMATOR)
@@ -217,13 +220,6 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
             f"Fit it again, or: "
             f"pip install {package_of(record['distribution'])}=={record['version']}",
         )
-
-
-def _pooling(path: Path, kind: FeatureKind) -> Pooling:
-    with _naming(path):
-        arrays = safe_arrays.load_file(path)
-        mean, components = arrays["mean"], arrays["components"]
-    return Pooling(kind, mean, components)
 
 
 def _model(path: Path, facts: Facts) -> Classifier:

@@ -25,10 +25,9 @@ from mgc.heads.pooling import Pooling
 from mgc.training.augment import Augment, soft_targets
 from mgc.training.batches import ClipTable, WindowSource, source
 from mgc.training.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer
-from mgc.training.classifier import Classifier
+from mgc.training.classifier import Classifier, lengths_of, score_tracks
 from mgc.training.fitted_head import Facts
 from mgc.training.head_spec import HeadSpec, Training
-from mgc.training.scoring import lengths_of, score_tracks
 from mgc.training.track_data import TrackData
 from mgc.training.tracking import Guarded, write_history
 
