@@ -15,8 +15,10 @@ from mgc.checks import probabilities, toy_data
 from mgc.checks.base import Problem, Subject, close, needs
 from mgc.checks.toy_data import FEATURES, FRAMES, GENRES, LAYERS
 from mgc.plugins.contract import FeatureKind, FeatureShape, HeadInfo
-from mgc.training import HeadSpec, fit_head, restore_head
 from mgc.training.batches import MIN_WINDOW
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import restore_head
+from mgc.training.head_spec import HeadSpec
 
 CLIPS = 6
 LEARNT = 0.6  # of held-out tracks right after a short training; chance is a third

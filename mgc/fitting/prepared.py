@@ -18,7 +18,7 @@ from mgc.features.extraction import Failure, extract
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.runs import PARTS
-from mgc.training import TrackData
+from mgc.training.track_data import TrackData
 
 
 class StoredFeatures(Sequence[list[np.ndarray]]):

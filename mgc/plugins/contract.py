@@ -153,7 +153,7 @@ class GradientHead(Protocol):
     """A torch ``nn.Module`` from features to logits.
 
     Optional: a class attribute ``training_defaults: Mapping[str, Any]`` with its own defaults for
-    `mgc.training.settings.Training`.
+    `mgc.training.head_spec.Training`.
     """
 
     Params: ClassVar[type]
