@@ -82,6 +82,3 @@ def _expect(subject: Subject, option: str, code: int, mend: str) -> None:
     last = done.stderr.strip().rpartition("\n")[2]
     if done.returncode != code or "Traceback" in done.stderr:
         raise Problem(f"{typed} exits with {code}", f"{done.returncode}: {last}", mend)
-
-
-CHECKS = [check_command_loads, check_help_text, check_help_works, check_unknown_option]
