@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mgc.checks import require
 from mgc.checks.base import NotApplicable, Problem, Subject
@@ -35,9 +34,9 @@ def path(subject: Subject) -> Path:
     return Path(module.origin).parent / "golden" / f"{name}.json"
 
 
-def _summary(feature: torch.Tensor) -> dict[str, Any]:
+def _summary(feature: np.ndarray) -> dict[str, Any]:
     """The feature's shape, mean, deviation and some of its values."""
-    flat = numbers(feature).astype(np.float64).ravel()
+    flat = feature.astype(np.float64).ravel()
     chosen = flat[np.linspace(0, len(flat) - 1, VALUES).round().astype(int)]
     return {
         "shape": list(feature.shape),
@@ -50,7 +49,7 @@ def _summary(feature: torch.Tensor) -> dict[str, Any]:
 def write_numbers(subject: Subject) -> Path:
     """Store the extractor's output for the music as the numbers of its revision."""
     try:
-        now = _summary(heard(subject, SECONDS, SEED))
+        now = _summary(numbers(heard(subject, SECONDS, SEED)))
     except NotApplicable as reason:
         raise MgcError(f"{subject.info.name} cannot be run here: {reason}") from reason
     where = path(subject)
@@ -60,7 +59,8 @@ def write_numbers(subject: Subject) -> Path:
 
 def compare(subject: Subject) -> None:
     """Raise `Problem` if the numbers are not those of the revision."""
-    feature, where, revision = heard(subject, SECONDS, SEED), path(subject), subject.info.revision
+    feature = numbers(heard(subject, SECONDS, SEED))
+    where, revision = path(subject), subject.info.revision
     command = f"mgc plugins check {subject.info.name} --write-golden"
     if not where.exists():
         raise NotApplicable(f"no golden numbers yet: {command}")

@@ -32,9 +32,8 @@ def finite(array: Any, what: str, mend: str) -> None:
     array = np.asarray(array)
     bad = int((~np.isfinite(array)).sum())
     if bad or not array.size:
-        raise Problem(
-            f"finite numbers for {what}", f"{bad} of {array.size} are NaN or infinite", mend
-        )
+        got = f"{bad} of {array.size} are NaN or infinite"
+        raise Problem(f"finite numbers for {what}", got, mend)
 
 
 def same(

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mgc.checks.base import Problem, Subject, music
 
@@ -47,20 +47,27 @@ def heavy_imports(module: str) -> list[str]:
     Raises `Problem` if it cannot be imported.
     """
     program = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
+    done = python("-c", program)
     if done.returncode:
         raise Problem(
             f"{module} can be imported in a fresh process",
-            done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}",
+            last_line(done.stderr) or f"exit code {done.returncode}",
             f"make `python -c 'import {module}'` work",
         )
-    return done.stdout.strip().rpartition("\n")[2].split()
+    return last_line(done.stdout).split()
+
+
+def python(*arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python in another process with this one's environment and search path."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=_environment(), timeout=timeout, check=False
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line of what a process printed."""
+    return text.strip().rpartition("\n")[2]
 
 
 def report(subject: Subject) -> Report:
@@ -101,8 +108,7 @@ def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
             f"the process ended with exit code {code}",
             "do not exit the process (sys.exit), and check for crashes in native code",
         )
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+    return cast(dict[str, Any], json.loads(line))
 
 
 @cache
@@ -114,17 +120,16 @@ def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=environment(),
+        env=_environment(),
     )
     atexit.register(process.kill)
     return process
 
 
-def environment() -> dict[str, str]:
-    """This process's environment and search path, for another process."""
+def _environment() -> dict[str, str]:
     # Another hash seed, so that a set's order leaking into the numbers is noticed.
     path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
+    return {**os.environ, "MGC_DEBUG": "", "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
 
 
 def main() -> None:
