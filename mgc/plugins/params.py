@@ -135,18 +135,15 @@ def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> Usage
 
 def describe(cls: type) -> list[tuple[str, str, Any]]:
     """(name, type as written, default) of each parameter."""
-    return [(field.name, _type_name(field), _default(field)) for field in fields(cls)]
+    return [
+        (field.name, getattr(field.type, "__name__", str(field.type)), _default(field))
+        for field in fields(cls)
+    ]
 
 
 def as_dict(params: Any) -> dict[str, Any]:
     """A Params instance as JSON-ready values, defaults included."""
     return asdict(params)
-
-
-def _type_name(field: Field[Any]) -> str:
-    if isinstance(field.type, str):
-        return field.type
-    return getattr(field.type, "__name__", str(field.type))
 
 
 def _default(field: Field[Any]) -> Any:
