@@ -12,18 +12,14 @@ from mgc.plugins import params as plugin_params
 
 def check_code_loads(subject: Subject) -> None:
     """The class behind the record can be loaded."""
+    wanted = f"a class at {subject.info.load!r}"
     try:
         found = subject.implementation
     except MgcError as error:
-        raise Problem(
-            f"a class at {subject.info.load!r}", error.message, "correct load=… or the import error"
-        ) from error
+        raise Problem(wanted, error.message, "correct load=… or the import error") from error
     if not isinstance(found, type):
-        raise Problem(
-            f"a class at {subject.info.load!r}",
-            f"a {type(found).__name__}",
-            "let load=… name the class itself, not an instance or a function",
-        )
+        mend = "let load=… name the class itself, not an instance or a function"
+        raise Problem(wanted, f"a {type(found).__name__}", mend)
 
 
 def check_params_class(subject: Subject) -> None:

@@ -68,8 +68,7 @@ def _unusable(subject: Subject) -> str:
 
 def numbers(feature: torch.Tensor) -> np.ndarray:
     """A feature as a float32 array."""
-    array: np.ndarray = feature.float().cpu().numpy()
-    return array
+    return np.asarray(feature.float().cpu())
 
 
 def valid(subject: Subject, row: torch.Tensor, samples: int) -> np.ndarray:

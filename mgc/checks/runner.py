@@ -22,12 +22,11 @@ def subjects(name: str, settings: Settings | None = None, variant: str = "") -> 
     Raises MgcError if nothing has that name, or if it cannot be used.
     """
     catalogue = registry.catalogue()
-    kinds = [k for k in KINDS if any(e.info.name == name for e in catalogue.entries(k))]
-    if kinds:
-        entries = [catalogue.find(kind, name) for kind in kinds]
-    else:
-        entries = _of_distribution(name, catalogue)
-    return [Subject(entry, settings or {}, variant) for entry in entries]
+    found = [e for kind in KINDS for e in catalogue.entries(kind) if e.info.name == name]
+    return [
+        Subject(catalogue.find(entry.kind, entry.info.name), settings or {}, variant)
+        for entry in found or _of_distribution(name, catalogue)
+    ]
 
 
 def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.Entry]:
@@ -40,8 +39,7 @@ def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.
         known = {entry.info.name for kind in KINDS for entry in catalogue.entries(kind)}
         known |= {package_of(plugin.distribution) for plugin in catalogue.plugins}
         raise unknown("plug-in", name, known, "mgc plugins list")
-    entries = [entry for plugin in found for entry in plugin.entries]
-    return [catalogue.find(entry.kind, entry.info.name) for entry in entries]
+    return [entry for plugin in found for entry in plugin.entries]
 
 
 def checks(subject: Subject) -> Iterator[Check]:
@@ -97,13 +95,10 @@ def _verdict(subject: Subject, check: Check) -> Outcome:
     except Exception as error:  # third-party code may raise anything
         raised = traceback.extract_tb(error.__traceback__)[-1]
         got = f"{type(error).__name__}: {error} ({raised.filename}:{raised.lineno})"
-        return Outcome(*facts, "failed", expected="no error", got=got, mend=_mend(error))
+        mend = "Make this line work; the traceback: run the check under pytest."
+        mend = getattr(error, "hint", "") or mend
+        return Outcome(*facts, "failed", expected="no error", got=got, mend=mend)
     return Outcome(*facts, "passed")
-
-
-def _mend(error: Exception) -> str:
-    hint = getattr(error, "hint", "")
-    return hint or "Make this line work; the traceback: run the check under pytest."
 
 
 def parametrize(*names: str, settings: Settings | None = None, variant: str = "") -> Any:

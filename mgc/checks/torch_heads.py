@@ -48,10 +48,10 @@ def batch(
     return features, torch.full((CLIPS,), frames if kind == "sequence" else 1)
 
 
-def each(subject: Subject) -> Iterator[tuple[FeatureKind, Any]]:
-    """A built head for each kind that it accepts."""
+def each(subject: Subject) -> Iterator[tuple[Any, torch.Tensor, torch.Tensor]]:
+    """A built head for each kind that it accepts, with a batch of features and lengths."""
     for kind in subject.info.accepts:
-        yield kind, built(subject, kind)
+        yield built(subject, kind), *batch(kind)
 
 
 def embedding(head: Any, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -69,11 +69,11 @@ def check_methods(subject: Subject) -> None:
 
 def check_shapes(subject: Subject) -> None:
     """Embeddings are (clip, dimension), logits (clip, genre)."""
-    for kind, head in each(subject):
-        made = embedding(head, *batch(kind))
+    for head, features, lengths in each(subject):
+        made = embedding(head, features, lengths)
         if made.ndim != 2 or made.shape[0] != CLIPS:
             raise Problem(
-                f"an embedding ({CLIPS}, dimension) of {kind} features",
+                f"an embedding ({CLIPS}, dimension) of features {tuple(features.shape)}",
                 f"shape {tuple(made.shape)}",
                 "pool over time and flatten: one row per clip",
             )
@@ -118,16 +118,14 @@ def check_lengths_are_heeded(subject: Subject) -> None:
 
 def check_silence(subject: Subject) -> None:
     """Features that are all the same give finite embeddings."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
+    for head, features, lengths in each(subject):
         silent = embedding(head, torch.zeros_like(features), lengths)
         require.finite(silent, "an embedding of zeros", "clamp before a square root or a logarithm")
 
 
 def check_batch_equals_single(subject: Subject) -> None:
     """In evaluation, a clip's embedding does not depend on the clips beside it."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
+    for head, features, lengths in each(subject):
         alone = [embedding(head, f[None], n[None]) for f, n in zip(features, lengths, strict=True)]
         require.same(
             torch.cat(alone),
@@ -140,22 +138,21 @@ def check_batch_equals_single(subject: Subject) -> None:
 
 def check_same_twice(subject: Subject) -> None:
     """In evaluation, the same clip has the same embedding again."""
-    for kind, head in each(subject):
-        one, again = embedding(head, *batch(kind)), embedding(head, *batch(kind))
+    for head, features, lengths in each(subject):
+        one, again = (embedding(head, features.clone(), lengths) for _ in range(2))
         require.same(one, again, "the same embedding", "nn.Dropout, not F.dropout(x)")
 
 
 def check_gradients(subject: Subject) -> None:
     """Every weight has a finite gradient."""
-    for kind, head in each(subject):
+    for head, features, lengths in each(subject):
         head.train()
-        features, lengths = batch(kind)
         logits = head.classify(head.embed(features, lengths))
         nn.functional.cross_entropy(logits, torch.arange(CLIPS) % GENRES).backward()
         for name, weight in head.named_parameters():
             if weight.requires_grad and (weight.grad is None or not weight.grad.isfinite().all()):
                 raise Problem(
-                    f"a finite gradient of every weight ({kind} features)",
+                    f"a finite gradient of every weight (features {tuple(features.shape)})",
                     f"{name} has {'none' if weight.grad is None else 'NaN or infinity'}",
                     "leave out modules that are not used, and .detach() or numpy on the way; add "
                     "a small number under a square root",
@@ -164,8 +161,7 @@ def check_gradients(subject: Subject) -> None:
 
 def check_input_is_left_alone(subject: Subject) -> None:
     """The features are not changed: the trainer keeps them on the device."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
+    for head, features, lengths in each(subject):
         with require.unchanged({"features": features}, "x = x * 2, not x *= 2"):
             embedding(head, features, lengths)
 

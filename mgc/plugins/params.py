@@ -116,13 +116,9 @@ def _first_error(error: Any) -> tuple[str, str]:
     """The first parameter that is rejected ("" if it is their combination), and every reason given
     for it."""
     found = error.errors()
-    name = str(found[0]["loc"][0]) if found[0]["loc"] else ""
-    same = [
-        one["msg"].removeprefix("Value error, ")
-        for one in found
-        if one["loc"][:1] == found[0]["loc"][:1]
-    ]
-    return name, "; or: ".join(dict.fromkeys(same))
+    where = found[0]["loc"][:1]
+    same = [e["msg"].removeprefix("Value error, ") for e in found if e["loc"][:1] == where]
+    return "".join(map(str, where)), "; or: ".join(dict.fromkeys(same))
 
 
 def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> UsageError:
