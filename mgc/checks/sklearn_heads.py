@@ -24,17 +24,14 @@ def fitted(subject: Subject, data: Vectors) -> Any:
 
 def answer(head: Any, data: Vectors, what: str = "predict_proba") -> np.ndarray:
     """A fitted head's probabilities, checked."""
-    return require.probabilities(
-        head.predict_proba(data.features), len(data.features), GENRES, what
-    )
+    got = head.predict_proba(data.features)
+    return require.probabilities(got, len(data.features), GENRES, what)
 
 
 def check_methods(subject: Subject) -> None:
     """The estimator head has all its methods."""
     for method in ("fit", "predict_proba", "embed", "save", "restore"):
-        mend = (
-            f"write def {method}(self, …), or build on mgc.heads.estimator.ScikitHead, which has it"
-        )
+        mend = f"write def {method}(self, …), or inherit it from mgc.heads.estimator.ScikitHead"
         require.method(subject, method, mend)
 
 
@@ -141,9 +138,8 @@ def check_save_and_restore(subject: Subject) -> None:
         path = Path(folder) / "head"
         head.save(path)
         if not path.is_file():
-            raise Problem(
-                "save writes the file it is given", "no such file", "write to path itself"
-            )
+            wanted = "save writes the file it is given"
+            raise Problem(wanted, "no such file", "write to path itself")
         _no_pickle(path)
         back = subject.implementation(subject.params, 0).restore(path)
     if back is None:

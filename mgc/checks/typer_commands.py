@@ -71,6 +71,5 @@ def _expect(subject: Subject, option: str, code: int, mend: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise Problem(f"{typed} ends", f"not after {error.timeout:.0f} s", mend) from error
     if done.returncode != code or "Traceback" in done.stderr:
-        raise Problem(
-            f"{typed} exits with {code}", f"{done.returncode}: {last_line(done.stderr)}", mend
-        )
+        got = f"{done.returncode}: {last_line(done.stderr)}"
+        raise Problem(f"{typed} exits with {code}", got, mend)
