@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,11 @@ class Whisper:
         length = shape.max_source_positions * POSITION
         heard: list[list[Any]] = [[] for _ in range(len(clips))]
         cut = windows(clips.lengths.tolist(), length)
-        for batch in batches(cut, 1 if self.device == "cpu" else GPU_WINDOWS):
+        # On a CPU windows come one by one: it is no slower, and a clip's numbers cannot depend on
+        # its neighbours.
+        size = 1 if self.device == "cpu" else GPU_WINDOWS
+        for first in range(0, len(cut), size):
+            batch = cut[first : first + size]
             waves = padded(clips.waves, batch, length).to(self.device)
             states = self._states(log_mel(waves, shape.num_mel_bins))
             for number, window in enumerate(batch):
@@ -227,13 +231,6 @@ def windows(lengths: Sequence[int], length: int) -> list[Window]:
     ]
 
 
-def batches(cut: Sequence[Window], size: int) -> Iterator[Sequence[Window]]:
-    """Yield a number of windows at a time. On a CPU they come one by one: it is no slower, and a
-    clip's numbers cannot depend on its neighbours."""
-    for start in range(0, len(cut), size):
-        yield cut[start : start + size]
-
-
 def padded(waves: Tensor, batch: Sequence[Window], length: int) -> Tensor:
     """The windows' samples (window, ``length``), padded with silence; what ``waves`` holds outside
     a clip's valid samples does not matter."""
@@ -255,9 +252,8 @@ def averaged(heard: Tensor, stride: int) -> Tensor:
     averages the remainder."""
     count = len(heard)
     frames = math.ceil(count / stride)
-    sums: Tensor = (
-        pad(heard, (0, 0, 0, frames * stride - count)).unflatten(0, (frames, stride)).sum(1)
-    )
+    whole = pad(heard, (0, 0, 0, frames * stride - count))
+    sums: Tensor = whole.unflatten(0, (frames, stride)).sum(1)
     sizes = torch.full((frames, 1), float(stride), device=heard.device)
     sizes[-1] = count - (frames - 1) * stride
     return sums / sizes

@@ -27,7 +27,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="mfcc",
         summary="mel-frequency cepstral coefficients: the shape of the spectrum, timbre",
-        load="mgc.extractors.mfcc:Mfcc",
+        load="mgc.extractors.mel:Mfcc",
         sample_rate=MUSIC_RATE,
         hop_samples=MUSIC_HOP,
         unit="coefficient",

@@ -9,9 +9,9 @@ collections.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,29 +30,31 @@ BORROWED = ("rhythm", "rhythm", "harmony", "harmony", "timbre")
 STRAYED = ("rhythm", "harmony")
 
 
-@dataclass(frozen=True)
 class Artist:
-    """What stays the same across all tracks of one artist."""
+    """What stays the same across all tracks of one artist, drawn once."""
 
-    style: Style
-    tempo: float  # beats per minute
-    tonic: int  # favourite pitch class
-    cents: float  # tuning away from A = 440 Hz
-    comp: str
-    lead: str
-    bass: str
-    drive: float
-    bright: float
-    tilt: float  # dB per octave
-    drums: float
-    leading: float  # level of the melody
-    wet: float
-    ring: float  # seconds that the room rings
-    level: float  # peak of the finished track
+    def __init__(self, genre: str, rng: np.random.Generator) -> None:
+        self.style = STYLES[genre]
+        if rng.random() < BORROWS:
+            self.style = _borrow(genre, self.style, BORROWED, rng)
+        timbre = self.style.timbre
+        self.tempo = _between(self.style.rhythm.tempo, rng)  # beats per minute
+        self.tonic = _pick(self.style.harmony.tonics, rng)  # favourite pitch class
+        self.cents = rng.normal(0, 12)  # tuning away from A = 440 Hz
+        self.comp = _pick(timbre.comp, rng)
+        self.lead = _pick(timbre.lead, rng)
+        self.bass = _pick(timbre.bass, rng)
+        self.drive = _between(timbre.drive, rng)
+        self.bright = float(np.exp(rng.normal(0, 0.3)))
+        self.tilt = rng.normal(timbre.tone, 0.6)  # dB per octave
+        self.drums = _between(timbre.drums, rng)
+        self.leading = rng.uniform(0.4, 0.8)  # level of the melody
+        self.wet = _between(timbre.reverb, rng)
+        self.ring = rng.uniform(0.3, 1.2)  # seconds that the room rings
+        self.level = rng.uniform(0.45, 0.95)  # peak of the finished track
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One tone of a part; time in seconds, pitch as a MIDI number."""
 
     start: float
@@ -79,10 +81,10 @@ def synthesise(
         raise KeyError(f"{genre!r} is not one of {', '.join(GENRES)}")
     number = GENRES.index(genre)
     # 1 and 2 keep the two streams apart: numpy reads [a, b] and [a, b, 0] as the same seed.
-    who = _artist(genre, np.random.default_rng([seed, 1, number, artist]))
+    who = Artist(genre, np.random.default_rng([seed, 1, number, artist]))
     rng = np.random.default_rng([seed, 2, number, artist, track])
     if rng.random() < STRAYS:
-        who = replace(who, style=_borrow(genre, who.style, STRAYED, rng))
+        who.style = _borrow(genre, who.style, STRAYED, rng)
     return _Performance(who, round(seconds * sample_rate), sample_rate, rng).mixed()
 
 
@@ -91,31 +93,6 @@ def _borrow(genre: str, style: Style, facets: Sequence[str], rng: np.random.Gene
     facet = _pick(facets, rng)
     neighbour = STYLES[_pick(STYLES[genre].neighbours, rng)]
     return replace(style, **{facet: getattr(neighbour, facet)})
-
-
-def _artist(genre: str, rng: np.random.Generator) -> Artist:
-    """Draw the character of one artist."""
-    style = STYLES[genre]
-    if rng.random() < BORROWS:
-        style = _borrow(genre, style, BORROWED, rng)
-    timbre = style.timbre
-    return Artist(
-        style=style,
-        tempo=_between(style.rhythm.tempo, rng),
-        tonic=_pick(style.harmony.tonics, rng),
-        cents=rng.normal(0, 12),
-        comp=_pick(timbre.comp, rng),
-        lead=_pick(timbre.lead, rng),
-        bass=_pick(timbre.bass, rng),
-        drive=_between(timbre.drive, rng),
-        bright=float(np.exp(rng.normal(0, 0.3))),
-        tilt=rng.normal(timbre.tone, 0.6),
-        drums=_between(timbre.drums, rng),
-        leading=rng.uniform(0.4, 0.8),
-        wet=_between(timbre.reverb, rng),
-        ring=rng.uniform(0.3, 1.2),
-        level=rng.uniform(0.45, 0.95),
-    )
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
