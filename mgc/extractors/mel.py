@@ -91,7 +91,6 @@ class Mel:
 
     def __init__(self, params: MelParams, device: str) -> None:
         self.params = params
-        self.device = device
 
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, mel band, frame) float32, dB."""
@@ -114,7 +113,6 @@ class Mfcc:
 
     def __init__(self, params: MfccParams, device: str) -> None:
         self.params = params
-        self.device = device
 
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, coefficient, frame) float32."""

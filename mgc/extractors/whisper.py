@@ -16,8 +16,7 @@ from torch.nn.functional import layer_norm, pad
 
 from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
-from mgc.extractors.whisper_frontend import HOP, log_mel
-from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_size
+from mgc.extractors.whisper_weights import DEFAULT_MODEL, HOP, WhisperWeights, known_size, log_mel
 from mgc.plugins.contract import FeatureKind
 from mgc.plugins.params import PositiveInt
 
@@ -123,9 +122,10 @@ class Whisper:
             for number, window in enumerate(batch):
                 valid = [state[number, : positions(window.samples)] for state in states]
                 heard[window.clip].append(moments(valid) if self.kind == "layers" else valid[0])
-        rows = [self._row(parts) for parts in heard]
-        stacked = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(clips.device)
-        return stacked if self.kind == "layers" else stacked.transpose(1, 2)
+        if self.kind == "layers":
+            return torch.stack([mean_and_deviation(parts) for parts in heard]).to(clips.device)
+        rows = [averaged(torch.cat(parts).float(), self.params.stride) for parts in heard]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(clips.device).transpose(1, 2)
 
     def _states(self, mel: Tensor) -> Sequence[Tensor]:
         """(window, band, frame) → the states wanted, each (window, position, feature)."""
@@ -138,13 +138,6 @@ class Whisper:
         if layer == "mean":
             return [mean_state(output.hidden_states[1:])]
         return [output.last_hidden_state]
-
-    def _row(self, parts: list[Any]) -> Tensor:
-        """Combine the results of a clip's windows, `Moments` or (position, feature) tensors,
-        into one (state, statistic) or (frame, feature)."""
-        if self.kind == "layers":
-            return mean_and_deviation(parts)
-        return averaged(torch.cat(parts).float(), self.params.stride)
 
     @cached_property
     def _weights(self) -> WhisperWeights:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 REST = "." * 16
 CLEAN = (0.0, 0.0)
@@ -64,7 +65,12 @@ class Style:
     timbre: Timbre
 
 
-_TABLE = tomllib.loads((resources.files(__package__) / "styles.toml").read_text(encoding="utf-8"))
+def read_table(name: str) -> dict[str, Any]:
+    """A TOML file of this package."""
+    return tomllib.loads((resources.files(__package__) / name).read_text(encoding="utf-8"))
+
+
+_TABLE = read_table("styles.toml")
 #: Mode → the semitones of its degrees above the tonic.
 MODES: dict[str, Sequence[int]] = _TABLE["modes"]
 STYLES = {
