@@ -55,7 +55,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         yield ExtractorInfo(
             name=name,
             summary=summary,
-            load=_code("extractors", name),
+            load=_code("extractors", name, "chroma" if name == "chroma" else "mel"),
             sample_rate=MUSIC_RATE,
             hop_samples=MUSIC_HOP,
             unit=unit,

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
+from mgc.audio.processes.pool import cores
 from mgc.errors import UsageError
 from mgc.features import file_hashes
+from mgc.features.extraction import tasks
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Rows
-from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
-from mgc.features.extraction.worker_count import workers_for
+from mgc.features.extraction.tasks import Outcome, TaskResult
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.features.file_hashes import Stamp
 from mgc.progress import Progress, Silent
 
 #: Files per shard: small enough to lose little when killed, large enough to read fast.
 SHARD_TRACKS = 32
 #: A shard larger than this is closed early, so that memory stays bounded for large features.
 SHARD_BYTES = 64 << 20
+#: Below this many files the work is done here: starting workers takes about as long as these
+#: (2 s, for importing torch once, against 0.05 s per file).
+MIN_FILES = 64
+#: With a pretrained model a file takes seconds, and workers pay off sooner.
+MIN_FILES_WITH_WEIGHTS = 4
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,12 @@ def extract(
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
-    chosen = _where(sources, plan.waiting, workers, on)
+    results = _results(sources, plan.jobs(), plan.waiting, workers, on)
     names = " + ".join(source.name for source in sources)
-    keeping = _Keeping(sources)
+    keeping = _Keeping(sources, result)
     with (progress or Silent()).task(f"extracting {names}", plan.waiting, "tracks") as task:
-        for job, answer in chosen(plan.jobs()):
-            _note(result, keeping, job, answer)
+        for job, answer in results:
+            keeping.take(job, answer)
             task.advance()
     keeping.close_shard()
     return result
@@ -99,20 +105,21 @@ def features_of_each(
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
-    for job, answer in _where(sources, len(paths), workers, None)(jobs):
+    for job, answer in _results(sources, jobs, len(paths), workers, None):
         if answer.reason:
             yield job.path, Failure(job.path, answer.reason), 0.0
         else:
             yield job.path, answer.rows(), answer.seconds()
 
 
-Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]
-
-
-def _where(
-    sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, on: str | None
-) -> Workplace:
-    """Choose where the work is done: on a cluster, in worker processes, or in this process."""
+def _results(
+    sources: Sequence[ExtractorSpec],
+    jobs: Iterator[ExtractionJob],
+    waiting: int,
+    workers: int | None,
+    on: str | None,
+) -> Iterator[Outcome]:
+    """Each job with its result: from a cluster, from worker processes, or from this process."""
     if on is not None:
         if on.partition(":")[0] != "ray":
             raise UsageError(
@@ -120,59 +127,74 @@ def _where(
             )
         from mgc.features.extraction.ray_cluster import Cluster
 
-        cluster: Workplace = Cluster(sources, on, SHARD_TRACKS).run
-        return cluster
-    count = workers_for(waiting, sources, workers)
+        return Cluster(sources, on, SHARD_TRACKS).run(jobs)
+    count = _workers_for(waiting, sources, workers)
     if any(source.device != "cpu" for source in sources):
-        return lambda jobs: on_device(
-            sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS
-        )
-    return lambda jobs: _on_cores(sources, "features", count, jobs)
+        return on_device(sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS)
+    return _on_cores(sources, "features", count, jobs)
+
+
+def _workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | None) -> int:
+    """The number of processes for this many files; 0 means to work in this one.
+
+    If ``asked`` is None (or 0), one per core if that pays off. 1 means this process.
+    Raises UsageError for a negative number.
+    """
+    if asked is not None and asked < 0:
+        raise UsageError(f"{asked} workers are not possible.", "For example: --workers 4")
+    if not sys.executable or asked == 1:
+        return 0
+    if asked:
+        return min(asked, waiting)
+    has_weights = any(source.identity()["weights"] is not None for source in sources)
+    few = MIN_FILES_WITH_WEIGHTS if has_weights else MIN_FILES
+    return min(cores(), waiting) if waiting >= few else 0
 
 
 def _on_cores(
-    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+    sources: Sequence[ExtractorSpec], task: tasks.Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[Outcome]:
     """Each job with its result: by this many processes, or by this one if that is 0."""
     if count:
-        yield from in_processes(sources, task, count, jobs)
+        yield from tasks.in_processes(sources, task, count, jobs)
         return
-    work = Work(sources, task)
-    with one_thread():
+    work = tasks.Work(sources, task)
+    with tasks.one_thread():
         for job in jobs:
             yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
-
-
-def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:
-    """Account for one file: failed, made now, or already stored (from it or an identical file)."""
-    if job.audio_hash:
-        result.hashes[job.path] = job.audio_hash
-    reason = answer.reason or keeping.failed.get(job.audio_hash, "")
-    if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
-        reason = f"{job.path}: changed while it was being read."
-    if reason:
-        result.failures.append(Failure(job.path, reason))
-        keeping.failed[job.audio_hash] = reason
-    elif job.wanted:
-        result.made += 1
-        keeping.add(job, answer.rows())
-    else:
-        result.found += 1
-        keeping.hashes[job.path] = (job.stamp, job.audio_hash)
 
 
 class _Keeping:
     """Collects the features of files in order and writes them as shards."""
 
-    def __init__(self, sources: Sequence[ExtractorSpec]) -> None:
+    def __init__(self, sources: Sequence[ExtractorSpec], result: Extraction) -> None:
         self.sources = sources
+        self.result = result
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
         self.shard = 0
-        self.hashes: dict[Path, tuple[Stamp, str]] = {}
+        self.hashes: dict[Path, tuple[file_hashes.Stamp, str]] = {}
         self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
 
-    def add(self, job: ExtractionJob, made: Sequence[Rows]) -> None:
+    def take(self, job: ExtractionJob, answer: TaskResult) -> None:
+        """Account for one file: failed, made now, or already stored (it or an identical file)."""
+        result = self.result
+        if job.audio_hash:
+            result.hashes[job.path] = job.audio_hash
+        reason = answer.reason or self.failed.get(job.audio_hash, "")
+        if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
+            reason = f"{job.path}: changed while it was being read."
+        if reason:
+            result.failures.append(Failure(job.path, reason))
+            self.failed[job.audio_hash] = reason
+        elif job.wanted:
+            result.made += 1
+            self._add(job, answer.rows())
+        else:
+            result.found += 1
+            self.hashes[job.path] = (job.stamp, job.audio_hash)
+
+    def _add(self, job: ExtractionJob, made: Sequence[Rows]) -> None:
         """Take the features of the next file, for the sources that wanted them."""
         if job.number // SHARD_TRACKS != self.shard:
             self.close_shard()

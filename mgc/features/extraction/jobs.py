@@ -18,11 +18,14 @@ from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.features.file_hashes import Stamp
 
 #: Files hashed before the decoders need them, in this many threads: enough to keep a disk busy, few
 #: enough that the decoders find them in the page cache.
 MAX_HASHES, HASHING_THREADS = 16, 4
+
+
+#: The stamp and content hash of a file, or why it cannot be read.
+Hashed = tuple[file_hashes.Stamp, str] | MgcError
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ExtractionJob:
 
     number: int
     path: Any
-    stamp: Stamp = (0, 0)
+    stamp: file_hashes.Stamp = (0, 0)
     audio_hash: str = ""
     wanted: tuple[int, ...] = ()
     problem: str = ""
@@ -71,16 +74,14 @@ class ExtractionPlan:
                 yield ExtractionJob(number, path, problem=result.message)
                 continue
             stamp, sha = result
-            wanted = () if sha in seen else self._lacking(sha)
+            lacking = (n for n, source in enumerate(self.sources) if sha not in source.store)
+            wanted = () if sha in seen else tuple(lacking)
             seen.add(sha)
             yield ExtractionJob(number, path, stamp, sha, wanted)
 
-    def _lacking(self, sha: str) -> tuple[int, ...]:
-        return tuple(n for n, source in enumerate(self.sources) if sha not in source.store)
-
-    def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[tuple[Stamp, str] | MgcError]:
+    def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[Hashed]:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
-            waiting: deque[Future[tuple[Stamp, str] | MgcError]] = deque()
+            waiting: deque[Future[Hashed]] = deque()
             try:
                 for _, path in todo:
                     waiting.append(threads.submit(self._hash, path))
@@ -91,7 +92,7 @@ class ExtractionPlan:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _hash(self, path: Path) -> tuple[Stamp, str] | MgcError:
+    def _hash(self, path: Path) -> Hashed:
         if path in self.known:
             return self.known[path]
         before = file_hashes.stamp(path) or (0, 0)

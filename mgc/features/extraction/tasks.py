@@ -6,12 +6,14 @@ It is the same on a core of this machine (`mgc.audio.processes`) and of a cluste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -21,8 +23,9 @@ from mgc.audio.processes.pool import Lost, Pool
 from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
-from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extractor_spec import ExtractorSpec
+
+T = TypeVar("T")
 
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
@@ -54,6 +57,10 @@ class TaskResult:
         return float(self.arrays[-1][0])
 
 
+#: A file and its result.
+Outcome = tuple[ExtractionJob, TaskResult]
+
+
 class Work:
     """A task with its sources, in this process."""
 
@@ -65,21 +72,24 @@ class Work:
         """Process one file. Anything that goes wrong is in the answer."""
         sources = [self.sources[number] for number in wanted]
         try:
-            return self._waves(path, sources) if self.task == "waves" else _features(path, sources)
+            if self.task == "waves":
+                return _waves(path, sources)
+            return features_result(*rows_and_seconds(path, sources))
         except MgcError as error:
             return TaskResult(error.message)
         except Exception as error:  # a decoder or an extractor may raise anything
             return TaskResult(f"{path}: cannot be used ({type(error).__name__}: {error}).")
 
-    def _waves(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
-        arrays, parts = [], []
-        for policy, same in by_policy(sources).items():
-            rates = sorted({sources[number].info.sample_rate for number in same})
-            for waves in heard(path, policy, rates):
-                for rate, wave in waves.items():
-                    arrays.append(wave)
-                    parts.append([policy.seconds, policy.per_track, rate])
-        return TaskResult("", arrays, parts)
+
+def _waves(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
+    arrays, parts = [], []
+    for policy, same in by_policy(sources).items():
+        rates = sorted({sources[number].info.sample_rate for number in same})
+        for waves in heard(path, policy, rates):
+            for rate, wave in waves.items():
+                arrays.append(wave)
+                parts.append([policy.seconds, policy.per_track, rate])
+    return TaskResult("", arrays, parts)
 
 
 def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
@@ -91,7 +101,7 @@ def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any
 
 def in_processes(
     sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+) -> Iterator[Outcome]:
     """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
     pool: Pool[ExtractionJob] = Pool(f"{__name__}:answering", settings, count)
@@ -109,13 +119,27 @@ def in_processes(
             yield job, TaskResult(**made) if made else TaskResult(job.problem)
 
 
+def prefetched(items: Generator[T, None, None], depth: int, stopping: Event) -> Iterator[T]:
+    """Iterate over ``items``, at most ``depth`` of which are made ahead.
+
+    Exceptions from the generator are raised here. If the consumer stops early, ``stopping``
+    is set, which the generator is expected to check.
+    """
+    end: Any = object()
+    with closing(items), ThreadPoolExecutor(1, "prefetch") as thread:
+        waiting = deque(thread.submit(next, items, end) for _ in range(depth))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(thread.submit(next, items, end))
+                yield item
+        finally:
+            stopping.set()
+            thread.shutdown(wait=False, cancel_futures=True)
+
+
 def heard_by(source: ExtractorSpec) -> list[float]:
     """Which clips a source hears: their length in seconds, how many per track, their rate."""
     return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
-
-
-def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
-    return features_result(*rows_and_seconds(path, sources))
 
 
 def features_result(made: Sequence[Rows], seconds: float) -> TaskResult:
