@@ -109,12 +109,10 @@ def test_a_killed_file_of_answers_is_finished_by_the_same_command(
 
 def test_any_locale_gives_utf_8(run: str, batch: Path) -> None:
     paths = [batch / "000.wav", batch / os.fsdecode(b"zz\x85.wav")]
-    for locale in ("C", "C.UTF-8"):
-        process = started(*paths, "--run", run, "--json", locale=locale)
-        out, _ = process.communicate(timeout=60)
-        assert [os.fsencode(row["path"]) for row in json.loads(out.decode())] == [
-            os.fsencode(path) for path in paths
-        ]
+    process = started(*paths, "--run", run, "--json", locale="C")
+    out, _ = process.communicate(timeout=60)
+    found = [os.fsencode(row["path"]) for row in json.loads(out.decode())]
+    assert found == list(map(os.fsencode, paths))
     table = started(*paths, "--run", run, locale="C")
     out, _ = table.communicate(timeout=60)
     assert table.returncode == 0
