@@ -117,13 +117,18 @@ def test_a_file_that_was_cut_anywhere_is_continued_to_the_same_bytes(
         assert copy.read_bytes() == target.path.read_bytes()
 
 
-def test_an_array_appears_whole_and_goes_on_after_a_stop(files: list[Path], tmp_path: Path) -> None:
-    target = answers(tmp_path / "answers.json", "json")
+def stopped_after_three(target: AnswerFile, files: list[Path]) -> None:
     target.missing(files)
-    with pytest.raises(Killed), target.writing() as add:
+    with target.writing() as add:
         for path in files[:3]:
             add(predicted(path))
         raise Killed
+
+
+def test_an_array_appears_whole_and_goes_on_after_a_stop(files: list[Path], tmp_path: Path) -> None:
+    target = answers(tmp_path / "answers.json", "json")
+    with pytest.raises(Killed):
+        stopped_after_three(target, files)
     assert not target.path.exists()
     again = answers(target.path, "json")
     assert again.missing(files) == files[3:]
