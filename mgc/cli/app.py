@@ -21,6 +21,11 @@ from mgc.plugins.menu import COMMANDS, PLUGINS
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
 #: The stub of a package's command takes whatever follows its name; the command itself reads it.
 ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
+#: What to do after Ctrl-C, for commands whose repetition does not continue.
+AFTER_A_STOP = {
+    "predict": "Answers already printed or written are complete. With -o FILE, the same command "
+    "continues."
+}
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -85,10 +90,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as left:
         if left.code == STOPPED:  # Typer has caught Ctrl-C
-            output.note(
-                "Stopped. What was finished is kept: run the same command to continue. "
-                "To continue a training: mgc fit --resume RUN (mgc runs list)"
-            )
+            kept = "What was finished is kept: run the same command to continue. "
+            training = "To continue a training: mgc fit --resume RUN (mgc runs list)"
+            output.note(f"Stopped. {AFTER_A_STOP.get(asked, kept + training)}")
         raise
     except OSError as error:
         _complain(_explained(error))

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
@@ -63,10 +63,18 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
+def binary() -> BinaryIO:
+    """Stdout for bytes: other programs read UTF-8, whatever the locale."""
+    sys.stdout.flush()
+    return sys.stdout.buffer
+
+
 def emit_json(value: Any) -> None:
-    """Print JSON for other programs."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    """Print JSON for other programs, in UTF-8."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    stream = binary()
+    stream.write(text.encode("utf-8", "backslashreplace"))
+    stream.flush()
 
 
 def say(line: str = "") -> None:
