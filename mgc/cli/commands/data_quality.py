@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.commands.data_split import DatasetName, GroupBy
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import Workers
+from mgc.cli.ui.options import DatasetName, GroupBy, Workers
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:

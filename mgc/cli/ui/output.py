@@ -136,8 +136,9 @@ def show_table(
 
 
 def show_records(records: Sequence[Mapping[str, object]], align: str = "l") -> None:
-    """Print a table of records with the same keys, which name its columns."""
-    show_table(list(records[0]), [list(record.values()) for record in records], align)
+    """Print a table of records, if any, with the same keys, which name its columns."""
+    if records:
+        show_table(list(records[0]), [list(record.values()) for record in records], align)
 
 
 def _rich_table(table: Table) -> None:
