@@ -87,12 +87,15 @@ class FileCache:
         """The SQLite file."""
         return home() / self.name
 
-    def find(self, keys: Iterable[K], wanted: str) -> dict[K, tuple[Any, ...]]:
-        """The ``wanted`` columns of the rows with these keys; none if the table cannot be read."""
+    def find(
+        self, keys: Iterable[K], wanted: str, wait: float = LOCKED_SECONDS
+    ) -> dict[K, tuple[Any, ...]]:
+        """The ``wanted`` columns of the rows with these keys; none if the table cannot be read, for
+        example because another process has locked it for longer than ``wait`` seconds."""
         found = {}
         key_column = self.columns[0].partition(" ")[0]
         query = f"SELECT {wanted} FROM {self.table} WHERE {key_column} = ?"
-        with suppress(OSError, sqlite3.Error), closing(self._read_only()) as database:
+        with suppress(OSError, sqlite3.Error), closing(self._read_only(wait)) as database:
             for key in keys:
                 row = database.execute(query, (key,)).fetchone()
                 if row is not None:
@@ -111,9 +114,8 @@ class FileCache:
             return f"{self.path} cannot be written ({getattr(error, 'strerror', None) or error})."
         return ""
 
-    def _read_only(self) -> sqlite3.Connection:
-        where = f"{self.path.as_uri()}?mode=ro"
-        return sqlite3.connect(where, timeout=LOCKED_SECONDS, uri=True)
+    def _read_only(self, wait: float) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=wait, uri=True)
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ reported and kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from mgc.datasets.quality.listening import ListeningResult, hear
 from mgc.datasets.quarantine import COLUMNS, HEARING, quarantine, quarantined
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import replace_file
+from mgc.home import SPACE, replace_file
 from mgc.progress import Progress
 
 #: Faults of a file that cannot be used, and what each means.
@@ -112,6 +113,8 @@ def check(
             f"None of the {len(dataset.tracks):,} files of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
         )
+    if not os.access(dataset.folder, os.W_OK):
+        raise MgcError(f"Cannot write in {dataset.folder}: a check could not be kept.", SPACE)
     heard = hear(dataset.paths(), workers=workers, progress=progress)
     ordered = [heard[path] for path in dataset.paths()]
     findings = _findings(dataset, ordered, shortest)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoders, decoding
-from mgc.audio.file_cache import FileCache, Stamp
+from mgc.audio.file_cache import LOCKED_SECONDS, FileCache, Stamp
 from mgc.audio.no_music import Levels
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.quality import acoustic_fingerprint
@@ -127,8 +127,10 @@ class _Measured:
         return np.float32(CEILING * min(self.levels.peak, 1.0))
 
     def _note_near(self, magnitude: np.ndarray) -> None:
-        near = np.minimum(magnitude[magnitude >= self._ceiling()], np.float32(1.0))
-        values, counts = np.unique(near, return_counts=True)
+        near = magnitude[magnitude >= self._ceiling()]
+        if not near.size:
+            return
+        values, counts = np.unique(np.minimum(near, np.float32(1.0)), return_counts=True)
         self.near.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
         if len(self.near) > MAX_NEAR:
             self.near = Counter({v: n for v, n in self.near.items() if v >= self._ceiling()})
@@ -227,7 +229,7 @@ def _listen(path: Path) -> dict[str, Any]:
         content = decoding.content_hash(path)
     except AudioError:
         return vars(listen(path))
-    known = _recalled([content], codes=True)
+    known = _recalled([content], codes=True, wait=0.1)  # waiting longer would cost a decode
     return {**vars(known[content] if known else listen(path)), "content": content}
 
 
@@ -242,10 +244,12 @@ def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, Listenin
     return {path: found[sha] for path, sha in hashes.items() if sha in found}
 
 
-def _recalled(hashes: Iterable[str], *, codes: bool) -> dict[str, ListeningResult]:
+def _recalled(
+    hashes: Iterable[str], *, codes: bool, wait: float = LOCKED_SECONDS
+) -> dict[str, ListeningResult]:
     found = {}
     wanted = f"revision, facts{', codes' if codes else ''}"
-    for sha, (revision, facts, *rest) in _CACHE.find(hashes, wanted).items():
+    for sha, (revision, facts, *rest) in _CACHE.find(hashes, wanted, wait).items():
         if _is_valid(revision):
             own = np.frombuffer(rest[0], "<u4") if codes else NO_CODES
             found[sha] = ListeningResult(**json.loads(facts), codes=own)

@@ -184,7 +184,7 @@ class _Keeping:
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
         self.again = Counter[str]()
-        self.said: set[str] = set()
+        self.can_remember = True
 
     def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
@@ -206,7 +206,8 @@ class _Keeping:
         """Write the rest of the shard."""
         for number in range(len(self.sources)):
             self._write(number)
-        self._say(file_hashes.remember(self.hashes))
+        if self.can_remember and (trouble := file_hashes.remember(self.hashes)):
+            self._cannot_remember(trouble)
         self.hashes = {}
 
     def _write(self, number: int) -> None:
@@ -218,10 +219,10 @@ class _Keeping:
         except MgcError as error:
             if rows:
                 raise
-            self._say(error.message)  # what is stored stays right, and is looked at again next time
+            self._cannot_remember(error.message)
 
-    def _say(self, trouble: str) -> None:
-        """Say once that something that only saves time cannot be kept."""
-        if trouble and trouble not in self.said:
-            self.said.add(trouble)
-            self.progress.say(trouble)
+    def _cannot_remember(self, trouble: str) -> None:
+        """Say once that what only saves time next time is not kept."""
+        if self.can_remember:
+            self.progress.say(f"The next run will look at all files again: {trouble}")
+        self.can_remember = False
