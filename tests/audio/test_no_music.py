@@ -1,4 +1,4 @@
-"""Levels are those of the whole signal, whatever its blocks; and no music is named as what it is."""
+"""Levels are those of the whole signal, whatever its blocks; what is no music is told apart."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,7 +30,6 @@ from mgc.progress import Progress, Silent
 REVISION = 3  # increase it if anything below gives other values: all files are heard again
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
-MAX_NEAR = 100_000  # magnitudes counted before those that have fallen below the ceiling are dropped
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
 
 _CACHE = FileCache(
@@ -104,9 +102,9 @@ class _Measured:
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.levels = Levels(rate, channels)
-        #: Samples near the peak so far, those above full scale as 1: magnitude → how many. A
-        #: float32 has 84,000 values from `CEILING` to 1.
-        self.near: Counter[float] = Counter()
+        #: How many samples have each value from the ceiling to 1, which those above full scale
+        #: count as: 84,000 float32 at most, whose bits, from `base`, are in their order.
+        self.near, self.base = np.zeros(0, np.int64), 0
         self.digest = hashlib.blake2b(digest_size=16)
         self.beginning: list[np.ndarray] = []
 
@@ -123,17 +121,14 @@ class _Measured:
         if before < acoustic_fingerprint.MAX_SECONDS * self.rate:
             self.beginning.append(wave)
 
-    def _ceiling(self) -> np.float32:
-        return np.float32(CEILING * min(self.levels.peak, 1.0))
-
     def _note_near(self, magnitude: np.ndarray) -> None:
-        near = magnitude[magnitude >= self._ceiling()]
-        if not near.size:
-            return
-        values, counts = np.unique(np.minimum(near, np.float32(1.0)), return_counts=True)
-        self.near.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-        if len(self.near) > MAX_NEAR:
-            self.near = Counter({v: n for v, n in self.near.items() if v >= self._ceiling()})
+        ceiling = np.float32(CEILING * min(self.levels.peak, 1.0))
+        near = np.minimum(magnitude[magnitude >= ceiling], np.float32(1.0))
+        base = int(ceiling.view(np.int32))
+        kept, new = self.near[base - self.base :], np.bincount(near.view(np.int32) - base)
+        self.near, self.base = np.zeros(max(len(kept), len(new)), np.int64), base
+        self.near[: len(kept)] += kept
+        self.near[: len(new)] += new
 
     def result(self, decoder: str) -> ListeningResult:
         """The result for the whole file."""
@@ -141,7 +136,6 @@ class _Measured:
         if not levels.length:
             raise AudioError("holds no samples.")
         self.digest.update(str(self.rate).encode())
-        full = sum(count for value, count in self.near.items() if value >= self._ceiling())
         return ListeningResult(
             decoder=decoder,
             rate=self.rate,
@@ -151,7 +145,7 @@ class _Measured:
             loudest=levels.loudest,
             silent=levels.no_music(),
             quietest=float(np.sqrt(levels.energy.min() / levels.length)),
-            ceiling=full / (levels.length * len(levels.energy)),
+            ceiling=int(self.near.sum()) / (levels.length * len(levels.energy)),
             samples=self.digest.hexdigest(),
             codes=acoustic_fingerprint.codes(np.concatenate(self.beginning), self.rate),
         )
