@@ -61,6 +61,8 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
+        for source in sources:
+            source.store.rows  # noqa: B018 - read before several threads look at them
         self.known = file_hashes.known(paths)
         self.there = {
             path: sha

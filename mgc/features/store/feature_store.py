@@ -53,25 +53,29 @@ class FeatureStore:
     def rows(self) -> dict[str, list[Row]]:
         """Audio hash → its clips' rows, in order. Read from the shards' headers once."""
         if self._rows is None:
-            self._rows, self._origins = {}, {}
-            found = [
-                shards.shard(self.folder / name, head, size)
-                for name, head, size in self.place.heads()
-            ]
-            said = {  # of tracks in other shards
-                audio_hash: origin
-                for shard in found
-                for audio_hash, origin in shard.origins.items()
-                if audio_hash not in shard.rows
-            }
-            for shard in found:
-                for audio_hash, rows in shard.rows.items():
-                    either = shard.origins.get(audio_hash, FIRST), said.get(audio_hash, FIRST)
-                    origin = max(either, key=lambda origin: origin.hearing)
-                    before = self._origins.get(audio_hash)
-                    if before is None or _rank(origin) > _rank(before):
-                        self._rows[audio_hash], self._origins[audio_hash] = rows, origin
+            self._rows, self._origins = self._read_headers()
         return self._rows
+
+    def _read_headers(self) -> tuple[dict[str, list[Row]], dict[str, Origin]]:
+        """Every track's rows and how it was heard: of two versions, those of the better one."""
+        all_rows, origins = dict[str, list[Row]](), dict[str, Origin]()
+        found = [
+            shards.shard(self.folder / name, head, size) for name, head, size in self.place.heads()
+        ]
+        elsewhere = {  # said of tracks in other shards
+            audio_hash: origin
+            for shard in found
+            for audio_hash, origin in shard.origins.items()
+            if audio_hash not in shard.rows
+        }
+        for shard in found:
+            for audio_hash, rows in shard.rows.items():
+                either = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash, FIRST)
+                origin = max(either, key=lambda origin: origin.hearing)
+                before = origins.get(audio_hash)
+                if before is None or _rank(origin) > _rank(before):
+                    all_rows[audio_hash], origins[audio_hash] = rows, origin
+        return all_rows, origins
 
     def origin(self, audio_hash: str) -> Origin:
         """How a stored track was heard."""
