@@ -34,6 +34,11 @@ class UsageError(MgcError):
 class AudioError(MgcError):
     """One audio file cannot be used; a batch lists it with the reason and continues."""
 
+    @property
+    def reason(self) -> str:
+        """What went wrong, and what to do about it, in one line."""
+        return f"{self.message} {self.hint}".rstrip()
+
 
 def unknown(
     kind: str, name: str, known: Iterable[str], command: str, cutoff: float = 0.6

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from mgc.audio import decoders
 from mgc.audio.audio_format import AudioFormat
 from mgc.audio.given import AudioBytes
 from mgc.errors import AudioError
@@ -24,6 +25,7 @@ RUN_UP_SECONDS = 1.0
 @contextmanager
 def opened(path: Path | AudioBytes) -> Iterator[AvReader]:
     """An open reader. Raises AudioError if FFmpeg cannot read the file either."""
+    decoders.noted().pyav = decoders.pyav()
     try:
         with av.open(path.open() if isinstance(path, AudioBytes) else str(path), "r") as container:
             if not container.streams.audio:

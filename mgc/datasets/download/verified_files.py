@@ -41,7 +41,7 @@ def verify(
     The hash is noted in the folder ``notes``; default: next to the file. Raises MgcError if the
     hash is not ``sha1``.
     """
-    note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())
+    note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())[:2]
     known: dict[str, Any] = {}
     with suppress(MgcError):
         known = read_json(note)
@@ -70,7 +70,7 @@ def name_verified(part: Path, target: Path, sha1: str) -> None:
     """Give a fetched file its name, and note its known hash."""
     with open(part, "rb") as file:
         os.fsync(file.fileno())
-    write_json(_note(target), {"sha1": sha1, "stamp": stamp(part)})
+    write_json(_note(target), {"sha1": sha1, "stamp": list(stamp(part) or ())[:2]})
     os.replace(part, target)
 
 

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
-from mgc.audio.processes.pool import cores
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
-from mgc.features.extraction import tasks
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Rows
-from mgc.features.extraction.tasks import Outcome, TaskResult
+from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
+from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.file_hashes import Stamp
+from mgc.features.store import Origin
 from mgc.progress import Progress, Silent
 
 #: Files per shard: small enough to lose little when killed, large enough to read fast.
 SHARD_TRACKS = 32
 #: A shard larger than this is closed early, so that memory stays bounded for large features.
 SHARD_BYTES = 64 << 20
-#: Below this many files the work is done here: starting workers takes about as long as these
-#: (2 s, for importing torch once, against 0.05 s per file).
-MIN_FILES = 64
-#: With a pretrained model a file takes seconds, and workers pay off sooner.
-MIN_FILES_WITH_WEIGHTS = 4
 
 
 @dataclass(frozen=True)
@@ -78,14 +74,18 @@ def extract(
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
-    results = _results(sources, plan.jobs(), plan.waiting, workers, on)
+    chosen = _where(sources, plan.waiting, workers, on)
     names = " + ".join(source.name for source in sources)
-    keeping = _Keeping(sources, result)
-    with (progress or Silent()).task(f"extracting {names}", plan.waiting, "tracks") as task:
-        for job, answer in results:
-            keeping.take(job, answer)
+    progress = progress or Silent()
+    keeping = _Keeping(sources, progress)
+    with progress.task(f"extracting {names}", plan.waiting, "tracks") as task:
+        for job, answer in chosen(plan.jobs()):
+            _note(result, keeping, job, answer)
             task.advance()
     keeping.close_shard()
+    for why, count in sorted(keeping.again.items()):
+        tracks = "1 track was" if count == 1 else f"{count:,} tracks were"
+        progress.say(f"{tracks} {why} and extracted again.")
     return result
 
 
@@ -105,21 +105,20 @@ def features_of_each(
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
-    for job, answer in _results(sources, jobs, len(paths), workers, None):
+    for job, answer in _where(sources, len(paths), workers, None)(jobs):
         if answer.reason:
             yield job.path, Failure(job.path, answer.reason), 0.0
         else:
             yield job.path, answer.rows(), answer.seconds()
 
 
-def _results(
-    sources: Sequence[ExtractorSpec],
-    jobs: Iterator[ExtractionJob],
-    waiting: int,
-    workers: int | None,
-    on: str | None,
-) -> Iterator[Outcome]:
-    """Each job with its result: from a cluster, from worker processes, or from this process."""
+Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]
+
+
+def _where(
+    sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, on: str | None
+) -> Workplace:
+    """Choose where the work is done: on a cluster, in worker processes, or in this process."""
     if on is not None:
         if on.partition(":")[0] != "ray":
             raise UsageError(
@@ -127,81 +126,78 @@ def _results(
             )
         from mgc.features.extraction.ray_cluster import Cluster
 
-        return Cluster(sources, on, SHARD_TRACKS).run(jobs)
-    count = _workers_for(waiting, sources, workers)
+        cluster: Workplace = Cluster(sources, on, SHARD_TRACKS).run
+        return cluster
+    count = workers_for(waiting, sources, workers)
     if any(source.device != "cpu" for source in sources):
-        return on_device(sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS)
-    return _on_cores(sources, "features", count, jobs)
-
-
-def _workers_for(waiting: int, sources: Sequence[ExtractorSpec], asked: int | None) -> int:
-    """The number of processes for this many files; 0 means to work in this one.
-
-    If ``asked`` is None (or 0), one per core if that pays off. 1 means this process.
-    Raises UsageError for a negative number.
-    """
-    if asked is not None and asked < 0:
-        raise UsageError(f"{asked} workers are not possible.", "For example: --workers 4")
-    if not sys.executable or asked == 1:
-        return 0
-    if asked:
-        return min(asked, waiting)
-    has_weights = any(source.identity()["weights"] is not None for source in sources)
-    few = MIN_FILES_WITH_WEIGHTS if has_weights else MIN_FILES
-    return min(cores(), waiting) if waiting >= few else 0
+        return lambda jobs: on_device(
+            sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS
+        )
+    return lambda jobs: _on_cores(sources, "features", count, jobs)
 
 
 def _on_cores(
-    sources: Sequence[ExtractorSpec], task: tasks.Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[Outcome]:
+    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     """Each job with its result: by this many processes, or by this one if that is 0."""
     if count:
-        yield from tasks.in_processes(sources, task, count, jobs)
+        yield from in_processes(sources, task, count, jobs)
         return
-    work = tasks.Work(sources, task)
-    with tasks.one_thread():
+    work = Work(sources, task)
+    with one_thread():
         for job in jobs:
             yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
+
+
+def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:
+    """Account for one file: failed, made now, or already stored (from it or an identical file)."""
+    if job.audio_hash:
+        result.hashes[job.path] = job.audio_hash
+    reason = answer.reason or keeping.failed.get(job.audio_hash, "")
+    if not reason and job.wanted and _has_changed(job):
+        reason = f"{job.path}: changed while it was being read."
+    if reason:
+        result.failures.append(Failure(job.path, reason))
+        keeping.failed[job.audio_hash] = reason
+    elif job.wanted:
+        result.made += 1
+        keeping.add(job, answer)
+    else:
+        result.found += 1
+        keeping.add(job, answer)
+
+
+def _has_changed(job: ExtractionJob) -> bool:
+    now = file_hashes.stamp(job.path)
+    return now is not None and now[:2] != job.stamp[:2]
 
 
 class _Keeping:
     """Collects the features of files in order and writes them as shards."""
 
-    def __init__(self, sources: Sequence[ExtractorSpec], result: Extraction) -> None:
-        self.sources = sources
-        self.result = result
+    def __init__(self, sources: Sequence[ExtractorSpec], progress: Progress) -> None:
+        self.sources, self.progress = sources, progress
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
+        self.origins: list[dict[str, Origin]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
         self.shard = 0
-        self.hashes: dict[Path, tuple[file_hashes.Stamp, str]] = {}
+        self.hashes: dict[Path, tuple[Stamp, str]] = {}
         self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
+        self.again = Counter[str]()
+        self.can_remember = True
 
-    def take(self, job: ExtractionJob, answer: TaskResult) -> None:
-        """Account for one file: failed, made now, or already stored (it or an identical file)."""
-        result = self.result
-        if job.audio_hash:
-            result.hashes[job.path] = job.audio_hash
-        reason = answer.reason or self.failed.get(job.audio_hash, "")
-        if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
-            reason = f"{job.path}: changed while it was being read."
-        if reason:
-            result.failures.append(Failure(job.path, reason))
-            self.failed[job.audio_hash] = reason
-        elif job.wanted:
-            result.made += 1
-            self._add(job, answer.rows())
-        else:
-            result.found += 1
-            self.hashes[job.path] = (job.stamp, job.audio_hash)
-
-    def _add(self, job: ExtractionJob, made: Sequence[Rows]) -> None:
+    def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
         if job.number // SHARD_TRACKS != self.shard:
             self.close_shard()
             self.shard = job.number // SHARD_TRACKS
         self.hashes[job.path] = (job.stamp, job.audio_hash)
-        for number, rows in zip(job.wanted, made, strict=True):
+        self.again.update([job.again] if job.again else [])
+        for number, origin in job.right.items():
+            self.origins[number][job.audio_hash] = origin
+        for number, rows in zip(job.wanted, answer.rows(), strict=True):
             self.rows[number][job.audio_hash] = rows
+            self.origins[number][job.audio_hash] = Origin(*answer.origin)
             self.bytes[number] += sum(row.nbytes for row in rows)
             if self.bytes[number] > SHARD_BYTES:
                 self._write(number)
@@ -210,10 +206,23 @@ class _Keeping:
         """Write the rest of the shard."""
         for number in range(len(self.sources)):
             self._write(number)
-        file_hashes.remember(self.hashes)
+        if self.can_remember and (trouble := file_hashes.remember(self.hashes)):
+            self._cannot_remember(trouble)
         self.hashes = {}
 
     def _write(self, number: int) -> None:
-        if self.rows[number]:
-            self.sources[number].store.write_shard(self.rows[number])
-        self.rows[number], self.bytes[number] = {}, 0
+        rows, origins = self.rows[number], self.origins[number]
+        self.rows[number], self.origins[number], self.bytes[number] = {}, {}, 0
+        try:
+            if origins:
+                self.sources[number].store.write_shard(rows, origins)
+        except MgcError as error:
+            if rows:
+                raise
+            self._cannot_remember(error.message)
+
+    def _cannot_remember(self, trouble: str) -> None:
+        """Say once that what only saves time next time is not kept."""
+        if self.can_remember:
+            self.progress.say(f"The next run will look at all files again: {trouble}")
+        self.can_remember = False

@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from mgc.audio.clips import Clips
 from mgc.errors import MgcError
+from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, apply
-from mgc.features.extraction.tasks import Outcome, TaskResult, features_result, heard_by
+from mgc.features.extraction.tasks import TaskResult, features_result, heard_by
 from mgc.features.extractor_spec import ExtractorSpec
 
 BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
 
-T = TypeVar("T")
+Result = tuple[ExtractionJob, TaskResult]
 
 
 def on_device(
-    sources: Sequence[ExtractorSpec], decoded: Iterable[Outcome], shard_tracks: int
-) -> Iterator[Outcome]:
-    """Waveforms → features, in the same order."""
-    for batch in batches(decoded, lambda one: one[0].number // shard_tracks, _is_full):
-        yield from extracted(sources, batch)
+    sources: Sequence[ExtractorSpec], decoded: Iterable[Result], shard_tracks: int
+) -> Iterator[Result]:
+    """Waveforms → features, in the same order.
 
-
-def batches(
-    items: Iterable[T], shard: Callable[[T], int], is_full: Callable[[list[T]], bool]
-) -> Iterator[list[T]]:
-    """Group consecutive files of one shard, so that batches are the same in every run."""
-    batch: list[T] = []
-    for item in items:
-        if batch and (is_full(batch) or shard(batch[0]) != shard(item)):
-            yield batch
+    A batch holds consecutive files of one shard, so that it is the same in every run.
+    """
+    batch: list[Result] = []
+    for job, answer in decoded:
+        full = sum(wave.size for _, held in batch for wave in held.arrays) >= BATCH_SAMPLES
+        if batch and (full or batch[-1][0].number // shard_tracks != job.number // shard_tracks):
+            yield from extracted(sources, batch)
             batch = []
-        batch.append(item)
-    if batch:
-        yield batch
+        batch.append((job, answer))
+    yield from extracted(sources, batch)
 
 
-def _is_full(batch: Sequence[Outcome]) -> bool:
-    return sum(wave.size for _, held in batch for wave in held.arrays) >= BATCH_SAMPLES
-
-
-def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Outcome]) -> list[Outcome]:
+def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     """The features of a batch. A file that fails does not affect the others."""
     try:
         return _together(sources, batch)
@@ -56,20 +47,13 @@ def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Outcome]) -> lis
     return [result for one in batch for result in extracted(sources, [one])]
 
 
-def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Outcome]) -> list[Outcome]:
+def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     made: list[list[Rows]] = [[[] for _ in job.wanted] for job, _ in batch]
     clips: dict[tuple[object, ...], Clips] = {}
     for number, source in enumerate(sources):
-        heard = [
-            (owner, wave)
-            for owner, (job, answer) in enumerate(batch)
-            if number in job.wanted
-            for wave, part in zip(answer.arrays, answer.parts, strict=True)
-            if part == heard_by(source)
-        ]
-        if not heard:
+        waves, owners = _waves(source, number, batch)
+        if not waves:
             continue
-        owners, waves = zip(*heard, strict=True)
         key = (*heard_by(source), *owners)  # the same clips share one spectrum
         if key not in clips:
             clips[key] = padded(waves, source.info.sample_rate, source.device)
@@ -77,9 +61,24 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Outcome]) -> lis
         for owner, row in zip(owners, rows, strict=True):
             made[owner][batch[owner][0].wanted.index(number)].append(row)
     return [
-        (job, answer if answer.reason else features_result(rows, _seconds(answer)))
+        (job, answer if answer.reason else features_result(rows, _seconds(answer), answer.origin))
         for (job, answer), rows in zip(batch, made, strict=True)
     ]
+
+
+def _waves(
+    source: ExtractorSpec, number: int, batch: Sequence[Result]
+) -> tuple[list[np.ndarray], list[int]]:
+    """The waveforms in a batch that a source wants, and which files they belong to."""
+    waves, owners = [], []
+    for owner, (job, answer) in enumerate(batch):
+        if number not in job.wanted:
+            continue
+        for wave, part in zip(answer.arrays, answer.parts, strict=True):
+            if part == heard_by(source):
+                waves.append(wave)
+                owners.append(owner)
+    return waves, owners
 
 
 def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:

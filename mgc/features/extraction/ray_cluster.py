@@ -12,27 +12,20 @@ worker to another; a file that kills `TRIES` workers is left out with the reason
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from mgc.audio.processes.pool import FILE_SECONDS, TRIES
 from mgc.errors import MgcError
-from mgc.features import file_hashes
-from mgc.features.extraction import tasks
+from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
-from mgc.features.extraction.ray_actors import Actors, Decoded, unusable
-from mgc.features.extraction.tasks import Outcome, TaskResult, Work
+from mgc.features.extraction.ray_actors import Actors, Decoded, answer
+from mgc.features.extraction.tasks import TaskResult, Work, described, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 
 JOBS_PER_CPU = 2  # out at once
@@ -45,9 +38,10 @@ CLIENT_PORT = 10_001
 
 @dataclass
 class _Out:
-    """A job that is out: the reference to its arrays, and since when it is out."""
+    """A job that is out: the reference to its status, and since when it is out."""
 
     job: ExtractionJob
+    status: Any
     payload: Any
     since: float
     tries: int
@@ -65,12 +59,10 @@ class Cluster:
         self.address = address
         self.shard_tracks = shard_tracks
         self.ship = False  # until a node says that it does not see a file
-        self.records = tasks.described(sources, "cpu")
+        self.records = described(sources, "cpu")
         self.sized = (0.0, 0)  # when the cluster was last asked, and its CPUs
-        self.out: dict[Any, _Out] = {}
-        self.done: dict[int, Decoded] = {}  # by number, until it is their turn
 
-    def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[Outcome]:
+    def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
 
         Raises MgcError if the cluster cannot be reached or its nodes have other versions.
@@ -79,14 +71,13 @@ class Cluster:
         connected = self._connect()
         try:
             gpus = int(self.ray.cluster_resources().get("GPU", 0))
-            self.task: tasks.Task = "waves" if gpus else "features"
-            decoded = self._ordered(jobs)
+            decoded = self._ordered(jobs, "waves" if gpus else "features")
             if gpus:
-                records = tasks.described(self.sources, GPU_DEVICE)
+                records = described(self.sources, GPU_DEVICE)
                 yield from Actors(self.ray, records, gpus).run(decoded, self.shard_tracks)
             else:
                 for out in decoded:
-                    yield out.job, out.fetched(self.ray)
+                    yield out.job, answer(self.ray, out)
         except self.ray.exceptions.RayError as error:
             raise _failed(error) from error
         finally:
@@ -112,24 +103,26 @@ class Cluster:
 
     # Jobs out and back, in order
 
-    def _ordered(self, jobs: Iterator[ExtractionJob]) -> Iterator[Decoded]:
+    def _ordered(self, jobs: Iterator[ExtractionJob], task: str) -> Iterator[Decoded]:
         """The outcome of each job, in the order of the jobs."""
         turn: deque[ExtractionJob] = deque()
+        out: dict[Any, _Out] = {}
+        done: dict[int, Decoded] = {}
         while True:
             while len(turn) < self._window() and (job := next(jobs, None)):
                 turn.append(job)
                 if job.wanted and self._is_ours(job):
-                    self._work_here(job)
+                    done[job.number] = self._work_here(job)
                 elif job.wanted:
-                    self._hand_out(job)
+                    self._hand_out(out, job, task)
                 else:
-                    self._note(job, TaskResult(job.problem))
+                    done[job.number] = Decoded(job, job.problem)
             if not turn:
                 return
-            while turn and turn[0].number in self.done:
-                yield self.done.pop(turn.popleft().number)
-            if self.out and turn:
-                self._collect()
+            while turn and turn[0].number in done:
+                yield done.pop(turn.popleft().number)
+            if out and turn:
+                self._collect(out, done, task)
 
     def _window(self) -> int:
         asked, cpus = self.sized
@@ -141,56 +134,54 @@ class Cluster:
     def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES
 
-    def _note(self, job: ExtractionJob, answer: TaskResult, payload: Any = None) -> None:
-        self.done[job.number] = Decoded(job, answer, payload)
-
-    def _work_here(self, job: ExtractionJob) -> None:
+    def _work_here(self, job: ExtractionJob) -> Decoded:
         """A file too large to travel is worked on by this process."""
-        with tasks.one_thread():
-            self._note(job, Work(self.sources, "features")(job.path, job.wanted))
+        with one_thread():
+            made = Work(self.sources, "features")(job.path, job.wanted)
+        return Decoded(job, made.reason, made.parts, features=made)
 
-    def _hand_out(self, job: ExtractionJob, tries: int = 1) -> None:
+    def _hand_out(
+        self, out: dict[Any, _Out], job: ExtractionJob, task: str, tries: int = 1
+    ) -> None:
         content = None
         if self.ship:
             try:
                 content = job.path.read_bytes()
             except OSError:
                 content = b""  # it has vanished; the node will report it
-        do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(work_on_node)
+        do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
         status, payload = do.remote(
-            self.records, self.task, str(job.path), job.stamp, job.wanted, content
+            self.records, task, str(job.path), job.stamp[:2], job.wanted, content
         )
-        self.out[status] = _Out(job, payload, time.monotonic(), tries)
+        out[status] = _Out(job, status, payload, time.monotonic(), tries)
 
-    def _collect(self) -> None:
+    def _collect(self, out: dict[Any, _Out], done: dict[int, Decoded], task: str) -> None:
         """Receive the statuses that have arrived; waits for a second at most."""
-        ready, _ = self.ray.wait(list(self.out), num_returns=1, timeout=1.0, fetch_local=False)
+        ready, _ = self.ray.wait(list(out), num_returns=1, timeout=1.0, fetch_local=False)
         for reference in ready:
-            one = self.out.pop(reference)
-            status = self._status(reference, one.job)
+            one = out.pop(reference)
+            status = self._status(one)
             if status is None and one.tries < LOST_TRIES:
-                self._hand_out(one.job, one.tries + 1)
+                self._hand_out(out, one.job, task, one.tries + 1)
             elif status is None:
                 raise MgcError(f"The cluster lost {one.job.path} {LOST_TRIES} times.")
             elif status.get("absent") and self._is_ours(one.job):
-                self._work_here(one.job)
+                done[one.job.number] = self._work_here(one.job)
             elif status.get("absent"):
                 self.ship = True
-                self._hand_out(one.job)
-            elif status["reason"]:
-                self._note(one.job, TaskResult(status["reason"]))
+                self._hand_out(out, one.job, task)
             else:
-                self._note(one.job, TaskResult(parts=status["parts"]), one.payload)
-        self._leave_out_the_slow()
+                done[one.job.number] = Decoded(one.job, **status, payload=one.payload)
+        self._leave_out_the_slow(out, done)
 
-    def _status(self, reference: Any, job: ExtractionJob) -> dict[str, Any] | None:
+    def _status(self, one: _Out) -> dict[str, Any] | None:
         """A worker's status for its file; None if the answer was lost with its node."""
         errors = self.ray.exceptions
         try:
-            status: dict[str, Any] = self.ray.get(reference)
+            status: dict[str, Any] = self.ray.get(one.status)
         except (errors.WorkerCrashedError, errors.OutOfMemoryError) as error:
             how = type(error).__name__
-            return {"reason": f"{job.path}: its worker process crashed {TRIES} times ({how})."}
+            return {"reason": f"{one.job.path}: its worker process crashed {TRIES} times ({how})."}
         except errors.RayTaskError as error:
             raise _failed(error) from error
         except errors.RayError:
@@ -199,13 +190,14 @@ class Cluster:
             raise MgcError(status["error"], status["hint"])
         return status
 
-    def _leave_out_the_slow(self) -> None:
-        for reference, one in list(self.out.items()):
+    def _leave_out_the_slow(self, out: dict[Any, _Out], done: dict[int, Decoded]) -> None:
+        for reference, one in list(out.items()):
             if time.monotonic() - one.since > 2 * FILE_SECONDS:  # half of that may be waiting
                 self.ray.cancel(reference, force=True)
-                del self.out[reference]
-                reason = f"{one.job.path}: takes more than {FILE_SECONDS / 60:.0f} min."
-                self._note(one.job, TaskResult(reason))
+                del out[reference]
+                minutes = FILE_SECONDS / 60
+                reason = f"{one.job.path}: takes more than {minutes:.0f} min."
+                done[one.job.number] = Decoded(one.job, reason)
 
 
 def _failed(error: Exception) -> MgcError:
@@ -224,45 +216,3 @@ def _ray() -> Any:
             "Ray is not installed.", "Install it: pip install 'mgc-music[ray]'"
         ) from error
     return ray
-
-
-def work_on_node(
-    sources: Sequence[dict[str, Any]],
-    task: tasks.Task,
-    name: str,
-    stamp: Sequence[int],
-    wanted: Sequence[int],
-    content: bytes | None,
-) -> tuple[dict[str, Any], list[Any]]:
-    """Work on one file: its status, and its arrays.
-
-    Without ``content`` the file is read at its path; if it is not there, with the size and time
-    of change in ``stamp``, the status is ``{"absent": True}``.
-    """
-    try:
-        work = _built(json.dumps(list(sources)), task)
-    except MgcError as error:
-        return unusable(error), []
-    path = Path(name)
-    if content is None:
-        if file_hashes.stamp(path) != tuple(stamp):
-            return {"absent": True}, []
-        answer = work(path, wanted)
-    else:
-        answer = _work_on_content(work, path, wanted, content)
-    return {"reason": answer.reason, "parts": answer.parts}, answer.arrays
-
-
-def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
-    with tempfile.NamedTemporaryFile(suffix=path.suffix) as file:
-        file.write(content)
-        file.flush()
-        answer = work(Path(file.name), wanted)
-        return TaskResult(answer.reason.replace(file.name, str(path)), answer.arrays, answer.parts)
-
-
-@lru_cache(maxsize=4)
-def _built(sources: str, task: tasks.Task) -> Work:
-    """Built once per process."""
-    torch.set_num_threads(1)
-    return Work(tasks.built(json.loads(sources)), task)

@@ -6,26 +6,25 @@ It is the same on a core of this machine (`mgc.audio.processes`) and of a cluste
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from mgc.audio import decoders
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.processes.pool import Lost, Pool
-from mgc.errors import MgcError
+from mgc.audio.sound_length import HEARING_REVISION
+from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
+from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extractor_spec import ExtractorSpec
-
-T = TypeVar("T")
 
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
@@ -40,12 +39,14 @@ class TaskResult:
 
     For ``features``, the arrays are the clips of every wanted source in turn, and ``parts`` counts
     them: [3, 3]; a last array holds the seconds that were heard. For ``waves``, they are
-    waveforms, and ``parts`` says what each is for, in the form of `heard_by`.
+    waveforms, and ``parts`` says what each is for, in the form of `heard_by`. ``origin`` says how
+    the file was heard, in the form of `mgc.features.store.Origin`.
     """
 
     reason: str = ""
     arrays: list[np.ndarray] = field(default_factory=list)
     parts: list[Any] = field(default_factory=list)
+    origin: list[Any] = field(default_factory=list)
 
     def rows(self) -> list[Rows]:
         """The features, by wanted source."""
@@ -55,10 +56,6 @@ class TaskResult:
     def seconds(self) -> float:
         """How many seconds of the file its features were made from."""
         return float(self.arrays[-1][0])
-
-
-#: A file and its result.
-Outcome = tuple[ExtractionJob, TaskResult]
 
 
 class Work:
@@ -71,25 +68,28 @@ class Work:
     def __call__(self, path: Path, wanted: Sequence[int]) -> TaskResult:
         """Process one file. Anything that goes wrong is in the answer."""
         sources = [self.sources[number] for number in wanted]
+        task = self._waves if self.task == "waves" else _features
         try:
-            if self.task == "waves":
-                return _waves(path, sources)
-            return features_result(*rows_and_seconds(path, sources))
+            with decoders.noting() as hearing:
+                made = task(path, sources)
+            origin = [HEARING_REVISION, hearing.pyav, round(hearing.seconds, 3)]
+            return replace(made, origin=origin)
+        except AudioError as error:
+            return TaskResult(error.reason)
         except MgcError as error:
             return TaskResult(error.message)
         except Exception as error:  # a decoder or an extractor may raise anything
             return TaskResult(f"{path}: cannot be used ({type(error).__name__}: {error}).")
 
-
-def _waves(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
-    arrays, parts = [], []
-    for policy, same in by_policy(sources).items():
-        rates = sorted({sources[number].info.sample_rate for number in same})
-        for waves in heard(path, policy, rates):
-            for rate, wave in waves.items():
-                arrays.append(wave)
-                parts.append([policy.seconds, policy.per_track, rate])
-    return TaskResult("", arrays, parts)
+    def _waves(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
+        arrays, parts = [], []
+        for policy, same in by_policy(sources).items():
+            rates = sorted({sources[number].info.sample_rate for number in same})
+            for waves in heard(path, policy, rates):
+                for rate, wave in waves.items():
+                    arrays.append(wave)
+                    parts.append([policy.seconds, policy.per_track, rate])
+        return TaskResult("", arrays, parts)
 
 
 def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
@@ -101,7 +101,7 @@ def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any
 
 def in_processes(
     sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[Outcome]:
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
     pool: Pool[ExtractionJob] = Pool(f"{__name__}:answering", settings, count)
@@ -119,33 +119,20 @@ def in_processes(
             yield job, TaskResult(**made) if made else TaskResult(job.problem)
 
 
-def prefetched(items: Generator[T, None, None], depth: int, stopping: Event) -> Iterator[T]:
-    """Iterate over ``items``, at most ``depth`` of which are made ahead.
-
-    Exceptions from the generator are raised here. If the consumer stops early, ``stopping``
-    is set, which the generator is expected to check.
-    """
-    end: Any = object()
-    with closing(items), ThreadPoolExecutor(1, "prefetch") as thread:
-        waiting = deque(thread.submit(next, items, end) for _ in range(depth))
-        try:
-            while (item := waiting.popleft().result()) is not end:
-                waiting.append(thread.submit(next, items, end))
-                yield item
-        finally:
-            stopping.set()
-            thread.shutdown(wait=False, cancel_futures=True)
-
-
 def heard_by(source: ExtractorSpec) -> list[float]:
     """Which clips a source hears: their length in seconds, how many per track, their rate."""
     return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
 
 
-def features_result(made: Sequence[Rows], seconds: float) -> TaskResult:
+def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
+    return features_result(*rows_and_seconds(path, sources))
+
+
+def features_result(made: Sequence[Rows], seconds: float, origin: Sequence[Any] = ()) -> TaskResult:
     """The answer that holds the features of every wanted source."""
     arrays = [row for rows in made for row in rows]
-    return TaskResult("", [*arrays, np.array([seconds])], [len(rows) for rows in made])
+    counts = [len(rows) for rows in made]
+    return TaskResult("", [*arrays, np.array([seconds])], counts, list(origin))
 
 
 @contextmanager

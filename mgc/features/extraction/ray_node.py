@@ -1,0 +1,103 @@
+"""What runs on a node of a Ray cluster."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mgc.errors import MgcError
+from mgc.features import file_hashes
+from mgc.features.extraction.gpu import extracted
+from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.tasks import Task, TaskResult, Work, built
+
+Record = dict[str, Any]
+
+
+def do(
+    sources: Sequence[Record],
+    task: Task,
+    name: str,
+    stamp: Sequence[int],
+    wanted: Sequence[int],
+    content: bytes | None,
+) -> tuple[Record, list[np.ndarray]]:
+    """Work on one file: its status, and its arrays.
+
+    Without ``content`` the file is read at its path; if it is not there, with the size and time
+    of change in ``stamp``, the status is ``{"absent": True}``.
+    """
+    try:
+        work = _work(json.dumps(list(sources)), task)
+    except MgcError as error:
+        return _unusable(error), []
+    path = Path(name)
+    if content is None:
+        now = file_hashes.stamp(path)
+        if now is None or now[:2] != tuple(stamp):
+            return {"absent": True}, []
+        answer = work(path, wanted)
+    else:
+        answer = _work_on_content(work, path, wanted, content)
+    return {"reason": answer.reason, "parts": answer.parts, "origin": answer.origin}, answer.arrays
+
+
+def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
+    with tempfile.NamedTemporaryFile(suffix=path.suffix) as file:
+        file.write(content)
+        file.flush()
+        answer = work(Path(file.name), wanted)
+        return replace(answer, reason=answer.reason.replace(file.name, str(path)))
+
+
+@lru_cache(maxsize=4)
+def _work(sources: str, task: Task) -> Work:
+    """Built once per process."""
+    torch.set_num_threads(1)
+    return Work(built(json.loads(sources)), task)
+
+
+def _unusable(error: MgcError) -> Record:
+    return {"error": f"{socket.gethostname()}: {error.message}", "hint": error.hint}
+
+
+class GpuWorker:
+    """An actor that makes features from what other workers decode."""
+
+    def __init__(self, sources: Sequence[Record]) -> None:
+        self.trouble: Record = {}
+        try:
+            self.sources = built(sources)
+        except MgcError as error:
+            self.trouble = _unusable(error)
+
+    def ready(self) -> Record:
+        """Report that it has its GPU, or why it cannot be used."""
+        return self.trouble
+
+    def extract(
+        self,
+        files: Sequence[tuple[str, Sequence[int], list[Any], list[Any]]],
+        *waves: list[np.ndarray],
+    ) -> list[tuple[str, list[np.ndarray], list[Any], list[Any]]]:
+        """(path, wanted sources, parts, origin) and waveforms of some files → their answers."""
+        batch = [
+            (
+                ExtractionJob(number, Path(path), wanted=tuple(wanted)),
+                TaskResult("", list(arrays), parts, origin),
+            )
+            for number, ((path, wanted, parts, origin), arrays) in enumerate(
+                zip(files, waves, strict=True)
+            )
+        ]
+        made = (answer for _, answer in extracted(self.sources, batch))
+        return [(one.reason, one.arrays, one.parts, one.origin) for one in made]
