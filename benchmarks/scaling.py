@@ -42,7 +42,7 @@ class _Clock:
 
 def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section:
     """Runs with other numbers of workers take turns."""
-    from mgc.audio.processes.cores import cores
+    from mgc.audio.processes.pool import cores
 
     music = multiplied(paths, scratch / "many", files)
     counts = sorted({1, 2, cores()} - {n for n in (1, 2) if n > cores()})

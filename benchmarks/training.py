@@ -16,10 +16,11 @@ from torch import nn
 from benchmarks.timing import Row, Section
 from mgc.plugins.contract import FeatureShape
 from mgc.progress import Silent
-from mgc.training import HeadSpec, TrackData, fit_head
-from mgc.training.classifier import Classifier, fit_normalisation
+from mgc.training.classifier import EVALUATION_BATCH, Classifier, fit_normalisation
 from mgc.training.devices import precision_of, resolve_device
-from mgc.training.scoring import EVALUATION_BATCH
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
+from mgc.training.track_data import TrackData
 
 TRACKS, VALIDATION, GENRES, SHAPE = 6_400, 800, 8, (128, 1_292)  # FMA-small's own split
 DIFFERENT = 256  # clips that are made up; the others are these again, which costs the same

@@ -35,12 +35,8 @@ _HOMES = {
     "Model": "mgc.prediction.model:Model",
     "Prediction": "mgc.prediction.prediction:Prediction",
     "Run": "mgc.api:FinishedRun",
-    "compare": "mgc.api:compare",
     "datasets": "mgc.datasets:",
-    "ensemble": "mgc.api:ensemble",
-    "extract": "mgc.api:extract",
-    "fit": "mgc.api:fit",
-    "load": "mgc.api:load",
+    **{name: f"mgc.api:{name}" for name in ("compare", "ensemble", "extract", "fit", "load")},
 }
 
 __all__ = [

@@ -49,7 +49,7 @@ class FinishedRun(runs.Run):
         It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
         of the hard tracks: check who owns the music before you share the page.
         """
-        from mgc.reporting.page import ReportRequest, make_report
+        from mgc.reporting.page.build import ReportRequest, make_report
 
         (source,) = resolve.sources(["mel"], None, resolve.policy(None, None), "cpu")
         page = make_report([self], ReportRequest(title, picture=source), progress or Silent())
@@ -198,8 +198,8 @@ def ensemble(
     Raises:
         UsageError: the runs cannot be combined, or the strategy or a setting is unknown.
     """
-    from mgc.ensembling import EnsembleRequest, StrategySpec
-    from mgc.ensembling import ensemble as combined
+    from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+    from mgc.ensembling.ensemble_runs import ensemble as combined
 
     request = EnsembleRequest(StrategySpec(strategy, dict(settings or {})), calibrate, learn_from)
     return _public(combined(request, [_finished(member) for member in members]))

@@ -34,11 +34,18 @@ class UsageError(MgcError):
 class AudioError(MgcError):
     """One audio file cannot be used; a batch lists it with the reason and continues."""
 
+    @property
+    def reason(self) -> str:
+        """What went wrong, and what to do about it, in one line."""
+        return f"{self.message} {self.hint}".rstrip()
 
-def unknown(kind: str, name: str, known: Iterable[str], command: str) -> UsageError:
+
+def unknown(
+    kind: str, name: str, known: Iterable[str], command: str, cutoff: float = 0.6
+) -> UsageError:
     """The error for an unknown name: what was asked for, the nearest names, what to run."""
     known = sorted(known)
-    near = get_close_matches(name, known)
+    near = get_close_matches(name, known, cutoff=cutoff)
     if near:
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}? "
     else:

@@ -12,7 +12,6 @@ class Task(Protocol):
 
     def advance(self, count: int = 1) -> None:
         """Count this many more units as done."""
-        ...
 
 
 class Progress(Protocol):
@@ -20,15 +19,12 @@ class Progress(Protocol):
 
     def task(self, what: str, total: int | None, unit: str) -> Any:
         """A context manager that yields a `Task`; ``total`` units in all, None if unknown."""
-        ...
 
     def say(self, line: str) -> None:
         """A line that the user should see."""
-        ...
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """The figures of one epoch of training."""
-        ...
 
 
 class _Nothing:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
 from mgc.datasets import table
 from mgc.errors import UsageError, unknown
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins import params, registry
-from mgc.plugins.contract import HeadInfo
-
-if TYPE_CHECKING:
-    from mgc.training import HeadSpec
+from mgc.training.head_spec import HeadSpec, Training
 
 
 def dataset(name: str | None) -> table.Dataset:
@@ -33,7 +30,7 @@ def dataset_name(name: str | None) -> str:
 
 def device(name: str) -> str:
     """``auto`` resolved to an available device. Raises UsageError for an unavailable one."""
-    from mgc.training import resolve_device
+    from mgc.training.devices import resolve_device
 
     return str(resolve_device(name))
 
@@ -64,23 +61,18 @@ def parts(
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
     """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
-    from mgc.training import HeadSpec, Training
-
-    gradient = [n for n in heads if _info(n).trained_by == "gradient"]
+    gradient = [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
     owners = {f"head {name}": parameters_of("head", name) for name in heads}
     if gradient:
         owners["training"] = [field.name for field in fields(Training)]
     given = shared_settings(extractors, assignments, owners)
     made = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
-    specs = [
-        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {})
-        for name in heads
-    ]
     for source in made:
         source.params  # noqa: B018 - checks them
-    for spec in specs:
-        spec.params, spec.training  # noqa: B018 - checks them
-    return made, specs
+    return made, [
+        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {}).check()
+        for name in heads
+    ]
 
 
 def shared_settings(
@@ -116,12 +108,6 @@ def shared_settings(
         for owner in having:
             given[owner][rest if named else name] = value
     return given
-
-
-def _info(head: str) -> HeadInfo:
-    info = registry.find("head", head).info
-    assert isinstance(info, HeadInfo)
-    return info
 
 
 def parameters_of(kind: str, name: str) -> list[str]:

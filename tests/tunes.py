@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mgc.plugins.contract import FeatureKind
-from mgc.training import TrackData
+from mgc.training.track_data import TrackData
 
 
 def track_data(

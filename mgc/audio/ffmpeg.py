@@ -14,6 +14,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
+from mgc.audio import decoders
 from mgc.audio.audio_format import AudioFormat
 from mgc.audio.containers.contents import SLACK_SECONDS, claim_remark
 from mgc.audio.given import AudioBytes
@@ -32,6 +33,7 @@ UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
 def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Iterator[AvReader]:
     """An open reader. Raises AudioError if FFmpeg cannot read the file either."""
     source = str(path) if file is None or isinstance(file, bytes) else file
+    decoders.noted().pyav = decoders.pyav()
     try:
         with av.open(source, "r") as container:
             if not container.streams.audio:

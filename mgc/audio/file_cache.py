@@ -1,30 +1,69 @@
 """Remembers findings about files, so that a second run does not need to read them again.
 
-One SQLite file in the home folder per kind of finding, by path, size and mtime. Losing
-it costs only time: problems with it never stop a run.
+One table in an SQLite file in the home folder per kind of finding. Losing it costs only time:
+problems with it (a home that cannot be written, a full disk, another process that holds the
+lock) never stop a run.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from mgc.home import home
 
-Stamp = tuple[int, int]  # size in bytes, time of the last change in ns
+LOCKED_SECONDS = 5.0  # how long to wait for another process; a write takes milliseconds
+#: File systems on which a file keeps its inode. A network, FUSE or a memory card may number anew.
+STABLE_INODES = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs"}
+STABLE_INODES |= {"overlay", "reiserfs", "tmpfs", "ufs", "xfs", "zfs"}
+MAX_INTEGER = (1 << 63) - 1  # of SQLite; inodes may be larger
+
+K = TypeVar("K", str, bytes)
+
+
+class Stamp(NamedTuple):
+    """What changes when a file does: its size in bytes and time of change; when it was last renamed
+    or given other rights, and its inode, as far as they are known."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int | None = None
+    inode: int | None = None
+
+    def is_same(self, other: Stamp) -> bool:
+        """Whether nothing differs that both know."""
+        pairs = zip(self, other, strict=True)
+        return all(one == two for one, two in pairs if one is not None and two is not None)
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a file does; None if there is no file."""
+    """A file's stamp now; None if there is no file."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_size, found.st_mtime_ns
+    inode = found.st_ino & MAX_INTEGER if _has_stable_inodes(path, found.st_dev) else None
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, inode)
+
+
+_stable: dict[int, bool] = {}  # by device
+
+
+def _has_stable_inodes(path: Path, device: int) -> bool:
+    if device not in _stable:
+        import psutil
+
+        mount = os.path.realpath(path)
+        while not os.path.ismount(mount):
+            mount = os.path.dirname(mount)
+        kinds = {found.mountpoint: found.fstype for found in psutil.disk_partitions(all=True)}
+        _stable[device] = kinds.get(mount) in STABLE_INODES
+    return _stable[device]
 
 
 @dataclass(frozen=True)
@@ -34,63 +73,68 @@ class FileCache:
     Attributes:
         name: the SQLite file in the home folder.
         table: the table in it.
-        columns: its columns as SQL: path, size and mtime_ns, then those of a finding.
-        key: turns a path into its key in the table.
+        columns: its columns as SQL, the key first.
+        added: those of them that a table made by an earlier version may lack.
     """
 
     name: str
     table: str
-    columns: str
-    key: Callable[[Path], str | bytes]
+    columns: tuple[str, ...]
+    added: tuple[str, ...] = ()
 
-    def known(
-        self, paths: Iterable[Path], wanted: str
-    ) -> dict[Path, tuple[Stamp, tuple[Any, ...]]]:
-        """The stamp and the ``wanted`` columns of those files that have not changed since."""
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return home() / self.name
+
+    def find(
+        self, keys: Iterable[K], wanted: str, wait: float = LOCKED_SECONDS
+    ) -> dict[K, tuple[Any, ...]]:
+        """The ``wanted`` columns of the rows with these keys; none if the table cannot be read, for
+        example because another process has locked it for longer than ``wait`` seconds."""
         found = {}
-        query = f"SELECT {wanted} FROM {self.table} WHERE path = ? AND size = ? AND mtime_ns = ?"
-        with self._database() as database:
-            for path in paths:
-                if now := stamp(path):
-                    row = database.execute(query, (self.key(path), *now)).fetchone()
-                    if row is not None:
-                        found[path] = (now, row)
+        key_column = self.columns[0].partition(" ")[0]
+        query = f"SELECT {wanted} FROM {self.table} WHERE {key_column} = ?"
+        with suppress(OSError, sqlite3.Error), closing(self._read_only(wait)) as database:
+            for key in keys:
+                row = database.execute(query, (key,)).fetchone()
+                if row is not None:
+                    found[key] = row
         return found
 
-    def remember(self, findings: Mapping[Path, tuple[Stamp | None, tuple[Any, ...]]]) -> None:
-        """Store findings, each with the stamp that the file had before it was read."""
-        rows = [(self.key(p), *stamp, *one) for p, (stamp, one) in findings.items() if stamp]
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            with self._database() as database, database:
-                database.executemany(f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})", rows)
-
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        """The database; one in memory if the stored one cannot be used."""
+    def keep(self, rows: Sequence[tuple[Any, ...]]) -> str:
+        """Store rows, each with all columns. Returns why that is not possible, or ""."""
+        if not rows:
+            return ""
+        marks = ", ".join("?" * len(self.columns))
         try:
-            database = self._opened()
-        except (OSError, sqlite3.Error):
-            database = self._with_table(":memory:")
-        # Locked for a minute, or the disk is full: fewer findings are known, and none are stored.
-        with closing(database), suppress(sqlite3.Error):
-            yield database
+            with closing(self._opened()) as database, database:
+                database.executemany(f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})", rows)
+        except (OSError, sqlite3.Error) as error:
+            return f"{self.path} cannot be written ({getattr(error, 'strerror', None) or error})."
+        return ""
+
+    def _read_only(self, wait: float) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=wait, uri=True)
 
     def _opened(self) -> sqlite3.Connection:
-        path = home() / self.name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return self._with_table(path)
+            return self._with_table()
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # "file is not a database"
-            path.unlink()
-            return self._with_table(path)
+            self.path.unlink()
+            return self._with_table()
 
-    def _with_table(self, path: Path | str) -> sqlite3.Connection:
-        database = sqlite3.connect(path, timeout=60)
+    def _with_table(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
         try:
-            database.execute(f"CREATE TABLE IF NOT EXISTS {self.table} {self.columns}")
+            columns = ", ".join(self.columns)
+            database.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+            for column in self.added:
+                with suppress(sqlite3.OperationalError):  # it is there
+                    database.execute(f"ALTER TABLE {self.table} ADD COLUMN {column}")
         except sqlite3.Error:
             database.close()
             raise

@@ -10,6 +10,7 @@ own, and a remark says what is wrong.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,7 +40,7 @@ _MAGICS = (
 
 def contents(path: Path | AudioBytes) -> Contents:
     """What is in a file. Raises OSError if it cannot be read."""
-    with content(path) as whole:
+    with suppress(struct.error), content(path) as whole:  # struct.error: cut off in a header
         end = _before_tags(whole)
         start = min(_behind_id3(whole), end)
         return (
@@ -49,6 +50,7 @@ def contents(path: Path | AudioBytes) -> Contents:
             or _known(whole, _magic(whole, start, end), end)
             or Contents()
         )
+    return Contents()
 
 
 def _known(whole: Content, at: int, end: int) -> Contents | None:

@@ -1,4 +1,4 @@
-"""What every check uses: a subject, a verdict with a remedy, and a piece of music."""
+"""What every check uses: a subject, a finding with a remedy, and a piece of music."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Literal
 from mgc.errors import MgcError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
-from mgc.plugins.contract import Info
 
 Settings = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
@@ -69,7 +68,7 @@ class Subject:
     variant: str = ""
 
     @property
-    def info(self) -> Info:
+    def info(self) -> Any:
         """What it declares."""
         return self.entry.info
 
@@ -79,10 +78,9 @@ class Subject:
         return dict(self.given() if callable(self.given) else self.given)
 
     @cached_property
-    def implementation(self) -> type[Any]:
-        """The class behind the record."""
-        loaded: type[Any] = registry.load(self.entry)
-        return loaded
+    def implementation(self) -> Any:
+        """The class behind the record; of a command, the function or Typer group."""
+        return registry.load(self.entry)
 
     @cached_property
     def params(self) -> Any:
@@ -97,29 +95,6 @@ class Subject:
             if self.entry in plugin.entries:
                 return plugin.module
         raise MgcError(f"{self.info.name!r} is not declared by any installed package.")
-
-
-def needs(method: str, where: type[Any], mend: str) -> None:
-    """Fail if a class lacks a method."""
-    if not callable(getattr(where, method, None)):
-        raise Problem(f"{where.__name__}.{method}", "no such method", mend)
-
-
-def close(expected: Any, got: Any, tolerance: float = 2e-3) -> tuple[bool, float]:
-    """Whether two arrays agree, and by how much they differ at most.
-
-    The tolerance is relative to the standard deviation of ``expected``: noise to a head.
-    """
-    import numpy as np
-
-    expected, got = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    if expected.shape != got.shape:
-        return False, float("inf")
-    if not expected.size:
-        return True, 0.0
-    spread = float(expected.std()) or float(np.abs(expected).max()) or 1.0
-    error = float(np.abs(expected - got).max())
-    return error <= tolerance * spread, error
 
 
 def music(seconds: float, rate: int, seed: int = 0) -> Any:

@@ -12,7 +12,6 @@ from mgc.audio.clips import Clips
 from mgc.checks.base import NotApplicable, Subject, music
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.plugins.contract import ExtractorInfo
 
 
 @lru_cache(maxsize=64)
@@ -27,33 +26,25 @@ def hear(subject: Subject, waves: Sequence[np.ndarray]) -> torch.Tensor:
     Raises NotApplicable if it cannot be used on this machine (such as missing weights).
     """
     ready(subject)
-    return apply(source(subject), clips_of(waves, rate(subject)))
+    return apply(subject, clips_of(subject, waves))
 
 
-def clips_of(waves: Sequence[np.ndarray], sample_rate: int) -> Clips:
+def heard(subject: Subject, seconds: float = 1.98, seed: int = 0) -> torch.Tensor:
+    """The extractor on one clip of music."""
+    return hear(subject, [music(seconds, subject.info.sample_rate, seed)])
+
+
+def clips_of(subject: Subject, waves: Sequence[np.ndarray]) -> Clips:
     """Waves of any length as one batch."""
-    longest = max(len(wave) for wave in waves)
-    padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
     lengths = torch.tensor([len(wave) for wave in waves])
-    return Clips(torch.from_numpy(padded), sample_rate, lengths)
+    padded = [np.pad(wave, (0, int(lengths.max()) - len(wave))) for wave in waves]
+    return Clips(torch.from_numpy(np.stack(padded)), subject.info.sample_rate, lengths)
 
 
-def apply(used: ExtractorSpec, clips: Clips) -> torch.Tensor:
+def apply(subject: Subject, clips: Clips) -> torch.Tensor:
     """The extractor on clips, without gradients."""
     with torch.inference_mode():
-        return used.extractor(clips)
-
-
-@lru_cache(maxsize=64)
-def _unusable(subject: Subject) -> str:
-    """Why the extractor cannot hear ordinary music here, in its own words; empty if it can."""
-    try:
-        apply(source(subject), clips_of([music(1.0, rate(subject))], rate(subject)))
-    except MgcError as error:
-        return f"{error.message} {error.hint}".strip()
-    except Exception:
-        return ""  # the plug-in does not say that anything is missing: a fault to find
-    return ""
+        return source(subject).extractor(clips)
 
 
 def ready(subject: Subject) -> None:
@@ -63,20 +54,26 @@ def ready(subject: Subject) -> None:
         raise NotApplicable(reason)
 
 
-def rate(subject: Subject) -> int:
-    """The subject's sample rate, Hz."""
-    assert isinstance(subject.info, ExtractorInfo)
-    return subject.info.sample_rate
+@lru_cache(maxsize=64)
+def _unusable(subject: Subject) -> str:
+    """Why the extractor cannot hear ordinary music here, in its own words; empty if it can."""
+    try:
+        apply(subject, clips_of(subject, [music(1.0, subject.info.sample_rate)]))
+    except MgcError as error:
+        return f"{error.message} {error.hint}".strip()
+    except Exception:
+        return ""  # the plug-in does not say that anything is missing: a fault to find
+    return ""
 
 
-def heard(subject: Subject, seconds: float = 1.98, seed: int = 0) -> torch.Tensor:
-    """The extractor on one clip of music."""
-    return hear(subject, [music(seconds, rate(subject), seed)])
+def numbers(feature: torch.Tensor) -> np.ndarray:
+    """A feature as a float32 array."""
+    return np.asarray(feature.float().cpu())
 
 
 def valid(subject: Subject, row: torch.Tensor, samples: int) -> np.ndarray:
     """One clip's feature without the frames that are padding."""
-    feature = row.float().cpu().numpy()
+    feature = numbers(row)
     if source(subject).kind == "sequence":
         return feature[:, : source(subject).frame_count(samples)]
     return feature

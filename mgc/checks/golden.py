@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from mgc.checks import require
 from mgc.checks.base import NotApplicable, Problem, Subject
+from mgc.checks.extractor_calls import heard, numbers
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
-from mgc.plugins.contract import ExtractorInfo
 
 SECONDS = 2.0
 SEED = 7
@@ -33,7 +34,7 @@ def path(subject: Subject) -> Path:
     return Path(module.origin).parent / "golden" / f"{name}.json"
 
 
-def summary(feature: np.ndarray) -> dict[str, Any]:
+def _summary(feature: np.ndarray) -> dict[str, Any]:
     """The feature's shape, mean, deviation and some of its values."""
     flat = feature.astype(np.float64).ravel()
     chosen = flat[np.linspace(0, len(flat) - 1, VALUES).round().astype(int)]
@@ -45,47 +46,33 @@ def summary(feature: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _revision(subject: Subject) -> int:
-    assert isinstance(subject.info, ExtractorInfo)
-    return subject.info.revision
-
-
 def write_numbers(subject: Subject) -> Path:
     """Store the extractor's output for the music as the numbers of its revision."""
-    from mgc.checks.extractor_calls import heard
-
     try:
-        feature = heard(subject, SECONDS, SEED).float().cpu().numpy()
+        now = _summary(numbers(heard(subject, SECONDS, SEED)))
     except NotApplicable as reason:
         raise MgcError(f"{subject.info.name} cannot be run here: {reason}") from reason
     where = path(subject)
-    write_json(where, {"revision": _revision(subject), **summary(feature)})
+    write_json(where, {"revision": subject.info.revision, **now})
     return where
 
 
-def compare(subject: Subject, feature: np.ndarray) -> None:
+def compare(subject: Subject) -> None:
     """Raise `Problem` if the numbers are not those of the revision."""
-    where, revision = path(subject), _revision(subject)
+    feature = numbers(heard(subject, SECONDS, SEED))
+    where, revision = path(subject), subject.info.revision
+    command = f"mgc plugins check {subject.info.name} --write-golden"
     if not where.exists():
-        raise NotApplicable(f"no golden numbers yet: mgc plugins check {_named(subject)}")
+        raise NotApplicable(f"no golden numbers yet: {command}")
     kept = read_json(where)
-    again = f"write the numbers of the new one: mgc plugins check {_named(subject)}"
+    again = f"write the numbers of the new one: {command}"
     if kept["revision"] != revision:
         raise Problem(f"golden numbers of revision {revision}", f"of {kept['revision']}", again)
-    now = summary(feature)
-    scale = TOLERANCE * (kept["deviation"] or 1.0)
-    if now["shape"] != kept["shape"]:
-        got = f"shape {now['shape']}, then {kept['shape']}"
-    else:
-        old = np.array([kept["mean"], kept["deviation"], *kept["values"]])
-        new = np.array([now["mean"], now["deviation"], *now["values"]])
-        error = float(np.abs(old - new).max())
-        if error <= scale:
-            return
-        got = f"a difference of up to {error:.3g}; rounding explains {scale:.3g}"
+    now = _summary(feature)
+    wanted = f"the numbers in {where}"
     mend = f"if the change is meant, raise revision to {revision + 1} and {again}; if not, undo it"
-    raise Problem(f"the numbers in {where}", got, mend)
-
-
-def _named(subject: Subject) -> str:
-    return f"{subject.info.name} --write-golden"
+    if now["shape"] != kept["shape"]:
+        raise Problem(wanted, f"shape {now['shape']}, then {kept['shape']}", mend)
+    rounding = TOLERANCE * (kept["deviation"] or 1.0)
+    old, new = ([one["mean"], one["deviation"], *one["values"]] for one in (kept, now))
+    require.same(old, new, f"{wanted} (rounding explains {rounding:.3g})", mend, absolute=rounding)

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from mgc.checks import require
 from mgc.checks.base import Problem, Subject
-from mgc.checks.combining_strategies import GENRES, ToyMembers, combined, heard, ready, some
+from mgc.checks.combining_strategies import GENRES, combined, heard, ready
 
 
 def check_fit_returns_self(subject: Subject) -> None:
     """The method fit returns the strategy itself."""
-    data = heard(subject)
     strategy = subject.implementation(subject.params, 0)
-    got = strategy.fit(data.members, data.genres, data.groups, GENRES)
-    if got is not strategy:
-        raise Problem(
-            "fit returns self", f"it returns {type(got).__name__}", "end with return self"
-        )
+    require.returned_self(strategy.fit(*heard(subject), GENRES), strategy, "fit")
 
 
 def check_refit_forgets(subject: Subject) -> None:
     """A second fit forgets the first."""
-    first, second, test = heard(subject, 5), heard(subject), heard(subject, 1).members
-    strategy = ready(subject, first)
-    strategy.fit(second.members, second.genres, second.groups, GENRES)
-    error = float(np.abs(combined(strategy, test) - combined(ready(subject, second), test)).max())
-    if error > 1e-9:
-        raise Problem(
-            "a strategy fitted twice equals one fitted once on the same",
-            f"a difference of up to {error:.3g}",
-            "build everything again in fit; keep nothing but params and seed from __init__",
-        )
+    second, test = heard(subject), heard(subject, 1).members
+    strategy = ready(subject, heard(subject, 5))
+    strategy.fit(*second, GENRES)
+    require.same(
+        combined(ready(subject, second), test),
+        combined(strategy, test),
+        "a strategy fitted twice equals one fitted once on the same",
+        "build everything again in fit; keep nothing but params and seed from __init__",
+        absolute=1e-9,
+    )
 
 
 def check_genre_absent(subject: Subject) -> None:
     """A genre without held-out tracks still has its column."""
     data = heard(subject)
-    rows = np.flatnonzero(data.genres != 0)
-    less = ToyMembers(some(data.members, rows), data.genres[rows], data.groups[rows])
+    less = data.at(np.flatnonzero(data.genres != 0))
     combined(ready(subject, less), heard(subject, 1).members, "held-out tracks without genre 0")
 
 
@@ -56,18 +51,10 @@ def check_state_and_restore(subject: Subject) -> None:
     back = subject.implementation(subject.params, 0).restore(stored)
     if back is None:
         raise Problem("restore returns self", "it returns None", "end with return self")
-    error = float(np.abs(combined(strategy, test) - combined(back, test)).max())
-    if error > 1e-9:
-        raise Problem(
-            "the same answer after state() and restore()",
-            f"a difference of up to {error:.3g}",
-            "give everything that fit learnt in state(), at full precision",
-        )
-
-
-CHECKS = [
-    check_fit_returns_self,
-    check_refit_forgets,
-    check_genre_absent,
-    check_state_and_restore,
-]
+    require.same(
+        combined(strategy, test),
+        combined(back, test),
+        "the same answer after state() and restore()",
+        "give everything that fit learnt in state(), at full precision",
+        absolute=1e-9,
+    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from mgc.checks import declaration
 from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Settings, Subject
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import registry
-from mgc.plugins.contract import KINDS, CommandInfo, HeadInfo, StrategyInfo
+from mgc.plugins.contract import KINDS
 from mgc.plugins.distributions import owner_of, package_of
 
 
@@ -22,12 +22,11 @@ def subjects(name: str, settings: Settings | None = None, variant: str = "") -> 
     Raises MgcError if nothing has that name, or if it cannot be used.
     """
     catalogue = registry.catalogue()
-    kinds = [k for k in KINDS if any(e.info.name == name for e in catalogue.entries(k))]
-    if kinds:
-        entries = [catalogue.find(kind, name) for kind in kinds]
-    else:
-        entries = _of_distribution(name, catalogue)
-    return [Subject(entry, settings or {}, variant) for entry in entries]
+    found = [e for kind in KINDS for e in catalogue.entries(kind) if e.info.name == name]
+    return [
+        Subject(catalogue.find(entry.kind, entry.info.name), settings or {}, variant)
+        for entry in found or _of_distribution(name, catalogue)
+    ]
 
 
 def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.Entry]:
@@ -40,8 +39,7 @@ def _of_distribution(name: str, catalogue: registry.Catalogue) -> list[registry.
         known = {entry.info.name for kind in KINDS for entry in catalogue.entries(kind)}
         known |= {package_of(plugin.distribution) for plugin in catalogue.plugins}
         raise unknown("plug-in", name, known, "mgc plugins list")
-    entries = [entry for plugin in found for entry in plugin.entries]
-    return [catalogue.find(entry.kind, entry.info.name) for entry in entries]
+    return [entry for plugin in found for entry in plugin.entries]
 
 
 def checks(subject: Subject) -> Iterator[Check]:
@@ -52,22 +50,23 @@ def checks(subject: Subject) -> Iterator[Check]:
         yield Check(name, title, partial(function, subject))
 
 
-def _functions(subject: Subject) -> list[Callable[[Subject], None]]:
+def _functions(subject: Subject) -> Iterator[Callable[[Subject], None]]:
     """The checks of a kind of plug-in; the modules for other kinds, and torch, are not imported."""
     info = subject.info
-    if isinstance(info, CommandInfo):
-        kinds = ["typer_commands"]
-    elif isinstance(info, HeadInfo):
-        kinds = ["torch_heads" if info.trained_by == "gradient" else "sklearn_heads"]
-    elif isinstance(info, StrategyInfo):
-        kinds = ["combining_strategies"]
-        if info.learns != "nothing":
-            kinds.append("learning_strategies")
+    modules = ["declaration", "declared_class"]
+    if subject.entry.kind == "command":
+        modules = ["declaration", "typer_commands"]
+    elif subject.entry.kind == "head":
+        modules.append("torch_heads" if info.trained_by == "gradient" else "sklearn_heads")
+    elif subject.entry.kind == "extractor":
+        modules.append("feature_extractors")
     else:
-        kinds = ["feature_extractors"]
-    of_class = [] if isinstance(info, CommandInfo) else declaration.CLASS_CHECKS
-    modules = [import_module(f"mgc.checks.{kind}") for kind in kinds]
-    return [*declaration.CHECKS, *of_class, *(c for module in modules for c in module.CHECKS)]
+        learning = [] if info.learns == "nothing" else ["learning_strategies"]
+        modules += ["combining_strategies", *learning]
+    for module in modules:
+        for name, function in vars(import_module(f"mgc.checks.{module}")).items():
+            if name.startswith("check_"):
+                yield function
 
 
 def verdicts(subject: Subject, only: str = "") -> Iterator[Outcome]:
@@ -96,13 +95,10 @@ def _verdict(subject: Subject, check: Check) -> Outcome:
     except Exception as error:  # third-party code may raise anything
         raised = traceback.extract_tb(error.__traceback__)[-1]
         got = f"{type(error).__name__}: {error} ({raised.filename}:{raised.lineno})"
-        return Outcome(*facts, "failed", expected="no error", got=got, mend=_mend(error))
+        mend = "Make this line work; the traceback: run the check under pytest."
+        mend = getattr(error, "hint", "") or mend
+        return Outcome(*facts, "failed", expected="no error", got=got, mend=mend)
     return Outcome(*facts, "passed")
-
-
-def _mend(error: Exception) -> str:
-    hint = getattr(error, "hint", "")
-    return hint or "Make this line work; the traceback: run the check under pytest."
 
 
 def parametrize(*names: str, settings: Settings | None = None, variant: str = "") -> Any:
@@ -113,9 +109,7 @@ def parametrize(*names: str, settings: Settings | None = None, variant: str = ""
     import pytest
 
     made = [
-        pytest.param(
-            Check(check.name, check.title, partial(_pytest, check)), id=f"{name}-{check.name}"
-        )
+        pytest.param(replace(check, run=partial(_pytest, check)), id=f"{name}-{check.name}")
         for name in names
         for subject in subjects(name, settings, variant)
         for check in checks(subject)

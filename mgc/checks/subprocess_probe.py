@@ -12,11 +12,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from typing import Any
 
 from mgc.checks.base import Problem, Subject, music
@@ -47,49 +45,39 @@ def heavy_imports(module: str) -> list[str]:
     Raises `Problem` if it cannot be imported.
     """
     program = f"import sys, {module}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
+    done = python("-c", program)
     if done.returncode:
         raise Problem(
             f"{module} can be imported in a fresh process",
-            done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}",
+            last_line(done.stderr) or f"exit code {done.returncode}",
             f"make `python -c 'import {module}'` work",
         )
-    return done.stdout.strip().rpartition("\n")[2].split()
+    return last_line(done.stdout).split()
 
 
+def python(*arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python in another process with this one's environment and search path."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=_environment(), timeout=timeout, check=False
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line of what a process printed."""
+    return text.strip().rpartition("\n")[2]
+
+
+@lru_cache(maxsize=64)
 def report(subject: Subject) -> Report:
-    """Construct and run an extractor in another process; the same request is answered once."""
-    settings = json.dumps(subject.settings, sort_keys=True)
-    return _report(subject.info.name, settings, tuple(sys.path))
+    """Construct and run an extractor in another process."""
+    import numpy as np
 
-
-@cache
-def _report(name: str, settings: str, path: tuple[str, ...]) -> Report:
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "feature.npy"
-        asked = {"name": name, "settings": json.loads(settings), "feature": str(target)}
-        answer = _ask(path, asked)
-        feature = None
-        if target.exists():
-            import numpy as np
-
-            feature = np.load(target, allow_pickle=False)
-        return Report(**answer, feature=feature)
-
-
-def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
-    process = _process(path)
-    assert process.stdin is not None
+    asked = {"name": subject.info.name, "settings": subject.settings}
+    process = _process(tuple(sys.path))
     assert process.stdout is not None
     try:
-        process.stdin.write(json.dumps(asked) + "\n")
-        process.stdin.flush()
+        print(json.dumps(asked), file=process.stdin, flush=True)
         line = process.stdout.readline()
     except OSError:
         line = ""
@@ -101,8 +89,10 @@ def _ask(path: tuple[str, ...], asked: dict[str, Any]) -> dict[str, Any]:
             f"the process ended with exit code {code}",
             "do not exit the process (sys.exit), and check for crashes in native code",
         )
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+    answer = json.loads(line)
+    if "feature" in answer:
+        answer["feature"] = np.asarray(answer["feature"])
+    return Report(**answer)
 
 
 @cache
@@ -114,17 +104,16 @@ def _process(path: tuple[str, ...]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=environment(),
+        env=_environment(),
     )
     atexit.register(process.kill)
     return process
 
 
-def environment() -> dict[str, str]:
-    """This process's environment and search path, for another process."""
+def _environment() -> dict[str, str]:
     # Another hash seed, so that a set's order leaking into the numbers is noticed.
     path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
+    return {**os.environ, "MGC_DEBUG": "", "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
 
 
 def main() -> None:
@@ -143,7 +132,6 @@ def main() -> None:
 
 def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     """Construct the extractor under watch, then run it on the music; fill ``answer`` meanwhile."""
-    import numpy as np
     import torch
 
     from mgc.audio.clips import Clips
@@ -157,7 +145,7 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     wave = torch.from_numpy(music(SECONDS, source.info.sample_rate, SEED))[None]
     with torch.inference_mode():
         output = source.extractor(Clips(wave, source.info.sample_rate))
-    np.save(asked["feature"], output.float().cpu().numpy())
+    answer["feature"] = output.float().tolist()
 
 
 @contextlib.contextmanager

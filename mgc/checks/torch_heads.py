@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from mgc.checks import probabilities, toy_data
-from mgc.checks.base import Problem, Subject, close, needs
+from mgc.checks import require, toy_data
+from mgc.checks.base import Problem, Subject
 from mgc.checks.toy_data import FEATURES, FRAMES, GENRES, LAYERS
-from mgc.plugins.contract import FeatureKind, FeatureShape, HeadInfo
-from mgc.training import HeadSpec, fit_head, restore_head
+from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.training.batches import MIN_WINDOW
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import restore_head
+from mgc.training.head_spec import HeadSpec
 
 CLIPS = 6
 LEARNT = 0.6  # of held-out tracks right after a short training; chance is a third
@@ -25,22 +27,12 @@ LEAK = 0.5  # how much the padding may change, as a share of what other music ch
 PADDING = 4  # times the clip's length
 
 
-def kinds(subject: Subject) -> tuple[FeatureKind, ...]:
-    """The kinds of feature that the head says it accepts."""
-    assert isinstance(subject.info, HeadInfo)
-    return subject.info.accepts
-
-
-def shape(kind: FeatureKind) -> FeatureShape:
-    """What heads are built for here."""
-    return FeatureShape(kind, FEATURES, LAYERS if kind == "layers" else 1)
-
-
-def built(subject: Subject, kind: FeatureKind, seed: int = 0) -> nn.Module:
+def built(subject: Subject, kind: FeatureKind) -> Any:
     """The head as the trainer builds it, ready to evaluate."""
+    shape = FeatureShape(kind, FEATURES, LAYERS if kind == "layers" else 1)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        made: Any = subject.implementation(subject.params, shape(kind), GENRES)
+        torch.manual_seed(0)
+        made = subject.implementation(subject.params, shape, GENRES)
     if not isinstance(made, nn.Module):
         raise Problem("a torch.nn.Module", type(made).__name__, "inherit from torch.nn.Module")
     return made.eval()
@@ -58,10 +50,10 @@ def batch(
     return features, torch.full((CLIPS,), frames if kind == "sequence" else 1)
 
 
-def each(subject: Subject) -> Iterator[tuple[FeatureKind, Any]]:
-    """A built head for each kind that it accepts."""
-    for kind in kinds(subject):
-        yield kind, built(subject, kind)
+def each(subject: Subject) -> Iterator[tuple[Any, torch.Tensor, torch.Tensor]]:
+    """A built head for each kind that it accepts, with a batch of features and lengths."""
+    for kind in subject.info.accepts:
+        yield built(subject, kind), *batch(kind)
 
 
 def embedding(head: Any, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -73,17 +65,17 @@ def embedding(head: Any, features: torch.Tensor, lengths: torch.Tensor) -> torch
 
 def check_methods(subject: Subject) -> None:
     """The gradient head has all its methods."""
-    needs("embed", subject.implementation, "write def embed(self, features, lengths): …")
-    needs("classify", subject.implementation, "write def classify(self, embedding): …")
+    require.method(subject, "embed", "write def embed(self, features, lengths): …")
+    require.method(subject, "classify", "write def classify(self, embedding): …")
 
 
 def check_shapes(subject: Subject) -> None:
     """Embeddings are (clip, dimension), logits (clip, genre)."""
-    for kind, head in each(subject):
-        made = embedding(head, *batch(kind))
+    for head, features, lengths in each(subject):
+        made = embedding(head, features, lengths)
         if made.ndim != 2 or made.shape[0] != CLIPS:
             raise Problem(
-                f"an embedding ({CLIPS}, dimension) of {kind} features",
+                f"an embedding ({CLIPS}, dimension) of features {tuple(features.shape)}",
                 f"shape {tuple(made.shape)}",
                 "pool over time and flatten: one row per clip",
             )
@@ -95,22 +87,21 @@ def check_shapes(subject: Subject) -> None:
 
 def check_any_length(subject: Subject) -> None:
     """Sequences with few frames and with many give finite embeddings."""
-    if "sequence" not in kinds(subject):
+    if "sequence" not in subject.info.accepts:
         return
     head = built(subject, "sequence")
     for frames in (MIN_WINDOW, MIN_WINDOW + 1, 500):
-        if not torch.isfinite(embedding(head, *batch("sequence", frames=frames))).all():
-            raise Problem(
-                f"a finite embedding of {frames} frames",
-                "NaN or infinity",
-                "guard the deviation of few frames, and a mask that leaves none; pool over time "
-                "to a fixed size, whatever the length",
-            )
+        require.finite(
+            embedding(head, *batch("sequence", frames=frames)),
+            f"an embedding of {frames} frames",
+            "guard the deviation of few frames, and a mask that leaves none; pool over time to a "
+            "fixed size, whatever the length",
+        )
 
 
 def check_lengths_are_heeded(subject: Subject) -> None:
     """What lies beyond a clip's valid frames hardly matters."""
-    if "sequence" not in kinds(subject):
+    if "sequence" not in subject.info.accepts:
         return
     head = built(subject, "sequence")
     features, lengths = batch("sequence", frames=200)
@@ -129,52 +120,41 @@ def check_lengths_are_heeded(subject: Subject) -> None:
 
 def check_silence(subject: Subject) -> None:
     """Features that are all the same give finite embeddings."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
-        if not torch.isfinite(embedding(head, torch.zeros_like(features), lengths)).all():
-            raise Problem(
-                "a finite embedding of zeros",
-                "NaN or infinity",
-                "clamp before a square root or a logarithm",
-            )
+    for head, features, lengths in each(subject):
+        silent = embedding(head, torch.zeros_like(features), lengths)
+        require.finite(silent, "an embedding of zeros", "clamp before a square root or a logarithm")
 
 
 def check_batch_equals_single(subject: Subject) -> None:
     """In evaluation, a clip's embedding does not depend on the clips beside it."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
-        together = embedding(head, features, lengths)
-        alone = torch.cat(
-            [embedding(head, f[None], n[None]) for f, n in zip(features, lengths, strict=True)]
+    for head, features, lengths in each(subject):
+        alone = [embedding(head, f[None], n[None]) for f, n in zip(features, lengths, strict=True)]
+        require.same(
+            torch.cat(alone),
+            embedding(head, features, lengths),
+            "the same embedding alone and in a batch (model.eval())",
+            "normalise with running statistics (BatchNorm) or over one clip (LayerNorm)",
+            share=1e-3,
         )
-        same, error = close(alone, together, 1e-3)
-        if not same:
-            raise Problem(
-                "the same embedding alone and in a batch (model.eval())",
-                f"a difference of up to {error:.3g}",
-                "normalise with running statistics (BatchNorm) or over one clip (LayerNorm)",
-            )
 
 
 def check_same_twice(subject: Subject) -> None:
     """In evaluation, the same clip has the same embedding again."""
-    for kind, head in each(subject):
-        one, again = embedding(head, *batch(kind)), embedding(head, *batch(kind))
-        if not torch.equal(one, again):
-            raise Problem("the same embedding", "another one", "nn.Dropout, not F.dropout(x)")
+    for head, features, lengths in each(subject):
+        one, again = (embedding(head, features.clone(), lengths) for _ in range(2))
+        require.same(one, again, "the same embedding", "nn.Dropout, not F.dropout(x)")
 
 
 def check_gradients(subject: Subject) -> None:
     """Every weight has a finite gradient."""
-    for kind, head in each(subject):
+    for head, features, lengths in each(subject):
         head.train()
-        features, lengths = batch(kind)
         logits = head.classify(head.embed(features, lengths))
         nn.functional.cross_entropy(logits, torch.arange(CLIPS) % GENRES).backward()
         for name, weight in head.named_parameters():
             if weight.requires_grad and (weight.grad is None or not weight.grad.isfinite().all()):
                 raise Problem(
-                    f"a finite gradient of every weight ({kind} features)",
+                    f"a finite gradient of every weight (features {tuple(features.shape)})",
                     f"{name} has {'none' if weight.grad is None else 'NaN or infinity'}",
                     "leave out modules that are not used, and .detach() or numpy on the way; add "
                     "a small number under a square root",
@@ -183,44 +163,38 @@ def check_gradients(subject: Subject) -> None:
 
 def check_input_is_left_alone(subject: Subject) -> None:
     """The features are not changed: the trainer keeps them on the device."""
-    for kind, head in each(subject):
-        features, lengths = batch(kind)
-        kept = features.clone()
-        embedding(head, features, lengths)
-        if not torch.equal(features, kept):
-            raise Problem("features unchanged", "they changed", "x = x * 2, not x *= 2")
+    for head, features, lengths in each(subject):
+        with require.unchanged({"features": features}, "x = x * 2, not x *= 2"):
+            embedding(head, features, lengths)
 
 
 def check_learns_and_restores(subject: Subject) -> None:
     """The trainer can fit it, save it and read it back."""
-    for kind in kinds(subject):
+    for kind in subject.info.accepts:
         data, test = toy_data.tracks(kind), toy_data.tracks(kind, seed=1)
         fitted, back = _trained(subject, data, np.arange(36), np.arange(36, 48))
         got, made = fitted.predict(test.features)
-        probabilities.check(got, len(test.features), GENRES, f"after training on {kind} features")
-        right = float((got.argmax(1) == test.genres).mean())
-        if right < LEARNT:
-            raise Problem(
-                f"at least {LEARNT:.0%} of held-out tracks right after {SHORT['epochs']} epochs",
-                f"{right:.0%} ({kind} features)",
-                "check that classify gives logits (no softmax) and that initial weights are small",
-            )
+        require.probabilities(got, len(test.features), GENRES, f"training on {kind} features")
+        require.learnt(
+            got,
+            test.genres,
+            LEARNT,
+            f"held-out tracks ({kind} features, {SHORT['epochs']} epochs)",
+            "check that classify gives logits (no softmax) and that initial weights are small",
+        )
         again, back_made = back.predict(test.features)
-        if not (close(got, again, 1e-5)[0] and close(made, back_made, 1e-4)[0]):
-            raise Problem(
-                "the same answers after saving and restoring",
-                "others",
-                "keep everything that is learnt in parameters and registered buffers",
-            )
+        mend = "keep everything that is learnt in parameters and registered buffers"
+        require.same(got, again, "the same answers after restoring", mend, share=1e-5)
+        require.same(made, back_made, "the same embeddings after restoring", mend, share=1e-4)
 
 
 def check_genre_absent_from_validation(subject: Subject) -> None:
     """A validation split without one genre does not end the training."""
-    kind = kinds(subject)[0]
-    data = toy_data.tracks(kind)
+    data = toy_data.tracks(subject.info.accepts[0])
     watched = np.flatnonzero((data.genres != 0) & (np.arange(48) >= 36))
     fitted, _ = _trained(subject, data, np.arange(36), watched)
-    probabilities.check(fitted.predict(data.features)[0], 48, GENRES, "validation without genre 0")
+    got, _ = fitted.predict(data.features)
+    require.probabilities(got, 48, GENRES, "validation without genre 0")
 
 
 def _trained(subject: Subject, data: Any, train: Any, validation: Any) -> tuple[Any, Any]:
@@ -229,18 +203,3 @@ def _trained(subject: Subject, data: Any, train: Any, validation: Any) -> tuple[
         folder = Path(name)
         fitted = fit_head(spec, data, train, validation, seed=0, folder=folder, device="cpu")
         return fitted, restore_head(folder, "cpu")
-
-
-CHECKS = [
-    check_methods,
-    check_shapes,
-    check_any_length,
-    check_lengths_are_heeded,
-    check_silence,
-    check_batch_equals_single,
-    check_same_twice,
-    check_gradients,
-    check_input_is_left_alone,
-    check_learns_and_restores,
-    check_genre_absent_from_validation,
-]

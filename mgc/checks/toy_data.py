@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ LAYERS = 3
 SPREAD = 3.0  # between the centres of two genres, in deviations within a genre
 
 
-@dataclass(frozen=True)
-class Vectors:
+class Vectors(NamedTuple):
     """Pooled features (clip, feature) float32 with genre and artist numbers (clip,)."""
 
     features: np.ndarray
@@ -27,7 +26,7 @@ class Vectors:
     def without(self, genre: int) -> Vectors:
         """The same without one genre."""
         kept = self.genres != genre
-        return Vectors(self.features[kept], self.genres[kept], self.groups[kept])
+        return Vectors(*(array[kept] for array in self))
 
 
 def vectors(seed: int = 0, count: int = 90) -> Vectors:
@@ -44,14 +43,11 @@ def vectors(seed: int = 0, count: int = 90) -> Vectors:
 def tracks(kind: FeatureKind, seed: int = 0, count: int = 48) -> TrackData:
     """The same as tracks of one clip each, in the shape of a kind of feature."""
     made = vectors(seed, count)
-    random = np.random.default_rng(seed + 1000)
-
-    def clip(vector: np.ndarray) -> np.ndarray:
-        if kind == "vector":
-            return vector
-        shape = (FRAMES,) if kind == "sequence" else (LAYERS,)
-        noisy = vector[:, None] + 7 * random.standard_normal((FEATURES, *shape))
-        return (noisy if kind == "sequence" else noisy.T).astype(np.float32)
-
-    features = [[clip(vector)] for vector in made.features]
-    return TrackData(kind, features, made.genres, made.groups, GENRES)
+    features = made.features
+    if kind != "vector":
+        shape = (count, FEATURES, FRAMES if kind == "sequence" else LAYERS)
+        noise = np.random.default_rng(seed + 1000).standard_normal(shape)
+        features = (features[:, :, None] + 7 * noise).astype(np.float32)
+    if kind == "layers":
+        features = features.transpose(0, 2, 1)
+    return TrackData(kind, [[clip] for clip in features], made.genres, made.groups, GENRES)

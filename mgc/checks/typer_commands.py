@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import typer
 
 from mgc.checks.base import Problem, Subject
-from mgc.checks.subprocess_probe import environment
+from mgc.checks.subprocess_probe import last_line, python
 from mgc.errors import MgcError
 
 UNKNOWN = "--no-such-option-4711"
@@ -53,11 +52,10 @@ def check_unknown_option(subject: Subject) -> None:
 
 def _help_texts(subject: Subject) -> Iterator[tuple[str, str]]:
     """Each command's name, as typed, and its help text."""
-    found: Any = subject.implementation
-    app = found
-    if not isinstance(found, typer.Typer):
+    app = subject.implementation
+    if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False)
-        app.command(subject.info.name)(found)
+        app.command(subject.info.name)(subject.implementation)
     waiting: list[tuple[str, Any]] = [(f"mgc {subject.info.name}", typer.main.get_command(app))]
     while waiting:
         name, command = waiting.pop()
@@ -69,19 +67,9 @@ def _expect(subject: Subject, option: str, code: int, mend: str) -> None:
     """Call the command as a user would; fail unless it exits with ``code`` and no traceback."""
     typed = f"mgc {subject.info.name} {option}"
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", *typed.split()],
-            capture_output=True,
-            text=True,
-            env=environment() | {"MGC_DEBUG": ""},
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = python("-m", *typed.split(), timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise Problem(f"{typed} ends", f"not after {error.timeout:.0f} s", mend) from error
-    last = done.stderr.strip().rpartition("\n")[2]
     if done.returncode != code or "Traceback" in done.stderr:
-        raise Problem(f"{typed} exits with {code}", f"{done.returncode}: {last}", mend)
-
-
-CHECKS = [check_command_loads, check_help_text, check_help_works, check_unknown_option]
+        got = f"{done.returncode}: {last_line(done.stderr)}"
+        raise Problem(f"{typed} exits with {code}", got, mend)

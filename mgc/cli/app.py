@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +16,16 @@ import typer
 from mgc import __version__
 from mgc.cli.ui import output
 from mgc.errors import MgcError
-from mgc.plugins.menu import COMMANDS
+from mgc.plugins.menu import COMMANDS, PLUGINS
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
+#: The stub of a package's command takes whatever follows its name; the command itself reads it.
+ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
+#: What to do after Ctrl-C, for commands whose repetition does not continue.
+AFTER_A_STOP = {
+    "predict": "Answers already printed or written are complete. With -o FILE, the same command "
+    "continues."
+}
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -66,13 +74,9 @@ def options(
         output.note(clash)
 
 
+@output.libraries_silenced()
 def main() -> None:
     """Run the command line; exit with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
-    with output.libraries_silenced():
-        _main()
-
-
-def _main() -> None:
     asked = next(iter(sys.argv[1:]), "-")
     try:
         if asked in COMMANDS:  # if a command comes first, no other is needed
@@ -86,13 +90,12 @@ def _main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as left:
         if left.code == STOPPED:  # Typer has caught Ctrl-C
-            output.note(
-                "Stopped. What was finished is kept: run the same command to continue. "
-                "To continue a training: mgc fit --resume RUN (mgc runs list)"
-            )
+            kept = "What was finished is kept: run the same command to continue. "
+            training = "To continue a training: mgc fit --resume RUN (mgc runs list)"
+            output.note(f"Stopped. {AFTER_A_STOP.get(asked, kept + training)}")
         raise
     except OSError as error:
-        _complain(MgcError(_system(error), _way_out(error)))
+        _complain(_explained(error))
         sys.exit(1)
     except Exception as error:
         _complain(
@@ -105,28 +108,68 @@ def _main() -> None:
 
 
 def _menu() -> typer.Typer:
-    """The app with all commands; those of packages are stubs."""
-    from mgc.cli import package_commands
+    """The app with all commands. Those of packages, known from their records, are stubs: a package
+    is imported when its command is used."""
+    from mgc.plugins import command_list
 
     app = build()
-    package_commands.add_stubs(app, _run_package_command)
+    for info in command_list.package_commands():
+        app.command(
+            info.name,
+            help=info.summary,
+            rich_help_panel=info.panel or PLUGINS,
+            add_help_option=False,
+            context_settings=ANYTHING,
+        )(_stub(info.name))
     return app
 
 
+def _stub(name: str) -> Callable[[], None]:
+    def stub() -> None:
+        _run_package_command(name)
+
+    return stub
+
+
 def _run_package_command(name: str) -> None:
-    from mgc.cli import package_commands
+    """Import a package's command and let it read the command line.
 
-    package_commands.run(name, build([]))
+    Raises MgcError, naming the distribution, if the command cannot be used, or if it fails
+    without an explanation of its own.
+    """
+    from mgc.plugins import registry
+
+    app, entry = build([]), registry.find("command", name)
+    loaded = registry.load(entry)
+    try:
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name)
+        elif inspect.isfunction(loaded):
+            app.command(name)(loaded)
+        else:
+            raise MgcError(
+                f"command {name!r} of {entry.distribution} is a {type(loaded).__name__} at "
+                f"{entry.info.load!r}, not a typer.Typer or a function",
+                f"Run: mgc plugins check {name}",
+            )
+        app()
+    except (MgcError, OSError):
+        raise
+    except Exception as error:
+        raise MgcError(
+            f"command {name!r} of {entry.distribution} {entry.version} failed: "
+            f"{type(error).__name__}: {error}",
+            f"Please report it to the authors of {entry.distribution}, with the output of the "
+            "same command under MGC_DEBUG=1.",
+        ) from error
 
 
-def _way_out(error: OSError) -> str:
+def _explained(error: OSError) -> MgcError:
+    hint = "Set MGC_DEBUG=1 to see where it happened."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
-        return "Make it writable, free some space, or choose another location with --home."
-    return "Set MGC_DEBUG=1 to see where it happened."
-
-
-def _system(error: OSError) -> str:
-    return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        hint = "Make it writable, free some space, or choose another location with --home."
+    named = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return MgcError(named, hint)
 
 
 def _complain(error: MgcError) -> None:

@@ -1,7 +1,8 @@
 """Tracks that are left out of everything, and why: one list, one policy, counts in every result.
 
-``quarantine.csv`` in the dataset's folder has one row per track: track_id, fault, detail. Checks
-write it; people may add rows of their own, which a check keeps.
+``quarantine.csv`` in the dataset's folder has one row per track: track_id, fault, detail, and the
+revision of the rule of hearing by which a check judged it. Checks write it; people may add rows of
+their own, which a check keeps.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
 from mgc.home import replace_file
 
 COLUMNS = ["track_id", "fault", "detail"]
+HEARING = "hearing"  # the revision; "" in rows of people and of the first version
 
 
 def quarantine_file(dataset: Dataset) -> Path:
@@ -24,13 +27,13 @@ def quarantine_file(dataset: Dataset) -> Path:
 
 
 def quarantined(dataset: Dataset) -> pd.DataFrame:
-    """The list: track_id, fault, detail. Raises MgcError if it is damaged."""
+    """The list: `COLUMNS` and `HEARING`. Raises MgcError if it is damaged."""
     path = quarantine_file(dataset)
     if not path.exists():
-        return pd.DataFrame(columns=COLUMNS, dtype=str)
+        return pd.DataFrame(columns=[*COLUMNS, HEARING], dtype=str)
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return rows[COLUMNS]
+        return rows[COLUMNS].assign(**{HEARING: rows.get(HEARING, "")}).fillna("")
     except (OSError, ValueError, KeyError) as error:
         raise MgcError(
             f"{path} cannot be read: {error}.",
@@ -42,7 +45,8 @@ def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) ->
     """Rewrite the list: ``rows`` replace all existing rows with these ``faults``."""
     old = quarantined(dataset)
     kept = old[~old["fault"].isin(list(faults))]
-    both = pd.concat([kept, rows[COLUMNS]]).drop_duplicates("track_id", keep="last")
+    new = rows[COLUMNS].assign(**{HEARING: str(HEARING_REVISION)})
+    both = pd.concat([kept, new]).drop_duplicates("track_id", keep="last")
     content = both.sort_values("track_id").to_csv(index=False).encode()
     replace_file(quarantine_file(dataset), content)
 

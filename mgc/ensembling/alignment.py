@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, reduce
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from mgc.errors import MgcError, UsageError
 from mgc.runs import Run
 
 KEYS = ["fold", "part", "track_id"]
-#: Members may lack tracks (an extractor may fail on a file). If they share less than this fraction
-#: of the tracks, the figures would describe a different dataset.
-MIN_SHARE = 0.9
 TOLERANCE = 1e-3  # how far the sum of a row of stored probabilities may be from 1
 
 
@@ -43,9 +39,8 @@ class Aligned:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """(member, row, genre) float64; rows sum to 1."""
-        return np.stack(
-            [checked(run)[at] for run, at in zip(self.members, self.positions, strict=True)]
-        )
+        pairs = zip(self.members, self.positions, strict=True)
+        return np.stack([checked(run)[at] for run, at in pairs])
 
     @cached_property
     def embeddings(self) -> list[np.ndarray]:
@@ -75,31 +70,58 @@ class Aligned:
         return np.nonzero(inside.to_numpy())[0]
 
 
-def align(members: Sequence[Run], smallest_share: float = MIN_SHARE) -> Aligned:
+def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     """Put runs side by side.
 
     Rows are matched by fold, part and track id, whatever their order in the files.
 
     Raises:
-        UsageError: the runs differ in dataset, genres or splits, or share too few tracks.
+        UsageError: fewer than two runs, an ensemble among them, one named twice, or runs that
+            differ in dataset, genres or splits, or share too few tracks.
         MgcError: a run lists a track twice, runs differ in a track's genre, or probabilities are
             not finite.
     """
+    _check(members)
     runs.same_tracks(members)
     tables = [_indexed(run) for run in members]
-    common = tables[0].index
-    for table in tables[1:]:
-        common = common.intersection(table.index)
-    common = cast(pd.MultiIndex, common.sort_values())
-    tracks, of = _enough(members, tables, common, smallest_share)
-    genres = tables[0]["genre"].loc[common].to_numpy()
+    common = reduce(pd.Index.intersection, [table.index for table in tables]).sort_values()
+    shared = len(_tracks(common))
+    tracks = [_tracks(table.index) for table in tables]
+    every = set().union(*tracks)
+    parts = {key[:2] for key in tables[0].index}
+    if shared < smallest_share * len(every) or parts != {key[:2] for key in common}:
+        counts = [f"{run.name} {len(own):,}" for run, own in zip(members, tracks, strict=True)]
+        raise UsageError(
+            f"Only {shared:,} of {len(every):,} tracks are in every run ({', '.join(counts)}); "
+            f"at least {smallest_share:.0%} are required, in every fold and part.",
+            "Fit the runs again on the same files, or allow less with --min-overlap.",
+        )
+    tables = [table.loc[common] for table in tables]
     for run, table in zip(members[1:], tables[1:], strict=True):
-        _same_genres(members[0], run, common, genres, table["genre"].loc[common].to_numpy())
+        _same_genres(members[0], run, tables[0]["genre"], table["genre"])
     first = members[0].predictions
-    positions = [table["row"].loc[common].to_numpy() for table in tables]
+    positions = [table["row"].to_numpy() for table in tables]
     columns = [c for c in first.columns if not c.startswith(runs.PREFIX)]
     table = first.iloc[positions[0]][columns].reset_index(drop=True)
-    return Aligned(members, table, positions, tracks, of)
+    return Aligned(members, table, positions, shared, len(every))
+
+
+def _check(members: Sequence[Run]) -> None:
+    """Raise UsageError for runs that cannot be members of an ensemble, whatever their tracks."""
+    if len(members) < 2:
+        raise UsageError(
+            f"An ensemble needs at least two runs; there is {'one' if members else 'none'}.",
+            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
+        )
+    folders = [run.folder for run in members]
+    for run in members:
+        if run.kind != "single":
+            raise UsageError(
+                f"{run.name} is an ensemble itself.",
+                f"Name the runs behind it: {' '.join(run.record.members)}",
+            )
+        if folders.count(run.folder) > 1:
+            raise UsageError(f"{run.name} is named twice.", "Name each run once.")
 
 
 def checked(run: Run) -> np.ndarray:
@@ -117,8 +139,7 @@ def checked(run: Run) -> np.ndarray:
             f"(NaN, negative, or not summing to 1); the first is for track {first!r}.",
             f"Leave it out, or fit it again: mgc runs show {run.name}",
         )
-    normal: np.ndarray = probabilities / sums[:, None]
-    return normal
+    return np.asarray(probabilities / sums[:, None])
 
 
 def _indexed(run: Run) -> pd.DataFrame:
@@ -132,42 +153,16 @@ def _indexed(run: Run) -> pd.DataFrame:
     return table
 
 
-def _enough(
-    members: Sequence[Run],
-    tables: Sequence[pd.DataFrame],
-    common: pd.MultiIndex,
-    smallest_share: float,
-) -> tuple[int, int]:
-    """How many tracks are shared, and out of how many. Raises UsageError below the bound."""
-    shared = common.get_level_values("track_id").nunique()
-    every = set().union(*(table.index.get_level_values("track_id") for table in tables))
-    if shared < smallest_share * len(every) or not _all_parts(tables[0].index, common):
-        counts = ", ".join(
-            f"{run.name} {table.index.get_level_values('track_id').nunique():,}"
-            for run, table in zip(members, tables, strict=True)
-        )
-        raise UsageError(
-            f"Only {shared:,} of {len(every):,} tracks are in every run ({counts}); "
-            f"at least {smallest_share:.0%} are required, in every fold and part.",
-            "Fit the runs again on the same files, or allow less with --min-overlap.",
-        )
-    return shared, len(every)
+def _tracks(index: pd.Index) -> set[str]:
+    return set(index.get_level_values("track_id"))
 
 
-def _all_parts(before: pd.Index[Any], after: pd.MultiIndex) -> bool:
-    """Whether every part of every fold still has a row."""
-    before = cast(pd.MultiIndex, before)
-    return set(before.droplevel("track_id")) == set(after.droplevel("track_id"))
-
-
-def _same_genres(
-    first: Run, other: Run, common: pd.MultiIndex, mine: np.ndarray, theirs: np.ndarray
-) -> None:
-    differs = mine != theirs
+def _same_genres(first: Run, other: Run, mine: pd.Series, theirs: pd.Series) -> None:
+    differs = (mine != theirs).to_numpy()
     if differs.any():
-        number = int(differs.argmax())
+        row = int(differs.argmax())
         raise MgcError(
             f"{first.name} and {other.name} differ in the genre of {int(differs.sum()):,} rows, "
-            f"starting with track {common[number][2]!r}: {mine[number]} and {theirs[number]}.",
+            f"starting with track {mine.index[row][2]!r}: {mine.iloc[row]} and {theirs.iloc[row]}.",
             "They were fitted on different versions of the dataset: fit them again.",
         )

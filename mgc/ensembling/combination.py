@@ -1,11 +1,11 @@
-"""A strategy as requested, and as fitted for one fold: with its temperatures, on disk."""
+"""A strategy as requested, as fitted for one fold, on disk, and applied to new tracks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -13,13 +13,19 @@ from safetensors.numpy import save as tensor_bytes
 
 from mgc.errors import MgcError
 from mgc.home import replace_file
-from mgc.plugins.contract import StrategyInfo
+from mgc.plugins import registry
 from mgc.plugins.plugin_spec import PluginSpec
+from mgc.runs import Run
 from mgc.strategies.calibration import tempered
 
 FILE = "strategy.safetensors"
 LEARNT = "learnt."  # prefix of the strategy's own arrays in the file
 TOLERANCE = 1e-6  # how far a strategy's row may be from summing to 1
+#: Members may lack tracks (an extractor may fail on a file). If they share less than this fraction
+#: of the tracks, the figures would describe a different dataset.
+MIN_SHARE = 0.9
+
+LearnFrom = Literal["validation", "out-of-fold"]
 
 
 @dataclass(frozen=True)
@@ -28,16 +34,24 @@ class StrategySpec(PluginSpec):
 
     kind_of_plugin: ClassVar[str] = "strategy"
 
-    @property
-    def info(self) -> StrategyInfo:
-        """What the strategy declares."""
-        assert isinstance(self.entry.info, StrategyInfo)
-        return self.entry.info
-
     def make(self, seed: int = 0) -> Any:
         """A new, unfitted strategy. Raises MgcError if it cannot be found or a parameter cannot be
         set."""
         return self.implementation(self.params, seed)
+
+
+@dataclass(frozen=True)
+class EnsembleRequest:
+    """How to combine runs.
+
+    ``smallest_share``: the fraction of all members' tracks that every member must have.
+    """
+
+    spec: StrategySpec
+    calibrate: bool = False
+    learn_from: LearnFrom = "validation"
+    smallest_share: float = MIN_SHARE
+    command: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,14 @@ class Combination:
         answer = checked(self.strategy.combine(members), probabilities.shape[1:], self.spec)
         return tempered(answer, self.pooled)
 
+    @property
+    def learnt(self) -> dict[str, np.ndarray]:
+        """What the strategy learnt, as named arrays."""
+        return {} if self.spec.info.learns == "nothing" else dict(self.strategy.state())
+
     def save(self, folder: Path) -> None:
         """Write temperatures and what was learnt; no pickle."""
-        learns = self.spec.info.learns != "nothing"
-        learnt = self.strategy.state() if learns else {}
-        arrays = {f"{LEARNT}{name}": np.ascontiguousarray(a) for name, a in learnt.items()}
+        arrays = {f"{LEARNT}{name}": np.ascontiguousarray(a) for name, a in self.learnt.items()}
         arrays["temperatures"] = np.asarray(self.temperatures, np.float64)
         arrays["pooled"] = np.array([self.pooled], np.float64)
         replace_file(folder / FILE, tensor_bytes(arrays))
@@ -105,5 +122,38 @@ def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarr
             f"Strategy {spec.name!r} of {spec.entry.distribution} returned {problem}.",
             f"Run: mgc plugins check {spec.name}",
         )
-    normal: np.ndarray = found / found.sum(1, keepdims=True)
-    return normal
+    return np.asarray(found / found.sum(1, keepdims=True))
+
+
+def strategy_folder(run: Run, fold: int) -> Path:
+    """Where the strategy of a fold is kept."""
+    return run.folder / "strategy" / f"fold-{fold}"
+
+
+def apply_ensemble(
+    run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+) -> np.ndarray:
+    """An ensemble's probabilities (track, genre) for new tracks.
+
+    ``answers[member][fold]`` is the output of that member's model for that fold: probabilities
+    (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
+    strategy fitted for that fold; the answer is the mean over folds.
+    """
+    combined = []
+    for number, made in enumerate(load_combinations(run)):
+        pairs = [folds[number] for folds in answers]
+        probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
+        combined.append(made(probabilities, [embedding for _, embedding in pairs]))
+    return np.asarray(np.mean(combined, axis=0))
+
+
+def load_combinations(run: Run) -> list[Combination]:
+    """What an ensemble learnt: one combination per fold.
+
+    Raises MgcError, naming the distribution to install, if the strategy's plug-in is missing.
+    """
+    asked = run.record.strategy
+    registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")
+    spec = StrategySpec(asked.name, asked.params)
+    folds = len(list((run.folder / "strategy").glob("fold-*")))
+    return [restore(spec, strategy_folder(run, n), run.record.seed or 0) for n in range(folds)]

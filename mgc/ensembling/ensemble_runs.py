@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ import numpy as np
 import pandas as pd
 
 from mgc import runs
-from mgc.ensembling.alignment import MIN_SHARE, Aligned, align
-from mgc.ensembling.apply import strategy_folder
-from mgc.ensembling.combination import Combination, StrategySpec
-from mgc.ensembling.learner import Learner, LearnFrom
-from mgc.errors import UsageError
+from mgc.ensembling.alignment import Aligned, align
+from mgc.ensembling.combination import Combination, EnsembleRequest, strategy_folder
+from mgc.ensembling.learner import Learner
 from mgc.plugins import params
 from mgc.runs import PREFIX, Run, metrics
 from mgc.strategies.calibration import tempered
@@ -29,20 +27,6 @@ SHOWN = 200  # numbers; what a strategy learnt is also written to run.json if it
 Learnt = Mapping[int, Combination]  # by fold
 
 
-@dataclass(frozen=True)
-class EnsembleRequest:
-    """How to combine runs.
-
-    ``smallest_share``: the fraction of all members' tracks that every member must have.
-    """
-
-    spec: StrategySpec
-    calibrate: bool = False
-    learn_from: LearnFrom = "validation"
-    smallest_share: float = MIN_SHARE
-    command: Sequence[str] = ()
-
-
 def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
     """Combine finished runs into a new run, with copies of the members' models in its folder.
 
@@ -51,37 +35,25 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
             that cannot be put side by side.
         MgcError: a member's predictions are damaged, or the strategy fails.
     """
-    check_members(members)
     request.spec.make()
     aligned = align(members, request.smallest_share)
     learnt, answers = _combined(request, aligned)
     results: dict[str, Any] = {}
     if request.calibrate:
-        plain = _combined(_uncalibrated(request), aligned)[1]
+        plain = _combined(replace(request, calibrate=False), aligned)[1]
         results["calibration"] = _calibration(aligned, learnt, plain, answers)
-    return _write(request, aligned, learnt, answers, results)
-
-
-def check_members(members: Sequence[Run]) -> None:
-    """Raise UsageError for runs that cannot be members of an ensemble, whatever their tracks."""
-    if len(members) < 2:
-        raise UsageError(
-            f"An ensemble needs at least two runs; there {_are(len(members))}.",
-            "Fit others: mgc fit --extractor mel --extractor mfcc --extractor chroma",
-        )
-    folders = [run.folder for run in members]
-    for run in members:
-        if run.kind != "single":
-            raise UsageError(
-                f"{run.name} is an ensemble itself.",
-                f"Name the runs behind it: {' '.join(run.record.members)}",
-            )
-        if folders.count(run.folder) > 1:
-            raise UsageError(f"{run.name} is named twice.", "Name each run once.")
-
-
-def _are(count: int) -> str:
-    return "is none" if count == 0 else "is one"
+    record = _record(request, aligned, learnt)
+    run = runs.start(f"{record['dataset']['name']}-{request.spec.name}", record)
+    for member in aligned.members:
+        _keep(member.folder, run.folder / "members" / member.name)
+    for fold, made in learnt.items():
+        made.save(strategy_folder(run, fold))
+    columns = [PREFIX + genre for genre in run.genres]
+    predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
+    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
+    # An ensemble's embedding of a track: its members' probabilities, (row, member × genre).
+    embeddings = np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
+    return runs.finish(run, predictions, embeddings, {"metrics": scored, **results})
 
 
 def _seed(members: Sequence[Run]) -> int | None:
@@ -90,14 +62,9 @@ def _seed(members: Sequence[Run]) -> int | None:
     return seeds.pop() if len(seeds) == 1 else None
 
 
-def _uncalibrated(request: EnsembleRequest) -> EnsembleRequest:
-    return EnsembleRequest(request.spec, False, request.learn_from, request.smallest_share)
-
-
 def _combined(request: EnsembleRequest, aligned: Aligned) -> tuple[Learnt, np.ndarray]:
     """What was learnt for each fold, and the answers (row, genre)."""
-    seed = _seed(aligned.members) or 0
-    learner = Learner(request.spec, aligned, request.calibrate, request.learn_from, seed)
+    learner = Learner(request, aligned, _seed(aligned.members) or 0)
     learnt = {fold: learner.learn(fold) for fold in aligned.folds}
     answers = np.empty(aligned.probabilities.shape[1:])
     for fold, made in learnt.items():
@@ -139,26 +106,6 @@ def _trust(genres: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     }
 
 
-def _write(
-    request: EnsembleRequest,
-    aligned: Aligned,
-    learnt: Learnt,
-    answers: np.ndarray,
-    results: Mapping[str, Any],
-) -> Run:
-    """Make the run's folder, with members, strategies and results."""
-    record = _record(request, aligned, learnt)
-    run = runs.start(f"{record['dataset']['name']}-{request.spec.name}", record)
-    for member in aligned.members:
-        _keep(member.folder, run.folder / "members" / member.name)
-    for fold, made in learnt.items():
-        made.save(strategy_folder(run, fold))
-    columns = [PREFIX + genre for genre in run.genres]
-    predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
-    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
-    return runs.finish(run, predictions, _embeddings(aligned), {"metrics": scored, **results})
-
-
 def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[str, Any]:
     spec, members = request.spec, aligned.members
     failures = {f["path"]: f for run in members for f in run.record.failures}
@@ -186,20 +133,12 @@ def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[
 
 def _shown(made: Combination) -> dict[str, Any]:
     """What was learnt, if it is only a few numbers: weights for people to read."""
-    learns = made.spec.info.learns != "nothing"
-    arrays = made.strategy.state() if learns else {}
-    return {name: np.asarray(a).tolist() for name, a in arrays.items() if np.size(a) <= SHOWN}
+    return {name: np.asarray(a).tolist() for name, a in made.learnt.items() if np.size(a) <= SHOWN}
 
 
 def _score(run: Run, predictions: pd.DataFrame, part: str) -> dict[str, Any]:
     rows = predictions[predictions["part"] == part]
     return metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
-
-
-def _embeddings(aligned: Aligned) -> np.ndarray:
-    """An ensemble's embedding of a track: its members' probabilities, side by side
-    (row, member × genre)."""
-    return np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
 
 
 def _keep(source: Path, target: Path) -> None:
@@ -208,12 +147,11 @@ def _keep(source: Path, target: Path) -> None:
     A link is as safe as a copy: a run's files are replaced, never written into.
     """
     target.mkdir(parents=True)
-    for pattern in KEPT:
-        for path in source.glob(pattern):
-            if path.is_dir():
-                shutil.copytree(path, target / path.name, copy_function=_link)
-            else:
-                _link(path, target / path.name)
+    for path in [path for pattern in KEPT for path in source.glob(pattern)]:
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, copy_function=_link)
+        else:
+            _link(path, target / path.name)
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""What a strategy learns, and from which tracks.
+"""What a strategy learns, and from which tracks; how well subsets of members do on these.
 
 The labels of the tracks that a fold scores are never seen by what is learnt for that fold: neither
 by weights, nor by temperatures, nor by a meta-model.
@@ -22,52 +22,53 @@ its own models; see `mgc.plugins.contract.StrategyInfo`.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from mgc.ensembling.alignment import Aligned
-from mgc.ensembling.combination import Combination, StrategySpec
+from mgc.ensembling.alignment import Aligned, align
+from mgc.ensembling.combination import Combination, EnsembleRequest
 from mgc.errors import MgcError, UsageError
-from mgc.strategies.calibration import fit_temperature, tempered
+from mgc.runs import Run
+from mgc.strategies.calibration import MIN_PROBABILITY, fit_temperature, tempered
+from mgc.strategies.weights import subsets
 
-LearnFrom = Literal["validation", "out-of-fold"]
 INNER_FOLDS = 5  # folds of the cross-fitting behind the temperature of a learnt strategy's answer
 
 
 @dataclass(frozen=True)
 class Learner:
-    """Fits a strategy for one fold of aligned members and, with ``calibrate``, temperatures."""
+    """Fits a strategy for one fold of aligned members and, if asked to calibrate, temperatures."""
 
-    spec: StrategySpec
+    asked: EnsembleRequest
     aligned: Aligned
-    calibrate: bool
-    learn_from: LearnFrom
-    seed: int
+    seed: int = 0
 
     def learn(self, fold: int) -> Combination:
         """Temperatures of the members, then the strategy, then the temperature of its answer."""
         held_out = self.held_out(fold)
         temperatures = self.temperatures(held_out)
-        by_training = self.spec.info.learns == "training"
+        by_training = self.asked.spec.info.learns == "training"
         own = self.aligned.rows(fold, "training", "validation")
         made = self._fitted(own if by_training else held_out, temperatures)
-        if not self.calibrate:
+        if not self.asked.calibrate:
             return made
         answers, rows = self._unseen_answers(made, fold, held_out)
         return replace(made, pooled=fit_temperature(answers, self.aligned.genres[rows]))
 
     @property
     def _by_embedding(self) -> bool:
-        return self.spec.info.combines == "embeddings"
+        return bool(self.asked.spec.info.combines == "embeddings")
 
     def held_out(self, fold: int) -> np.ndarray:
         """Row numbers of tracks that no member learnt from and that the fold does not score.
 
         Raises UsageError if out-of-fold rows are wanted but there is only one split.
         """
-        if self.learn_from == "validation" or self._by_embedding:
+        if self.asked.learn_from == "validation" or self._by_embedding:
             return self.aligned.rows(fold, "validation")
         others = [other for other in self.aligned.folds if other != fold]
         if not others:
@@ -85,25 +86,25 @@ class Learner:
     def temperatures(self, held_out: np.ndarray) -> np.ndarray:
         """A temperature for each member (member,), from held-out rows; 1 without ``calibrate``."""
         members = self.aligned.probabilities
-        if not self.calibrate or self._by_embedding:
+        if not self.asked.calibrate or self._by_embedding:
             return np.ones(len(members))
         genres = self.aligned.genres[held_out]
         return np.array([fit_temperature(member[held_out], genres) for member in members])
 
     def _fitted(self, rows: np.ndarray, temperatures: np.ndarray) -> Combination:
         """The strategy, fitted on some rows if it learns at all."""
-        strategy = self.spec.make(self.seed)
-        if self.spec.info.learns != "nothing":
+        strategy = self.asked.spec.make(self.seed)
+        if self.asked.spec.info.learns != "nothing":
             aligned = self.aligned
             if not len(rows):
                 raise MgcError(
-                    f"There are no held-out tracks for {self.spec.name!r} to learn from.",
+                    f"There are no held-out tracks for {self.asked.spec.name!r} to learn from.",
                     "Use a strategy that learns nothing: mgc strategies list",
                 )
             n_genres = aligned.probabilities.shape[2]
             seen = self._seen(rows, temperatures)
             strategy.fit(seen, aligned.genres[rows], aligned.groups[rows], n_genres)
-        return Combination(self.spec, strategy, temperatures)
+        return Combination(self.asked.spec, strategy, temperatures)
 
     def _seen(self, rows: np.ndarray, temperatures: np.ndarray) -> Any:
         """The members as the strategy sees them on some rows."""
@@ -116,33 +117,64 @@ class Learner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Answers (row, genre) for held-out rows that the fit behind them did not use, and the
         rows."""
-        learns = self.spec.info.learns
-        if learns == "nothing":
-            return self.answers(made, held_out), held_out
+        from sklearn.model_selection import GroupKFold
+
+        learns = self.asked.spec.info.learns
         if learns == "training":
             made = self._fitted(self.aligned.rows(fold, "training"), made.temperatures)
+        if learns != "held-out":
             return self.answers(made, held_out), held_out
-        parts = group_parts(self.aligned.groups[held_out], INNER_FOLDS)
-        if not parts:  # only one artist: cannot tell over- from under-confidence
+        groups = self.aligned.groups[held_out]
+        parts = min(INNER_FOLDS, len(np.unique(groups)))
+        if parts < 2:  # only one artist: cannot tell over- from under-confidence
             return np.empty((0, self.aligned.probabilities.shape[2])), held_out[:0]
-        answers = [
-            self.answers(self._fitted(held_out[~inside], made.temperatures), held_out[inside])
-            for inside in parts
-        ]
-        return np.concatenate(answers), np.concatenate([held_out[inside] for inside in parts])
+        answers, rows = [], []
+        for outside, inside in GroupKFold(parts).split(groups, groups=groups):
+            fitted = self._fitted(held_out[outside], made.temperatures)
+            rows.append(held_out[inside])
+            answers.append(self.answers(fitted, rows[-1]))
+        return np.concatenate(answers), np.concatenate(rows)
 
 
-def group_parts(groups: np.ndarray, count: int) -> list[np.ndarray]:
-    """Masks (row,) that divide the rows into ``count`` parts of whole groups, or one part per group
-    if there are fewer groups; no parts if all rows belong to one group."""
-    from sklearn.model_selection import GroupKFold
+@dataclass(frozen=True)
+class SubsetScore:
+    """One subset of the members (their numbers), its mean probability scored on the held-out
+    tracks of all folds: negative log-likelihood (nat) and accuracy. ``chosen``: by how many folds,
+    each judging by its own held-out tracks alone."""
 
-    count = min(count, len(np.unique(groups)))
-    if count < 2:
-        return []
-    parts = []
-    for _, inside in GroupKFold(count).split(groups, groups=groups):
-        mask = np.zeros(len(groups), bool)
-        mask[inside] = True
-        parts.append(mask)
-    return parts
+    members: tuple[int, ...]
+    nll: float
+    accuracy: float
+    chosen: int
+
+
+def search(request: EnsembleRequest, members: Sequence[Run]) -> list[SubsetScore]:
+    """Score subsets of members on held-out tracks, the lowest negative log-likelihood first.
+
+    ``request.spec`` is ignored: subsets are averaged. It tries the same subsets as the strategy
+    ``best-subset``; if folds try different subsets, only those that all folds tried are listed.
+
+    Raises UsageError as `mgc.ensembling.ensemble` does.
+    """
+    aligned = align(members, request.smallest_share)
+    learner = Learner(request, aligned)
+    found = defaultdict(list)  # for each subset and fold (loss and hit, track)
+    best: list[tuple[int, ...]] = []
+    for fold in aligned.folds:
+        rows = learner.held_out(fold)
+        genres = aligned.genres[rows]
+        temperatures = learner.temperatures(rows)[:, None, None]
+        given = tempered(aligned.probabilities[:, rows], temperatures)
+        here = {}
+        for subset in subsets(given[:, np.arange(len(rows)), genres], 1):
+            mean = given[list(subset)].mean(0)
+            loss = -np.log(np.maximum(mean[np.arange(len(rows)), genres], MIN_PROBABILITY))
+            found[subset].append(np.stack([loss, mean.argmax(1) == genres]))
+            here[subset] = loss.mean()
+        best.append(min(here, key=lambda subset: (round(here[subset], 12), -len(subset))))
+    tried = []
+    for subset, folds in found.items():
+        if len(folds) == len(aligned.folds):
+            nll, accuracy = np.hstack(folds).mean(1)
+            tried.append(SubsetScore(subset, float(nll), float(accuracy), best.count(subset)))
+    return sorted(tried, key=lambda one: one.nll)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -34,24 +34,36 @@ class Agreement:
     tracks: int
 
 
+def diverse(compared: Sequence[System]) -> Sequence[System]:
+    """The single systems if there are several, else all: those whose agreement tells something."""
+    singles = [system for system in compared if system.kind == "single"]
+    return singles if len(singles) > 1 else compared
+
+
 def agreement(compared: Sequence[System]) -> Agreement:
     """Compare answers track by track. Raises UsageError for fewer than two systems, or for runs
     without a common split and seed."""
     if len(compared) < 2:
         raise UsageError("Agreement needs at least two systems.", "Name more runs: mgc runs list")
     splits, tracks = share_tracks(compared)
-    answers, truths = [], []
+    answers, right = [], []  # for each split and seed (system, track)
     for split in splits:
-        tables = [_tables(system, split) for system in compared]
-        for seeds in zip(*tables, strict=False):
-            answers.append(np.stack([table["answer"].loc[tracks] for table in seeds]))
-            truths.append(seeds[0]["genre"].loc[tracks].to_numpy())
+        for seeds in zip(*(system.tables_of(split) for system in compared), strict=False):
+            tables = [table.loc[tracks] for table in seeds]
+            answers.append(np.stack([table["answer"] for table in tables]))
+            right.append(answers[-1] == tables[0]["genre"].to_numpy())
     if not answers:
         raise UsageError("These runs have no split in common.", "See: mgc runs list")
-    right = [given == truth for given, truth in zip(answers, truths, strict=True)]
     pairs = [
-        _pair(compared, first, second, answers, right)
-        for first, second in combinations(range(len(compared)), 2)
+        {
+            "first": compared[one].name,
+            "second": compared[other].name,
+            "agreement": _mean(a[one] == a[other] for a in answers),
+            "kappa": _mean(_kappa(a[one], a[other]) for a in answers),
+            "both_wrong": _mean(~r[one] & ~r[other] for r in right),
+            "either_right": _mean(r[one] | r[other] for r in right),
+        }
+        for one, other in combinations(range(len(compared)), 2)
     ]
     return Agreement(
         pairs=pairs,
@@ -62,29 +74,8 @@ def agreement(compared: Sequence[System]) -> Agreement:
     )
 
 
-def _tables(system: System, split: str) -> list[Any]:
-    return [t for s, t in zip(system.splits, system.tables, strict=True) if s == split]
-
-
-def _mean(values: Any) -> float:
+def _mean(values: Iterable[Any]) -> float:
     return float(np.mean([np.mean(value) for value in values]))
-
-
-def _pair(
-    compared: Sequence[System],
-    first: int,
-    second: int,
-    answers: Sequence[np.ndarray],
-    right: Sequence[np.ndarray],
-) -> dict[str, Any]:
-    return {
-        "first": compared[first].name,
-        "second": compared[second].name,
-        "agreement": _mean(a[first] == a[second] for a in answers),
-        "kappa": float(np.mean([_kappa(a[first], a[second]) for a in answers])),
-        "both_wrong": _mean(~r[first] & ~r[second] for r in right),
-        "either_right": _mean(r[first] | r[second] for r in right),
-    }
 
 
 def _kappa(first: np.ndarray, second: np.ndarray) -> float:

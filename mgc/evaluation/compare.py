@@ -21,12 +21,7 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
-from mgc.evaluation.systems import (
-    System,
-    group_numbers,
-    groups_known,
-    share_tracks,
-)
+from mgc.evaluation.systems import System, group_numbers, share_tracks
 from mgc.runs.paired_test import RESAMPLES, bootstrap_p, resamples
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
@@ -65,9 +60,9 @@ def compare(
     rows = [_figures(system) for system in compared]
     splits, tracks = share_tracks(compared)
     chosen = _reference(compared, rows, reference) if len(tracks) else None
-    groups = group_numbers(compared, tracks)
+    groups = pd.Series(group_numbers(compared, tracks), tracks)
     if len(tracks):
-        tested = _Tested(compared, splits, tracks, groups, resamples)
+        tested = _Tested(compared, splits, groups, resamples)
         tested.add_shares(rows)
         if chosen is not None:
             _test(rows, tested, chosen)
@@ -75,7 +70,8 @@ def compare(
     for row in rows:
         row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
     name = None if chosen is None else compared[chosen].name
-    n_groups = len(np.unique(groups)) if groups_known(compared) else 0
+    known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
+    n_groups = groups.nunique() if known else 0
     return Comparison(rows, name, len(tracks), n_groups, resamples, _unpaired(compared, splits))
 
 
@@ -113,39 +109,31 @@ def _reference(
         if found is None:
             raise unknown("compared system", name, names, "mgc compare")
         return found
-    singles = [i for i, system in enumerate(compared) if system.kind == "single"]
     if len(compared) < 2:
         return None
-    candidates = singles or range(len(compared))
-    return max(candidates, key=lambda i: rows[i]["accuracy"])
+    singles = [i for i, system in enumerate(compared) if system.kind == "single"]
+    return max(singles or range(len(compared)), key=lambda i: rows[i]["accuracy"])
 
 
 class _Tested:
     """Accuracy and macro F1 of every system on every bootstrap resample of the shared tracks."""
 
     def __init__(
-        self,
-        compared: Sequence[System],
-        splits: Sequence[str],
-        tracks: pd.Index,
-        groups: np.ndarray,
-        count: int,
+        self, compared: Sequence[System], splits: Sequence[str], groups: pd.Series, count: int
     ) -> None:
-        self.compared, self.splits, self.tracks, self.groups = compared, splits, tracks, groups
+        self.compared, self.splits, self.groups = compared, splits, groups
         self.n_groups = int(groups.max()) + 1
         confusions = [list(self._confusions(system)) for system in compared]
         self.here = self._statistics(confusions, np.ones((1, self.n_groups)))[..., 0]
-        chunks = [
-            self._statistics(confusions, drawn) for drawn in resamples(self.n_groups, count=count)
-        ]
-        self.drawn = np.concatenate(chunks, axis=2)
+        draws = resamples(self.n_groups, count=count)
+        self.drawn = np.concatenate([self._statistics(confusions, d) for d in draws], axis=2)
 
     def _confusions(self, system: System) -> Iterator[np.ndarray]:
         """For each run in the shared splits: (group, genre × genre), in tracks."""
         n_genres = len(system.runs[0].genres)
         for split, table in zip(system.splits, system.tables, strict=True):
             if split in self.splits:
-                rows = table.loc[self.tracks]
+                rows = table.loc[self.groups.index]
                 counts = np.zeros((self.n_groups, n_genres, n_genres))
                 np.add.at(counts, (self.groups, rows["genre"], rows["answer"]), 1)
                 yield counts.reshape(self.n_groups, -1)
@@ -174,13 +162,10 @@ class _Tested:
         """McNemar's test over pairs of runs on the same split, seed by seed."""
         values = []
         for split in self.splits:
-            pairs = zip(self._right(first, split), self._right(second, split), strict=False)
-            values += [intervals.mcnemar(one, other) for one, other in pairs]
+            for pair in zip(first.tables_of(split), second.tables_of(split), strict=False):
+                right = [table.loc[self.groups.index, "right"].to_numpy() > 0.5 for table in pair]
+                values.append(intervals.mcnemar(*right))
         return intervals.pooled_p(values)
-
-    def _right(self, system: System, split: str) -> list[np.ndarray]:
-        pairs = zip(system.splits, system.tables, strict=True)
-        return [t["right"].loc[self.tracks].to_numpy() > 0.5 for s, t in pairs if s == split]
 
 
 def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> None:
@@ -199,8 +184,7 @@ def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> No
         row["difference_low"], row["difference_high"] = low, high
         row["p"], row["p_adjusted"] = p_values[number], adjusted[number]
         row["f1_p"] = bootstrap_p(differences[number][1])
-        pair = tested.compared[number], tested.compared[reference]
-        row["mcnemar_p"] = tested.mcnemar(*pair)
+        row["mcnemar_p"] = tested.mcnemar(tested.compared[number], tested.compared[reference])
 
 
 def by_genre(compared: Sequence[System]) -> pd.DataFrame:

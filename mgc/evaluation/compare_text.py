@@ -17,22 +17,14 @@ COLUMNS = (
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
     "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs",
 )  # fmt: skip
+#: The headings of what every table for people shows.
+HEADINGS = ("kind", "precision", "recall", "F1", "accuracy %", "95 % interval")
 SURE, SURER = 0.05, 0.01
 
 
 def markdown(made: Comparison) -> list[str]:
     """The table as Markdown lines: the best in bold, the marks explained below it."""
-    columns = [
-        "name",
-        "kind",
-        "precision",
-        "recall",
-        "F1",
-        "accuracy %",
-        "95 % interval",
-        "tracks",
-        "run",
-    ]
+    columns = ["name", *HEADINGS, "tracks", "run"]
     rows = []
     for row in made.rows:
         bold = "**" if row["rank"] == 1 else ""

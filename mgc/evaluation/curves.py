@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mgc.errors import UsageError
 from mgc.runs import Run
 from mgc.runs.models import model_folders
 from mgc.training.tracking import read_history
 
-LOSSES = ("train_loss", "validation_loss")
-SCORES = ("validation_accuracy", "validation_f1")
 NAMES = {
     "train_loss": "training loss",
     "validation_loss": "validation loss",
@@ -38,7 +36,9 @@ def curves(run: Run) -> list[Curve]:
     for number, folder in enumerate(model_folders(run)):
         rows = read_history(folder)
         if rows:
-            made.append(Curve(number, [int(row["epoch"]) for row in rows], _figures(rows)))
+            table = pd.DataFrame(rows)
+            figures = {name: table[name].to_numpy(np.float64) for name in NAMES if name in table}
+            made.append(Curve(number, table["epoch"].astype(int).tolist(), figures))
     return made
 
 
@@ -52,13 +52,6 @@ def some_curves(run: Run) -> list[Curve]:
             "Name a run whose head does, such as cnn: mgc runs list",
         )
     return found
-
-
-def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    there = [name for name in (*LOSSES, *SCORES) if any(name in row for row in rows)]
-    return {
-        name: np.array([row.get(name, float("nan")) for row in rows], np.float64) for name in there
-    }
 
 
 def mean_curve(found: Sequence[Curve], name: str) -> np.ndarray:

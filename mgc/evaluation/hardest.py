@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -48,15 +49,13 @@ def hardest(named: Sequence[tuple[str, Run]], count: int) -> list[HardTrack]:
     Only tracks that every run has scored and at least one got wrong are included.
     """
     tables = [_scored(run) for _, run in named]
-    common = tables[0].index
-    for table in tables[1:]:
-        common = common.intersection(table.index)
-    trust = np.mean([table.loc[common, "own"].to_numpy() for table in tables], axis=0)
-    wrong = np.any(
-        [(t.loc[common, "said"] != t.loc[common, "genre"]).to_numpy() for t in tables], axis=0
-    )
+    common = reduce(pd.Index.intersection, [table.index for table in tables])
+    tables = [table.loc[common] for table in tables]
+    trust = np.mean([table["own"] for table in tables], axis=0)
+    wrong = np.any([table["said"] != table["genre"] for table in tables], axis=0)
     order = [i for i in np.argsort(trust, kind="stable") if wrong[i]][:count]
-    return [_track(common[i], float(trust[i]), named, tables) for i in order]
+    names = [name for name, _ in named]
+    return [_track(float(trust[i]), names, [table.iloc[i] for table in tables]) for i in order]
 
 
 def _scored(run: Run) -> pd.DataFrame:
@@ -69,18 +68,12 @@ def _scored(run: Run) -> pd.DataFrame:
     return table
 
 
-def _track(
-    track_id: str,
-    trust: float,
-    named: Sequence[tuple[str, Run]],
-    tables: Sequence[pd.DataFrame],
-) -> HardTrack:
-    row = tables[0].loc[track_id]
+def _track(trust: float, names: Sequence[str], rows: Sequence[pd.Series]) -> HardTrack:
+    """A track from its row in each run's table."""
     answers = [
-        MemberAnswer(
-            name, str(table.at[track_id, "said"]), float(table["confidence"][str(track_id)])
-        )
-        for (name, _), table in zip(named, tables, strict=True)
+        MemberAnswer(name, str(row["said"]), float(row["confidence"]))
+        for name, row in zip(names, rows, strict=True)
     ]
-    title, artist, path, genre = (str(row[c]) for c in ("title", "artist", "path", "genre"))
-    return HardTrack(str(track_id), title, artist, path, genre, trust, answers)
+    first = rows[0]
+    title, artist, path, genre = (str(first[c]) for c in ("title", "artist", "path", "genre"))
+    return HardTrack(str(first.name), title, artist, path, genre, trust, answers)

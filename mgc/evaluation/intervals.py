@@ -33,17 +33,14 @@ def accuracy_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, flo
     _, numbers = np.unique(groups, return_inverse=True)
     n_groups = int(numbers.max()) + 1
     if n_groups == count or n_groups < 2:
-        return _wilson(mean, count)
+        return wilson(mean * count, count)
     totals = np.bincount(numbers, weights=right - mean)
     variance = n_groups / (n_groups - 1) * float((totals**2).sum()) / count**2
     independent = mean * (1 - mean) / count
     effect = max(1.0, variance / independent) if independent > 0 else 1.0
     few = (Z95 / stats.t.ppf(1 - LEVEL / 2, n_groups - 1)) ** 2
-    return _wilson(mean, count / effect * few)
-
-
-def _wilson(mean: float, count: float) -> tuple[float, float]:
-    return wilson(mean * count, count)
+    effective = count / effect * few
+    return wilson(mean * effective, effective)
 
 
 def seed_interval(values: Sequence[float]) -> float:
@@ -82,11 +79,9 @@ def pooled_p(values: Sequence[float]) -> float:
 def holm(values: Sequence[float]) -> list[float]:
     """p values adjusted for their number (Holm 1979), in the same order."""
     order = np.argsort(values, kind="stable")
+    scaled = np.arange(len(values), 0, -1) * np.array(values)[order]
     adjusted = np.empty(len(values))
-    highest = 0.0
-    for rank, number in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[number]))
-        adjusted[number] = highest
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, scaled))
     return [float(p) for p in adjusted]
 
 
@@ -103,5 +98,4 @@ def macro_f1(confusions: np.ndarray) -> np.ndarray:
     true, said = confusions.sum(-1), confusions.sum(-2)
     there = true > 0
     f1 = np.where(there, 2 * hits / np.maximum(true + said, 1e-12), 0.0)
-    mean: np.ndarray = f1.sum(-1) / np.maximum(there.sum(-1), 1)
-    return mean
+    return np.asarray(f1.sum(-1) / np.maximum(there.sum(-1), 1))

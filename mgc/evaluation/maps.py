@@ -82,24 +82,17 @@ class EmbeddingMap:
 def embedding_map(run: Run, method: Method = "tsne", seed: int = 0) -> EmbeddingMap:
     """Arrange the test rows of a run on a plane."""
     rows = run.rows("test")
-    folds = sorted(rows["fold"].unique())
-    if len(folds) == 1 or run.kind == "ensemble":
-        points = plane(run.embeddings[rows.index], method, seed)
-        return EmbeddingMap(rows, _framed(points), True, None, method)
-    vectors, fit = shared_space(run, rows)
-    if fit is None or fit < MIN_FIT:
-        return _apart(run, rows, fit, method, seed)
-    return EmbeddingMap(rows, _framed(plane(vectors, method, seed)), True, fit, method)
-
-
-def _apart(
-    run: Run, rows: pd.DataFrame, fit: float | None, method: Method, seed: int
-) -> EmbeddingMap:
+    vectors, fit, joined = run.embeddings[rows.index], None, True
+    if rows["fold"].nunique() > 1 and run.kind != "ensemble":
+        aligned, fit = shared_space(run, rows)
+        joined = fit is not None and fit >= MIN_FIT
+        vectors = aligned if joined else vectors
     points = np.zeros((len(rows), 2))
-    for fold in rows["fold"].unique():
-        here = (rows["fold"] == fold).to_numpy()
-        points[here] = _framed(plane(run.embeddings[rows.index[here]], method, seed))
-    return EmbeddingMap(rows, points, False, fit, method)
+    apart = np.zeros(len(rows)) if joined else rows["fold"].to_numpy()
+    for space in np.unique(apart):
+        here = apart == space
+        points[here] = _framed(plane(vectors[here], method, seed))
+    return EmbeddingMap(rows, points, joined, fit, method)
 
 
 def plane(vectors: np.ndarray, method: Method = "tsne", seed: int = 0) -> np.ndarray:
@@ -117,8 +110,7 @@ def _components(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
     if len(vectors) == 1:
         return np.zeros((1, 1))
     count = min(most, *vectors.shape)
-    made: np.ndarray = PCA(count, random_state=seed).fit_transform(vectors)
-    return made
+    return np.asarray(PCA(count, random_state=seed).fit_transform(vectors))
 
 
 def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
@@ -133,9 +125,8 @@ def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
     """t-SNE of a random subset; every other point goes to the weighted mean of its nearest ones."""
     chosen = np.random.default_rng(seed).permutation(len(components))[:ARRANGED]
     arranged = _tsne(components[chosen], seed)
-    distance, near = (
-        NearestNeighbors(n_neighbors=NEAREST).fit(components[chosen]).kneighbors(components)
-    )
+    nearest = NearestNeighbors(n_neighbors=NEAREST).fit(components[chosen])
+    distance, near = nearest.kneighbors(components)
     weight = 1 / np.maximum(distance, 1e-9) ** 2
     points: np.ndarray = (arranged[near] * weight[..., None]).sum(1) / weight.sum(1)[:, None]
     points[chosen] = arranged
@@ -146,8 +137,7 @@ def _framed(points: np.ndarray) -> np.ndarray:
     """Shift and scale into [-1, 1], keeping proportions."""
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0
-    framed: np.ndarray = (points - (low + high) / 2) / half
-    return framed
+    return np.asarray((points - (low + high) / 2) / half)
 
 
 def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None]:
@@ -157,17 +147,13 @@ def shared_space(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, float | None
     None in place of R², and zeros, if the folds share too few tracks.
     """
     everything = run.predictions[["track_id", "fold", "part"]]
-    tables = [table.set_index("track_id") for _, table in everything.groupby("fold")]
-    places = [np.asarray(index) for index in everything.groupby("fold").indices.values()]
-    known = [table.index[table["part"] != "test"] for table in tables]
+    tables = [table for _, table in everything.groupby("fold")]
+    known = [pd.Index(table["track_id"][table["part"] != "test"]) for table in tables]
     shared = min(len(known[0].intersection(other)) for other in known[1:])
     count = min(SHARED_COMPONENTS, run.embeddings.shape[1], shared // TRACKS_A_COMPONENT)
     if count < 2:
         return np.zeros((len(rows), 2)), None
-    spaces = [
-        _space(run.embeddings[place], table, count)
-        for place, table in zip(places, tables, strict=True)
-    ]
+    spaces = [_space(run.embeddings[table.index], table, count) for table in tables]
     first, fits = spaces[0], []
     moved = [first]
     for other, theirs in zip(spaces[1:], known[1:], strict=True):
@@ -186,7 +172,7 @@ def _space(vectors: np.ndarray, table: pd.DataFrame, count: int) -> pd.DataFrame
     vectors = np.asarray(vectors, np.float64)
     seen = (table["part"] != "test").to_numpy()
     components = PCA(count, random_state=0).fit(vectors[seen]).transform(vectors)
-    return pd.DataFrame(components, index=table.index)
+    return pd.DataFrame(components, index=table["track_id"])
 
 
 def _laid_over(

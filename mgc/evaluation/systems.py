@@ -36,6 +36,10 @@ class System:
         """For each run the name of its division into splits."""
         return [run.record.dataset.split or "" for run in self.runs]
 
+    def tables_of(self, split: str) -> list[pd.DataFrame]:
+        """The tables of the runs on one division into splits."""
+        return [t for s, t in zip(self.splits, self.tables, strict=True) if s == split]
+
     @cached_property
     def right(self) -> pd.Series:
         """For each track (index) the share of the runs that were right."""
@@ -123,8 +127,3 @@ def group_numbers(compared: Sequence[System], tracks: pd.Index) -> np.ndarray:
     table = compared[0].tables[0]
     groups = table["group"][~table.index.duplicated()].reindex(tracks)
     return pd.factorize(groups)[0]
-
-
-def groups_known(compared: Sequence[System]) -> bool:
-    """Whether tracks come in groups (artists, albums) that are larger than one track."""
-    return any(table["group"].nunique() < len(table) for table in compared[0].tables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,10 +75,7 @@ def pipes_escaped(text: str) -> str:
 
 def markdown_escaped(text: str) -> str:
     """A Markdown cell of plain text."""
-    text = " ".join(text.split())
-    for letter in "\\|*_`<>[]":
-        text = text.replace(letter, "\\" + letter)
-    return text
+    return re.sub(r"[\\|*_`<>\[\]]", r"\\\g<0>", " ".join(text.split()))
 
 
 def markdown_lines(table: Table, write: Callable[[str], str] = markdown_escaped) -> list[str]:

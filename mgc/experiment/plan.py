@@ -131,14 +131,13 @@ def _built(found: dict[str, Any], path: Path) -> Plan:
     if found.get("path"):
         found["path"] = str((path.parent / Path(found["path"]).expanduser()).resolve())
     try:
-        plan: Plan = TypeAdapter(Plan).validate_python(found)
+        return TypeAdapter(Plan).validate_python(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
             f"{path.name}: {where}: {first['msg']}.", "See: examples/demo.toml"
         ) from error
-    return plan
 
 
 def _check(plan: Plan, path: Path) -> None:
@@ -164,11 +163,3 @@ def _check(plan: Plan, path: Path) -> None:
     if plan.learn_from not in ("validation", "out-of-fold"):
         raise unknown("kind of held-out tracks", plan.learn_from, ["validation", "out-of-fold"],
                       "mgc ensemble --help")  # fmt: skip
-
-
-def check_published(plan: Plan, heads: list[str]) -> None:
-    """Raise UsageError if a published figure refers to a row that will not exist."""
-    rows = plan.rows(heads)
-    for one in plan.published:
-        if one.row and one.row not in rows:
-            raise unknown("row of this experiment", one.row, rows, "mgc experiment show FILE")

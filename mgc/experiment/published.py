@@ -30,6 +30,17 @@ class PublishedRow:
             return None
         return 100 * float(self.row["accuracy"]) - self.published.accuracy
 
+    @property
+    def cells(self) -> list[str]:
+        """The published name, accuracy (%) and protocol, then our name, accuracy (%), interval,
+        difference (points) and F1; "" for what there is not."""
+        one, row, points = self.published, self.row, self.difference
+        theirs = [one.name, f"{one.accuracy:g}", one.protocol] if one else [""] * 3
+        if row is None:
+            return theirs + [""] * 5
+        ours = [row["name"], percent(row["accuracy"]), interval(row)]
+        return [*theirs, *ours, "" if points is None else f"{points:+.1f}", f"{row['f1']:.3f}"]
+
 
 def compare_published(plan: Plan, made: Comparison) -> list[PublishedRow]:
     """Published figures in the file's order, each with our row, then our other rows, the best
@@ -43,25 +54,5 @@ def compare_published(plan: Plan, made: Comparison) -> list[PublishedRow]:
 def markdown(lines: Sequence[PublishedRow]) -> list[str]:
     """The side-by-side table as Markdown lines."""
     columns = ["published", "accuracy %", "protocol", "here", "accuracy %", "95 % interval"]
-    rows = [(*_theirs(line), *_ours(line)) for line in lines]
+    rows = [line.cells for line in lines]
     return markdown_lines(Table("", [*columns, "points", "F1"], rows, "lrllrcrr"), pipes_escaped)
-
-
-def _theirs(line: PublishedRow) -> tuple[str, str, str]:
-    if line.published is None:
-        return "", "", ""
-    one = line.published
-    return one.name, f"{one.accuracy:g}", one.protocol
-
-
-def _ours(line: PublishedRow) -> tuple[str, str, str, str, str]:
-    if line.row is None:
-        return "", "", "", "", ""
-    row, points = line.row, line.difference
-    return (
-        row["name"],
-        percent(row["accuracy"]),
-        interval(row),
-        "" if points is None else f"{points:+.1f}",
-        f"{row['f1']:.3f}",
-    )

@@ -8,16 +8,17 @@ began and did not finish is continued.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mgc import fitting, runs
 from mgc.datasets import splits, table
 from mgc.datasets.importers import importing
-from mgc.ensembling import EnsembleRequest, LearnFrom, StrategySpec, ensemble
-from mgc.errors import MgcError, UsageError
-from mgc.experiment.plan import Plan, check_published
+from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.experiment.plan import Plan
 from mgc.fitting import FitRequest
 from mgc.plugins.params import as_dict
 from mgc.progress import Progress, Silent
@@ -34,7 +35,7 @@ class Step:
     name: str
     seed: int
     run: Run | None
-    request: FitRequest | None = None
+    request: FitRequest
 
     @property
     def state(self) -> str:
@@ -66,7 +67,10 @@ def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
         device=plan.device,
         command=command,
     )
-    check_published(plan, list(dict.fromkeys(request.head.name for request in wanted)))
+    rows = plan.rows(list(dict.fromkeys(request.head.name for request in wanted)))
+    for one in plan.published:
+        if one.row and one.row not in rows:
+            raise unknown("row of this experiment", one.row, rows, "mgc experiment show FILE")
     return wanted
 
 
@@ -92,40 +96,32 @@ def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
     for request in wanted:
         name = f"{request.source.name} · {request.head.name}"
         asked = _asked(request)
-        same = [run for run in found if run.kind == "single" and _answers(run, asked)]
-        finished = [run for run in same if run.finished]
-        begun = [run for run in same if _ours(run)]
-        run = next(iter([*finished[::-1], *begun[::-1]]), None)
-        made.append(Step(name, request.seed, run, request))
+        same = [run for run in found if run.kind == "single" and _made(run) == asked]
+        usable = [run for run in same if _ours(run)] + [run for run in same if run.finished]
+        made.append(Step(name, request.seed, usable[-1] if usable else None, request))
     return made
 
 
-def _asked(request: FitRequest) -> dict[str, Any]:
+def _asked(request: FitRequest) -> tuple[Any, ...]:
     """The key by which two fits are the same."""
     dataset, head = request.dataset, request.head
     folds = fitting.make_folds(dataset, request.folds, request.seed)
-    gradient = head.info.trained_by == "gradient"
-    return {
-        "dataset": dataset.name,
-        "split": splits.split_hash(dataset.tracks, folds),
-        "features": request.source.store.fingerprint,
-        "head": (head.name, head.entry.version, as_dict(head.params)),
-        "training": as_dict(head.training) if gradient else None,
-        "seed": request.seed,
-    }
+    training = as_dict(head.training) if head.info.trained_by == "gradient" else None
+    return (
+        (dataset.name, splits.split_hash(dataset.tracks, folds), request.seed),
+        request.source.store.fingerprint,
+        (head.name, head.entry.version, as_dict(head.params), training),
+    )
 
 
-def _answers(run: Run, asked: dict[str, Any]) -> bool:
-    record = run.record
-    head = record.head
-    return asked == {
-        "dataset": record.dataset.name,
-        "split": record.dataset.split,
-        "features": record.extractor.fingerprint,
-        "head": (head.name, head.version, head.params),
-        "training": head.training,
-        "seed": record.seed,
-    }
+def _made(run: Run) -> tuple[Any, ...]:
+    """The key of the fit that a run is; see `_asked`."""
+    dataset, head = run.record.dataset, run.record.head
+    return (
+        (dataset.name, dataset.split, run.record.seed),
+        run.record.extractor.fingerprint,
+        (head.name, head.version, head.params, head.training),
+    )
 
 
 def _ours(run: Run) -> bool:
@@ -145,19 +141,24 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
     found = runs.everything()[0]
     made, failures = _fit(steps(wanted, found), progress)
     failed = {seed for seed, _, _ in failures}
-    _forget_begun_ensembles(found)
-    combined: list[Run] = []
-    for seed in plan.seeds:
+    for run in found:  # an ensemble takes seconds, so one that was interrupted is made again
+        if run.kind == "ensemble" and _ours(run):
+            runs.remove(run.name)
+    learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
+    combined = []
+    for seed in [seed for seed in plan.seeds if seed not in failed]:
         members = [run for run in made if run.record.seed == seed]
-        if seed not in failed and plan.ensembles:
-            combined += _ensembles(plan, members, found, command, progress)
+        for name, calibrate in plan.ensembles:
+            spec = StrategySpec(name, plan.strategy.get(name, {}))
+            request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
+            combined.append(_ensemble(request, members, found, progress))
     return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
 
 
 def _fit(
     todo: Sequence[Step], progress: Progress
 ) -> tuple[list[Run], list[tuple[int, str, MgcError]]]:
-    missing = [step.request for step in todo if step.state != "done" and step.request]
+    missing = [step.request for step in todo if step.state != "done"]
     ready = fitting.prepare_for(missing, progress) if missing else {}
     made, failures = [], []
     for number, step in enumerate(todo, 1):
@@ -177,56 +178,29 @@ def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> R
     if step.run is not None:
         progress.say(f"{about}: continuing {step.run.name}")
         return fitting.resume(step.run.name, progress)
-    assert step.request is not None
     progress.say(about)
     return fitting.fit(step.request, progress, ready[step.request.source.store.fingerprint])
 
 
-def _ensembles(
-    plan: Plan,
-    members: Sequence[Run],
-    found: Sequence[Run],
-    command: Sequence[str],
-    progress: Progress,
-) -> list[Run]:
-    """The plan's ensembles of one seed's runs."""
-    learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
-    made = []
-    for name, calibrate in plan.ensembles:
-        spec = StrategySpec(name, plan.strategy.get(name, {}))
-        request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
-        same = [run for run in found if _combines(run, request, members)]
-        if same:
-            made.append(same[-1])
-        else:
-            progress.say(f"{name}{', calibrated' if calibrate else ''}")
-            made.append(ensemble(request, members))
-    return made
+def _ensemble(
+    request: EnsembleRequest, members: Sequence[Run], found: Sequence[Run], progress: Progress
+) -> Run:
+    """One ensemble of a seed's runs: the one that there is, or a new one."""
+    same = [run for run in found if _combines(run, request, members)]
+    if same:
+        return same[-1]
+    progress.say(f"{request.spec.name}{', calibrated' if request.calibrate else ''}")
+    return ensemble(request, members)
 
 
 def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> bool:
     """Whether a run is this ensemble of these members."""
     if run.kind != "ensemble" or not run.finished:
         return False
-    strategy = run.record.strategy
-    asked = {
-        "name": request.spec.name,
-        "version": request.spec.entry.version,
-        "params": as_dict(request.spec.params),
-        "calibrate": request.calibrate,
-        "learn_from": request.learn_from,
-    }
-    same = all(getattr(strategy, key) == value for key, value in asked.items())
-    return same and run.record.members == [member.name for member in members]
-
-
-def _forget_begun_ensembles(found: Sequence[Run]) -> None:
-    """An ensemble takes seconds, so one that was interrupted is made again."""
-    for run in found:
-        if run.kind == "ensemble" and _ours(run):
-            runs.remove(run.name)
-
-
-def with_device(plan: Plan, device: str | None) -> Plan:
-    """The plan with a different device from the one in the file."""
-    return plan if device is None else replace(plan, device=device)
+    made, spec = run.record.strategy, request.spec
+    asked = (spec.name, spec.entry.version, as_dict(spec.params))
+    return (
+        (made.name, made.version, made.params) == asked
+        and (made.calibrate, made.learn_from) == (request.calibrate, request.learn_from)
+        and run.record.members == [member.name for member in members]
+    )

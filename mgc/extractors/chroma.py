@@ -43,7 +43,6 @@ class Chroma:
 
     def __init__(self, params: ChromaParams, device: str) -> None:
         self.params = params
-        self.device = device
 
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, pitch class, frame) float32 in [0, 1]; 1 is the frame's strongest class."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mgc import MgcError
 from mgc.audio.file_cache import Stamp, stamp
+
+T = TypeVar("T")
 
 CONFIG = "config.json"
 WHOLE = "model.safetensors"
@@ -91,12 +93,15 @@ class Weights:
     @cached_property
     def config(self) -> dict[str, Any]:
         """``config.json``. Raises MgcError if it cannot be read."""
-        path = self.folder / CONFIG
+        return self._read(CONFIG, dict)
+
+    def _read(self, name: str, pick: Callable[[Any], T]) -> T:
+        """What ``pick`` takes from a JSON file."""
+        path = self.folder / name
         try:
-            read: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return pick(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise MgcError(f"{path} cannot be read: {error}.", self.remedy) from error
-        return read
 
     def check_type(self, types: Iterable[str]) -> None:
         """Raise MgcError if the model is not from a family that the extractor supports."""
@@ -117,11 +122,21 @@ class Weights:
         if (self.folder / WHOLE).is_file():
             return [self.folder / WHOLE]
         if (self.folder / INDEX).is_file():
-            return _shards(self)
+            return self._shards()
         pickles = ", ".join(sorted(path.name for path in self.folder.glob("*.bin")))
         if pickles:
             raise _unsafe(self, f"has its weights as {pickles} only: a pickle")
         raise MgcError(f"{self.folder} has no {WHOLE}.", self.remedy)
+
+    def _shards(self) -> list[Path]:
+        names = self._read(INDEX, lambda index: sorted(set(index["weight_map"].values())))
+        shards = [self.folder / Path(name).name for name in names]
+        if missing := [shard.name for shard in shards if not shard.is_file()]:
+            raise MgcError(
+                f"{self.folder} is incomplete: {', '.join(missing)}, named in {INDEX}, is missing.",
+                self.remedy,
+            )
+        return shards
 
     def digest(self) -> str:
         """SHA-256 of the config and the weights."""
@@ -204,22 +219,6 @@ def _digest(stamps: tuple[tuple[Path, Stamp | None], ...]) -> str:
             while block := file.read(1 << 22):
                 digest.update(block)
     return digest.hexdigest()
-
-
-def _shards(weights: Weights) -> list[Path]:
-    path = weights.folder / INDEX
-    try:
-        names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MgcError(f"{path} cannot be read: {error}.", weights.remedy) from error
-    shards = [weights.folder / Path(name).name for name in names]
-    missing = [shard.name for shard in shards if not shard.is_file()]
-    if missing:
-        raise MgcError(
-            f"{weights.folder} is incomplete: {', '.join(missing)}, named in {INDEX}, is missing.",
-            weights.remedy,
-        )
-    return shards
 
 
 def converted_at(model: str) -> str | None:

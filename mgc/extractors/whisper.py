@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,7 @@ from torch.nn.functional import layer_norm, pad
 
 from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
-from mgc.extractors.whisper_frontend import HOP, log_mel
-from mgc.extractors.whisper_weights import DEFAULT_MODEL, WhisperWeights, known_size
+from mgc.extractors.whisper_weights import DEFAULT_MODEL, HOP, WhisperWeights, known_size, log_mel
 from mgc.plugins.contract import FeatureKind
 from mgc.plugins.params import PositiveInt
 
@@ -113,15 +112,20 @@ class Whisper:
         length = shape.max_source_positions * POSITION
         heard: list[list[Any]] = [[] for _ in range(len(clips))]
         cut = windows(clips.lengths.tolist(), length)
-        for batch in batches(cut, 1 if self.device == "cpu" else GPU_WINDOWS):
+        # On a CPU windows come one by one: it is no slower, and a clip's numbers cannot depend on
+        # its neighbours.
+        size = 1 if self.device == "cpu" else GPU_WINDOWS
+        for first in range(0, len(cut), size):
+            batch = cut[first : first + size]
             waves = padded(clips.waves, batch, length).to(self.device)
             states = self._states(log_mel(waves, shape.num_mel_bins))
             for number, window in enumerate(batch):
                 valid = [state[number, : positions(window.samples)] for state in states]
                 heard[window.clip].append(moments(valid) if self.kind == "layers" else valid[0])
-        rows = [self._row(parts) for parts in heard]
-        stacked = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(clips.device)
-        return stacked if self.kind == "layers" else stacked.transpose(1, 2)
+        if self.kind == "layers":
+            return torch.stack([mean_and_deviation(parts) for parts in heard]).to(clips.device)
+        rows = [averaged(torch.cat(parts).float(), self.params.stride) for parts in heard]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(clips.device).transpose(1, 2)
 
     def _states(self, mel: Tensor) -> Sequence[Tensor]:
         """(window, band, frame) → the states wanted, each (window, position, feature)."""
@@ -134,13 +138,6 @@ class Whisper:
         if layer == "mean":
             return [mean_state(output.hidden_states[1:])]
         return [output.last_hidden_state]
-
-    def _row(self, parts: list[Any]) -> Tensor:
-        """Combine the results of a clip's windows, `Moments` or (position, feature) tensors,
-        into one (state, statistic) or (frame, feature)."""
-        if self.kind == "layers":
-            return mean_and_deviation(parts)
-        return averaged(torch.cat(parts).float(), self.params.stride)
 
     @cached_property
     def _weights(self) -> WhisperWeights:
@@ -227,13 +224,6 @@ def windows(lengths: Sequence[int], length: int) -> list[Window]:
     ]
 
 
-def batches(cut: Sequence[Window], size: int) -> Iterator[Sequence[Window]]:
-    """Yield a number of windows at a time. On a CPU they come one by one: it is no slower, and a
-    clip's numbers cannot depend on its neighbours."""
-    for start in range(0, len(cut), size):
-        yield cut[start : start + size]
-
-
 def padded(waves: Tensor, batch: Sequence[Window], length: int) -> Tensor:
     """The windows' samples (window, ``length``), padded with silence; what ``waves`` holds outside
     a clip's valid samples does not matter."""
@@ -255,9 +245,8 @@ def averaged(heard: Tensor, stride: int) -> Tensor:
     averages the remainder."""
     count = len(heard)
     frames = math.ceil(count / stride)
-    sums: Tensor = (
-        pad(heard, (0, 0, 0, frames * stride - count)).unflatten(0, (frames, stride)).sum(1)
-    )
+    whole = pad(heard, (0, 0, 0, frames * stride - count))
+    sums: Tensor = whole.unflatten(0, (frames, stride)).sum(1)
     sizes = torch.full((frames, 1), float(stride), device=heard.device)
     sizes[-1] = count - (frames - 1) * stride
     return sums / sizes

@@ -1,4 +1,4 @@
-"""What only Whisper has: its encoder's shape and tensors, read without its decoder."""
+"""What only Whisper has: its log-mel input, and its encoder, read without the decoder."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ SIZES = {
     "medium": (1024, 24),
     "large": (1280, 32),
 }
+RATE = 16_000  # Hz
+N_FFT = 400  # samples; 25 ms
+HOP = 160  # samples; 10 ms from one mel frame to the next
+MAX_HZ = 8_000.0  # Hz; half of the rate
+MIN_POWER = 1e-10
+DYNAMIC_RANGE = 8.0  # powers of ten kept below a window's loudest cell
 #: ``model.encoder.`` in a whole Whisper, ``encoder.`` in a bare model or a classifier.
 ENCODER_TENSOR = re.compile(r"(?:model\.)?encoder\.(.+)")
 
@@ -63,11 +69,9 @@ class WhisperWeights(Weights):
     def shape(self) -> EncoderShape:
         """The encoder's shape. Raises MgcError if this is not a Whisper model."""
         self.check_type(("whisper",))
-        names = [field.name for field in fields(EncoderShape)]
+        names = [field.name for field in fields(EncoderShape) if field.name in self.config]
         try:
-            return EncoderShape(
-                **{name: self.config[name] for name in names if name in self.config}
-            )
+            return EncoderShape(**{name: self.config[name] for name in names})
         except TypeError as error:
             path = self.folder / CONFIG
             raise MgcError(f"{path} cannot be read: {error}.", self.remedy) from error
@@ -140,6 +144,39 @@ def known_size(model: str) -> tuple[int, int] | None:
     """(features per position, blocks) of one of OpenAI's models by its hub name, else None."""
     match = re.fullmatch(r"openai/whisper-([a-z]+)(?:\.en|-v\d(?:-turbo)?)?", model)
     return SIZES.get(match[1]) if match else None
+
+
+def log_mel(waves: Tensor, n_mels: int) -> Tensor:
+    """Equal to transformers' ``WhisperFeatureExtractor`` on windows that are already padded.
+
+    ``waves`` is (window, sample) float32 at 16 kHz, a multiple of 160 samples long; the result
+    is (window, mel band, frame) float32, one frame every 160 samples, about -1 to 1.5.
+    """
+    hann = torch.hann_window(N_FFT, device=waves.device)
+    spectrum = torch.stft(waves, N_FFT, HOP, window=hann, return_complex=True)
+    # The last centred frame hears only the end; a strided view would slow the product down.
+    power = spectrum[..., :-1].abs().square().contiguous()
+    bands = mel_bands(n_mels).to(waves.device) @ power
+    levels = bands.clamp(min=MIN_POWER).log10()
+    loudest = levels.amax(dim=(1, 2), keepdim=True)
+    return (torch.maximum(levels, loudest - DYNAMIC_RANGE) + 4.0) / 4.0
+
+
+@lru_cache
+def mel_bands(n_mels: int) -> Tensor:
+    """Slaney's mel filters as Whisper was trained with, (band, bin) float32; 80 or 128 bands."""
+    from transformers.audio_utils import mel_filter_bank
+
+    filters = mel_filter_bank(
+        num_frequency_bins=1 + N_FFT // 2,
+        num_mel_filters=n_mels,
+        min_frequency=0.0,
+        max_frequency=MAX_HZ,
+        sampling_rate=RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return torch.from_numpy(filters.T.copy()).float()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.features.store import FeatureStore
 from mgc.plugins import params as plugin_params
-from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind, FeatureShape
+from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind
 from mgc.plugins.plugin_spec import PluginSpec
 
 
@@ -72,10 +72,3 @@ class ExtractorSpec(PluginSpec):
             "decoder": DECODER,
             "weights": own() if own else None,
         }
-
-
-def shape_of(kind: FeatureKind, feature: Any) -> FeatureShape:
-    """The shape that a head is built for, from one clip's feature array."""
-    if kind == "layers":
-        return FeatureShape(kind, feature.shape[1], feature.shape[0])
-    return FeatureShape(kind, feature.shape[0])

@@ -10,19 +10,37 @@ from mgc.audio.file_cache import FileCache, Stamp, stamp
 
 __all__ = ["Stamp", "known", "remember", "stamp"]
 
+_ADDED = ("ctime_ns INTEGER", "inode INTEGER")
 _CACHE = FileCache(
     "audio-hashes.sqlite",
     "files",
-    "(path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) WITHOUT ROWID",
-    os.fsencode,
+    ("path BLOB PRIMARY KEY", "size INTEGER", "mtime_ns INTEGER", "sha256 TEXT", *_ADDED),
+    _ADDED,
 )
 
 
 def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
     """The stamps and hashes of those files that have not changed since they were hashed."""
-    return {path: (now, sha) for path, (now, (sha,)) in _CACHE.known(paths, "sha256").items()}
+    found, partial = {}, {}
+    by_key = {os.fsencode(path): path for path in paths}
+    for key, (_, size, mtime_ns, sha, *more) in _CACHE.find(by_key, "*").items():
+        path, then = by_key[key], Stamp(size, mtime_ns, *more)
+        now = stamp(path)
+        if now and now.is_same(then):
+            found[path] = now, sha
+            if then.ctime_ns is None:  # an earlier version's
+                partial[path] = now, sha
+    remember(partial)
+    return found
 
 
-def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> None:
-    """Store hashes, each with the stamp that the file had before it was read."""
-    _CACHE.remember({path: (stamp, (sha,)) for path, (stamp, sha) in hashes.items()})
+def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> str:
+    """Store hashes, each with the stamp that the file had before it was read.
+
+    Returns why that is not possible, or "".
+    """
+    rows = [
+        (os.fsencode(path), then.size, then.mtime_ns, sha, then.ctime_ns, then.inode)
+        for path, (then, sha) in hashes.items()
+    ]
+    return _CACHE.keep(rows)

@@ -13,21 +13,13 @@ from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, make_folds, prepare
-from mgc.fitting.request import FitRequest, check_fits
-from mgc.fitting.request_record import describe, load_request
+from mgc.fitting.request import FitRequest, check_fits, describe, load_request
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
-from mgc.training import (
-    FittedHead,
-    Guarded,
-    Named,
-    Summary,
-    Tracker,
-    WandbSettings,
-    WandbTracker,
-    fit_head,
-    processes,
-)
+from mgc.training import processes
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import FittedHead
+from mgc.training.tracking import Guarded, Summary, WandbSettings, WandbTracker
 
 
 def fit(
@@ -99,11 +91,15 @@ def _train(
     run: Run, request: FitRequest, prepared: Prepared, progress: Progress, resume: bool = False
 ) -> Run:
     begun = time.perf_counter()
-    tracker = _tracker(run, request, progress)
+    wandb = None
+    if request.tracking is not None and processes.is_main():
+        wandb = WandbTracker(run.name, WandbSettings(**request.tracking))
+    tracker = Guarded(wandb, progress)
     tracker.start(dict(run.record))
     folds = prepared.folds(request.folds, request.seed)
-    tables, embeddings = [], []
+    predicted = []
     for fold in folds:
+        name = f"fold-{fold.number}"
         if len(folds) > 1:
             progress.say(f"fold {fold.number + 1} of {len(folds)}")
         fitted = fit_head(
@@ -113,27 +109,20 @@ def _train(
             fold.validation,
             seed=request.seed + fold.number,
             device=request.device,
-            folder=run.folder / f"fold-{fold.number}",
+            folder=run.folder / name,
             progress=progress,
-            tracker=Named(tracker, f"fold-{fold.number}") if len(folds) > 1 else tracker,
+            tracker=Guarded(tracker, progress, name if len(folds) > 1 else ""),
             resume=resume,
         )
-        table, embedding = _predict(fitted, prepared, fold)
-        tables.append(table)
-        embeddings.append(embedding)
-    predictions = pd.concat(tables, ignore_index=True)
+        predicted.append(_predict(fitted, prepared, fold))
+    tables, embeddings = zip(*predicted, strict=True)
+    predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
     figures = {"metrics": _score(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
         done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
         tracker.finish(_summary(done), done.folder)
     processes.wait()
     return runs.load(run.name)
-
-
-def _tracker(run: Run, request: FitRequest, progress: Progress) -> Tracker:
-    if request.tracking is None or not processes.is_main():
-        return Guarded(None, progress)
-    return Guarded(WandbTracker(run.name, WandbSettings(**request.tracking)), progress)
 
 
 def _summary(run: Run) -> Summary:
@@ -162,8 +151,8 @@ def _predict(
 
 def _score(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Metrics of the validation and test rows, pooled over folds."""
-    figures = {}
-    for part in ("validation", "test"):
-        rows = predictions[predictions["part"] == part]
-        figures[part] = metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
-    return figures
+    parts = {part: predictions[predictions["part"] == part] for part in ("validation", "test")}
+    return {
+        part: metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
+        for part, rows in parts.items()
+    }

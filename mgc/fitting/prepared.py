@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mgc.datasets import splits
+from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
@@ -18,7 +19,7 @@ from mgc.features.extraction import Failure, extract
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.runs import PARTS
-from mgc.training import TrackData
+from mgc.training.track_data import TrackData
 
 
 class StoredFeatures(Sequence[list[np.ndarray]]):
@@ -110,6 +111,7 @@ def prepare(
 
     Returns fingerprint → prepared features. Raises MgcError if no file can be used.
     """
+    judge_again(dataset, progress)
     tracks, quarantined = usable(dataset, include_bad)
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
     paths = np.array(dataset.paths(), dtype=object)

@@ -1,16 +1,23 @@
-"""What to fit: every extractor × head × seed asked for, checked before any audio is opened."""
+"""What to fit: every extractor × head × seed asked for, checked before any audio is opened; and how
+that is written into ``run.json`` and read back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mgc import resolve
+from mgc.datasets import splits
 from mgc.datasets.table import Dataset
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.training import HeadSpec, can_take
+from mgc.fitting.prepared import Prepared, make_folds
+from mgc.plugins.params import as_dict
+from mgc.plugins.plugin_spec import PluginSpec
+from mgc.runs import Run
+from mgc.runs.models import load_source
+from mgc.training.head_spec import HeadSpec, can_take
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class FitRequest:
     device: str = "cpu"
     include_bad: bool = False
     command: Sequence[str] = ()
-    tracking: Mapping[str, Any] | None = field(default=None)
+    tracking: Mapping[str, Any] | None = None
 
 
 def requests(
@@ -58,24 +65,20 @@ def requests(
     """
     where = resolve.device(device)
     dataset = resolve.dataset(data)
-    chosen = list(dict.fromkeys(heads)) or [default_head(where)]
+    # A GPU makes a cnn quick; logistic takes seconds on a CPU, and is the more accurate of the two
+    # on collections of a few hundred tracks.
+    chosen = list(dict.fromkeys(heads)) or ["logistic" if where == "cpu" else "cnn"]
     clips = resolve.policy(clip_seconds, clips_per_track)
     sources, specs = resolve.parts(extractors, chosen, assignments, clips, where)
-    for source in sources:
-        for spec in specs:
-            check_fits(source, spec)
-    return [
+    made = [
         FitRequest(dataset, source, spec, folds, seed, where, include_bad, tuple(command), tracking)
         for seed in seeds
         for source in sources
         for spec in specs
     ]
-
-
-def default_head(device: str) -> str:
-    """``cnn`` if a GPU makes it quick; else ``logistic``, which takes seconds on a CPU and is the
-    more accurate of the two on collections of a few hundred tracks."""
-    return "logistic" if device == "cpu" else "cnn"
+    for request in made:
+        check_fits(request.source, request.head)
+    return made
 
 
 def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
@@ -86,3 +89,73 @@ def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
             f"extractor {source.name!r} makes a {source.kind}.",
             "Choose another head: mgc heads list",
         )
+
+
+def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
+    """The request with all defaults filled in, and what was left out."""
+    dataset, source, head = request.dataset, request.source, request.head
+    folds = make_folds(dataset, request.folds, request.seed)
+    return {
+        "kind": "single",
+        "command": list(request.command),
+        "dataset": {
+            "name": dataset.name,
+            "genres": dataset.genres,
+            "tracks": len(prepared.kept),
+            "folds": request.folds,
+            "group_by": dataset.record.get("group_by", "none"),
+            "split": splits.split_hash(dataset.tracks, folds),
+            "left_out": dict(dataset.record.get("left_out", {})),
+            "quarantined": prepared.quarantined,
+        },
+        "extractor": {
+            **_plugin(source),
+            "identity": source.identity(),
+            "fingerprint": source.store.fingerprint,
+        },
+        "head": {
+            **_plugin(head),
+            "training_settings": dict(head.training_settings),
+            "params": as_dict(head.params),
+            "training": as_dict(head.training) if head.info.trained_by == "gradient" else None,
+        },
+        "seed": request.seed,
+        "device": request.device,
+        "include_bad": request.include_bad,
+        "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
+    }
+
+
+def _plugin(spec: PluginSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "distribution": spec.entry.distribution,
+        "version": spec.entry.version,
+        "settings": dict(spec.settings),
+    }
+
+
+def load_request(run: Run, dataset: Dataset) -> FitRequest:
+    """The request that a run was started with, on the dataset as it is now.
+
+    Raises MgcError if the dataset's split has changed since.
+    """
+    record = run.record
+    asked = record.head
+    request = FitRequest(
+        dataset,
+        load_source(run, record.device),
+        HeadSpec(asked.name, asked.settings, asked.training_settings),
+        record.dataset.folds,
+        record.seed or 0,
+        record.device,
+        record.include_bad,
+        record.command,
+    )
+    folds = make_folds(dataset, request.folds, request.seed)
+    if splits.split_hash(dataset.tracks, folds) != record.dataset.split:
+        raise MgcError(
+            f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
+            "Fit again: its folds are no longer the same.",
+        )
+    return request

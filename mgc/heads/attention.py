@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mgc.heads.layers import MIN_VARIANCE, Scheme, initialise, valid
-from mgc.heads.two_branch import TRAINING, BesideStatistics
+from mgc.heads.layers import Scheme, initialise, valid, weighted_statistics
+from mgc.heads.statistics import BesideStatistics
 from mgc.plugins.contract import FeatureShape
 from mgc.plugins.params import PositiveInt
 
@@ -36,10 +36,9 @@ class Attention(BesideStatistics):
     """
 
     Params = AttentionParams
-    training_defaults = TRAINING
 
     def __init__(self, params: AttentionParams, shape: FeatureShape, genres: int) -> None:
-        super().__init__(shape.features, params.hidden, 2 * params.width, params.dropout, genres)
+        super().__init__(params, shape, genres)
         self.stem = stem(shape.features, params)
         self.stride = params.stride
         layer = nn.TransformerEncoderLayer(
@@ -81,10 +80,7 @@ class GatedStatistics(nn.Module):
         """(clip, state, width) and mask (clip, state) → (clip, 2 × width) float32."""
         scores = self.score(torch.tanh(self.value(states)) * torch.sigmoid(self.gate(states)))
         weights = scores.float().masked_fill(~mask[:, :, None], -torch.inf).softmax(1)
-        states = states.float()
-        mean = (weights * states).sum(1)
-        variance = (weights * states.square()).sum(1) - mean.square()
-        return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)
+        return weighted_statistics(states.float(), weights, 1)
 
 
 def stem(features: int, params: AttentionParams) -> nn.Module:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
-from mgc.heads.two_branch import TRAINING, BesideStatistics
+from mgc.heads.statistics import BesideStatistics
 from mgc.plugins.contract import FeatureShape
 from mgc.plugins.params import PositiveInt
 
@@ -28,10 +28,9 @@ class Cnn(BesideStatistics):
     """The feature rows are channels of convolutions over time, pooled by attention."""
 
     Params = CnnParams
-    training_defaults = TRAINING
 
     def __init__(self, params: CnnParams, shape: FeatureShape, genres: int) -> None:
-        super().__init__(shape.features, params.hidden, 2 * params.width, params.dropout, genres)
+        super().__init__(params, shape, genres)
         widths = [shape.features, *[params.width] * params.blocks]
         self.blocks = nn.Sequential(*map(block, widths, widths[1:]))
         self.halvings = params.blocks

@@ -39,6 +39,7 @@ class ScikitHead(ABC):
 
     Params: ClassVar[type]
     trusted: ClassVar[tuple[str, ...]] = ()
+    estimator_: Any
 
     def __init__(self, params: Any, seed: int) -> None:
         self.params = params
@@ -58,9 +59,7 @@ class ScikitHead(ABC):
         self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
         scaled = self.embed(features)
         self.only_ = int(genres[0]) if len(np.unique(genres)) == 1 else None
-        self.estimator_: Any = (
-            None if self.only_ is not None else self.learn(scaled, genres, groups)
-        )
+        self.estimator_ = self.learn(scaled, genres, groups) if self.only_ is None else None
         return self
 
     def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:

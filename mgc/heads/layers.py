@@ -36,10 +36,14 @@ class AttentiveStatistics(nn.Module):
         scores = self.attention(frames).float()
         frames = frames.float()
         scores = scores.masked_fill(~valid(lengths, frames.shape[2]), -torch.inf)
-        weights = scores.softmax(2)
-        mean = (weights * frames).sum(2)
-        variance = (weights * frames.square()).sum(2) - mean.square()
-        return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)
+        return weighted_statistics(frames, scores.softmax(2), 2)
+
+
+def weighted_statistics(values: Tensor, weights: Tensor, axis: int) -> Tensor:
+    """Weighted mean and deviation of (clip, …) along ``axis``: (clip, 2 × the other axis)."""
+    mean = (weights * values).sum(axis)
+    variance = (weights * values.square()).sum(axis) - mean.square()
+    return torch.cat([mean, variance.clamp(min=MIN_VARIANCE).sqrt()], 1)
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
@@ -52,15 +56,11 @@ def initialise(module: nn.Module, scheme: Scheme) -> None:
         return
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
-            _draw(part.weight, scheme)
+            if scheme == "kaiming":
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            elif scheme == "xavier":
+                nn.init.xavier_uniform_(part.weight)
+            else:
+                nn.init.orthogonal_(part.weight)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
-
-
-def _draw(weight: Tensor, scheme: Scheme) -> None:
-    if scheme == "kaiming":
-        nn.init.kaiming_normal_(weight, nonlinearity="relu")
-    elif scheme == "xavier":
-        nn.init.xavier_uniform_(weight)
-    else:
-        nn.init.orthogonal_(weight)

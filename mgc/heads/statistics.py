@@ -1,30 +1,84 @@
-"""The statistics of `pooling` as a torch module, so that a head can learn on top of them."""
+"""The statistics of `pooling` as a torch module, and the common base of heads that listen to a
+sequence as well as use its statistics."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mgc.heads.layers import valid
 from mgc.heads.pooling import BAND_EDGES, HANN, LEADING, MIN_POWER, MODULATION_WINDOW
+from mgc.plugins.contract import FeatureShape
 
 MIN_VARIANCE = 1e-6
+INPUT_DROPOUT = 0.3  # of the statistics
 MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond this is an outlier
+
+
+class BesideStatistics(nn.Module, ABC):
+    """Two branches: one that learns to `listen`, and statistics of the same rows, which a few
+    hundred tracks are enough to learn from.
+
+    Each branch has its own classifier. In training, each clip is judged by one of them, drawn at
+    random, so that the listening branch, which can memorise a small collection, does not keep the
+    statistics branch from learning; afterwards the logits are the mean of both.
+
+    The parameters are those of the subclass: ``hidden`` units on the statistics, ``width`` numbers
+    of which `listen` gives the mean and the deviation, ``dropout`` before the classifiers.
+    """
+
+    #: Mixing tracks or masking rows makes statistics that no music has: 2 points lost on 240 tracks
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "normalisation": "whitening",
+        "epochs": 40,
+        "weight_decay": 0.05,
+        "ema": 0.98,
+        "mixup": 0.0,
+        "mask_features": 0.0,
+        "mask_frames": 0.0,
+    }
+
+    def __init__(self, params: Any, shape: FeatureShape, genres: int) -> None:
+        super().__init__()
+        self.sizes = [params.hidden, 2 * params.width]
+        self.describe = Description(shape.features, params.hidden)
+        self.norm = nn.LayerNorm(2 * params.width)
+        self.dropout = nn.Dropout(params.dropout)
+        self.output = nn.ModuleList(nn.Linear(size, genres) for size in self.sizes)
+
+    @abstractmethod
+    def listen(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, feature, frame) and valid frames (clip,) → (clip, 2 × width)."""
+
+    def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(clip, feature, frame) and valid frames (clip,) → (clip, hidden + 2 × width)."""
+        heard = self.norm(self.listen(features, lengths))
+        return torch.cat([self.describe(features, lengths), heard], 1)
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Embedding → logits (clip, genre)."""
+        branches = self.dropout(embedding).split(self.sizes, 1)
+        one, other = (judge(b) for judge, b in zip(self.output, branches, strict=True))
+        share = torch.full((len(embedding), 1), 0.5, device=embedding.device)
+        return torch.lerp(one, other, (share.bernoulli() if self.training else share).to(one.dtype))
 
 
 class Description(nn.Module):
     """The statistics of a sequence, standardised, through one hidden layer: a few hundred tracks
     are enough to learn from them."""
 
-    def __init__(self, rows: int, hidden: int, dropout: float) -> None:
+    def __init__(self, rows: int, hidden: int) -> None:
         super().__init__()
         self.statistics = SequenceStatistics(rows)
         self.standardise = nn.BatchNorm1d(self.statistics.size, affine=False)
         self.hidden = nn.Sequential(
             nn.Hardtanh(-MAX_DEVIATIONS, MAX_DEVIATIONS),
-            nn.Dropout(dropout),
+            nn.Dropout(INPUT_DROPOUT),
             nn.Linear(self.statistics.size, hidden),
             nn.LayerNorm(hidden),
             nn.GELU(),
@@ -76,9 +130,7 @@ class SequenceStatistics(nn.Module):
 
     def correlations(self, unit: Tensor) -> Tensor:
         """Sum over time of the products of each pair of rows (clip, pair)."""
-        first, second = torch.triu_indices(
-            self.leading, self.leading, 1, device=unit.device
-        ).unbind()
+        first, second = torch.triu_indices(self.leading, self.leading, 1, device=unit.device)
         return (unit @ unit.transpose(1, 2))[:, first, second]
 
     def modulations(self, centred: Tensor, lengths: Tensor) -> Tensor:

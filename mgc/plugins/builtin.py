@@ -1,5 +1,6 @@
 """Records of everything that ships with mgc. They come in through the same entry point as
-third-party plug-ins, and import no implementation."""
+third-party plug-ins, and import no implementation: that of ``gradient-boosting`` is
+``GradientBoosting`` in ``mgc.heads.gradient_boosting``, and so on."""
 
 from __future__ import annotations
 
@@ -12,38 +13,57 @@ MUSIC_HOP = 512  # samples; 23.2 ms at 22,050 Hz, librosa's default
 WHISPER_RATE = 16_000  # Hz
 WHISPER_HOP = 320  # samples: a log-mel hop of 160, then a convolution with stride 2
 
+#: Three views of one power spectrum: each one's unit and summary.
+SPECTRAL = {
+    "mel": ("dB", "log-mel spectrogram: energy in mel bands"),
+    "mfcc": (
+        "coefficient",
+        "mel-frequency cepstral coefficients: the shape of the spectrum, timbre",
+    ),
+    "chroma": ("energy", "energy in the twelve pitch classes: harmony"),
+}
+#: scikit-learn's classifiers on pooled statistics.
+ESTIMATORS = {
+    "logistic": "logistic regression on pooled statistics (scikit-learn)",
+    "svm": "support vector machine on pooled statistics (scikit-learn)",
+    "gradient-boosting": "gradient-boosted trees on pooled statistics (scikit-learn)",
+}
+#: Strategies that learn nothing.
+VOTES_AND_MEANS = {
+    "majority-voting": "each member has one vote; a tie goes to the higher mean probability",
+    "mean-probability": "the mean of the members' probabilities",
+    "confidence": "the most confident member decides, track by track",
+    "geometric-mean": "the normalised geometric mean of the members' probabilities",
+}
+#: Strategies that learn from held-out tracks.
+LEARNT = {
+    "weighted": "mean probability with weights learnt from held-out tracks",
+    "greedy": "members picked again and again while held-out tracks gain by it (Caruana)",
+    "best-subset": "the mean of those members that do best together on held-out tracks",
+    "stacking": "logistic meta-model over all members' probabilities of held-out tracks",
+}
+
+
+def _code(room: str, name: str, module: str = "") -> str:
+    return f"mgc.{room}.{module or name.replace('-', '_')}:{name.title().replace('-', '')}"
+
 
 @hookimpl
 def mgc_extractors() -> Iterator[ExtractorInfo]:
     """What ships: three views of one power spectrum, and Whisper."""
-    yield ExtractorInfo(
-        name="mel",
-        summary="log-mel spectrogram: energy in mel bands",
-        load="mgc.extractors.mel:Mel",
-        sample_rate=MUSIC_RATE,
-        hop_samples=MUSIC_HOP,
-        unit="dB",
-    )
-    yield ExtractorInfo(
-        name="mfcc",
-        summary="mel-frequency cepstral coefficients: the shape of the spectrum, timbre",
-        load="mgc.extractors.mfcc:Mfcc",
-        sample_rate=MUSIC_RATE,
-        hop_samples=MUSIC_HOP,
-        unit="coefficient",
-    )
-    yield ExtractorInfo(
-        name="chroma",
-        summary="energy in the twelve pitch classes: harmony",
-        load="mgc.extractors.chroma:Chroma",
-        sample_rate=MUSIC_RATE,
-        hop_samples=MUSIC_HOP,
-        unit="energy",
-    )
+    for name, (unit, summary) in SPECTRAL.items():
+        yield ExtractorInfo(
+            name=name,
+            summary=summary,
+            load=_code("extractors", name, "chroma" if name == "chroma" else "mel"),
+            sample_rate=MUSIC_RATE,
+            hop_samples=MUSIC_HOP,
+            unit=unit,
+        )
     yield ExtractorInfo(
         name="whisper",
         summary="hidden states of Whisper's encoder: speech and singing, heard by a large model",
-        load="mgc.extractors.whisper:Whisper",
+        load=_code("extractors", "whisper"),
         sample_rate=WHISPER_RATE,
         hop_samples=WHISPER_HOP,
         window_samples=30 * WHISPER_RATE,
@@ -59,14 +79,14 @@ def mgc_heads() -> Iterator[HeadInfo]:
     yield HeadInfo(
         name="cnn",
         summary="convolutions over time with attentive pooling, beside statistics of the rows",
-        load="mgc.heads.cnn:Cnn",
+        load=_code("heads", "cnn"),
         trained_by="gradient",
         accepts=("sequence",),
     )
     yield HeadInfo(
         name="attention",
         summary="small transformer with gated attention pooling, beside statistics of the rows",
-        load="mgc.heads.attention:Attention",
+        load=_code("heads", "attention"),
         trained_by="gradient",
         accepts=("sequence",),
         revision=2,
@@ -74,89 +94,27 @@ def mgc_heads() -> Iterator[HeadInfo]:
     yield HeadInfo(
         name="mlp",
         summary="two-layer perceptron on pooled statistics, or on a learnt mixture of layers",
-        load="mgc.heads.mlp:Mlp",
+        load=_code("heads", "mlp"),
         trained_by="gradient",
         accepts=("layers", "vector"),
     )
-    yield HeadInfo(
-        name="logistic",
-        summary="logistic regression on pooled statistics (scikit-learn)",
-        load="mgc.heads.logistic:Logistic",
-        trained_by="estimator",
-    )
-    yield HeadInfo(
-        name="svm",
-        summary="support vector machine on pooled statistics (scikit-learn)",
-        load="mgc.heads.svm:Svm",
-        trained_by="estimator",
-    )
-    yield HeadInfo(
-        name="gradient-boosting",
-        summary="gradient-boosted trees on pooled statistics (scikit-learn)",
-        load="mgc.heads.gradient_boosting:GradientBoosting",
-        trained_by="estimator",
-    )
+    for name, summary in ESTIMATORS.items():
+        load = _code("heads", name)
+        yield HeadInfo(name=name, summary=summary, load=load, trained_by="estimator")
 
 
 @hookimpl
 def mgc_strategies() -> Iterator[StrategyInfo]:
     """What ships: votes, means, learnt weights, and one classifier over all embeddings."""
-    yield from _strategies_that_learn_nothing()
-    yield from _strategies_that_learn()
-
-
-def _strategies_that_learn_nothing() -> Iterator[StrategyInfo]:
-    yield StrategyInfo(
-        name="majority-voting",
-        summary="each member has one vote; a tie goes to the higher mean probability",
-        load="mgc.strategies.majority_voting:MajorityVoting",
-    )
-    yield StrategyInfo(
-        name="mean-probability",
-        summary="the mean of the members' probabilities",
-        load="mgc.strategies.mean_probability:MeanProbability",
-    )
-    yield StrategyInfo(
-        name="confidence",
-        summary="the most confident member decides, track by track",
-        load="mgc.strategies.confidence:Confidence",
-    )
-    yield StrategyInfo(
-        name="geometric-mean",
-        summary="the normalised geometric mean of the members' probabilities",
-        load="mgc.strategies.geometric_mean:GeometricMean",
-    )
-
-
-def _strategies_that_learn() -> Iterator[StrategyInfo]:
-    yield StrategyInfo(
-        name="weighted",
-        summary="mean probability with weights learnt from held-out tracks",
-        load="mgc.strategies.weighted:Weighted",
-        learns="held-out",
-    )
-    yield StrategyInfo(
-        name="greedy",
-        summary="members picked again and again while held-out tracks gain by it (Caruana)",
-        load="mgc.strategies.greedy:Greedy",
-        learns="held-out",
-    )
-    yield StrategyInfo(
-        name="best-subset",
-        summary="the mean of those members that do best together on held-out tracks",
-        load="mgc.strategies.best_subset:BestSubset",
-        learns="held-out",
-    )
-    yield StrategyInfo(
-        name="stacking",
-        summary="logistic meta-model over all members' probabilities of held-out tracks",
-        load="mgc.strategies.stacking:Stacking",
-        learns="held-out",
-    )
+    for name, summary in VOTES_AND_MEANS.items():
+        yield StrategyInfo(name=name, summary=summary, load=_code("strategies", name, "fixed"))
+    for name, summary in LEARNT.items():
+        load = _code("strategies", name, "regression" if name == "stacking" else "weights")
+        yield StrategyInfo(name=name, summary=summary, load=load, learns="held-out")
     yield StrategyInfo(
         name="embeddings",
         summary="one classifier over all members' embeddings, scaled block by block",
-        load="mgc.strategies.embeddings:Embeddings",
+        load=_code("strategies", "embeddings", "regression"),
         combines="embeddings",
         learns="training",
     )

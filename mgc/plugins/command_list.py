@@ -37,30 +37,27 @@ def package_commands() -> list[CommandInfo]:
 def _modules() -> Iterator[str]:
     """The modules that the entry points of installed packages name."""
     for folder in dict.fromkeys(sys.path):
-        try:
-            members = os.listdir(folder or ".")
-        except OSError:
-            continue
-        for member in members:
-            if member.endswith((".dist-info", ".egg-info")):
-                yield from _named(os.path.join(folder, member, "entry_points.txt"))
+        with contextlib.suppress(OSError):
+            for member in os.listdir(folder or "."):
+                if member.endswith((".dist-info", ".egg-info")):
+                    yield from _named(os.path.join(folder, member, "entry_points.txt"))
 
 
 def _named(path: str) -> Iterator[str]:
     try:
-        with open(path, "rb") as file:
-            text = file.read()
+        text = _read(path).decode(errors="replace")
     except OSError:
         return
-    if GROUP.encode() not in text:
-        return
-    lines = text.decode(errors="replace").partition(GROUP)[2].splitlines()[1:]
-    for line in lines:
-        if line.startswith("["):
-            return
+    section = text.partition(GROUP)[2].partition("\n[")[0]
+    for line in section.splitlines()[1:]:
         name = line.partition("=")[2].partition(":")[0].partition("[")[0].strip()
         if name:
             yield name
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _may_declare(name: str) -> bool:
@@ -75,8 +72,7 @@ def _may_declare(name: str) -> bool:
     source = spec.origin if spec else None
     if source is None or not source.endswith(".py"):
         return True
-    with open(source, "rb") as file:
-        text = file.read()
+    text = _read(source)
     return HOOK.encode() in text or b"import *" in text
 
 

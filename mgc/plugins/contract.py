@@ -26,7 +26,22 @@ FeatureKind = Literal["sequence", "vector", "layers"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractorInfo:
+class PluginInfo:
+    """What every record has: a name as typed, one line about it, and where its code is.
+
+    ``requires`` names the modules without which it cannot be used; ``install`` is the command that
+    installs them.
+    """
+
+    name: str
+    summary: str
+    load: str
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractorInfo(PluginInfo):
     """Declares a feature extractor.
 
     ``kind`` is the shape of its feature: ``sequence`` (feature, frame), ``vector`` (feature) or
@@ -38,21 +53,16 @@ class ExtractorInfo:
     extractor to it.
     """
 
-    name: str
-    summary: str
-    load: str
     sample_rate: int
     hop_samples: int
     kind: FeatureKind = "sequence"
     unit: str = ""
     window_samples: int | None = None
-    requires: tuple[str, ...] = ()
-    install: str = ""
     revision: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadInfo:
+class HeadInfo(PluginInfo):
     """Declares a classifier head.
 
     ``trained_by`` is ``gradient`` (a torch module; mgc's trainer owns the loop) or ``estimator``
@@ -63,18 +73,13 @@ class HeadInfo:
     refused, with a hint on what to install.
     """
 
-    name: str
-    summary: str
-    load: str
     trained_by: Literal["gradient", "estimator"]
     accepts: tuple[FeatureKind, ...] = ("vector",)
-    requires: tuple[str, ...] = ()
-    install: str = ""
     revision: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class StrategyInfo:
+class StrategyInfo(PluginInfo):
     """Declares an ensemble strategy.
 
     ``combines`` says what a strategy receives from its members: their ``probabilities``
@@ -84,18 +89,13 @@ class StrategyInfo:
     and validation tracks; for embeddings, whose spaces differ from fold to fold).
     """
 
-    name: str
-    summary: str
-    load: str
     combines: Literal["probabilities", "embeddings"] = "probabilities"
     learns: Literal["nothing", "held-out", "training"] = "nothing"
-    requires: tuple[str, ...] = ()
-    install: str = ""
     revision: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandInfo:
+class CommandInfo(PluginInfo):
     """Declares a command of the command line: ``mgc NAME``.
 
     ``load`` names a `typer.Typer` (a group of commands) or a function with Typer's annotations.
@@ -103,12 +103,7 @@ class CommandInfo:
     either. A built-in command's name cannot be taken.
     """
 
-    name: str
-    summary: str
-    load: str
     panel: str = ""
-    requires: tuple[str, ...] = ()
-    install: str = ""
 
 
 Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
@@ -136,7 +131,6 @@ class Extractor(Protocol):
     def __call__(self, clips: Clips) -> Tensor:
         """Return float32 on the clips' device: (clip, feature, frame), (clip, feature) or
         (clip, layer, feature). Rows of shorter clips are padded at the end; mgc trims them."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ class GradientHead(Protocol):
     """A torch ``nn.Module`` from features to logits.
 
     Optional: a class attribute ``training_defaults: Mapping[str, Any]`` with its own defaults for
-    `mgc.training.settings.Training`.
+    `mgc.training.head_spec.Training`.
     """
 
     Params: ClassVar[type]
@@ -163,11 +157,9 @@ class GradientHead(Protocol):
     def embed(self, features: Tensor, lengths: Tensor) -> Tensor:
         """(clip, feature, frame) or (clip, [layer,] feature), normalised, and the valid frames
         of each clip (clip,) → embedding (clip, dimension)."""
-        ...
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Embedding (clip, dimension) → logits (clip, genre)."""
-        ...
 
 
 @runtime_checkable
@@ -186,23 +178,18 @@ class EstimatorHead(Protocol):
         ``groups`` (clip,) numbers the artists (or tracks), for inner cross-validation. A second
         fit forgets the first. A genre may be absent from ``genres``.
         """
-        ...
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(clip, feature) → probabilities (clip, n_genres); rows sum to 1."""
-        ...
 
     def embed(self, features: np.ndarray) -> np.ndarray:
         """(clip, feature) → embedding (clip, dimension)."""
-        ...
 
     def save(self, path: Path) -> None:
         """Write the fitted state to the file ``path``; never a pickle."""
-        ...
 
     def restore(self, path: Path) -> EstimatorHead:
         """Read the state that `save` wrote; return self."""
-        ...
 
 
 @runtime_checkable
@@ -222,7 +209,6 @@ class Strategy(Protocol):
 
         Each track is combined by itself: no other track in the call changes its answer.
         """
-        ...
 
 
 @runtime_checkable
@@ -237,15 +223,12 @@ class LearningStrategy(Strategy, Protocol):
         ``groups`` (track,) numbers the artists (or tracks), for inner cross-validation. A second
         fit forgets the first. A genre may be absent from ``genres``.
         """
-        ...
 
     def state(self) -> Mapping[str, np.ndarray]:
         """What `fit` learnt, as named arrays."""
-        ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> LearningStrategy:
         """Restore what `state` returned; return self."""
-        ...
 
 
 KINDS: Mapping[str, type] = {

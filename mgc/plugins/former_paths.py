@@ -30,8 +30,17 @@ FORMER_NAMES = {
 }
 
 
-class FormerPathLoader:
-    """Imports the module behind a former path."""
+class FormerPath:
+    """Finds and imports the module behind a former path, after every other finder has found
+    nothing."""
+
+    @classmethod
+    def find_spec(
+        cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a former path, None for anything else."""
+        # importlib.abc, which has the base class of loaders, takes a millisecond to import.
+        return ModuleSpec(name, cls()) if name in FORMER_PATHS else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module at its new path; warns whoever wrote the import statement."""
@@ -42,32 +51,17 @@ class FormerPathLoader:
             stacklevel=2,  # Python does not count its own import frames
         )
         module = import_module(new)
-        self.spec = module.__spec__
+        self.former, self.spec = spec.name, module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         """The module has already run: only restore the spec that the import replaced."""
-        former = module.__spec__
         module.__spec__ = self.spec
-        for old, new in FORMER_NAMES.get(former.name if former else "", {}).items():
+        for old, new in FORMER_NAMES.get(self.former, {}).items():
             setattr(module, old, getattr(module, new))
-
-
-class FormerPathFinder:
-    """Asked for a module only after every other finder has found nothing."""
-
-    @classmethod
-    def find_spec(
-        cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """The spec of a former path, None for anything else."""
-        if name not in FORMER_PATHS:
-            return None
-        # importlib.abc, which has the base class of loaders, takes a millisecond to import.
-        return ModuleSpec(name, FormerPathLoader())  # type: ignore[arg-type]
 
 
 def register() -> None:
     """Make the former paths importable."""
-    if FormerPathFinder not in sys.meta_path:
-        sys.meta_path.append(FormerPathFinder)
+    if FormerPath not in sys.meta_path:
+        sys.meta_path.append(FormerPath)

@@ -116,13 +116,9 @@ def _first_error(error: Any) -> tuple[str, str]:
     """The first parameter that is rejected ("" if it is their combination), and every reason given
     for it."""
     found = error.errors()
-    name = str(found[0]["loc"][0]) if found[0]["loc"] else ""
-    same = [
-        one["msg"].removeprefix("Value error, ")
-        for one in found
-        if one["loc"][:1] == found[0]["loc"][:1]
-    ]
-    return name, "; or: ".join(dict.fromkeys(same))
+    where = found[0]["loc"][:1]
+    same = [e["msg"].removeprefix("Value error, ") for e in found if e["loc"][:1] == where]
+    return "".join(map(str, where)), "; or: ".join(dict.fromkeys(same))
 
 
 def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> UsageError:
@@ -135,18 +131,15 @@ def _refused(cls: type, owner: str, name: str, value: Any, reason: str) -> Usage
 
 def describe(cls: type) -> list[tuple[str, str, Any]]:
     """(name, type as written, default) of each parameter."""
-    return [(field.name, _type_name(field), _default(field)) for field in fields(cls)]
+    return [
+        (field.name, getattr(field.type, "__name__", str(field.type)), _default(field))
+        for field in fields(cls)
+    ]
 
 
 def as_dict(params: Any) -> dict[str, Any]:
     """A Params instance as JSON-ready values, defaults included."""
     return asdict(params)
-
-
-def _type_name(field: Field[Any]) -> str:
-    if isinstance(field.type, str):
-        return field.type
-    return getattr(field.type, "__name__", str(field.type))
 
 
 def _default(field: Field[Any]) -> Any:

@@ -35,10 +35,9 @@ class PluginSpec:
         return self.entry.info
 
     @cached_property
-    def implementation(self) -> type[Any]:
+    def implementation(self) -> Any:
         """The plug-in's class, imported on first use."""
-        loaded: type[Any] = registry.load(self.entry)
-        return loaded
+        return registry.load(self.entry)
 
     @cached_property
     def params(self) -> Any:

@@ -21,16 +21,9 @@ from typing import Any, Literal, cast
 import pluggy
 
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.plugins import hookspecs, validation
+from mgc.plugins import distributions, hookspecs, validation
 from mgc.plugins.contract import LISTINGS, CommandInfo, Info
-from mgc.plugins.distributions import (
-    BUILTIN_OWNER,
-    GROUP,
-    Origin,
-    entry_points,
-    package_of,
-    way_out_of,
-)
+from mgc.plugins.distributions import BUILTIN_OWNER, Origin
 from mgc.plugins.menu import COMMANDS
 
 HOOKS = {
@@ -98,25 +91,19 @@ class Catalogue:
 
         Raises UsageError if there is none, several, or one whose requirement is missing.
         """
-        found = [entry for entry in self.entries(kind) if entry.info.name == name]
-        if not found:
-            raise self._not_found(kind, name)
-        entry = found[0]
+        entries = self.entries(kind)
+        entry = next((entry for entry in entries if entry.info.name == name), None)
+        if entry is None:
+            names = {e.info.name for e in entries} | set(COMMANDS if kind == "command" else ())
+            error = unknown(kind, name, names, LISTINGS[kind])
+            if broken := [plugin.distribution for plugin in self.broken()]:
+                error.hint += f". (Could not be read: {', '.join(broken)}; see: mgc plugins list)"
+            raise error
         if entry.status == "conflict":
             raise UsageError(f"{kind} {name!r}: {entry.problem}", entry.hint)
         if entry.status == "missing":
             raise MgcError(f"{kind} {name!r} cannot be used: {entry.problem}", entry.hint)
         return entry
-
-    def _not_found(self, kind: str, name: str) -> UsageError:
-        names = {entry.info.name for entry in self.entries(kind)}
-        if kind == "command":
-            names |= set(COMMANDS)
-        error = unknown(kind, name, names, LISTINGS[kind])
-        broken = [plugin.distribution for plugin in self.broken()]
-        if broken:
-            error.hint += f". (Could not be read: {', '.join(broken)}; see: mgc plugins list)"
-        return error
 
 
 def load(entry: Entry) -> Any:
@@ -151,14 +138,14 @@ def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
     raise MgcError(
         f"{owner} needs {kind} {name!r} of the package {wanted['distribution']} "
         f"{wanted['version']}, which is not installed.",
-        f"Install it: pip install {package_of(wanted['distribution'])}",
+        f"Install it: pip install {distributions.package_of(wanted['distribution'])}",
     )
 
 
 @cache
 def catalogue() -> Catalogue:
     """All plug-ins installed in this environment; read once per process."""
-    plugins = [_read(point, origin) for point, origin in entry_points()]
+    plugins = [_read(point, origin) for point, origin in distributions.entry_points()]
     plugins.sort(key=lambda plugin: (plugin.distribution != BUILTIN_OWNER, plugin.distribution))
     return Catalogue(_with_conflicts(tuple(plugins)))
 
@@ -170,7 +157,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
     """
     distribution, version = origin
     if point is None:
-        hint = f"pip install --force-reinstall {package_of(distribution)}"
+        hint = f"pip install --force-reinstall {distributions.package_of(distribution)}"
         return Plugin("", "entry_points.txt", *origin, problem="it cannot be read", hint=hint)
     plugin = Plugin(point.name, point.value, distribution, version)
     try:
@@ -187,7 +174,7 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
         return replace(plugin, problem=error.message, hint=error.hint)
     except (Exception, SystemExit) as error:  # a third-party module may do anything on import
         problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
-        return replace(plugin, problem=problem, hint=way_out_of(distribution))
+        return replace(plugin, problem=problem, hint=distributions.way_out_of(distribution))
 
 
 def _one_line(error: BaseException) -> str:
@@ -201,7 +188,7 @@ def _where(error: BaseException) -> str:
 
 
 def _declared(module: ModuleType, name: str, plugin: Plugin) -> Iterator[Entry]:
-    manager = pluggy.PluginManager(GROUP)
+    manager = pluggy.PluginManager(distributions.GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(module, name)

@@ -68,9 +68,8 @@ def _check(kind: str, name: str, folder: Path) -> None:
 
 def _words(kind: str, name: str) -> dict[str, str]:
     snake = name.replace("-", "_").replace(".", "_")
-    module = snake
-    if not module.isidentifier() or keyword.iskeyword(module):
-        module = f"{kind}_{snake}"
+    usable = snake.isidentifier() and not keyword.iskeyword(snake)
+    module = snake if usable else f"{kind}_{snake}"
     made = "".join(part.capitalize() for part in module.split("_"))
     return {
         "kind": kind,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -58,10 +57,7 @@ def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
             )
 
 
-@cache
-def _types(record: type) -> dict[str, Any]:
-    hints = get_type_hints(record)
-    return {field.name: hints[field.name] for field in fields(record)}
+_types = cache(get_type_hints)
 
 
 def _fits(value: object, wanted: Any) -> bool:

@@ -20,12 +20,14 @@ class Prediction:
         probabilities: genre → probability, in the model's order of genres; they sum to 1.
         seconds: how much audio was heard: the total length of all clips.
         error: why the audio could not be used, or "".
+        remark: what to know about the audio beside the answer (it is silent, …), or "".
     """
 
     path: Path | None
     probabilities: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
+    remark: str = ""
 
     @property
     def genre(self) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 
 from mgc import runs
 from mgc.audio.given import Audio
-from mgc.ensembling import apply_ensemble, load_combinations
+from mgc.ensembling.combination import apply_ensemble, load_combinations
 from mgc.errors import AudioError
 from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import rows_and_seconds
 from mgc.features.extraction.tasks import one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.runs import Run, models
-from mgc.training import FittedHead, restore_head
+from mgc.training.fitted_head import FittedHead, restore_head
 
 #: The output of each member's heads, one per fold: probabilities and embeddings of a single track.
 Answers = list[list[tuple[np.ndarray, np.ndarray]]]

@@ -138,16 +138,20 @@ def _draw_one(
         _draw_vector(axis, picture)
         return
     values = picture.values
+    rows, columns = values.shape
     low, high = limits or value_range([values])
-    image = axis.imshow(
-        values, origin="lower", aspect="auto", cmap=PICTURE, vmin=low, vmax=high,
-        interpolation="nearest", extent=_extent(picture),
-    )  # fmt: skip
-    axis.spines[:].set_visible(False)
     if picture.kind == "layers":
+        left, right = -0.5, columns - 0.5
         axis.set(xlabel=picture.axis, ylabel="layer")
     else:
+        left, right = picture.start, picture.start + picture.seconds
         axis.set(xlabel="time (s)", ylabel=picture.axis)
+    image = axis.imshow(
+        values, origin="lower", aspect="auto", cmap=PICTURE, vmin=low, vmax=high,
+        interpolation="nearest", extent=(left, right, -0.5, rows - 0.5),
+    )  # fmt: skip
+    axis.spines[:].set_visible(False)
+    if picture.kind != "layers":
         axis.set_yticks(*ticks(picture.places))
     if bar and axis.figure is not None:
         beyond = ("min" if values.min() < low else "") + ("max" if values.max() > high else "")
@@ -162,17 +166,9 @@ def value_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
         np.concatenate([v.ravel() for v in values]), [0, 25, 75, 100]
     )
     reach = OUTLYING * (three - quarter)
-    if reach <= 0:
-        return float(low), float(high)
-    return float(max(low, quarter - reach)), float(min(high, three + reach))
-
-
-def _extent(picture: Picture) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of the image in the units of its axes."""
-    rows, columns = picture.values.shape
-    if picture.kind == "layers":
-        return -0.5, columns - 0.5, -0.5, rows - 0.5
-    return picture.start, picture.start + picture.seconds, -0.5, rows - 0.5
+    if reach > 0:
+        low, high = max(low, quarter - reach), min(high, three + reach)
+    return float(low), float(high)
 
 
 def _draw_vector(axis: Axes, picture: Picture) -> None:
@@ -203,10 +199,8 @@ def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[st
             return _apart(np.interp(inside, numbers, np.arange(count)), inside, count)
     step = max(1, -(-count // MAX_TICKS))
     step = next((s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500) if s >= step), step)
-    return (
-        [float(i) for i in range(0, count, step)],
-        [f"{numbers[i]:g}" for i in range(0, count, step)],
-    )
+    shown = range(0, count, step)
+    return [float(i) for i in shown], [f"{numbers[i]:g}" for i in shown]
 
 
 def _apart(where: np.ndarray, values: Sequence[float], count: int) -> tuple[list[float], list[str]]:

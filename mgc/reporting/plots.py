@@ -101,10 +101,7 @@ def confusion(named: Sequence[tuple[str, Run]], normalise: bool = False) -> Figu
 def matrix(run: Run, normalise: bool) -> np.ndarray:
     """(true genre, predicted genre): tracks, or shares of each row."""
     counts = np.array(run.record.metrics["test"]["confusion"], np.float64)
-    if not normalise:
-        return counts
-    shares: np.ndarray = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    return shares
+    return counts / np.maximum(counts.sum(1, keepdims=True), 1) if normalise else counts
 
 
 def _draw_matrix(axis: Axes, run: Run, normalise: bool) -> None:
@@ -239,9 +236,8 @@ def comparison(made: Comparison) -> Figure:
         for place, row in enumerate(rows):
             ink = colours.LIGHT[0 if row["kind"] == "single" else 1]
             shape = "o" if row["kind"] == "single" else "D"
-            axis.plot(
-                [100 * row["accuracy_low"], 100 * row["accuracy_high"]], [place] * 2, color=ink
-            )
+            ends = [100 * row["accuracy_low"], 100 * row["accuracy_high"]]
+            axis.plot(ends, [place] * 2, color=ink)
             axis.plot(100 * row["accuracy"], place, shape, color=ink, ms=5)
             if row["name"] == made.reference:
                 axis.axvline(100 * row["accuracy"], ls="--", lw=0.8, color="#888888")

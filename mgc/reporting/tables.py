@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import SURE, SURER, mark
+from mgc.evaluation.compare_text import FIGURES, HEADINGS, SURE, SURER, interval, mark, percent
 from mgc.evaluation.curves import NAMES, mean_curve, some_curves
 from mgc.evaluation.maps import Method, embedding_map
 from mgc.evaluation.reliability import reliability
@@ -33,12 +33,9 @@ def curves(named: Sequence[tuple[str, Run]]) -> list[Table]:
     made = []
     for name, run in named:
         found = some_curves(run)
-        figures = {key: mean_curve(found, key) for key in NAMES}
-        rows = [
-            [str(number + 1), *(f"{values[number]:.4f}" for values in figures.values())]
-            for number in range(len(figures["train_loss"]))
-        ]
-        made.append(Table(name, ["epoch", *(NAMES[key] for key in figures)], rows))
+        epochs = enumerate(zip(*(mean_curve(found, key) for key in NAMES), strict=True), 1)
+        rows = [[number, *(f"{value:.4f}" for value in values)] for number, values in epochs]
+        made.append(Table(name, ["epoch", *NAMES.values()], rows))
     return made
 
 
@@ -83,11 +80,9 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[Table]:
 
 def comparison(made: Comparison) -> list[Table]:
     """Figures of the systems; marks show what is better or worse than the reference."""
-    columns = ["system", "kind", "precision", "recall", "F1", "accuracy %", "95 % interval"]
     rows = [
-        [row["name"], row["kind"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
-         f"{100 * row['accuracy']:.1f}{mark(row)}",
-         f"{100 * row['accuracy_low']:.1f}–{100 * row['accuracy_high']:.1f}"]
+        [row["name"], row["kind"], *(f"{row[name]:.3f}" for name in FIGURES),
+         percent(row["accuracy"]) + mark(row), interval(row)]
         for row in made.rows
     ]  # fmt: skip
     note = ""
@@ -96,4 +91,4 @@ def comparison(made: Comparison) -> list[Table]:
             f"* p < {SURE}, ** p < {SURER} against {made.reference} (paired bootstrap, Holm's "
             f"correction), {made.tracks:,} tracks."
         )
-    return [Table("Comparison", columns, rows, align="llr", best=0, note=note)]
+    return [Table("Comparison", ["system", *HEADINGS], rows, align="llr", best=0, note=note)]

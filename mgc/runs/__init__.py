@@ -1,42 +1,278 @@
-"""The run folder: what was asked, what was trained, what it predicted, and how good that is."""
+"""The run folder: what was asked, what was trained, what it predicted, and how good that is.
 
-from mgc.runs.record import SCHEMA, RunRecord
-from mgc.runs.run import (
-    ENVIRONMENT,
-    PARTS,
-    PREFIX,
-    Run,
-    damaged,
-    environment,
-    everything,
-    finish,
-    load,
-    load_finished,
-    lock_file,
-    names,
-    remove,
-    runs_home,
-    same_tracks,
-    start,
-)
+``run.json`` holds the request and the figures, ``predictions.parquet`` one row per track and
+fold, ``embeddings.safetensors`` the embedding of each of those rows, ``fold-N/`` the trained head.
+A run needs nothing but its folder to predict, ensemble or report.
 
-__all__ = [
-    "ENVIRONMENT",
-    "PARTS",
-    "PREFIX",
-    "SCHEMA",
-    "Run",
-    "RunRecord",
-    "damaged",
-    "environment",
-    "everything",
-    "finish",
-    "load",
-    "load_finished",
-    "lock_file",
-    "names",
-    "remove",
-    "runs_home",
-    "same_tracks",
-    "start",
-]
+The libraries for tables and arrays are imported when needed: listing runs only reads JSON.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mgc import __version__
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.home import home, read_json, replace_file, write_json
+from mgc.runs.record import SCHEMA, RunRecord, parse
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+#: ``part`` of a row in the predictions: what the head learnt from, what its training watched
+#: (early stopping, calibration, ensemble weights), and what is scored.
+PARTS = ("training", "validation", "test")
+#: The name of a probability column is this prefix and the genre's name.
+PREFIX = "p:"
+ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run at home (or anywhere: it is self-contained)."""
+
+    folder: Path
+    record: RunRecord
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.record, RunRecord):  # as in the file
+            object.__setattr__(self, "record", parse(self.record))
+
+    @property
+    def name(self) -> str:
+        """Its name in commands: the name of the folder."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """``single`` (features × head) or ``ensemble`` (runs × strategy)."""
+        return self.record.kind
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is completely trained, predicted and scored."""
+        return self.record.state == "finished"
+
+    @property
+    def genres(self) -> list[str]:
+        """The genre names, in the order of all probabilities."""
+        return list(self.record.dataset.genres)
+
+    @property
+    def label(self) -> str:
+        """Its name in tables: ``mel · cnn``, or the strategy's name."""
+        if self.kind == "ensemble":
+            return self.record.strategy.name
+        return f"{self.record.extractor.name} · {self.record.head.name}"
+
+    @property
+    def title(self) -> str:
+        """Its label, and whether it is calibrated."""
+        calibrated = self.kind == "ensemble" and self.record.strategy.calibrate
+        return f"{self.label}, calibrated" if calibrated else self.label
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
+        import pandas as pd
+
+        try:
+            return pd.read_parquet(self.folder / "predictions.parquet")
+        except (OSError, ValueError) as error:
+            raise damaged(self.folder, error) from error
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """(row of `predictions`, dimension) float32. Each fold is a separate model, so only
+        rows of one fold share a space."""
+        from safetensors.numpy import load_file
+
+        try:
+            return load_file(self.folder / "embeddings.safetensors")["embeddings"]
+        except Exception as error:
+            raise damaged(self.folder, error) from error
+
+    def rows(self, part: str) -> pd.DataFrame:
+        """The predictions of one part, sorted by fold and track id; the index stays that of
+        `predictions`, so ``run.embeddings[run.rows("test").index]`` fits."""
+        rows = self.predictions
+        return rows[rows["part"] == part].sort_values(["fold", "track_id"])
+
+    def probabilities(self, rows: pd.DataFrame) -> np.ndarray:
+        """(row, genre) float64 for some rows of `predictions`."""
+        return rows[[PREFIX + genre for genre in self.genres]].to_numpy("float64")
+
+    def truth(self, rows: pd.DataFrame) -> np.ndarray:
+        """The true genre numbers (row,)."""
+        numbers = {genre: i for i, genre in enumerate(self.genres)}
+        return rows["genre"].map(numbers).to_numpy("int64")
+
+
+def runs_home() -> Path:
+    """The folder of all runs."""
+    return home() / "runs"
+
+
+def damaged(folder: Path, error: object) -> MgcError:
+    """The error for a run folder that cannot be read."""
+    return MgcError(
+        f"Run {folder.name!r} is damaged: {error}.",
+        f"Remove it and fit again: mgc runs remove {folder.name}",
+    )
+
+
+def start(prefix: str, record: Mapping[str, Any]) -> Run:
+    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``."""
+    folder = _new_folder(prefix)
+    full = {
+        "schema": SCHEMA,
+        "state": "running",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        "environment": environment(),
+        **record,
+    }
+    write_json(folder / "run.json", full)
+    return Run(folder, parse(full))
+
+
+def _new_folder(prefix: str) -> Path:
+    """The first free number; creating the folder claims it, even against another process."""
+    runs_home().mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = runs_home() / f"{prefix}-{number}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def environment() -> dict[str, str]:
+    """The versions of the software behind the numbers."""
+    found = {"mgc": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    for package in ENVIRONMENT:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def finish(
+    run: Run, predictions: pd.DataFrame, embeddings: np.ndarray, results: Mapping[str, Any]
+) -> Run:
+    """Write what the run predicted and how good that is; from then on it is ``finished``."""
+    from safetensors.numpy import save as tensor_bytes
+
+    replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
+    tensor = {"embeddings": embeddings.astype("float32", order="C")}
+    replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
+    record = {**run.record, **results, "state": "finished"}
+    write_json(run.folder / "run.json", record)
+    return Run(run.folder, parse(record))
+
+
+def lock_file(folder: Path) -> Path:
+    """The lock that reserves a run's folder for one training; next to the folder, because a run is
+    copied without it."""
+    return folder.parent / f".{folder.name}.lock"
+
+
+def load(name: str) -> Run:
+    """A run by name, or by the path of its folder.
+
+    Raises UsageError if the name is unknown, MgcError if the folder is damaged or of a newer mgc.
+    """
+    folder = runs_home() / name
+    if name not in _folders():
+        folder = Path(name).expanduser()
+        if not (folder / "run.json").exists():
+            raise unknown("run", name, names(), "mgc runs list")
+    try:
+        record = read_json(folder / "run.json")
+    except MgcError as error:
+        raise damaged(folder, error.message.rstrip(".")) from error
+    if record.get("schema", 0) > SCHEMA:
+        raise MgcError(
+            f"Run {folder.name!r} was made by a newer mgc "
+            f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
+            "Update mgc: pip install -U mgc-music",
+        )
+    try:
+        return Run(folder.absolute(), parse(record))
+    except ValueError as error:
+        raise damaged(folder, error) from error
+
+
+def load_finished(name: str) -> Run:
+    """A run that has results. Raises MgcError if its training did not finish."""
+    run = load(name)
+    if run.record.state == "failed":
+        raise MgcError(
+            f"Run {name!r} failed: {run.record.problem.rstrip('.')}.",
+            f"Fix that and fit again; remove it with: mgc runs remove {name}",
+        )
+    if not run.finished:
+        raise MgcError(f"Run {name!r} did not finish.", f"Continue it: mgc fit --resume {name}")
+    return run
+
+
+def _folders() -> list[str]:
+    return [path.name for path in runs_home().glob("*/")]
+
+
+def names() -> list[str]:
+    """The runs in the mgc home."""
+    return sorted(path.parent.name for path in runs_home().glob("*/run.json"))
+
+
+def everything() -> tuple[list[Run], list[MgcError]]:
+    """All runs, oldest first, and the errors of those that cannot be read."""
+    found, errors = [], []
+    for name in _folders():
+        try:
+            found.append(load(name))
+        except MgcError as error:
+            errors.append(error)
+    return sorted(found, key=_age), errors
+
+
+def _age(run: Run) -> tuple[str, int]:
+    number = run.name.rpartition("-")[2]
+    return run.record.created, int(number) if number.isdigit() else 0
+
+
+def remove(name: str) -> None:
+    """Delete a run's folder."""
+    if name not in _folders():
+        raise unknown("run", name, names(), "mgc runs list")
+    shutil.rmtree(runs_home() / name)
+    lock_file(runs_home() / name).unlink(missing_ok=True)
+
+
+def same_tracks(members: Iterable[Run]) -> None:
+    """Refuse runs that cannot be put side by side: different datasets, genres or splits.
+
+    Raises UsageError that names the two runs and what differs.
+    """
+    members = list(members)
+    first = members[0]
+    for run in members[1:]:
+        for what in ("name", "genres", "folds", "split"):
+            mine, other = getattr(first.record.dataset, what), getattr(run.record.dataset, what)
+            if mine != other:
+                word = {"name": "dataset", "split": "division into splits"}.get(what, what)
+                raise UsageError(
+                    f"{first.name} and {run.name} differ in their {word}: {mine} and {other}.",
+                    "Name runs of the same dataset, folds and seed: mgc runs list",
+                )

@@ -22,7 +22,7 @@ from typing import Any
 from mgc.errors import MgcError
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs.run import PREFIX, Run, damaged
+from mgc.runs import PREFIX, Run, damaged
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 LEVEL = 0.05
@@ -96,24 +96,17 @@ def _complexity(run: Run) -> int:
 
 def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     """The best of the simplest, replaced by a more complex one that is shown to be better."""
-    taken: _Candidate | None = None
+    levels = [[c for c in known if c.complexity == level] for level in (SINGLE, PLAIN, LEARNT)]
+    (taken, _), *rivals = [
+        (max(reversed(level), key=lambda c: c.accuracy), len(level)) for level in levels if level
+    ]
     refused = ""
-    for complexity in (SINGLE, PLAIN, LEARNT):
-        level = [c for c in known if c.complexity == complexity]
-        if not level:
-            continue
-        best = max(reversed(level), key=lambda candidate: candidate.accuracy)
-        if taken is None:
-            taken = best
-            continue
-        why = _not_better(best, taken, part, len(level))
-        taken, refused = (taken, why or refused) if why is not None else (best, "")
-    assert taken is not None
+    for rival, tests in rivals:
+        why = _not_better(rival, taken, part, tests)
+        taken, refused = (taken, why or refused) if why is not None else (rival, "")
     figure = f"{100 * taken.accuracy:.1f} % of {taken.tracks:,} {kind} tracks"
     others = "the only run with such a figure" if len(known) == 1 else f"the best of {len(known)}"
-    if refused:
-        others = refused
-    return Choice(taken.run, f"{figure}; {others}")
+    return Choice(taken.run, f"{figure}; {refused or others}")
 
 
 def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: int) -> str | None:
@@ -128,9 +121,9 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
     if p is None:
         return f"too few tracks in common with {name}, which is not as simple"
     p = min(1.0, p * tests)
-    return (
-        None if p < LEVEL else f"{name} is not as simple and not shown to be better (p = {p:.2f})"
-    )
+    if p < LEVEL:
+        return None
+    return f"{name} is not as simple and not shown to be better (p = {p:.2f})"
 
 
 def _p(first: Run, second: Run, part: str) -> float | None:

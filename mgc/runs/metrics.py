@@ -45,26 +45,21 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
     hits, count = int((predicted == genres).sum()), len(genres)
     low, high = wilson(hits, count)
     labels = np.arange(len(names))
-    by_genre = precision_recall_fscore_support(genres, predicted, labels=labels, zero_division=0)
-    there = by_genre[3] > 0
+    columns = precision_recall_fscore_support(genres, predicted, labels=labels, zero_division=0)
+    precision, recall, f1, _ = (column[columns[3] > 0] for column in columns)
     return {
         "tracks": count,
         "accuracy": hits / count,
         "accuracy_low": low,
         "accuracy_high": high,
-        "precision": float(by_genre[0][there].mean()),
-        "recall": float(by_genre[1][there].mean()),
-        "f1": float(by_genre[2][there].mean()),
+        "precision": float(precision.mean()),
+        "recall": float(recall.mean()),
+        "f1": float(f1.mean()),
         "nll": negative_log_likelihood(genres, probabilities),
         "ece": expected_calibration_error(genres, probabilities),
         "by_genre": {
-            name: {
-                "precision": float(by_genre[0][i]),
-                "recall": float(by_genre[1][i]),
-                "f1": float(by_genre[2][i]),
-                "tracks": int(by_genre[3][i]),
-            }
-            for i, name in enumerate(names)
+            name: {"precision": float(p), "recall": float(r), "f1": float(f), "tracks": int(n)}
+            for name, p, r, f, n in zip(names, *columns, strict=True)
         },
         "confusion": confusion_matrix(genres, predicted, labels=labels).tolist(),
     }

@@ -10,16 +10,18 @@ RESAMPLES = 10_000
 CHUNK = 500  # resamples at a time: bounds the memory
 
 
-def resamples(groups: int, seed: int = 0, count: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """How often each group is drawn, resample by resample, in chunks (resample, group)."""
-    yield from _drawn(np.full(groups, 1 / groups), groups, seed, count)
+def resamples(
+    groups: int, shares: np.ndarray | None = None, count: int = RESAMPLES
+) -> Iterator[np.ndarray]:
+    """How often each group is drawn, resample by resample, in chunks (resample, group).
 
-
-def _drawn(shares: np.ndarray, draws: int, seed: int, count: int) -> Iterator[np.ndarray]:
-    generator = np.random.default_rng(seed)
+    ``shares`` (share,) sum to 1: how likely each is drawn; default: each group equally.
+    """
+    generator = np.random.default_rng(0)
+    chances = np.full(groups, 1 / groups) if shares is None else shares
     for begin in range(0, count, CHUNK):
         size = min(CHUNK, count - begin)
-        yield generator.multinomial(draws, shares, size).astype(np.float64)
+        yield generator.multinomial(groups, chances, size).astype(np.float64)
 
 
 def bootstrap_p(differences: np.ndarray) -> float:
@@ -46,5 +48,5 @@ def paired_p(differences: np.ndarray, groups: np.ndarray) -> float:
     shares = np.full(len(differing) + 1, 1 / len(totals))
     shares[-1] = max(0.0, 1 - shares[:-1].sum())
     weights = np.append(differing, 0.0)
-    drawn = [counts @ weights for counts in _drawn(shares, len(totals), 0, RESAMPLES)]
+    drawn = [counts @ weights for counts in resamples(len(totals), shares)]
     return bootstrap_p(np.concatenate(drawn))

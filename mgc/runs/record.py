@@ -10,27 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 SCHEMA = 1  # of run.json; a larger number comes from a newer version
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
-
-
-class Scores(TypedDict):
-    """The figures of one part of the tracks; see `mgc.runs.metrics.summary`."""
-
-    tracks: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    precision: float
-    recall: float
-    f1: float
-    nll: float
-    ece: float
-    by_genre: Mapping[str, Mapping[str, float]]
-    confusion: Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -48,38 +32,38 @@ class RecordedDataset:
 
 
 @dataclass(frozen=True)
-class RecordedExtractor:
-    """The extractor of a single run."""
+class RecordedPlugin:
+    """The extractor, head or strategy of a run."""
 
     name: str
     distribution: str = ""
-    version: str = ""
     settings: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedExtractor(RecordedPlugin):
+    """The extractor of a single run."""
+
+    version: str = ""
     identity: Values = field(default_factory=dict)
     fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
-class RecordedHead:
+class RecordedHead(RecordedPlugin):
     """The head of a single run; ``training`` is that of a gradient head."""
 
-    name: str
-    distribution: str = ""
     version: str | None = None
-    settings: Values = field(default_factory=dict)
     training_settings: Values = field(default_factory=dict)
     params: Values | None = None
     training: Values | None = None
 
 
 @dataclass(frozen=True)
-class RecordedStrategy:
+class RecordedStrategy(RecordedPlugin):
     """The strategy of an ensemble, and what it learnt if that is only a few numbers."""
 
-    name: str
-    distribution: str = ""
     version: str = ""
-    settings: Values = field(default_factory=dict)
     params: Values = field(default_factory=dict)
     calibrate: bool = False
     learn_from: str | None = None
@@ -88,7 +72,10 @@ class RecordedStrategy:
 
 @dataclass(frozen=True, eq=False)
 class RunRecord(Mapping[str, Any]):
-    """The fields of ``run.json``; those of the other kind of run have their defaults."""
+    """The fields of ``run.json``; those of the other kind of run have their defaults.
+
+    ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks.
+    """
 
     raw: Values
     kind: str
@@ -108,7 +95,7 @@ class RunRecord(Mapping[str, Any]):
     device: str = "cpu"
     include_bad: bool = False
     failures: Sequence[Mapping[str, str]] = ()
-    metrics: Mapping[str, Scores] = field(default_factory=dict)
+    metrics: Mapping[str, Values] = field(default_factory=dict)
     seconds: float | None = None
     calibration: Values | None = None
     problem: str = ""
@@ -137,26 +124,21 @@ def parse(raw: Mapping[str, Any]) -> RunRecord:
 
 
 def _read(cls: type[Part], raw: Mapping[str, Any], prefix: str) -> Part:
-    found: dict[str, Any] = {}
-    absent = []
     schema: Any = _schema  # the cache needs a hashable, and mypy does not accept a type as one
-    for name, required, kinds in schema(cls):
-        if name in raw:
-            found[name] = _checked(raw[name], kinds, prefix + name)
-        elif required:
-            absent.append(prefix + name)
+    known = schema(cls)
+    absent = [prefix + name for name, required, _ in known if required and name not in raw]
     if absent:
         raise ValueError(f"run.json lacks {', '.join(sorted(absent))}")
-    return cls(**found)
+    found = [(name, kinds) for name, _, kinds in known if name in raw]
+    return cls(**{name: _checked(raw[name], kinds, prefix + name) for name, kinds in found})
 
 
 def _checked(value: Any, kinds: Sequence[type], name: str) -> Any:
     """A value of one of several types; a nested object is read, anything else returned as it is."""
     if is_dataclass(kinds[0]) and isinstance(value, Mapping):
         return _read(kinds[0], value, f"{name}.")
-    number = isinstance(value, int) and not isinstance(value, bool) and float in kinds
-    mixed = isinstance(value, bool) and bool not in kinds
-    if number or (isinstance(value, tuple(kinds)) and not mixed):
+    allowed = (*kinds, int) if float in kinds else tuple(kinds)
+    if isinstance(value, allowed) and (bool in kinds or not isinstance(value, bool)):
         return value
     wanted = " or ".join(NOUNS.get(kind, "object") for kind in kinds)
     raise ValueError(f"run.json: {name} is {value!r:.40}, not {wanted}")

@@ -12,13 +12,12 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home
-from mgc.runs.run import Run, everything, load_finished, names
+from mgc.runs import Run, everything, load_finished, names
 
 RESULTS = "table.json"  # what an experiment writes, with the names of its runs
 
@@ -61,15 +60,12 @@ def comparable(
         (run.title, run.record.seed, _protocol(run), run.record.dataset.split): run
         for run in finished
     }
-    taken, left = [], Counter[str]()
-    for run in there:
-        older = run not in newest.values()
-        reason = _reason(run, last, splits.get(run.record.seed), older, every)
-        if reason:
-            left[reason] += 1
-        else:
-            taken.append(run)
-    return Selection(taken, left)
+    reasons = [
+        _reason(run, last, splits.get(run.record.seed), run not in newest.values(), every)
+        for run in there
+    ]
+    taken = [run for run, reason in zip(there, reasons, strict=True) if not reason]
+    return Selection(taken, Counter(filter(None, reasons)))
 
 
 def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) -> str:
@@ -77,12 +73,8 @@ def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) ->
     if not run.finished:
         return "unfinished (mgc runs list)"
     if run.record.dataset.folds != last.record.dataset.folds:
-        kind = (
-            f"with {run.record.dataset.folds} folds"
-            if run.record.dataset.folds
-            else "with a single split"
-        )
-        return f"{kind} (--folds {run.record.dataset.folds})"
+        folds = run.record.dataset.folds
+        return f"{_division(folds)} (--folds {folds})"
     if run.genres != last.genres:
         return "with other genres (name them)"
     if every:
@@ -98,11 +90,15 @@ def _nothing(dataset: str, folds: int | None, finished: Sequence[Run]) -> UsageE
             f"There is no finished run on {dataset}.",
             f"Run: mgc fit --extractor mfcc --data {dataset}",
         )
-    kind = f"with {folds} folds" if folds else "with a single split"
-    there = " or ".join(
-        f"--folds {n}" for n in sorted({run.record.dataset.folds for run in finished})
+    available = sorted({run.record.dataset.folds for run in finished})
+    return UsageError(
+        f"There is no finished run {_division(folds)} on {dataset}.",
+        f"Available: {' or '.join(f'--folds {n}' for n in available)}.",
     )
-    return UsageError(f"There is no finished run {kind} on {dataset}.", f"Available: {there}.")
+
+
+def _division(folds: int | None) -> str:
+    return f"with {folds} folds" if folds else "with a single split"
 
 
 def _protocol(run: Run) -> tuple[Any, ...]:
@@ -140,11 +136,8 @@ def chosen(wanted: Sequence[str], dataset: str | None = None) -> list[Run]:
 
     Raises UsageError for an unknown name, MgcError for a run or experiment without results.
     """
-    found: dict[Path, Run] = {}
-    for name in wanted:
-        for run in experiment_runs(name) or [one(name, dataset)]:
-            found[run.folder] = run
-    return list(found.values())
+    found = [run for name in wanted for run in experiment_runs(name) or [one(name, dataset)]]
+    return list({run.folder: run for run in found}.values())
 
 
 def one(name: str, dataset: str | None = None) -> Run:
@@ -163,7 +156,7 @@ def one(name: str, dataset: str | None = None) -> Run:
         raise UsageError(f"{name!r} may be {' or '.join(sorted(meant))}.", "Name one of them.")
     fitting = [run for run in finished if {run.label, run.title} & meant]
     if not fitting:
-        raise _unknown(name, labels)
+        raise unknown("run", name, {*names(), *labels}, "mgc runs list", cutoff=0.5)
     here = [run for run in fitting if dataset in (None, run.record.dataset.name)]
     if not here:
         others = sorted({run.record.dataset.name for run in fitting})
@@ -173,30 +166,20 @@ def one(name: str, dataset: str | None = None) -> Run:
     return here[-1]
 
 
-def _unknown(name: str, labels: Iterable[str]) -> UsageError:
-    """The nearest names of runs and labels, or all names."""
-    known = sorted({*names(), *labels})
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    said = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-    if not near and 0 < len(known) <= 12:
-        said = f"Available: {', '.join(known)}. "
-    return UsageError(f"No run is named {name!r}.", f"{said}Run: mgc runs list")
-
-
 def _words(label: str) -> list[str]:
     return re.split(r"[\s·,]+", label.strip().lower())
 
 
 def experiment_runs(name: str) -> list[Run]:
     """The runs of an experiment that has results; empty if no experiment has that name."""
-    if name.endswith(".toml"):
-        name = _named_in(Path(name))
-    elif not (home() / "experiments" / name / RESULTS).exists():
-        return []
-    path = home() / "experiments" / name / RESULTS
+    from_file = name.endswith(".toml")
+    experiment = _named_in(Path(name)) if from_file else name
+    path = home() / "experiments" / experiment / RESULTS
     if not path.exists():
+        if not from_file:
+            return []
         raise MgcError(
-            f"Experiment {name!r} has no results yet.", "Run: mgc experiment run FILE.toml"
+            f"Experiment {experiment!r} has no results yet.", "Run: mgc experiment run FILE.toml"
         )
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))

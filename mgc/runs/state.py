@@ -15,18 +15,15 @@ from mgc.runs import Run, lock_file
 @contextmanager
 def locked(run: Run) -> Iterator[None]:
     """Reserve a run's folder for this process. Raises MgcError if another has reserved it."""
-    lock = filelock.FileLock(lock_file(run.folder))
     try:
-        lock.acquire(timeout=0)
+        held = filelock.FileLock(lock_file(run.folder)).acquire(timeout=0)
     except filelock.Timeout as error:
         raise MgcError(
             f"Run {run.name!r} is being trained by another process.",
             "Wait for it, or stop it first.",
         ) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def fail(run: Run, reason: str) -> None:

@@ -29,8 +29,7 @@ def logits(probabilities: np.ndarray, smallest: float = MIN_PROBABILITY) -> np.n
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Probabilities (…, genre) from logits; rows sum to 1."""
     powers = np.exp(scores - scores.max(-1, keepdims=True))
-    normal: np.ndarray = powers / powers.sum(-1, keepdims=True)
-    return normal
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 def tempered(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:

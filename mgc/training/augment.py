@@ -8,7 +8,7 @@ from torch.nn import functional
 from torchaudio.transforms import FrequencyMasking, TimeMasking
 
 from mgc.plugins.contract import FeatureKind
-from mgc.training.settings import Training
+from mgc.training.head_spec import Training
 
 
 class Augment:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mgc.plugins.contract import FeatureKind
-from mgc.training.settings import Training
+from mgc.training.head_spec import Training
 from mgc.training.track_data import Clips
 
 MIN_WINDOW = 32  # frames; four halvings leave a convolutional head two
@@ -37,7 +37,6 @@ class Windows:
         return len(self.track)
 
 
-@dataclass(frozen=True)
 class ClipTable:
     """The clips of some tracks in a row: which track each belongs to, and its frames.
 
@@ -45,16 +44,12 @@ class ClipTable:
     features without a time axis. ``size`` is the window's length in frames.
     """
 
-    kind: FeatureKind
-    clips: list[np.ndarray]
-    first: np.ndarray
-    frames: np.ndarray
-    size: int
-
-    @property
-    def n_tracks(self) -> int:
-        """How many tracks."""
-        return len(self.first) - 1
+    def __init__(self, kind: FeatureKind, features: Sequence[Clips], size: int) -> None:
+        self.kind, self.size = kind, size
+        self.n_tracks = len(features)
+        self.clips = [clip for track in features for clip in track]
+        self.first = np.cumsum([0, *(len(track) for track in features)])
+        self.frames = np.array([c.shape[1] if kind == "sequence" else 1 for c in self.clips], int)
 
     def draw(self, rng: np.random.Generator, at_least: int) -> Windows:
         """One random window of a random clip of every track, the tracks in random order.
@@ -72,22 +67,12 @@ class ClipTable:
 
     def cover(self) -> Windows:
         """The fewest windows, evenly spread, that cover every clip."""
-        track, clip, start = [], [], []
+        counts = np.maximum(1, -(-self.frames // self.size))
+        clip = np.repeat(np.arange(len(counts)), counts)
         owner = np.repeat(np.arange(self.n_tracks), np.diff(self.first))
-        for number, frames in enumerate(self.frames):
-            count = max(1, -(-int(frames) // self.size))
-            track += [owner[number]] * count
-            clip += [number] * count
-            start += np.linspace(0, max(0, frames - self.size), count).astype(int).tolist()
-        return Windows(np.array(track), np.array(clip), np.array(start))
-
-
-def clip_table(kind: FeatureKind, features: Sequence[Clips], size: int) -> ClipTable:
-    """Lay out the clips of all tracks in ``features``."""
-    clips = [clip for track in features for clip in track]
-    first = np.cumsum([0, *(len(track) for track in features)])
-    frames = np.array([c.shape[1] if kind == "sequence" else 1 for c in clips], dtype=np.int64)
-    return ClipTable(kind, clips, first, frames, size)
+        last = np.maximum(0, self.frames - self.size)
+        starts = [np.linspace(0, end, n).astype(int) for end, n in zip(last, counts, strict=True)]
+        return Windows(owner[clip], clip, np.concatenate(starts))
 
 
 def window_frames(kind: FeatureKind, training: Training, clips: Sequence[np.ndarray]) -> int:
@@ -104,7 +89,7 @@ class DeviceSource:
     def __init__(self, table: ClipTable, device: torch.device) -> None:
         self.table = table
         self.device = device
-        self.offset = torch.from_numpy(np.cumsum([0, *table.frames])[:-1]).to(device)
+        self.offset = torch.from_numpy(table.frames.cumsum() - table.frames).to(device)
         self.frames = torch.from_numpy(table.frames).to(device)
         self.rows = torch.from_numpy(_rows(table)).to(device)
         self.steps = torch.arange(table.size, device=device)
@@ -180,12 +165,8 @@ def _free_memory(device: torch.device) -> int:
 
 def _rows(table: ClipTable) -> np.ndarray:
     """Sequences as (frame, feature), clip after clip; other kinds as (clip, …)."""
-    dtype = np.result_type(*{clip.dtype for clip in table.clips})
     if table.kind != "sequence":
-        return np.stack(table.clips).astype(dtype, copy=False)
-    rows = np.empty((int(table.frames.sum()), table.clips[0].shape[0]), dtype)
-    end = 0
-    for clip in table.clips:
-        rows[end : end + clip.shape[1]] = clip.T
-        end += clip.shape[1]
-    return rows
+        return np.stack(table.clips)
+    dtype = np.result_type(*{clip.dtype for clip in table.clips})
+    rows = np.empty((table.frames.sum(), len(table.clips[0])), dtype)  # a frame's values together
+    return np.concatenate([clip.T for clip in table.clips], out=rows)

@@ -63,28 +63,19 @@ def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             facts = json.loads(file.metadata()["mgc"])
-            tensors: dict[str, Weights] = {}
-            for key in file.keys():  # noqa: SIM118 - safe_open is not a mapping
-                group, _, name = key.partition("/")
-                tensors.setdefault(group, {})[name] = file.get_tensor(key)
+            flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise MgcError(
             f"{path} is damaged: {error}.", f"Delete it and start the training again: rm '{path}'"
         ) from error
-    found = Checkpoint(**facts, tensors=tensors)
-    _check_setup(path, dict(found.setup), json.loads(json.dumps(dict(setup))))
-    return found
-
-
-def _check_setup(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    changed = sorted(
-        key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)
-    )
+    then, now = facts["setup"], json.loads(json.dumps(dict(setup)))
+    changed = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
     if changed:
         raise MgcError(
             f"{path} belongs to another training: it differs in {', '.join(changed)}.",
             "Resume with the original settings, or start again.",
         )
+    return Checkpoint(**facts, tensors=_nested(flat, "/"))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
@@ -98,9 +89,14 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Weights:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Weights) -> None:
     """Restore what `optimizer_tensors` returned."""
-    state = optimizer.state_dict()
-    entries: dict[int, Weights] = {}
-    for key, tensor in tensors.items():
-        number, _, name = key.partition(".")
-        entries.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({**state, "state": entries})
+    entries = {int(number): entry for number, entry in _nested(tensors, ".").items()}
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": entries})
+
+
+def _nested(flat: Weights, separator: str) -> dict[str, Weights]:
+    """Tensors by ``group`` and ``name`` from tensors by ``group<separator>name``."""
+    nested: dict[str, Weights] = {}
+    for key, tensor in flat.items():
+        group, _, name = key.partition(separator)
+        nested.setdefault(group, {})[name] = tensor
+    return nested

@@ -44,11 +44,9 @@ def precision_of(wanted: str, device: torch.device) -> str:
         return wanted
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        abilities = torch.cpu.get_capabilities()
-        fast = any(abilities.get(name, False) for name in FAST_BF16)
     else:
-        fast = False
+        abilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+        fast = any(abilities.get(name, False) for name in FAST_BF16)
     return "bf16" if fast else "fp32"
 
 

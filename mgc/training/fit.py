@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 
 from mgc.errors import MgcError, UsageError
-from mgc.heads.pooling import Pooling
 from mgc.plugins.contract import FeatureKind
 from mgc.progress import Progress, Silent
-from mgc.training.batches import WindowSource, clip_table, source, window_frames
+from mgc.training.batches import window_frames
 from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, fit_normalisation
 from mgc.training.devices import accelerator, precision_of, resolve_device
-from mgc.training.fitted_head import FACTS, Facts, FittedEstimator, FittedHead, FittedModule
+from mgc.training.fitted_head import (
+    FACTS,
+    Facts,
+    FittedEstimator,
+    FittedHead,
+    FittedModule,
+    restore_head,
+)
 from mgc.training.head_spec import HeadSpec, taken_kind
-from mgc.training.loop import TrainingJob
-from mgc.training.loop import train as train_loop
-from mgc.training.restore import restore_head
-from mgc.training.track_data import Clips, TrackData, check_finite, check_tracks, shape_of
-from mgc.training.tracking import Guarded, NoTracker, Tracker
+from mgc.training.loop import Loop, TrainingJob
+from mgc.training.track_data import TrackData, check_finite, check_tracks, shape_of
+from mgc.training.tracking import Guarded, Tracker
 
 
 def fit_head(
@@ -54,8 +56,7 @@ def fit_head(
     that are not finite, or a checkpoint from another training.
     """
     spec.check()
-    progress = progress or Silent()
-    check_tracks(data, train, "training")
+    check_tracks(data, train)
     kind = taken_kind(spec.info, data.kind)
     if kind is None:
         raise UsageError(
@@ -68,11 +69,11 @@ def fit_head(
     where = resolve_device(device)
     with _named_failures(spec), torch.random.fork_rng([where] if where.type == "cuda" else []):
         pooling = data.pooling(train) if kind == "vector" else None
+        guarded = Guarded(tracker, progress or Silent())
+        job = TrainingJob(spec, data, train, validation, pooling, seed, folder, guarded)
         if spec.info.trained_by == "estimator":
-            return _fit_estimator(spec, data, train, seed, folder, pooling)
-        fit = _ModuleFit(spec, data, train, validation, kind, pooling, seed)
-        guarded = Guarded(tracker or NoTracker(), progress)
-        return fit.run(where, folder, progress, guarded, resume)
+            return _fit_estimator(job)
+        return _fit_module(job, kind, where, resume)
 
 
 @contextmanager
@@ -95,126 +96,56 @@ def _named_failures(spec: HeadSpec) -> Iterator[None]:
         ) from error
 
 
-def _fit_estimator(
-    spec: HeadSpec,
-    data: TrackData,
-    train: np.ndarray,
-    seed: int,
-    folder: Path,
-    pooling: Pooling | None,
-) -> FittedHead:
+def _fit_estimator(job: TrainingJob) -> FittedHead:
     """Fit on all clips of the training tracks, pooled."""
-    if pooling is None:
+    spec, data, train = job.spec, job.data, job.train
+    if job.pooling is None:
         raise UsageError(f"Head {spec.name!r} is an estimator and must accept vectors.")
-    vectors = data.vectors(pooling, train)
+    vectors = data.inputs(train, job.pooling)
     rows = np.concatenate(vectors)
-    check_finite(rows, "the training tracks")
+    check_finite(rows)
     counts = [len(vector) for vector in vectors]
     genres, groups = (np.repeat(column[train], counts) for column in (data.genres, data.groups))
-    estimator = spec.implementation(spec.params, seed).fit(rows, genres, groups, data.n_genres)
-    facts = Facts(spec, data.kind, shape_of("vector", rows[0]), data.n_genres, seed)
-    fitted = FittedEstimator(facts, estimator, pooling)
-    fitted.save(folder)
+    estimator = spec.implementation(spec.params, job.seed)
+    estimator = estimator.fit(rows, genres, groups, data.n_genres)
+    facts = Facts(spec, data.kind, shape_of("vector", rows[0]), data.n_genres, job.seed)
+    fitted = FittedEstimator(facts, job.pooling, estimator)
+    fitted.save(job.folder)
     return fitted
 
 
-class _ModuleFit:
-    """The fit of one torch head: set up features and model, then run the loop."""
-
-    def __init__(
-        self,
-        spec: HeadSpec,
-        data: TrackData,
-        train: np.ndarray,
-        validation: np.ndarray,
-        kind: FeatureKind,
-        pooling: Pooling | None,
-        seed: int,
-    ) -> None:
-        self.spec, self.data, self.pooling, self.seed = spec, data, pooling, seed
-        self.tracks = {"train": np.asarray(train), "validation": np.asarray(validation)}
-        clips = [clip for track in self.features("train") for clip in track]
-        whiten = spec.training.normalisation == "whitening"
-        self.normalisation = fit_normalisation(kind, clips, whiten)
-        window = window_frames(kind, spec.training, clips)
-        shape = self.normalisation.shape(clips[0], kind)
-        self.facts = Facts(spec, data.kind, shape, data.n_genres, seed, window)
-
-    def features(self, part: str) -> Sequence[Clips]:
-        """The head's input for the tracks of one part of the split."""
-        tracks = self.tracks[part]
-        if self.pooling is not None:
-            return self.data.vectors(self.pooling, tracks)
-        return [self.data.features[track] for track in tracks]
-
-    def run(
-        self,
-        device: torch.device,
-        folder: Path,
-        progress: Progress,
-        tracker: Tracker,
-        resume: bool,
-    ) -> FittedHead:
-        """Train, save and return the head; the checkpoint is deleted once the model is on disk."""
-        precision = precision_of(self.spec.training.precision, device)
-        processes = accelerator(device, precision)
-        if processes.is_main_process and not resume:
-            for name in (CHECKPOINT, FACTS):
-                (folder / name).unlink(missing_ok=True)
-        processes.wait_for_everyone()
-        job = self._job(processes, precision, folder, progress, tracker)
-        history = train_loop(job)
-        fitted = FittedModule(self.facts, job.model, self.pooling, processes.device, history)
-        if processes.is_main_process:
-            fitted.save(folder)
-            (folder / CHECKPOINT).unlink(missing_ok=True)
-        processes.wait_for_everyone()
-        return fitted
-
-    def _job(
-        self,
-        processes: Accelerator,
-        precision: str,
-        folder: Path,
-        progress: Progress,
-        tracker: Tracker,
-    ) -> TrainingJob:
-        return TrainingJob(
-            model=self._model(),
-            source=self._source("train", processes.device),
-            genres=self.data.genres[self.tracks["train"]].astype(np.int64),
-            validation=(
-                self._source("validation", processes.device)
-                if len(self.tracks["validation"])
-                else None
-            ),
-            validation_genres=self.data.genres[self.tracks["validation"]].astype(np.int64),
-            n_genres=self.data.n_genres,
-            training=self.spec.training,
-            seed=self.seed,
-            accelerator=processes,
-            folder=folder,
-            setup=self._setup(precision, processes.num_processes),
-            progress=progress,
-            tracker=tracker,
-        )
-
-    def _model(self) -> Classifier:
-        torch.manual_seed(self.seed)
-        head = self.spec.implementation(self.spec.params, self.facts.shape, self.data.n_genres)
-        return Classifier(head, self.normalisation)
-
-    def _source(self, part: str, device: torch.device) -> WindowSource:
-        table = clip_table(self.facts.shape.kind, self.features(part), self.facts.window)
-        return source(table, device, self.spec.training.features_on)
-
-    def _setup(self, precision: str, processes: int) -> dict[str, Any]:
-        """What identifies this training."""
-        content = [*self.tracks.values(), self.data.genres, *vars(self.normalisation).values()]
-        digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in content))
-        return {
-            **self.facts.as_dict(),
-            "precision": precision,
-            "processes": processes,
-            "data": digest.hexdigest(),
-        }
+def _fit_module(
+    job: TrainingJob, kind: FeatureKind, device: torch.device, resume: bool
+) -> FittedHead:
+    """Train, save and return a torch head that takes ``kind``; the checkpoint is deleted once the
+    model is on disk."""
+    spec, data, training = job.spec, job.data, job.spec.training
+    clips = [clip for track in data.inputs(job.train, job.pooling) for clip in track]
+    normalisation = fit_normalisation(kind, clips, training.normalisation == "whitening")
+    shape = normalisation.shape(clips[0], kind)
+    window = window_frames(kind, training, clips)
+    facts = Facts(spec, data.kind, shape, data.n_genres, job.seed, window)
+    precision = precision_of(training.precision, device)
+    processes = accelerator(device, precision)
+    if processes.is_main_process and not resume:
+        for name in (CHECKPOINT, FACTS):
+            (job.folder / name).unlink(missing_ok=True)
+    processes.wait_for_everyone()
+    torch.manual_seed(job.seed)
+    head = spec.implementation(spec.params, shape, data.n_genres)
+    model = Classifier(head, normalisation)
+    content = [job.train, job.validation, data.genres, *vars(normalisation).values()]
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in content))
+    setup = {  # what identifies this training
+        **facts.as_dict(),
+        "precision": precision,
+        "processes": processes.num_processes,
+        "data": digest.hexdigest(),
+    }
+    history = Loop(job, facts, model, processes, setup).train()
+    fitted = FittedModule(facts, job.pooling, model, processes.device, history=history)
+    if processes.is_main_process:
+        fitted.save(job.folder)
+        (job.folder / CHECKPOINT).unlink(missing_ok=True)
+    processes.wait_for_everyone()
+    return fitted

@@ -7,26 +7,32 @@ are pooled, and the history. ``head.json`` is written last: if it exists, the mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save as save_arrays
-from safetensors.torch import save as save_tensors
+from safetensors import SafetensorError
+from safetensors import numpy as safe_arrays
+from safetensors import torch as safe_tensors
 
+from mgc.errors import MgcError
 from mgc.heads.pooling import Pooling
-from mgc.home import replace_file, write_json
+from mgc.home import read_json, replace_file, write_json
 from mgc.plugins import params as plugin_params
+from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
-from mgc.training.batches import DeviceSource, clip_table
-from mgc.training.classifier import Classifier
+from mgc.plugins.distributions import package_of
+from mgc.training.batches import ClipTable, DeviceSource
+from mgc.training.classifier import Classifier, Normalisation, score_tracks
+from mgc.training.devices import resolve_device
 from mgc.training.head_spec import HeadSpec
-from mgc.training.scoring import score_tracks
 from mgc.training.track_data import Clips, TrackData, pooled
-from mgc.training.tracking import write_history
+from mgc.training.tracking import read_history, write_history
 
 SCHEMA = 1
 FACTS = "head.json"
@@ -34,25 +40,6 @@ MODEL = "model.safetensors"
 ESTIMATOR = "estimator.skops"
 POOLING = "pooling.safetensors"
 TRACKS_AT_A_TIME = 256  # this many tracks' features are in memory during scoring
-
-
-class FittedHead(Protocol):
-    """A head that has been fitted, of either kind."""
-
-    history: list[dict[str, Any]]
-
-    def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        """Clips of each track → probabilities (track, genre) float64, rows sum to 1, and
-        embeddings (track, dimension) float32; both are means over a track's clips."""
-        ...
-
-    def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`predict` for tracks of a dataset, by number; features pooled for the fit are reused."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write everything that `restore_head` needs into ``folder``."""
-        ...
 
 
 @dataclass
@@ -71,16 +58,16 @@ class Facts:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON-ready values."""
-        entry = self.spec.entry
+        entry, info = self.spec.entry, self.spec.info
         return {
             "schema": SCHEMA,
             "head": self.spec.name,
-            "trained_by": self.spec.info.trained_by,
+            "trained_by": info.trained_by,
             "distribution": entry.distribution,
             "version": entry.version,
-            "revision": self.spec.info.revision,
+            "revision": info.revision,
             "params": plugin_params.as_dict(self.spec.params),
-            "training": asdict(self.spec.training) if self._gradient else None,
+            "training": asdict(self.spec.training) if info.trained_by == "gradient" else None,
             "kind": self.kind,
             "shape": asdict(self.shape),
             "genres": self.n_genres,
@@ -88,64 +75,66 @@ class Facts:
             "window_frames": self.window,
         }
 
-    @property
-    def _gradient(self) -> bool:
-        return self.spec.info.trained_by == "gradient"
-
 
 @dataclass
-class FittedEstimator:
-    """A scikit-learn head and the pooling that feeds it."""
+class FittedHead(ABC):
+    """A head that has been fitted, and the pooling that feeds it, if any."""
 
     facts: Facts
-    estimator: Any
-    pooling: Pooling
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        """See `FittedHead.predict`."""
-        return self._predict([pooled(self.pooling, clips) for clips in features])
-
-    def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `FittedHead.predict_tracks`."""
-        return self._predict(data.vectors(self.pooling, tracks))
-
-    def _predict(self, vectors: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.concatenate(vectors)
-        owner = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
-        probabilities = _means(self.estimator.predict_proba(rows), owner)
-        embeddings = _means(self.estimator.embed(rows), owner)
-        return probabilities / probabilities.sum(1, keepdims=True), embeddings.astype(np.float32)
-
-    def save(self, folder: Path) -> None:
-        """See `FittedHead.save`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.estimator.save(folder / getattr(self.estimator, "file", ESTIMATOR))
-        _save_pooling(self.pooling, folder)
-        write_json(folder / FACTS, self.facts.as_dict())
-
-
-@dataclass
-class FittedModule:
-    """A torch head with its normalisation, and the pooling that feeds it, if any."""
-
-    facts: Facts
-    model: Classifier
     pooling: Pooling | None
-    device: torch.device
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list, kw_only=True)
 
     def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        """See `FittedHead.predict`; the mean is over all windows of all clips, in float32."""
+        """Clips of each track → probabilities (track, genre) float64, rows sum to 1, and
+        embeddings (track, dimension) float32; both are means over a track's clips."""
         if self.pooling is not None:
             features = [pooled(self.pooling, clips) for clips in features]
         return self._predict(features)
 
     def predict_tracks(self, data: TrackData, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `FittedHead.predict_tracks`."""
+        """`predict` for tracks of a dataset, by number; features pooled for the fit are reused."""
+        return self._predict(data.inputs(tracks, self.pooling))
+
+    def save(self, folder: Path) -> None:
+        """Write everything that `restore_head` needs into ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._save_model(folder)
         if self.pooling is not None:
-            return self._predict(data.vectors(self.pooling, tracks))
-        return self._predict([data.features[track] for track in tracks])
+            arrays = dict(self.pooling.state())
+            content = safe_arrays.save(arrays, metadata={"kind": self.pooling.kind})
+            replace_file(folder / POOLING, content)
+        write_json(folder / FACTS, self.facts.as_dict())
+
+    @abstractmethod
+    def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @abstractmethod
+    def _save_model(self, folder: Path) -> None: ...
+
+
+@dataclass
+class FittedEstimator(FittedHead):
+    """A scikit-learn head."""
+
+    estimator: Any
+
+    def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.concatenate(features)
+        owner = np.repeat(np.arange(len(features)), [len(clips) for clips in features])
+        probabilities = _means(self.estimator.predict_proba(rows), owner)
+        embeddings = _means(self.estimator.embed(rows), owner)
+        return probabilities / probabilities.sum(1, keepdims=True), embeddings.astype(np.float32)
+
+    def _save_model(self, folder: Path) -> None:
+        self.estimator.save(folder / getattr(self.estimator, "file", ESTIMATOR))
+
+
+@dataclass
+class FittedModule(FittedHead):
+    """A torch head with its normalisation; means are over all windows of all clips, in float32."""
+
+    model: Classifier
+    device: torch.device
 
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -157,24 +146,14 @@ class FittedModule:
         return np.concatenate(probabilities), np.concatenate(embeddings)
 
     def _score(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        table = clip_table(self.facts.shape.kind, features, self.facts.window)
-        source = DeviceSource(table, self.device)
-        return score_tracks(self.model, source, self.facts.n_genres)
+        table = ClipTable(self.facts.shape.kind, features, self.facts.window)
+        return score_tracks(self.model, DeviceSource(table, self.device), self.facts.n_genres)
 
-    def save(self, folder: Path) -> None:
-        """See `FittedHead.save`."""
-        folder.mkdir(parents=True, exist_ok=True)
+    def _save_model(self, folder: Path) -> None:
         weights = {name: t.contiguous().cpu() for name, t in self.model.state_dict().items()}
-        replace_file(folder / MODEL, save_tensors(weights, metadata={"mgc": str(SCHEMA)}))
-        if self.pooling is not None:
-            _save_pooling(self.pooling, folder)
+        content = safe_tensors.save(weights, metadata={"mgc": str(SCHEMA)})
+        replace_file(folder / MODEL, content)
         write_history(folder, self.history)
-        write_json(folder / FACTS, self.facts.as_dict())
-
-
-def _save_pooling(pooling: Pooling, folder: Path) -> None:
-    arrays: Mapping[str, np.ndarray] = pooling.state()
-    replace_file(folder / POOLING, save_arrays(dict(arrays), metadata={"kind": pooling.kind}))
 
 
 def _means(rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
@@ -182,3 +161,81 @@ def _means(rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
     sums = np.zeros((owner[-1] + 1, rows.shape[1]))
     np.add.at(sums, owner, rows)
     return sums / np.bincount(owner)[:, None]
+
+
+def restore_head(folder: Path, device: str = "auto") -> FittedHead:
+    """The head that was saved in ``folder``; only the folder is needed.
+
+    Raises MgcError if the folder is damaged or newer than this mgc, or if the head's plug-in is not
+    installed (naming the distribution that has it).
+    """
+    record = read_json(folder / FACTS)
+    facts = _facts(folder, record)
+    pooling = None
+    if facts.shape.kind == "vector":
+        with _naming(folder / POOLING):
+            arrays = safe_arrays.load_file(folder / POOLING)
+            pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
+    if record["trained_by"] == "estimator":
+        estimator = facts.spec.implementation(facts.spec.params, facts.seed)
+        path = folder / getattr(estimator, "file", ESTIMATOR)
+        if not path.exists() and (folder / ESTIMATOR).exists():
+            path = folder / ESTIMATOR  # written before the head had its own file
+        return FittedEstimator(facts, pooling, estimator.restore(path))
+    model, where = _model(folder / MODEL, facts), resolve_device(device)
+    return FittedModule(facts, pooling, model, where, history=read_history(folder))
+
+
+def _facts(folder: Path, record: dict[str, Any]) -> Facts:
+    if record.get("schema", 0) > SCHEMA:
+        raise MgcError(
+            f"{folder / FACTS} was written by a newer mgc (schema {record['schema']}).",
+            "Update mgc: pip install --upgrade mgc-music",
+        )
+    try:
+        spec = HeadSpec(record["head"], record["params"], record["training"] or {})
+        others = (record[key] for key in ("genres", "seed", "window_frames"))
+        facts = Facts(spec, record["kind"], FeatureShape(**record["shape"]), *others)
+    except (KeyError, TypeError) as error:
+        raise MgcError(f"{folder / FACTS} is damaged: {error!r}.") from error
+    _check_plugin(spec, record)
+    return facts
+
+
+def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
+    try:
+        spec.check()
+    except MgcError as error:
+        if spec.name in {entry.info.name for entry in registry.catalogue().entries("head")}:
+            raise
+        raise MgcError(
+            f"The head {spec.name!r} that this model was trained with is not installed.",
+            f"Install {record['distribution']} {record['version']}: "
+            f"pip install {package_of(record['distribution'])}",
+        ) from error
+    if record.get("revision", spec.info.revision) != spec.info.revision:
+        raise MgcError(
+            f"This model uses revision {record['revision']} of head {spec.name!r}; the installed "
+            f"{spec.entry.distribution} {spec.entry.version} has revision {spec.info.revision}.",
+            f"Fit it again, or: "
+            f"pip install {package_of(record['distribution'])}=={record['version']}",
+        )
+
+
+def _model(path: Path, facts: Facts) -> Classifier:
+    with torch.random.fork_rng([]):
+        head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
+    with _naming(path):
+        weights = safe_tensors.load_file(path)
+        model = Classifier(head, Normalisation(*(weights[n] for n in ("mean", "scale", "basis"))))
+        model.load_state_dict(weights)
+    return model.eval()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file that turns out to be damaged."""
+    try:
+        yield
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise MgcError(f"{path} is damaged: {error}.", "Fit the head again.") from error

@@ -8,8 +8,7 @@ everything here does nothing, and accelerate is not even imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 MAX_TEXT = 1024
 
@@ -32,16 +31,14 @@ def meet(device: str) -> None:
         PartialState(cpu=device == "cpu")
 
 
-@contextmanager
-def main_first() -> Iterator[None]:
+def main_first() -> AbstractContextManager[None]:
     """The main process runs the block first; the others run it afterwards."""
     if not several():
-        yield
-        return
+        return nullcontext()
     from accelerate import PartialState
 
-    with PartialState().main_process_first():
-        yield
+    first: AbstractContextManager[None] = PartialState().main_process_first()
+    return first
 
 
 def from_main(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,30 +28,28 @@ class TrackData:
     genres: np.ndarray
     groups: np.ndarray
     n_genres: int
-    _vectors: dict[str, list[np.ndarray]] = field(
+    _vectors: dict[str, dict[int, np.ndarray]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def pooling(self, train: np.ndarray) -> Pooling:
         """The pooling learnt from the clips of the training tracks."""
-        return fit_pooling(self.kind, self.clips(train))
+        return fit_pooling(self.kind, (clip for track in train for clip in self.features[track]))
 
-    def vectors(self, pooling: Pooling, tracks: np.ndarray) -> list[np.ndarray]:
-        """(clip, dimension) float32 of each of ``tracks``; kept until another pooling is used."""
-        digest = _digest(pooling)
+    def inputs(self, tracks: np.ndarray, pooling: Pooling | None) -> Sequence[Clips]:
+        """What a head gets for each of ``tracks``: its features, or (clip, dimension) float32 if
+        they are pooled, which is kept until another pooling is used."""
+        if pooling is None:
+            return [self.features[track] for track in tracks]
+        content = b"".join(array.tobytes() for array in pooling.state().values())
+        digest = hashlib.sha256(content).hexdigest()
         if digest not in self._vectors:
             self._vectors.clear()
-            self._vectors[digest] = [np.empty(0)] * len(self.features)
-        known = self._vectors[digest]
+        known = self._vectors.setdefault(digest, {})
         for track in tracks:
-            if known[track].size == 0:
+            if track not in known:
                 known[track] = pooled(pooling, self.features[track])
         return [known[track] for track in tracks]
-
-    def clips(self, tracks: np.ndarray) -> Iterator[np.ndarray]:
-        """All clips of some tracks, in order."""
-        for track in tracks:
-            yield from self.features[track]
 
 
 def pooled(pooling: Pooling, clips: Clips) -> np.ndarray:
@@ -66,23 +64,18 @@ def shape_of(kind: FeatureKind, clip: np.ndarray) -> FeatureShape:
     return FeatureShape(kind, clip.shape[0])
 
 
-def check_tracks(data: TrackData, tracks: np.ndarray, what: str) -> None:
-    """Raise MgcError if ``tracks`` cannot be learnt from."""
-    if len(tracks) == 0:
-        raise MgcError(f"There are no tracks in the {what} part of the split.")
-    if data.genres[tracks].min() < 0 or data.genres[tracks].max() >= data.n_genres:
-        raise MgcError(f"A genre number of the {what} tracks is not in [0, {data.n_genres}).")
+def check_tracks(data: TrackData, training: np.ndarray) -> None:
+    """Raise MgcError if the ``training`` tracks cannot be learnt from."""
+    if len(training) == 0:
+        raise MgcError("There are no tracks in the training part of the split.")
+    if data.genres[training].min() < 0 or data.genres[training].max() >= data.n_genres:
+        raise MgcError(f"A genre number of the training tracks is not in [0, {data.n_genres}).")
 
 
-def check_finite(values: np.ndarray, name: str) -> None:
-    """Raise MgcError if a feature holds NaN or infinity."""
+def check_finite(values: np.ndarray) -> None:
+    """Raise MgcError if a feature of the training tracks holds NaN or infinity."""
     if not np.isfinite(values).all():
         raise MgcError(
-            f"The features of {name} hold values that are not finite.",
+            "The features of the training tracks hold values that are not finite.",
             "Extract them again: mgc features clear, then the same command again.",
         )
-
-
-def _digest(pooling: Pooling) -> str:
-    content = b"".join(array.tobytes() for array in pooling.state().values())
-    return hashlib.sha256(content).hexdigest()

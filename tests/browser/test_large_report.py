@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc.reporting.page import ReportRequest, make_report
+from mgc.reporting.page.build import ReportRequest, make_report
 from tests.browser.conftest import Opened
 from tests.browser.test_report import drawn_map, point_of, until
 from tests.evaluation.made_runs import made_run

@@ -70,7 +70,7 @@ def test_calibration_is_shown(mgc: Callable) -> None:
 
 def test_the_bound_is_the_librarys() -> None:
     from mgc.cli.commands.ensemble import MIN_OVERLAP
-    from mgc.ensembling import MIN_SHARE
+    from mgc.ensembling.combination import MIN_SHARE
 
     assert MIN_OVERLAP == MIN_SHARE
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mgc.cli.ui import lines, live
+from mgc.cli.ui import live
 from mgc.cli.ui.bars import TerminalProgress
 
 
@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def test_a_pipe_gets_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_LINES", 0.0)
     news = live.progress()
     with news.task("extracting mel", 4, "tracks") as task:
         task.advance()

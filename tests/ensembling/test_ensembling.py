@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 
 from mgc import runs
-from mgc.ensembling import (
-    EnsembleRequest,
-    StrategySpec,
-    apply_ensemble,
-    ensemble,
-)
-from mgc.ensembling.combination import restore
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec, apply_ensemble, restore
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError, UsageError
 from mgc.runs.selection import comparable, groups_of_members
 from tests.ensembling.members import World, accuracy, answers, single, world

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mgc import runs
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
 from mgc.evaluation.agreement import agreement

@@ -11,8 +11,9 @@ from mgc import fitting, runs
 from mgc.errors import MgcError, UsageError
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
-from mgc.experiment import compare_published, markdown, perform, read_plan, steps
-from mgc.experiment.study import COMMAND, requests
+from mgc.experiment.plan import read_plan
+from mgc.experiment.published import compare_published, markdown
+from mgc.experiment.study import COMMAND, perform, requests, steps
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = """

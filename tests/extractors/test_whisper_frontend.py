@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from mgc.extractors.whisper_frontend import RATE, log_mel
+from mgc.extractors.whisper_weights import RATE, log_mel
 from tests.sounds import music
 
 SECONDS = 30

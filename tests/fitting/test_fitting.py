@@ -16,9 +16,11 @@ from mgc.datasets.importers import importing
 from mgc.errors import MgcError, UsageError
 from mgc.fitting import fit_run
 from mgc.fitting.prepared import Prepared
+from mgc.fitting.request import describe
 from mgc.plugins import registry
 from mgc.plugins.contract import ExtractorInfo
 from mgc.progress import Silent
+from mgc.runs import models
 
 
 def asked(extractor: str = "mfcc", head: str = "logistic", **changed: object) -> fitting.FitRequest:
@@ -159,7 +161,7 @@ def test_an_interrupted_run_goes_on(
 def test_resume_refuses_a_dataset_that_has_changed(dataset: table.Dataset) -> None:
     request = asked()
     ready = Prepared(dataset, request.source, np.ones(len(dataset.tracks), bool), [])
-    run = runs.start("x", fitting.describe(request, ready))
+    run = runs.start("x", describe(request, ready))
     fewer = dataset.tracks.iloc[1:].reset_index(drop=True)
     table.save(table.Dataset("m", fewer, dataset.root, dataset.record))
     with pytest.raises(MgcError, match="has changed"):
@@ -178,7 +180,7 @@ def test_a_missing_plug_in_says_which_package_to_install(dataset: table.Dataset)
         },
     }
     with pytest.raises(MgcError, match=r"mgc-gone 1\.2") as caught:
-        fitting.load_source(runs.Run(run.folder, record))
+        models.load_source(runs.Run(run.folder, record))
     assert caught.value.hint == "Install it: pip install mgc-gone"
 
 
@@ -226,4 +228,4 @@ def test_other_weights_than_in_training_are_refused(dataset: table.Dataset) -> N
     identity = {**run.record["extractor"]["identity"], "weights": "0123 bf16"}
     record = {**run.record, "extractor": {**run.record["extractor"], "identity": identity}}
     with pytest.raises(MgcError, match="different weights"):
-        fitting.load_source(runs.Run(run.folder, record))
+        models.load_source(runs.Run(run.folder, record))

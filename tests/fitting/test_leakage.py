@@ -9,8 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mgc import runs
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
-from mgc.strategies.stacking import Stacking, StackingParams
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
+from mgc.strategies.regression import Stacking, StackingParams
 from tests.ensembling.members import GENRES, World, accuracy, single, world
 
 CHANCE = 1 / len(GENRES)

@@ -18,7 +18,7 @@ from mgc.heads.estimator import ScikitHead
 from mgc.heads.svm import Svm, decisions
 from mgc.plugins import registry
 from mgc.plugins.contract import EstimatorHead
-from mgc.training import HeadSpec
+from mgc.training.head_spec import HeadSpec
 
 NAMES = [
     entry.info.name

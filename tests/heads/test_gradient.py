@@ -11,7 +11,7 @@ from torch import nn
 from mgc.heads.layers import AttentiveStatistics, initialise, valid
 from mgc.plugins import registry
 from mgc.plugins.contract import FeatureShape, GradientHead
-from mgc.training import HeadSpec
+from mgc.training.head_spec import HeadSpec
 
 NAMES = [
     entry.info.name

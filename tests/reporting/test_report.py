@@ -12,8 +12,7 @@ import soundfile
 from mgc.errors import MgcError, UsageError
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Silent
-from mgc.reporting.page import ReportRequest, make_report
-from mgc.reporting.page.build import LIBRARY, TEMPLATES
+from mgc.reporting.page.build import LIBRARY, TEMPLATES, ReportRequest, make_report
 from mgc.reporting.page.data_facts import crossing_tracks, data_facts
 from mgc.runs import Run
 from tests.evaluation.made_runs import made_run

@@ -11,7 +11,8 @@ import pytest
 
 from mgc import runs
 from mgc.datasets.importers import importing
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
 from mgc.runs.answering import answering
@@ -72,7 +73,7 @@ def test_what_learnt_from_validation_is_not_ranked_by_it(mgc_home: Path, strateg
     for ensembled in (learnt, calibrated):
         assert chosen()[0] != ensembled.name
     record = {**learnt.record["metrics"]["validation"], "accuracy": 1.0}
-    runs.run.write_json(
+    runs.write_json(
         learnt.folder / "run.json",
         {**learnt.record, "metrics": {**learnt.record["metrics"], "validation": record}},
     )
@@ -219,7 +220,7 @@ def test_the_demo_is_said_to_be_one(mgc: Callable, mgc_home: Path, music: Path) 
     folder = mgc_home / "datasets" / "demo"
     folder.mkdir(parents=True)
     record = {"name": "demo", "importer": "demo", "tracks": 1}
-    runs.run.write_json(folder / "dataset.json", record)
+    runs.write_json(folder / "dataset.json", record)
     song = next(music.rglob("*.wav"))
     assert "its runs know synthesised music only" in mgc("predict", song).err
     assert "synthesised" not in mgc("predict", song, "--data", "demo").err

@@ -14,6 +14,7 @@ import pytest
 from mgc import runs
 from mgc.errors import MgcError, UsageError
 from mgc.runs import state
+from mgc.runs.record import SCHEMA
 
 DATASET = {"name": "d", "genres": ["a", "b"], "folds": 0, "split": "1234"}
 RECORD = {
@@ -81,7 +82,7 @@ def test_an_unfinished_run_says_how_to_go_on(mgc_home: Path) -> None:
 
 
 def test_a_newer_run_is_refused(finished: runs.Run) -> None:
-    record = {**finished.record, "schema": runs.SCHEMA + 1}
+    record = {**finished.record, "schema": SCHEMA + 1}
     (finished.folder / "run.json").write_text(json.dumps(record))
     with pytest.raises(MgcError, match="newer mgc"):
         runs.load(finished.name)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mgc import runs
-from mgc.ensembling import EnsembleRequest, StrategySpec, ensemble
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import UsageError
 from mgc.runs import selection
 from tests.ensembling.members import World, answers, single, world

@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from mgc.plugins.params import NoParams
-from mgc.strategies.confidence import Confidence
-from mgc.strategies.geometric_mean import GeometricMean
-from mgc.strategies.majority_voting import MajorityVoting
-from mgc.strategies.mean_probability import MeanProbability
+from mgc.strategies.fixed import Confidence, GeometricMean, MajorityVoting, MeanProbability
 
 ALL = [Confidence, MajorityVoting, MeanProbability]
 

@@ -8,13 +8,24 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mgc.strategies.best_subset import BestSubset, BestSubsetParams, subsets
 from mgc.strategies.calibration import logits, softmax
-from mgc.strategies.embeddings import Embeddings, EmbeddingsParams
-from mgc.strategies.greedy import Greedy, GreedyParams, select
-from mgc.strategies.regression import fit_softmax
-from mgc.strategies.stacking import Stacking, StackingParams
-from mgc.strategies.weighted import Weighted, WeightedParams
+from mgc.strategies.regression import (
+    Embeddings,
+    EmbeddingsParams,
+    Stacking,
+    StackingParams,
+    fit_softmax,
+)
+from mgc.strategies.weights import (
+    BestSubset,
+    BestSubsetParams,
+    Greedy,
+    GreedyParams,
+    Weighted,
+    WeightedParams,
+    select,
+    subsets,
+)
 
 BY_PROBABILITY: list[Any] = [Weighted, Greedy, BestSubset, Stacking]
 GENRES = 4

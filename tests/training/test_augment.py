@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mgc.training.augment import Augment, mix, soft_targets
-from mgc.training.settings import Training
+from mgc.training.head_spec import Training
 
 
 def test_masks_are_within_their_share_of_rows_and_frames() -> None:

@@ -13,11 +13,10 @@ from mgc.training.batches import (
     ClipTable,
     DeviceSource,
     DiskSource,
-    clip_table,
     source,
     window_frames,
 )
-from mgc.training.settings import Training
+from mgc.training.head_spec import Training
 
 CPU = torch.device("cpu")
 
@@ -32,7 +31,7 @@ def counted(lengths: list[list[int]], size: int) -> ClipTable:
             clips.append(np.stack([np.full(length, number), np.arange(length)]).astype(np.float16))
             number += 1
         tracks.append(clips)
-    return clip_table("sequence", tracks, size)
+    return ClipTable("sequence", tracks, size)
 
 
 def test_an_epoch_draws_every_track_once_from_all_its_clips_and_frames() -> None:
@@ -84,7 +83,7 @@ def test_a_batch_holds_the_windows_asked_for(make: Any) -> None:
 def test_vectors_and_layers_come_as_they_are(make: Any, kind: Any) -> None:
     shape = (3,) if kind == "vector" else (2, 3)
     clips = [np.full(shape, number, np.float32) for number in range(4)]
-    table = clip_table(kind, [clips[:1], clips[1:]], 1)
+    table = ClipTable(kind, [clips[:1], clips[1:]], 1)
     windows = table.cover()
     made = torch.cat(list(make(table, CPU).batches(windows, [slice(0, 4)])))
     assert made.shape == (4, *shape)

@@ -12,7 +12,10 @@ import torch
 
 from mgc.errors import MgcError, UsageError
 from mgc.progress import Silent
-from mgc.training import FittedHead, HeadSpec, TrackData, fit_head, restore_head
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import FittedHead, restore_head
+from mgc.training.head_spec import HeadSpec
+from mgc.training.track_data import TrackData
 from tests.tunes import split, track_data
 
 GRADIENT = ("cnn", "attention", "mlp")

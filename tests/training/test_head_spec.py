@@ -1,4 +1,4 @@
-"""A head as asked for: names, parameters, settings, devices, description."""
+"""A head as asked for: names, parameters, settings, devices."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from mgc.errors import MgcError, UsageError
-from mgc.plugins.contract import FeatureShape, HeadInfo
-from mgc.training import HeadSpec, Training, can_take, describe_head, resolve_device
-from mgc.training.devices import precision_of
+from mgc.plugins.contract import HeadInfo
+from mgc.training.devices import precision_of, resolve_device
+from mgc.training.head_spec import HeadSpec, Training, can_take
 
 
 def test_names_and_values_are_checked_with_suggestions() -> None:
@@ -66,7 +66,7 @@ def test_a_head_that_takes_vectors_takes_everything(accepts: Any, taken: set[str
 
 def test_naming_a_head_imports_no_torch() -> None:
     code = (
-        "import sys; from mgc.training import HeadSpec, can_take; HeadSpec('cnn').info;"
+        "import sys; from mgc.training.head_spec import HeadSpec, can_take; HeadSpec('cnn').info;"
         "print([m for m in ('torch', 'numpy', 'sklearn', 'accelerate') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -100,25 +100,3 @@ def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     for abilities, expected in (({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=abilities: found)
         assert precision_of("auto", cpu) == expected
-
-
-def test_the_description_counts_parameters_and_multiply_adds() -> None:
-    spec = HeadSpec("mlp", {"hidden": 64})
-    text = describe_head(spec, FeatureShape("vector", 100), 8)
-    parameters = 100 * 64 + 64 + 2 * 64 + 64 * 8 + 8
-    assert f"Parameters: {parameters:,}" in text
-    assert f"Multiply-adds of a clip: {100 * 64 + 64 * 8:,}" in text
-    assert "LayerNorm" in text
-
-
-@pytest.mark.parametrize("head", ["cnn", "attention"])
-def test_a_sequence_head_is_described_for_one_window(head: str) -> None:
-    spec = HeadSpec(head, {}, {"crop_frames": 100})
-    text = describe_head(spec, FeatureShape("sequence", 20), 8, frames=1292)
-    assert "a window of 100 frames" in text
-    assert "a window of 60 frames" in describe_head(spec, FeatureShape("sequence", 20), 8, 60)
-
-
-def test_an_estimator_has_no_layers() -> None:
-    with pytest.raises(UsageError, match="no layers"):
-        describe_head(HeadSpec("svm"), FeatureShape("vector", 100), 8)

@@ -10,7 +10,9 @@ import pytest
 
 from mgc.errors import MgcError
 from mgc.plugins import registry
-from mgc.training import HeadSpec, fit_head, restore_head
+from mgc.training.fit import fit_head
+from mgc.training.fitted_head import restore_head
+from mgc.training.head_spec import HeadSpec
 from tests.tunes import split, track_data
 
 

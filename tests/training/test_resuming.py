@@ -19,7 +19,8 @@ from safetensors.numpy import load_file
 
 from mgc.errors import MgcError
 from mgc.progress import Silent
-from mgc.training import HeadSpec, fit_head
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
 from tests.training import worker
 from tests.tunes import split, track_data
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mgc.progress import Silent
-from mgc.training import Guarded, HeadSpec, Named, Summary, fit_head
-from mgc.training.tracking import read_history, write_history
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
+from mgc.training.tracking import Guarded, Summary, read_history, write_history
 from tests.tunes import split, track_data
 
 SUMMARY = Summary({}, ["a"], np.zeros(1, int), np.ones((1, 1)))
@@ -92,7 +93,7 @@ def test_no_method_of_a_guarded_tracker_raises(method: str, tmp_path: Path) -> N
 
 def test_the_rows_of_a_fold_carry_its_name() -> None:
     tracker = Noted()
-    named = Named(tracker, "fold-2")
+    named = Guarded(tracker, Silent(), "fold-2")
     named.log({"epoch": 1})
     named.start({"x": 1})
     named.finish(SUMMARY, Path())

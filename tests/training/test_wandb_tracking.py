@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mgc.errors import MgcError
-from mgc.training import Named, Summary, WandbSettings, WandbTracker
+from mgc.progress import Silent
+from mgc.training.tracking import Guarded, Summary, WandbSettings, WandbTracker
 
 SECRET = "0123456789abcdef0123456789abcdef01234567"
 METRICS = {"accuracy": 0.75, "f1": 0.5}
@@ -54,7 +55,7 @@ def test_config_figures_plots_and_artifact_are_in_the_run(offline: Path, tmp_pat
     for step in range(1, 4):
         tracker.log({"step": step, "batch_loss": 1 / step})
     tracker.log({"epoch": 1, "train_loss": 0.6, "validation_accuracy": 0.5})
-    fold = Named(tracker, "fold-1")
+    fold = Guarded(tracker, Silent(), "fold-1")
     fold.log({"epoch": 1, "train_loss": 0.7})
     folder = run_folder(tmp_path)
     tracker.finish(summary(), folder)

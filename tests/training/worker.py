@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 
-from mgc.training import HeadSpec, fit_head, processes
+from mgc.training import processes
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
 from tests.tunes import split, track_data
 
 

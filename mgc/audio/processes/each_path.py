@@ -9,8 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
 
-from mgc.audio.processes.cores import cores
-from mgc.audio.processes.pool import Lost, Pool
+from mgc.audio.processes.pool import Lost, Pool, cores
 
 T = TypeVar("T")
 

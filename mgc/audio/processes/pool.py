@@ -7,7 +7,10 @@ itself, and is left out with the reason once it has killed `TRIES` workers.
 
 from __future__ import annotations
 
+import math
+import os
 import signal
+import sys
 import tempfile
 import time
 from collections import deque
@@ -16,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Event
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +31,7 @@ TRIES = 3  # workers that a file may kill
 START_SECONDS = 300.0  # for importing everything, on a slow disk
 FILE_SECONDS = 1_800.0  # a worker busy with one file for longer counts as hung
 RESTARTS = 5  # of the fork server, or of workers not yet ready, without any file finished
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _MEANINGS = {"SIGSEGV": "a crash", "SIGKILL": "memory may have run out"}
 
 J = TypeVar("J")
@@ -253,3 +258,21 @@ def _in_words(code: int) -> str:
     names = {-number: number.name for number in signal.Signals}
     name = names.get(code, f"exit code {code}")
     return f"{name}: {_MEANINGS[name]}" if name in _MEANINGS else name
+
+
+def cores() -> int:
+    """The cores that this process may use: its affinity, and its container's share."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        allowed = os.cpu_count() or 1
+    return max(1, min(allowed, _container_share()))
+
+
+def _container_share() -> int:
+    """Whole cores of a control group's quota; a very large number if there is none."""
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no such file, or "max"
+        return sys.maxsize

@@ -100,15 +100,14 @@ def _fork(handle: int, others: list[int], serve: Callable[[Connection], None]) -
     if child:
         os.close(handle)
         return child
-    status = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for other in others:
             os.close(other)
         serve(Connection(handle))
-        status = 0
+        os._exit(0)
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(status)
+        os._exit(1)

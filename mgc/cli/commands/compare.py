@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgc.cli.ui import choice, output
-from mgc.cli.ui.options import DataName, Every, Folds
+from mgc.cli.ui.options import DataName, Every, Folds, Reference
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
@@ -32,10 +32,7 @@ def compare(
     data: DataName = None,
     folds: Folds = None,
     every: Every = False,
-    reference: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
-    ] = None,
+    reference: Reference = None,
     by_genre: Annotated[bool, typer.Option("--by-genre", help="Also show F1 by genre.")] = False,
     agreement: Annotated[
         bool, typer.Option("--agreement", help="Also show how much the single systems agree.")
@@ -76,9 +73,7 @@ def _json(
         for row in rows:
             row["f1_by_genre"] = {str(g): float(v) for g, v in found_f1[row["name"]].items()}
     if agreement:
-        from mgc.evaluation.agreement import agreement as find
-
-        found = find(_diverse(systems))
+        found = _agreement(systems)
         for row in rows:
             row["agreement"] = [p for p in found.pairs if row["name"] in (p["first"], p["second"])]
             row["oracle"] = found.oracle
@@ -92,23 +87,29 @@ def show(
     narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
     seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
     answer = choice.answering(systems[0].runs[0].record.dataset.name)
-    columns = ["name", *([] if narrow else ["kind"]), "run", "prec.", "recall", "F1", "acc. %"]
-    columns += ["95 % interval", "tracks", *(["± seeds"] if seeds else [])]
-    rows = []
-    for row in made.rows:
-        name, kind, *figures = _cells(row)
-        words = [name, *([] if narrow else [kind]), choice.marked(row["runs"], answer)]
-        rows.append([*words, *figures, *([_spread(row)] if seeds else [])])
-    words = ["name", "kind", "run"]
-    output.show_table(columns, rows, right=[c for c in columns if c not in words])
+    rows = [
+        {
+            "name": row["name"] + (" ◂" if row["rank"] == 1 else ""),
+            **({} if narrow else {"kind": row["kind"]}),
+            "run": choice.marked(row["runs"], answer),
+            "prec.": f"{row['precision']:.3f}",
+            "recall": f"{row['recall']:.3f}",
+            "F1": f"{row['f1']:.3f}",
+            "acc. %": output.percent(row["accuracy"]),
+            "95 % interval": compare_text.interval(row),
+            "tracks": f"{row['tracks']:,}",
+            **({"± seeds": _spread(row)} if seeds else {}),
+        }
+        for row in made.rows
+    ]
+    output.show_records(rows, "llr" if narrow else "lllr")
     output.say(compare_text.verdict(made))
     choice.explain(answer, [name for row in made.rows for name in row["runs"]])
     if made.reference is not None:
         _show_tests(made)
         if made.unpaired:
-            output.note(
-                f"In the figures, not in the tests: {', '.join(made.unpaired)} (other splits)."
-            )
+            others = ", ".join(made.unpaired)
+            output.note(f"In the figures, not in the tests: {others} (other splits).")
     elif len(made.rows) > 1:
         output.note(
             "These runs have no split (folds and seed) in common, so nothing can be paired."
@@ -116,19 +117,7 @@ def show(
     if by_genre:
         _show_genres(systems)
     if agreement:
-        _show_agreement(systems)
-
-
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    best = " ◂" if row["rank"] == 1 else ""
-    return [
-        row["name"] + best,
-        row["kind"],
-        *(f"{row[name]:.3f}" for name in compare_text.FIGURES),
-        output.percent(row["accuracy"]),
-        compare_text.interval(row),
-        f"{row['tracks']:,}",
-    ]
+        _show_agreement(_agreement(systems))
 
 
 def _spread(row: Mapping[str, Any]) -> str:
@@ -137,31 +126,21 @@ def _spread(row: Mapping[str, Any]) -> str:
 
 
 def _show_tests(made: Comparison) -> None:
-    rows = []
-    for row in made.rows:
-        if not row["reference"]:
-            between = f"{100 * row['difference_low']:+.1f} … {100 * row['difference_high']:+.1f}"
-            rows.append(
-                (
-                    row["name"],
-                    f"{100 * row['difference']:+.1f} {compare_text.mark(row)}".rstrip(),
-                    between,
-                    compare_text.p_value(row["p"]),
-                    compare_text.p_value(row["mcnemar_p"]),
-                    f"{row['f1_difference']:+.3f}",
-                    compare_text.p_value(row["f1_p"]),
-                )
-            )
-    columns = [
-        "against " + str(made.reference),
-        "Δ acc.",
-        "95 % interval",
-        "p",
-        "McNemar",
-        "Δ F1",
-        "p (F1)",
+    rows = [
+        {
+            f"against {made.reference}": row["name"],
+            "Δ acc.": f"{100 * row['difference']:+.1f} {compare_text.mark(row)}".rstrip(),
+            "95 % interval": f"{100 * row['difference_low']:+.1f} … "
+            f"{100 * row['difference_high']:+.1f}",
+            "p": compare_text.p_value(row["p"]),
+            "McNemar": compare_text.p_value(row["mcnemar_p"]),
+            "Δ F1": f"{row['f1_difference']:+.3f}",
+            "p (F1)": compare_text.p_value(row["f1_p"]),
+        }
+        for row in made.rows
+        if not row["reference"]
     ]
-    output.show_table(columns, rows, right=columns[2:])
+    output.show_records(rows, "llr")
     output.note(compare_text.footnote(made))
 
 
@@ -185,29 +164,25 @@ def _show_genres(systems: Sequence[System]) -> None:
         output.note("◂ the best single system for the genre")
 
 
-def _diverse(systems: Sequence[System]) -> list[System]:
-    """The single systems if there are several, else all."""
-    singles = [system for system in systems if system.kind == "single"]
-    return singles if len(singles) > 1 else list(systems)
+def _agreement(systems: Sequence[System]) -> Agreement:
+    from mgc.evaluation.agreement import agreement, diverse
+
+    return agreement(diverse(systems))
 
 
-def _show_agreement(systems: Sequence[System]) -> None:
-    from mgc.evaluation.agreement import agreement
-
-    found: Agreement = agreement(_diverse(systems))
+def _show_agreement(found: Agreement) -> None:
     rows = [
-        (
-            pair["first"],
-            pair["second"],
-            output.percent(pair["agreement"]),
-            f"{pair['kappa']:.2f}",
-            output.percent(pair["both_wrong"]),
-            output.percent(pair["either_right"]),
-        )
+        {
+            "one": pair["first"],
+            "other": pair["second"],
+            "agree %": output.percent(pair["agreement"]),
+            "kappa": f"{pair['kappa']:.2f}",
+            "both wrong %": output.percent(pair["both_wrong"]),
+            "either right %": output.percent(pair["either_right"]),
+        }
         for pair in found.pairs
     ]
-    columns = ["one", "other", "agree %", "kappa", "both wrong %", "either right %"]
-    output.show_table(columns, rows, right=columns[2:])
+    output.show_records(rows, "llr")
     output.say(
         f"A perfect choice among them would be right on {output.percent(found.oracle)} % of "
         f"{output.count(found.tracks, 'track')}; all are right on "

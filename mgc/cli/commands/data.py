@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from mgc.cli.commands import data_add, data_quality, data_split
-from mgc.cli.commands.data_split import DatasetName
+from mgc.cli.commands import data_add, data_quality
 from mgc.cli.ui import output
+from mgc.cli.ui.options import DatasetName, GroupBy
 from mgc.cli.ui.output import JsonOption
+from mgc.errors import UsageError
 
 BAR = 30  # characters in the longest bar
 
@@ -42,11 +44,8 @@ def list_datasets(as_json: JsonOption = False) -> None:
         output.emit_json(rows)
     elif rows:
         cells = [[*list(row.values())[:-1], "*" if row["default"] else ""] for row in rows]
-        output.show_table(
-            ["name", "tracks", "genres", "grouped by", "source", "default"],
-            cells,
-            right=["tracks", "genres"],
-        )
+        columns = ["name", "tracks", "genres", "grouped by", "source", "default"]
+        output.show_table(columns, cells, "lrrl")
     else:
         output.say("There are no datasets yet. Run: mgc data add NAME PATH, or: mgc data add demo")
 
@@ -71,9 +70,9 @@ def show(name: DatasetName = None, as_json: JsonOption = False) -> None:
     longest = max(counts["tracks"] for counts in found["genres"].values())
     parts = list(found["splits"])
     rows = [
-        [genre, counts["tracks"], "█" * max(1, round(BAR * counts["tracks"] / longest))]
-        + [counts[part] for part in parts]
+        [genre, n, "█" * max(1, round(BAR * n / longest)), *(counts[part] for part in parts)]
         for genre, counts in found["genres"].items()
+        for n in [counts["tracks"]]
     ]
     output.show_table(["genre", "tracks", "", *parts], rows, right=["tracks", *parts])
 
@@ -82,34 +81,28 @@ def _hours(found: dict[str, Any]) -> str:
     unknown = found["tracks_of_unknown_length"]
     if unknown == found["tracks"]:
         return "of unknown length"
-    hours = (
-        f"{found['hours']:,.1f} hours"
-        if found["hours"] >= 1
-        else f"{60 * found['hours']:.0f} minutes"
-    )
-    return hours + (f" (without {unknown:,} of unknown length)" if unknown else "")
+    hours = found["hours"]
+    text = f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    return text + (f" (without {unknown:,} of unknown length)" if unknown else "")
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     split = found["split"]
     by = f", grouped by {split['grouped_by']}" if split.get("grouped_by") else ""
-    parts = " · ".join(f"{part} {count:,}" for part, count in found["splits"].items())
     lines = [
         ("audio", found["root"]),
-        ("split", f"{split['name']} ({split.get('made', '')}{by}): {parts}"),
+        ("split", f"{split['name']} ({split.get('made', '')}{by}): {_counted(found['splits'])}"),
     ]
     if len(found["split_names"]) > 1:
         lines.append(("splits", ", ".join(found["split_names"])))
     if found["left_out"]:
-        lines.append(
-            ("left out", ", ".join(f"{what} {n:,}" for what, n in found["left_out"].items()))
-        )
-    bad = ", ".join(f"{fault} {n:,}" for fault, n in found["quarantined"].items())
-    if bad or found["checked"]:
-        lines.append(("quarantine", bad or "none"))
-    else:
-        lines.append(("quarantine", f"not checked yet: mgc data check {found['name']}"))
-    return lines
+        lines.append(("left out", _counted(found["left_out"], ", ")))
+    unknown = "none" if found["checked"] else f"not checked yet: mgc data check {found['name']}"
+    return [*lines, ("quarantine", _counted(found["quarantined"], ", ") or unknown)]
+
+
+def _counted(counts: dict[str, int], between: str = " · ") -> str:
+    return between.join(f"{what} {number:,}" for what, number in counts.items())
 
 
 @app.command("remove")
@@ -134,5 +127,76 @@ def use(name: str) -> None:
 
 app.command("check")(data_quality.check)
 app.command("audit")(data_quality.audit)
-app.command("split")(data_split.split)
-app.command("export")(data_split.export)
+
+
+@app.command("split")
+def split(
+    name: DatasetName = None,
+    called: Annotated[
+        str | None,
+        typer.Option("--as", help="Name of the new split (default: derived from how it is made)."),
+    ] = None,
+    group_by: Annotated[
+        GroupBy | None,
+        typer.Option(help="Keep tracks with the same value together (default: as when imported)."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split; another seed gives another split.")
+    ] = 0,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Read the split from a table with the columns track_id and split."
+        ),
+    ] = None,
+    use: Annotated[str | None, typer.Option(help="Switch back to the split of this name.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list the splits.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a split and name it, read one from a table, or switch back to an earlier one."""
+    from mgc.datasets import named_splits, table
+    from mgc.datasets.summary import summary
+
+    dataset = table.load(name or table.default_name())
+    if sum([list_, use is not None, from_ is not None]) > 1:
+        raise UsageError("--list, --use and --from cannot be combined.", "Give only one of them.")
+    by: GroupBy = group_by or dataset.record.get("group_by", "none")
+    if use is not None:
+        dataset = named_splits.use(dataset, use)
+    elif from_ is not None:
+        dataset = named_splits.read(dataset, called or from_.stem.lower(), from_)
+    elif not list_:
+        dataset = named_splits.make(dataset, called or f"{by}-{seed}".replace("+", "-"), by, seed)
+    found = summary(dataset)
+    now = found["split"]
+    stored = {**dataset.record.get("splits", {}), now["name"]: now}
+    rows = [
+        {
+            "name": each,
+            "made": stored.get(each, {}).get("made", ""),
+            "grouped_by": stored.get(each, {}).get("grouped_by", ""),
+            "seed": stored.get(each, {}).get("seed"),
+            "in_use": each == now["name"],
+        }
+        for each in named_splits.names(dataset)
+    ]
+    if as_json:
+        output.emit_json({"splits": rows, "tracks": found["splits"]})
+        return
+    cells = [[*list(row.values())[:-1], "*" if row["in_use"] else ""] for row in rows]
+    output.show_table(["split", "made", "grouped by", "seed", "in use"], cells)
+    output.say(f"{now['name']}: {_counted(found['splits'])}")
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(help="The dataset.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, .tsv or .parquet file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a dataset's table, including its split; ``mgc data add`` reads it back."""
+    from mgc.datasets import summary, table
+
+    dataset = table.load(name)
+    summary.export(dataset, file, replace=force)
+    output.say(f"Wrote {output.count(len(dataset.tracks), 'track')} to {file}.")

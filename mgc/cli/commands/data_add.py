@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.commands.data_split import GroupBy
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import GroupBy
 from mgc.errors import UsageError, unknown
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.commands.data_split import DatasetName, GroupBy
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import Workers
+from mgc.cli.ui.options import DatasetName, GroupBy, Workers
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def _check_record(dataset: Dataset, found: FileCheck) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "tracks": found.tracks,
-        "usable": found.tracks - found.left_out,
+        "usable": found.usable,
         "hours": round(found.seconds / 3600, 3),
         "faults": {str(k): int(n) for k, n in found.findings["fault"].value_counts().items()},
         "findings": found.findings.to_dict("records"),
@@ -64,13 +63,13 @@ def _check_record(dataset: Dataset, found: FileCheck) -> dict[str, Any]:
 
 
 def _show_check(dataset: Dataset, found: FileCheck) -> None:
-    from mgc.datasets.quality.checking import LEFT_OUT, REMARKS
+    from mgc.datasets.quality.checking import LEFT_OUT, NOT_READ, REMARKS
 
     findings = found.findings
     if len(findings):
         rows = []
         for fault, part in findings.groupby("fault", sort=False):
-            meaning = {**LEFT_OUT, **REMARKS}.get(str(fault), "")
+            meaning = {**LEFT_OUT, **NOT_READ, **REMARKS}.get(str(fault), "")
             fate = "left out" if part["left_out"].all() else "kept"
             rows.append([fault, f"{len(part):,}", fate, meaning])
         output.show_table(["fault", "tracks", "", "meaning"], rows, right=["tracks"])
@@ -80,13 +79,11 @@ def _show_check(dataset: Dataset, found: FileCheck) -> None:
         if len(findings) > SHOWN:
             output.say(f"  … and {len(findings) - SHOWN:,} more: {dataset.folder / 'check.csv'}")
     output.say(
-        f"{found.tracks - found.left_out:,} of {output.count(found.tracks, 'track')} can be used; "
+        f"{found.usable:,} of {output.count(found.tracks, 'track')} can be used; "
         f"{found.seconds / 3600:.1f} hours decode."
     )
     if found.left_out:
-        output.note(
-            f"Later commands leave out the other {found.left_out:,}; --include-bad keeps them."
-        )
+        output.note(f"Later commands leave out {found.left_out:,}; --include-bad keeps them.")
 
 
 def audit(

@@ -54,7 +54,7 @@ def demo() -> None:
         f"5. A song by an artist that nobody has heard, made as {UNSEEN_GENRE!r}.",
         f"mgc predict {shlex.quote(str(clip))} --data demo",
         "mgc predict FILE_OR_FOLDER --data my-music",
-        lambda: predict.predict([clip], data=NAME),
+        lambda: predict.predict([str(clip)], data=NAME),
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
     output.say("To remove the demo again: mgc data remove demo; mgc runs list; mgc features clear")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,19 +13,12 @@ from mgc.cli.ui.options import DataName, Settings
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
-    from mgc.ensembling import EnsembleRequest, StrategySpec
+    from mgc.ensembling.combination import EnsembleRequest, StrategySpec
     from mgc.runs import Run
 
 SEARCH = "search"
 MAX_SUBSETS_SHOWN = 10
-MIN_OVERLAP = 0.9  # mgc.ensembling.SMALLEST_SHARE, not imported so that --help is fast
-
-
-class LearnFrom(StrEnum):
-    """The tracks that weights, temperatures and meta-models are learnt from."""
-
-    validation = "validation"
-    out_of_fold = "out-of-fold"
+MIN_OVERLAP = 0.9  # mgc.ensembling.combination.MIN_SHARE, not imported so that --help is fast
 
 
 def ensemble(
@@ -47,9 +40,9 @@ def ensemble(
         bool, typer.Option("--calibrate", help="Calibrate the members and the result.")
     ] = False,
     learn_from: Annotated[
-        LearnFrom,
+        Literal["validation", "out-of-fold"],
         typer.Option(help="Held-out tracks that weights, temperatures and meta-models learn from."),
-    ] = LearnFrom.validation,
+    ] = "validation",
     min_overlap: Annotated[
         float,
         typer.Option(
@@ -60,7 +53,8 @@ def ensemble(
     as_json: JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
-    from mgc.ensembling import EnsembleRequest, ensemble
+    from mgc.ensembling.combination import EnsembleRequest
+    from mgc.ensembling.ensemble_runs import ensemble
     from mgc.plugins import params
 
     values = params.parse_assignments(settings or [])
@@ -71,31 +65,26 @@ def ensemble(
     for group in _members(members or [], data):
         _say_members(group)
         for spec in specs:
-            command = _command(spec, group, calibrate, learn_from, min_overlap)
-            request = EnsembleRequest(spec, calibrate, learn_from.value, min_overlap, command)
+            request = EnsembleRequest(spec, calibrate, learn_from, min_overlap)
+            request = replace(request, command=_command(request, group))
             if strategy == SEARCH:
                 _show_search(request, group)
             done.append(ensemble(request, group))
     _report(done, as_json)
 
 
-def _command(
-    spec: StrategySpec,
-    group: Sequence[Run],
-    calibrate: bool,
-    learn_from: LearnFrom,
-    min_overlap: float,
-) -> list[str]:
+def _command(request: EnsembleRequest, group: Sequence[Run]) -> list[str]:
     """The command that makes this ensemble again, with its strategy and members by name even if
     'all' or the newest runs were asked for."""
     import json
 
-    words = ["mgc", "ensemble", spec.name, *(run.name for run in group)]
-    words += ["--calibrate"] if calibrate else []
-    if learn_from != LearnFrom.validation:
-        words += ["--learn-from", learn_from.value]
-    words += [] if min_overlap == MIN_OVERLAP else ["--min-overlap", str(min_overlap)]
-    for name, value in spec.settings.items():
+    words = ["mgc", "ensemble", request.spec.name, *(run.name for run in group)]
+    words += ["--calibrate"] if request.calibrate else []
+    if request.learn_from != "validation":
+        words += ["--learn-from", request.learn_from]
+    if request.smallest_share != MIN_OVERLAP:
+        words += ["--min-overlap", str(request.smallest_share)]
+    for name, value in request.spec.settings.items():
         words += ["--set", f"{name}={json.dumps(value)}"]
     return words
 
@@ -105,7 +94,7 @@ def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
     applies to none."""
     from dataclasses import fields
 
-    from mgc.ensembling import StrategySpec
+    from mgc.ensembling.combination import StrategySpec
     from mgc.errors import unknown
     from mgc.plugins.params import params_class
 
@@ -134,17 +123,13 @@ def _names(strategy: str) -> list[str]:
 
 
 def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
-    from mgc import resolve, runs
+    from mgc import resolve
     from mgc.runs import selection
 
     if names:
         dataset = choice.dataset_or_none(data)
         return [[selection.one(name, dataset) for name in names]]
-    dataset = resolve.dataset_name(data)
-    found, errors = runs.everything()
-    for error in errors:
-        output.note(f"{error.message} {error.hint}")
-    return selection.groups_of_members(found, dataset)
+    return selection.groups_of_members(choice.all_runs(), resolve.dataset_name(data))
 
 
 def _say_members(group: Sequence[Run]) -> None:
@@ -155,7 +140,7 @@ def _say_members(group: Sequence[Run]) -> None:
 
 def _show_search(request: EnsembleRequest, group: Sequence[Run]) -> None:
     """What was tried, by held-out tracks; on stderr, because the result is the ensemble."""
-    from mgc.ensembling import search
+    from mgc.ensembling.learner import search
 
     tried = search(request, group)
     output.note(f"{output.count(len(tried), 'subset')} by the held-out tracks of each fold:")
@@ -178,35 +163,28 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     rows = []
     for run in done:
         test = run.record.metrics["test"]
-        own = (f"{test['nll']:.3f}", f"{test['ece']:.3f}", test["tracks"])
-        rows.append((*choice.test_figures(run), *own))
-    columns = [*choice.TEST_COLUMNS, "NLL", "ECE", "tracks"]
-    output.show_table(columns, rows, right=columns[1:])
+        own = {"NLL": f"{test['nll']:.3f}", "ECE": f"{test['ece']:.3f}", "tracks": test["tracks"]}
+        rows.append(choice.test_figures(run) | own)
+    output.show_records(rows, "lr")
     _report_calibration(done)
     choice.say_next(done[-1].record.dataset.name)
 
 
 def _report_calibration(done: Sequence[Run]) -> None:
     """NLL and ECE of members and results, without and with temperatures."""
+    from statistics import fmean as mean
+
     rows = []
     for run in done:
         found = run.record.calibration
-        if found is None:
-            continue
-        for name, part in [*found["members"].items(), (run.name, found)]:
-            temperatures = part["temperatures"]
-            mean = sum(temperatures) / len(temperatures)
-            before, after = part["before"], part["after"]
-            rows.append(
-                (
-                    name,
-                    f"{mean:.2f}",
-                    f"{before['nll']:.3f}",
-                    f"{after['nll']:.3f}",
-                    f"{before['ece']:.3f}",
-                    f"{after['ece']:.3f}",
-                )
+        for name, part in [*found["members"].items(), (run.name, found)] if found else []:
+            temperature = f"{mean(part['temperatures']):.2f}"
+            figures = (
+                f"{part[when][score]:.3f}"
+                for score in ("nll", "ece")
+                for when in ("before", "after")
             )
+            rows.append((name, temperature, *figures))
     if rows:
         columns = ["calibrated", "temperature", "NLL before", "after", "ECE before", "after"]
-        output.show_table(columns, list(dict.fromkeys(rows)), right=columns[1:])
+        output.show_table(columns, list(dict.fromkeys(rows)), "lr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,9 @@ from mgc.evaluation import compare_text
 
 if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
-    from mgc.experiment import Plan, PublishedRow, StudyResult
+    from mgc.experiment.plan import Plan
+    from mgc.experiment.published import PublishedRow
+    from mgc.experiment.study import StudyResult
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: a whole results table from one file.")
 
@@ -36,10 +39,11 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Do everything in the file; stop at any time, and the same command continues."""
-    from mgc.experiment import perform, read_plan
-    from mgc.experiment.study import with_device
+    from mgc.experiment.plan import read_plan
+    from mgc.experiment.study import perform
 
-    plan = with_device(read_plan(file), device)
+    plan = read_plan(file)
+    plan = plan if device is None else replace(plan, device=device)
     done = perform(plan, ["mgc", "experiment", "run", str(file)], progress())
     if not done.runs:
         raise done.failures[0][1]
@@ -58,8 +62,8 @@ def show(file: File, as_json: JsonOption = False) -> None:
     """Show what a file asks for, and how much of it is done."""
     from mgc import runs
     from mgc.datasets import table as datasets
-    from mgc.experiment import read_plan, steps
-    from mgc.experiment.study import requests
+    from mgc.experiment.plan import read_plan
+    from mgc.experiment.study import requests, steps
 
     plan = read_plan(file)
     there = plan.dataset in datasets.names()
@@ -92,7 +96,7 @@ def _report(plan: Plan, done: StudyResult, folder: Path, as_json: bool) -> None:
     """Print the comparison and the table of published figures; write both."""
     from mgc.evaluation.compare import compare as compare_systems
     from mgc.evaluation.systems import systems
-    from mgc.experiment import compare_published
+    from mgc.experiment.published import compare_published
 
     found = systems(done.runs)
     made = compare_systems(found)
@@ -108,19 +112,7 @@ def _report(plan: Plan, done: StudyResult, folder: Path, as_json: bool) -> None:
 
 
 def _show_beside(lines: list[PublishedRow]) -> None:
-    rows = []
-    for line in lines:
-        one, row, points = line.published, line.row, line.difference
-        rows.append(
-            (
-                one.name if one else "",
-                f"{one.accuracy:g}" if one else "",
-                row["name"] if row else "",
-                output.percent(row["accuracy"]) if row else "",
-                compare_text.interval(row) if row else "",
-                "" if points is None else f"{points:+.1f}",
-            )
-        )
+    rows = [[*line.cells[:2], *line.cells[3:7]] for line in lines]  # not protocol and F1
     columns = ["published", "their acc. %", "here", "acc. %", "95 % interval", "points"]
     right = [c for c in columns if c not in ("published", "here")]
     output.show_table(columns, rows, right=right)
@@ -130,7 +122,7 @@ def _show_beside(lines: list[PublishedRow]) -> None:
 
 
 def _write(plan: Plan, made: Comparison, lines: list[PublishedRow], folder: Path) -> None:
-    from mgc.experiment import markdown
+    from mgc.experiment.published import markdown
     from mgc.home import json_bytes, replace_file
 
     text = [f"# {plan.name}", "", *compare_text.markdown(made)]

@@ -151,12 +151,14 @@ def extract(
 ) -> None:
     """Extract features of a dataset; each file is decoded once for all of them."""
     from mgc import resolve
+    from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
     from mgc.features import extraction
 
     dataset = resolve.dataset(data)
     clips = resolve.policy(clip_seconds, clips_per_track)
     sources = resolve.sources(names, settings, clips, resolve.device(device))
+    judge_again(dataset, progress())
     tracks, quarantined = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
     made = extraction.extract(paths, sources, progress(), workers=workers, on=on)

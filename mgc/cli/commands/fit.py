@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mgc.cli.ui import choice, output
+from mgc.cli.ui import choice, options, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import (
-    ClipSeconds,
-    ClipsPerTrack,
-    DataName,
-    Device,
-    IncludeBad,
-    Seed,
-    Settings,
-)
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.fitting import FitRequest
     from mgc.runs import Run
-
-
-class Track(StrEnum):
-    """Where training can be followed."""
-
-    wandb = "wandb"
-
-
-class WandbMode(StrEnum):
-    """Whether Weights & Biases may use the network."""
-
-    offline = "offline"
-    online = "online"
 
 
 def fit(
@@ -49,26 +26,27 @@ def fit(
         list[str] | None,
         typer.Option(help="Head (repeatable); default: cnn on a GPU, else logistic."),
     ] = None,
-    data: DataName = None,
+    data: options.DataName = None,
     folds: Annotated[
         int, typer.Option(help="K-fold cross-validation; 0 uses the dataset's own split.", min=0)
     ] = 0,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     seeds: Annotated[
         int, typer.Option(help="Repeat with this many seeds, counting up from --seed.", min=1)
     ] = 1,
-    settings: Settings = None,
-    clip_seconds: ClipSeconds = None,
-    clips_per_track: ClipsPerTrack = None,
-    device: Device = "auto",
-    include_bad: IncludeBad = False,
+    settings: options.Settings = None,
+    clip_seconds: options.ClipSeconds = None,
+    clips_per_track: options.ClipsPerTrack = None,
+    device: options.Device = "auto",
+    include_bad: options.IncludeBad = False,
     track: Annotated[
-        Track | None,
+        Literal["wandb"] | None,
         typer.Option(help="Log the training to a tracker (default: local files only)."),
     ] = None,
     wandb_mode: Annotated[
-        WandbMode, typer.Option(help="offline only writes files; online uploads them.")
-    ] = WandbMode.offline,
+        Literal["offline", "online"],
+        typer.Option(help="offline only writes files; online uploads them."),
+    ] = "offline",
     wandb_project: Annotated[str, typer.Option(help="Project at W&B.")] = "mgc",
     wandb_entity: Annotated[str | None, typer.Option(help="User or team at W&B.")] = None,
     resume: Annotated[
@@ -106,7 +84,7 @@ def fit(
         command=["mgc", *sys.argv[1:]],
         tracking=None
         if track is None
-        else {"mode": wandb_mode.value, "project": wandb_project, "entity": wandb_entity},
+        else {"mode": wandb_mode, "project": wandb_project, "entity": wandb_entity},
     )
     if not head:
         output.note(
@@ -124,7 +102,8 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
     news = progress()
     prepared = fitting.prepare_for(requests, news)
     for request in requests:
-        output.note(f"fitting {request.source.name} · {request.head.name}, seed {request.seed}")
+        what = f"{request.source.name} · {request.head.name}"
+        output.note(f"fitting {what}, seed {request.seed}")
         try:
             ready = prepared[request.source.store.fingerprint]
             done.append(fitting.fit(request, news, ready))
@@ -132,9 +111,7 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
             if len(requests) == 1:
                 raise
             errors.append(error)
-            output.note(
-                f"{request.source.name} · {request.head.name}: {error.message} {error.hint}"
-            )
+            output.note(f"{what}: {error.message} {error.hint}")
     if errors and not done:
         raise type(errors[0])(
             f"None of {output.count(len(requests), 'fit')} succeeded.",
@@ -144,16 +121,11 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
 
 
 def _report(done: list[Run]) -> None:
-    rows = [
-        (
-            *choice.test_figures(run),
-            run.record.metrics["test"]["tracks"],
-            f"{run.record.seconds:.0f}",
-        )
-        for run in done
-    ]
-    columns = [*choice.TEST_COLUMNS, "tracks", "seconds"]
-    output.show_table(columns, rows, right=columns[1:])
+    rows = []
+    for run in done:
+        tracks, seconds = run.record.metrics["test"]["tracks"], f"{run.record.seconds:.0f}"
+        rows.append(choice.test_figures(run) | {"tracks": tracks, "seconds": seconds})
+    output.show_records(rows, "lr")
     failures = done[0].record.failures
     if failures:
         output.note(f"{output.count(len(failures), 'file')} could not be used:")

@@ -46,71 +46,63 @@ MapMethod = Annotated[
 @app.command("confusion")
 def confusion(names: Names, out: Out = None, normalise: Shares = False, dpi: Dpi = 200) -> None:
     """Draw which genres are mistaken for which."""
-    _check(out)
-    _put("confusion", out, dpi, _named(names), normalise)
+    _draw("confusion", names, out, dpi, normalise)
 
 
 @app.command("curves")
 def curves(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
     """Draw loss and validation accuracy by epoch (for heads that learn in epochs)."""
-    _check(out)
-    _put("curves", out, dpi, _named(names))
+    _draw("curves", names, out, dpi)
 
 
 @app.command("embedding")
 def embedding(names: Names, out: Out = None, method: MapMethod = "tsne", dpi: Dpi = 200) -> None:
     """Draw a map that puts tracks close together if a model finds them alike."""
-    _check(out)
-    _put("embedding", out, dpi, _named(names), method)
+    _draw("embedding", names, out, dpi, method)
 
 
 @app.command("genres")
 def genres(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
     """Draw the F1 of each genre, run by run."""
-    _check(out)
-    _put("genres", out, dpi, _systems(names))
+    _draw("genres", names, out, dpi)
 
 
 @app.command("calibration")
 def calibration(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
     """Draw whether runs are right as often as they are sure."""
-    _check(out)
-    _put("calibration", out, dpi, _named(names))
+    _draw("calibration", names, out, dpi)
 
 
 @app.command("comparison")
 def comparison(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
     """Draw accuracies with their intervals."""
-    from mgc.evaluation.compare import compare
-
-    _check(out)
-    _put("comparison", out, dpi, compare(_systems(names)))
+    _draw("comparison", names, out, dpi)
 
 
-def _check(out: Path | None) -> None:
-    """Refuse an unsupported suffix before doing any work."""
+def _draw(
+    kind: str, names: Sequence[str], out: Path | None, dpi: int, *options: str | bool
+) -> None:
+    """Show a figure, or write it in the format of the file's suffix; an unsupported suffix is
+    refused before any work."""
     if out is not None and out.suffix.lower() not in (*PICTURES, *TABLES):
         raise UsageError(
             f"{out}: its suffix is not a known format.",
             f"Pictures: {' '.join(PICTURES)}; tables: {' '.join(TABLES)}.",
         )
-
-
-def _put(kind: str, out: Path | None, dpi: int, *arguments: Any) -> None:
-    """Show a figure, or write it in the format of the file's suffix."""
+    drawn = _drawn(kind, names)
     if out is None:
         from mgc.cli.ui import plot_terminal
 
-        getattr(plot_terminal, kind)(*arguments)
+        getattr(plot_terminal, kind)(drawn, *options)
         return
     if out.suffix.lower() in PICTURES:
         from mgc.reporting import plots
 
-        plots.save(getattr(plots, kind)(*arguments), out, dpi)
+        plots.save(getattr(plots, kind)(drawn, *options), out, dpi)
     else:
         from mgc.reporting import tables
 
-        write_tables(getattr(tables, kind)(*arguments), out)
+        write_tables(getattr(tables, kind)(drawn, *options), out)
     output.say(f"Written: {out}")
 
 
@@ -121,14 +113,13 @@ def write_tables(made: Sequence[Table], out: Path) -> None:
     replace_file(out, WRITERS[out.suffix.lower()](made).encode(), "Choose another path with -o.")
 
 
-def _systems(names: Sequence[str]) -> list[Any]:
+def _drawn(kind: str, names: Sequence[str]) -> Any:
+    """What a kind of figure shows: runs with their titles, systems, or their comparison."""
+    from mgc.evaluation.compare import compare
     from mgc.evaluation.systems import systems
-    from mgc.runs.selection import chosen
-
-    return systems(chosen(names))
-
-
-def _named(names: Sequence[str]) -> list[tuple[str, Any]]:
     from mgc.runs.selection import chosen, titled
 
-    return titled(chosen(names))
+    found = chosen(names)
+    if kind not in ("genres", "comparison"):
+        return titled(found)
+    return systems(found) if kind == "genres" else compare(systems(found))

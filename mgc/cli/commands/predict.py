@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +15,18 @@ from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
+    from mgc.prediction.answer_stream import AnswerFormat
+    from mgc.prediction.model import Model
     from mgc.prediction.prediction import Prediction
     from mgc.runs import Run
 
+FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
+
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Audio.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE|FOLDER...", help="Audio.")
+    ] = None,
     run: Annotated[
         str | None,
         typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
@@ -30,33 +35,137 @@ def predict(
     device: Device = "auto",
     workers: Workers = None,
     as_json: JsonOption = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print a line of JSON per file, as each is done.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE.csv, .jsonl or .json; the same command continues it.",
+        ),
+    ] = None,
+    files_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-", help="Take paths from a file (or stdin): a line or a NUL each; m3u8."
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = 3,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
-    if as_json and as_csv:
-        raise UsageError("Only one of --csv and --json can be printed.", "Choose one.")
+    form = _format(as_json, as_jsonl, as_csv, into)
     from mgc import resolve
-    from mgc.audio.audio_files import collect
     from mgc.prediction.model import Model
 
-    files = collect(paths)
+    files = _files(paths or [], files_from)
     chosen = _run(run, data)
     model = Model(chosen, resolve.device(device))
-    answers = list(model.predict_many(files, workers, progress()))
-    done = [answer for answer in answers if not answer.error]
-    failures = [answer for answer in answers if answer.error]
-    if as_json:
-        output.emit_json([_record(p) for p in done] + [_failed(f) for f in failures])
-    elif as_csv:
-        _write_csv(done, failures, chosen.genres)
+    tally = _Tally()
+    if into is not None and form is not None:
+        files = _into_file(into, form, model, files, workers, tally)
     else:
-        _show(done, top)
-    if failures:
-        output.note(f"{output.count(len(failures), 'file')} of {len(files):,} could not be used:")
-        output.list_failures([answer.error for answer in failures])
-    if not done:
+        answers = tally.counted(model.predict_many(files, workers, progress()))
+        _print(answers, form, chosen.genres, top)
+    if tally.failures:
+        output.note(
+            f"{output.count(len(tally.failures), 'file')} of {len(files):,} could not be used:"
+        )
+        output.list_failures(tally.failures)
+    if files and not tally.done:
         raise MgcError("No file could be used.", "The reasons are listed above.")
+
+
+def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
+    from mgc.audio.audio_files import collect
+    from mgc.audio.path_lists import listed
+
+    if not paths and files_from is None:
+        raise UsageError("Which audio?", "For example: mgc predict song.mp3")
+    if "" in paths:
+        raise UsageError("A path is empty (a variable that is not set?).", "Name a file or folder.")
+    found = collect([Path(path) for path in paths]) if paths else []
+    return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
+
+
+class _Tally:
+    """Counts the answers that pass through."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.failures: list[str] = []
+
+    def counted(self, answers: Iterable[Prediction]) -> Iterator[Prediction]:
+        for answer in answers:
+            if answer.error:
+                self.failures.append(answer.error)
+            else:
+                self.done += 1
+            yield answer
+
+
+def _format(as_json: bool, as_jsonl: bool, as_csv: bool, into: Path | None) -> AnswerFormat | None:
+    """The format of the answers; None is a table."""
+    asked = {"json": as_json, "jsonl": as_jsonl, "csv": as_csv}
+    named: list[AnswerFormat] = [form for form in FORMATS.values() if asked[form]]
+    if len(named) > 1:
+        raise UsageError(
+            f"Only one of {' and '.join(f'--{form}' for form in named)} can be written.",
+            "Choose one.",
+        )
+    if named or into is None:
+        return named[0] if named else None
+    if into.suffix.lower() not in FORMATS:
+        raise UsageError(
+            f"{into} does not say which format it is.", "End it in .csv, .jsonl or .json."
+        )
+    return FORMATS[into.suffix.lower()]
+
+
+def _print(
+    answers: Iterable[Prediction], form: AnswerFormat | None, genres: list[str], top: int
+) -> None:
+    """Print answers as they come; a table, also after Ctrl-C, when there are no more."""
+    if form is None:
+        done: list[Prediction] = []
+        try:
+            done.extend(answer for answer in answers if not answer.error)
+        finally:
+            _show(done, top)
+        return
+    from mgc.prediction.answer_stream import AnswerStream
+
+    with AnswerStream(output.binary(), form, genres) as stream:
+        for answer in answers:
+            stream.write(answer)
+
+
+def _into_file(
+    into: Path,
+    form: AnswerFormat,
+    model: Model,
+    files: list[Path],
+    workers: int | None,
+    tally: _Tally,
+) -> list[Path]:
+    """Add the answers that a file lacks; returns the files that these are about."""
+    import hashlib
+
+    from mgc.prediction.answer_file import AnswerFile
+
+    digest = hashlib.sha256((model.run.folder / "run.json").read_bytes()).hexdigest()
+    target = AnswerFile(into, form, model.genres, {"run": digest})
+    missing = target.missing(files)
+    if there := len(files) - len(missing):
+        output.note(f"{into} has {output.count(there, 'answer')} of {len(files):,} already.")
+    with target.writing() as add:
+        for answer in tally.counted(model.predict_many(missing, workers, progress())):
+            add(answer)
+    output.note(f"Written: {into} ({output.count(len(files), 'answer')}).")
+    return missing
 
 
 def _run(name: str | None, data: str | None) -> Run:
@@ -82,20 +191,6 @@ def _run(name: str | None, data: str | None) -> Run:
     return found.run
 
 
-def _record(answer: Prediction) -> dict[str, Any]:
-    ranked = answer.ranked()
-    return {
-        "path": str(answer.path),
-        "genre": ranked[0][0],
-        "probability": ranked[0][1],
-        "probabilities": dict(ranked),
-    }
-
-
-def _failed(answer: Prediction) -> dict[str, Any]:
-    return {"path": str(answer.path), "genre": None, "error": answer.error}
-
-
 def _show(done: list[Prediction], top: int) -> None:
     rows = []
     for answer in done:
@@ -104,14 +199,3 @@ def _show(done: list[Prediction], top: int) -> None:
         rows.append((answer.path, ranked[0][0], output.percent(ranked[0][1]), others))
     if rows:
         output.show_table(["file", "genre", "%", "else"], rows, right=["%"])
-
-
-def _write_csv(done: list[Prediction], failures: list[Prediction], genres: list[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "genre", "probability", *genres, "error"])
-    for answer in done:
-        ranked = answer.ranked()
-        cells = [f"{p:.6f}" for p in answer.probabilities.values()]
-        writer.writerow([answer.path, ranked[0][0], f"{ranked[0][1]:.6f}", *cells, ""])
-    for answer in failures:
-        writer.writerow([answer.path, "", "", *[""] * len(genres), answer.error])

@@ -10,7 +10,8 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Every, Folds
+from mgc.cli.ui.options import DataName, Every, Folds, Reference
+from mgc.home import replace_file
 
 NO_PICTURE = "none"
 
@@ -31,10 +32,7 @@ def report(
         typer.Option("--output", "-o", help="The page (default: report-DATASET.html)."),
     ] = None,
     title: Annotated[str, typer.Option(help="Its title (default: the dataset's name).")] = "",
-    reference: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
-    ] = None,
+    reference: Reference = None,
     hardest: Annotated[int, typer.Option(help="How many hard tracks to show.", min=0)] = 12,
     picture: Annotated[
         str,
@@ -56,7 +54,7 @@ def report(
 ) -> None:
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
-    from mgc.reporting.page import ReportRequest, make_report
+    from mgc.reporting.page.build import ReportRequest, make_report
 
     source = None
     if picture != NO_PICTURE:
@@ -65,10 +63,11 @@ def report(
     found = taken.runs
     output.note(f"Reported: {', '.join(run.name for run in found)}")
     options = (title, hardest, source, audio, audit, method, reference)
-    asked = ReportRequest(*options, _command(), taken.said())
+    asked = ReportRequest(*options, ["mgc", *sys.argv[1:]], taken.said())
     page = make_report(found, asked, progress())
     path = out or Path(f"report-{found[0].record.dataset.name}.html")
-    _write(page, path)
+    # A name from a file system may not be valid Unicode; a question mark replaces what is not.
+    replace_file(path, page.encode(errors="replace"), "Choose another path with -o.")
     output.say(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if audio and source is not None and hardest:
         output.note(
@@ -77,22 +76,3 @@ def report(
         )
     if show:
         typer.launch(str(path))
-
-
-def _command() -> list[str]:
-    """The command as typed, without the folder of the program."""
-    return ["mgc", *sys.argv[1:]]
-
-
-def _write(page: str, path: Path) -> None:
-    from mgc.errors import MgcError
-    from mgc.home import replace_file
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MgcError(
-            f"Cannot write {path}: {error.strerror or error}.", "Choose another path with -o."
-        ) from error
-    # A name from a file system may not be valid Unicode; a question mark replaces what is not.
-    replace_file(path, page.encode("utf-8", errors="replace"))

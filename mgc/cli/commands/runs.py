@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.output import JsonOption
+
+if TYPE_CHECKING:
+    from mgc.runs import Run
 
 app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how good it is.")
 
@@ -15,42 +18,31 @@ app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how go
 @app.command("list")
 def list_runs(as_json: JsonOption = False) -> None:
     """List the runs, oldest first."""
-    from mgc import runs
-
-    found, errors = runs.everything()
-    rows: list[dict[str, Any]] = [_row(run) for run in found]
+    rows = [_row(run) for run in choice.all_runs()]
     if as_json:
         output.emit_json(rows)
     elif rows:
         cells = [
-            (
-                r["name"],
-                r["label"],
-                r["dataset"],
-                r["folds"] or "split",
-                r["seed"],
-                r["state"],
-                "" if r["accuracy"] is None else output.percent(r["accuracy"]),
-                r["created"][:16],
-            )
+            {
+                "run": r["name"],
+                "what": r["label"],
+                "dataset": r["dataset"],
+                "folds": r["folds"] or "split",
+                "seed": r["seed"],
+                "state": r["state"],
+                "accuracy %": "" if r["accuracy"] is None else output.percent(r["accuracy"]),
+                "created": r["created"][:16],
+            }
             for r in rows
         ]
-        output.show_table(
-            ["run", "what", "dataset", "folds", "seed", "state", "accuracy %", "created"],
-            cells,
-            right=["accuracy %", "seed"],
-        )
+        output.show_records(cells, "llllrlrl")
     else:
         output.say("There are no runs yet. Run: mgc fit --extractor mfcc")
-    for error in errors:
-        output.note(f"{error.message} {error.hint}")
 
 
-def _row(run: object) -> dict[str, object]:
-    from mgc.runs import Run
+def _row(run: Run) -> dict[str, Any]:
     from mgc.runs.state import state
 
-    assert isinstance(run, Run)
     record = run.record
     return {
         "name": run.name,
@@ -72,6 +64,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
     import shlex
 
     from mgc import runs
+    from mgc.evaluation import compare_text
     from mgc.runs import selection, state
 
     run = runs.load(name)
@@ -84,8 +77,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
             figures = run.record.metrics[part]
             output.say(
                 f"{part}: accuracy {output.percent(figures['accuracy'])} % "
-                f"({output.percent(figures['accuracy_low'])}–"
-                f"{output.percent(figures['accuracy_high'])}), macro F1 {figures['f1']:.3f}, "
+                f"({compare_text.interval(figures)}), macro F1 {figures['f1']:.3f}, "
                 f"NLL {figures['nll']:.3f}, ECE {figures['ece']:.3f}, "
                 f"{output.count(figures['tracks'], 'track')}"
             )
@@ -95,7 +87,7 @@ def show(name: str, as_json: JsonOption = False) -> None:
             for genre, f in by_genre.items()
         ]
         columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
-        output.show_table(columns, rows, right=columns[1:])
+        output.show_table(columns, rows, "lr")
     output.say(f"folder: {run.folder}")
     command = selection.repeat_command(run)
     if command:

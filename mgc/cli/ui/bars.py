@@ -7,55 +7,41 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import rich.progress as bars
 from rich.console import Group
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as Bars,
-)
-from rich.progress import (
-    Task as BarTask,
-)
 from rich.table import Table
 from rich.text import Text
 
 from mgc.cli.ui import output
-from mgc.cli.ui.lines import EPOCH_COLUMNS, ended, figure
+from mgc.cli.ui.live import EPOCH_COLUMNS, ended, figure
 from mgc.progress import Task
 
 MAX_EPOCHS_SHOWN = 8
 
 
-class _Rate(ProgressColumn):
+class _Rate(bars.ProgressColumn):
     """Units per second."""
 
-    def render(self, task: BarTask) -> Text:
+    def render(self, task: bars.Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s", style="dim")
 
 
 class _BarTask:
-    def __init__(self, bars: Bars, number: Any) -> None:
-        self.bars, self.number = bars, number
+    def __init__(self, shown: bars.Progress, number: bars.TaskID) -> None:
+        self.shown, self.number = shown, number
 
     def advance(self, count: int = 1) -> None:
-        self.bars.advance(self.number, count)
+        self.shown.advance(self.number, count)
 
 
 class TerminalProgress:
     """Rich bars with rate and time left; epochs as a live table under the bar."""
 
     def __init__(self) -> None:
-        self._console = output.errors()
-        self._bars: Bars | None = None
+        self._console = output.console(stderr=True)
+        self._bars: bars.Progress | None = None
         self._epochs: deque[Mapping[str, Any]] = deque(maxlen=MAX_EPOCHS_SHOWN)
 
     @contextmanager
@@ -68,7 +54,16 @@ class TerminalProgress:
             finally:
                 self._bars.remove_task(number)
             return
-        self._bars = self._new_bars()
+        self._bars = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(bar_width=30),
+            bars.MofNCompleteColumn(),
+            _Rate(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+            console=self._console,
+        )
         number = self._bars.add_task(what, total=total, unit=unit)
         try:
             with Live(get_renderable=self._render, console=self._console, transient=True):
@@ -78,18 +73,6 @@ class TerminalProgress:
             self.say(ended(what, int(bar.completed), unit, bar.elapsed or 0.0))
             self._bars = None
             self._epochs.clear()
-
-    def _new_bars(self) -> Bars:
-        return Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
 
     def _render(self) -> Group:
         parts: list[Any] = [self._bars] if self._bars is not None else []

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mgc.cli.ui import output
 from mgc.errors import MgcError, UsageError
+from mgc.evaluation import compare_text
 
 if TYPE_CHECKING:
     from mgc.runs import Run
     from mgc.runs.answering import Choice
     from mgc.runs.selection import Selection
 
-TEST_COLUMNS = ("run", "accuracy %", "95 % interval", "macro F1")
 ANSWERS = "●"  # marks the run that `mgc predict` takes
 
 
@@ -22,7 +22,7 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
 
     Raises UsageError for an unknown name, for a choice among named runs, or if there is no run.
     """
-    from mgc import resolve, runs
+    from mgc import resolve
     from mgc.runs import selection
 
     if names:
@@ -32,13 +32,20 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
                 "Name no runs, or leave these options out.",
             )
         return selection.Selection(selection.chosen(names, dataset_or_none(data)), {})
-    found, errors = runs.everything()
-    for error in errors:
-        output.note(f"{error.message} {error.hint}")
-    taken = selection.comparable(found, resolve.dataset_name(data), folds, every)
+    taken = selection.comparable(all_runs(), resolve.dataset_name(data), folds, every)
     if taken.left_out:
         output.note(taken.said())
     return taken
+
+
+def all_runs() -> list[Run]:
+    """All runs, oldest first; reports those that cannot be read."""
+    from mgc import runs
+
+    found, errors = runs.everything()
+    for error in errors:
+        output.note(f"{error.message} {error.hint}")
+    return found
 
 
 def dataset_or_none(data: str | None) -> str | None:
@@ -93,8 +100,12 @@ def say_next(dataset: str) -> None:
     output.note(f"Next: mgc compare --data {dataset}, or: mgc predict FILE_OR_FOLDER --run {run}")
 
 
-def test_figures(run: Run) -> tuple[str, str, str, str]:
-    """The cells under `TEST_COLUMNS`: a run's name and its main figures on the test tracks."""
+def test_figures(run: Run) -> dict[str, object]:
+    """The columns of a run's name and its main figures on the test tracks."""
     test = run.record.metrics["test"]
-    low, high = output.percent(test["accuracy_low"]), output.percent(test["accuracy_high"])
-    return run.name, output.percent(test["accuracy"]), f"{low}–{high}", f"{test['f1']:.3f}"
+    return {
+        "run": run.name,
+        "accuracy %": output.percent(test["accuracy"]),
+        "95 % interval": compare_text.interval(test),
+        "macro F1": f"{test['f1']:.3f}",
+    }

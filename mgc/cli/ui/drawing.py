@@ -7,6 +7,7 @@ in a pipe and in a log. If the output cannot be written in Unicode, ASCII is use
 from __future__ import annotations
 
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
@@ -35,14 +36,15 @@ def sparkline(values: Sequence[float], width: int) -> str:
     if not known:
         return ""
     low, span = min(known), max(known) - min(known)
+    return "".join(
+        _step(blocks, (value - low) / span if span else 0.5) if isfinite(value) else " "
+        for value in thinned
+    )
 
-    def block(value: float) -> str:
-        if not isfinite(value):
-            return " "
-        share = (value - low) / span if span else 0.5
-        return blocks[min(int(share * len(blocks)), len(blocks) - 1)]
 
-    return "".join(map(block, thinned))
+def _step(characters: str, share: float) -> str:
+    """The character that stands for ``share`` in [0, 1]."""
+    return characters[min(int(share * len(characters)), len(characters) - 1)]
 
 
 def _thinned(values: Sequence[float], width: int) -> list[float]:
@@ -66,14 +68,12 @@ def bar(share: float, width: int) -> str:
 
 def shade(share: float) -> str:
     """A character that is darker the larger ``share`` in [0, 1] is."""
-    shades = SHADES if unicode_output() else ASCII_SHADES
-    return shades[min(int(share * len(shades)), len(shades) - 1)]
+    return _step(SHADES if unicode_output() else ASCII_SHADES, share)
 
 
 def whisker(low: float, middle: float, high: float, width: int) -> str:
     """An interval in [0, 1] as a line with its middle marked, ``width`` characters."""
-    plain = not unicode_output()
-    line, dot = ("-", "o") if plain else ("─", "●")
+    line, dot = ("─", "●") if unicode_output() else ("-", "o")
     places = [min(int(value * width), width - 1) for value in (low, middle, high)]
     cells = [line if places[0] <= i <= places[2] else " " for i in range(width)]
     cells[places[1]] = dot
@@ -85,22 +85,17 @@ def letter_map(
 ) -> list[str]:
     """Points in [-1, 1] × [-1, 1] as lines of letters, one letter per group. A place with points
     of several groups has the letter of the largest, or ``+`` if there is a tie."""
-    cells: dict[tuple[int, int], dict[int, int]] = {}
+    cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for (x, y), group in zip(points, groups, strict=True):
         column = min(int((x + 1) / 2 * width), width - 1)
         row = min(int((1 - y) / 2 * height), height - 1)
-        here = cells.setdefault((row, column), {})
-        here[group] = here.get(group, 0) + 1
-    lines = []
-    for row in range(height):
-        letters = (_letter(cells.get((row, column), {})) for column in range(width))
-        lines.append("".join(letters).rstrip())
-    return lines
+        cells[row, column][group] += 1
+    places = [[_letter(cells[row, column]) for column in range(width)] for row in range(height)]
+    return ["".join(letters).rstrip() for letters in places]
 
 
-def _letter(here: dict[int, int]) -> str:
+def _letter(here: Counter[int]) -> str:
     if not here:
         return " "
-    most = max(here.values())
-    first = [group for group, count in here.items() if count == most]
-    return LETTERS[first[0] % len(LETTERS)] if len(first) == 1 else MIXED
+    (group, most), *others = here.most_common(2)
+    return MIXED if others and others[0][1] == most else LETTERS[group % len(LETTERS)]

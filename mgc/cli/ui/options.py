@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+#: What never crosses from training to test; as in mgc.datasets.splits, which is slow to import.
+GroupBy = Literal["artist", "album", "artist+album", "none"]
+DatasetName = Annotated[str | None, typer.Argument(help="Default: see mgc data use.")]
 DataName = Annotated[
     str | None, typer.Option("--data", metavar="NAME", help="Dataset (default: see mgc data use).")
 ]
@@ -17,6 +20,10 @@ Folds = Annotated[
 ]
 Every = Annotated[
     bool, typer.Option("--all", help="Also take older runs of the same label and seed.")
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Test against this one (default: the best single)."),
 ]
 Settings = Annotated[
     list[str] | None,

@@ -10,8 +10,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from contextlib import contextmanager, redirect_stderr
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
@@ -34,17 +34,15 @@ def libraries_silenced() -> Iterator[None]:
     if os.environ.get("MGC_DEBUG") == "1" or not _is_the_process_s(sys.stderr):
         yield
         return
-    own, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
-    before = sys.stderr
-    before.flush()
-    os.dup2(nowhere, STDERR)
-    os.close(nowhere)
-    with open(own, "w", buffering=1, encoding=before.encoding, errors="backslashreplace") as ours:
-        sys.stderr = ours
+    sys.stderr.flush()
+    coding, own = sys.stderr.encoding, os.dup(STDERR)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), STDERR)
+    with open(own, "w", buffering=1, encoding=coding, errors="backslashreplace") as ours:
         try:
-            yield
+            with redirect_stderr(ours):
+                yield
         finally:
-            sys.stderr = before
             ours.flush()
             os.dup2(own, STDERR)
 
@@ -57,24 +55,26 @@ def _is_the_process_s(stream: TextIO) -> bool:
         return False
 
 
-def console() -> Console:
-    """A rich console on stdout. Not a module constant: tests and pipes swap sys.stdout."""
+def console(stderr: bool = False) -> Console:
+    """A rich console for results, or (stderr) for progress and errors. Not a module constant:
+    tests and pipes swap sys.stdout."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(stderr=stderr, highlight=False)
 
 
-def errors() -> Console:
-    """A rich console on stderr: progress and errors."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+def binary() -> BinaryIO:
+    """Stdout for bytes: other programs read UTF-8, whatever the locale."""
+    sys.stdout.flush()
+    return sys.stdout.buffer
 
 
 def emit_json(value: Any) -> None:
-    """Print JSON for other programs."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    """Print JSON for other programs, in UTF-8."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    stream = binary()
+    stream.write(text.encode("utf-8", "backslashreplace"))
+    stream.flush()
 
 
 def say(line: str = "") -> None:
@@ -97,7 +97,7 @@ def note(line: str) -> None:
         return
     from rich.text import Text
 
-    errors().print(Text(line), style="dim", soft_wrap=True)
+    console(stderr=True).print(Text(line), style="dim", soft_wrap=True)
 
 
 def complain(message: str, hint: str) -> None:
@@ -108,7 +108,7 @@ def complain(message: str, hint: str) -> None:
         return
     from rich.text import Text
 
-    err = errors()
+    err = console(stderr=True)
     err.print(Text("Error: ", style="bold red") + Text(message, style=""), soft_wrap=True)
     if hint:
         err.print(Text("Hint:  ", style="bold") + Text(hint, style=""), soft_wrap=True)
@@ -117,24 +117,31 @@ def complain(message: str, hint: str) -> None:
 def show_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
+    align: str = "",
     *,
     title: str = "",
     right: Sequence[str] = (),
-    styles: Mapping[str, str] | None = None,
 ) -> None:
-    """Print a table of plain values; columns named in ``right`` are right-aligned."""
+    """Print a table of plain values; columns named in ``right``, or with the letter ``r`` in
+    ``align`` (the last letter applies to all further columns), are right-aligned."""
     from mgc.evaluation.text_tables import Table, plain
 
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
-    align = "".join("r" if column in right else "l" for column in columns)
+    align = align or "".join("r" if column in right else "l" for column in columns)
     table = Table(title, columns, cells, align)
     if sys.stdout.isatty():
-        _rich_table(table, styles or {})
+        _rich_table(table)
     else:
         say("\n".join(plain(table)))
 
 
-def _rich_table(table: Table, styles: Mapping[str, str]) -> None:
+def show_records(records: Sequence[Mapping[str, object]], align: str = "l") -> None:
+    """Print a table of records, if any, with the same keys, which name its columns."""
+    if records:
+        show_table(list(records[0]), [list(record.values()) for record in records], align)
+
+
+def _rich_table(table: Table) -> None:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -150,7 +157,7 @@ def _rich_table(table: Table, styles: Mapping[str, str]) -> None:
     )
     for column, letter, width in zip(table.columns, table.alignment, widths, strict=True):
         justify: Literal["left", "right"] = "right" if letter == "r" else "left"
-        made.add_column(column, justify=justify, style=styles.get(column), width=width)
+        made.add_column(column, justify=justify, width=width)
     for row in texts:
         made.add_row(*map(Text, row))  # as Text, so that markup in names is shown as it is
     screen.print(made)

@@ -12,8 +12,8 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,25 +50,6 @@ class _Again(Exception):  # noqa: N818 - not an error in itself: a reason to ret
     """The connection failed in a way that may pass."""
 
 
-def _sha1() -> Any:
-    return hashlib.sha1(usedforsecurity=False)
-
-
-@dataclass
-class _Part:
-    """The bytes so far: how many, their hash, and what the server said about the file."""
-
-    path: Path
-    note: Path
-    size: int = 0
-    digest: Any = field(default_factory=_sha1)
-    known: dict[str, Any] = field(default_factory=dict)
-
-    def restart(self) -> None:
-        self.path.write_bytes(b"")
-        self.size, self.digest, self.known = 0, _sha1(), {}
-
-
 def fetch(
     url: str,
     target: Path,
@@ -97,8 +78,8 @@ def fetch(
     with _alone(target):
         if target.exists():
             return verified_files.verify(target, sha1, progress)
-        part = _kept(target, url, progress)
-        _fetch_rest(url, part, size, progress, patience)
+        part = _Part(url, target, size, progress, patience)
+        part.fetch_rest()
         found = str(part.digest.hexdigest())
         if sha1 is not None and found != sha1.lower():
             wrong = target.with_name(f"{target.name}.wrong")
@@ -123,64 +104,150 @@ def _alone(target: Path) -> Iterator[None]:
         ) from error
 
 
-def _kept(target: Path, url: str, progress: Progress) -> _Part:
-    """What an earlier call left, hashed, or nothing."""
-    part = _Part(
-        target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.part.json")
-    )
-    try:
-        part.known = read_json(part.note)
-    except MgcError:
-        part.known = {}
-    if not part.path.exists() or part.known.get("url") != url:
-        part.restart()
-        return part
-    part.digest = verified_files.digest(part.path, progress)
-    part.size = part.path.stat().st_size
-    return part
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
 
 
-def _fetch_rest(
-    url: str, part: _Part, size: int | None, progress: Progress, patience: Patience
-) -> None:
-    import requests
-    from requests import exceptions as wrong
-    from urllib3.exceptions import HTTPError
+class _Part:
+    """The bytes so far: how many, their hash, and what the server said about the file."""
 
-    failures, furthest = 0, part.size
-    with requests.Session() as session:
-        while True:
-            try:
-                answer = _ask(session, url, part, patience.timeout)
-                with answer:
-                    return _take(url, answer, part, size, progress)
-            except (wrong.InvalidURL, wrong.InvalidSchema, wrong.MissingSchema) as error:
-                raise MgcError(
-                    f"{url} is not a valid URL: {error}.", "Give --url http://…"
-                ) from error
-            except (_Again, requests.RequestException, HTTPError) as error:
-                failures = 1 if part.size > furthest else failures + 1
-                furthest = max(furthest, part.size)
-                _wait(url, part, failures, error, progress, patience)
-            except OSError as error:
-                raise MgcError(
-                    f"Cannot write {part.path}: {error.strerror or error}.",
-                    f"{readable(part.size)} are kept; run the same command to continue.",
-                ) from error
+    def __init__(
+        self, url: str, target: Path, required: int | None, progress: Progress, patience: Patience
+    ) -> None:
+        self.url, self.target, self.required = url, target, required
+        self.progress, self.patience = progress, patience
+        self.path = target.with_name(f"{target.name}.part")
+        self.note = target.with_name(f"{target.name}.part.json")
+        self.known: dict[str, Any] = {}
+        with suppress(MgcError):
+            self.known = read_json(self.note)
+        if self.path.exists() and self.known.get("url") == url:  # what an earlier call left
+            self.digest = verified_files.digest(self.path, progress)
+            self.size = self.path.stat().st_size
+        else:
+            self.restart()
+
+    def restart(self) -> None:
+        """Start over, with no bytes."""
+        self.path.write_bytes(b"")
+        self.size, self.known = 0, {}
+        self.digest = hashlib.sha1(usedforsecurity=False)
+
+    def fetch_rest(self) -> None:
+        """Fetch what is missing, in as many connections as it takes."""
+        import requests
+        from requests import exceptions as wrong
+        from urllib3.exceptions import HTTPError
+
+        failures, furthest = 0, self.size
+        with requests.Session() as session:
+            while True:
+                try:
+                    with self._ask(session) as answer:
+                        return self._take(answer)
+                except (wrong.InvalidURL, wrong.InvalidSchema, wrong.MissingSchema) as error:
+                    raise MgcError(
+                        f"{self.url} is not a valid URL: {error}.", "Give --url http://…"
+                    ) from error
+                except (_Again, requests.RequestException, HTTPError) as error:
+                    failures = 1 if self.size > furthest else failures + 1
+                    furthest = max(furthest, self.size)
+                    self._wait(failures, error)
+                except OSError as error:
+                    raise MgcError(
+                        f"Cannot write {self.path}: {error.strerror or error}.",
+                        f"{readable(self.size)} are kept; run the same command to continue.",
+                    ) from error
+
+    def _wait(self, failures: int, error: Exception) -> None:
+        if failures > self.patience.attempts:
+            raise MgcError(
+                f"{self.url} cannot be fetched: {_plain(error)} ({failures} attempts failed).",
+                f"{readable(self.size)} are kept; run the same command later to continue, or use "
+                f"another source: --url URL, --from FILE.",
+            ) from error
+        pause = min(self.patience.pause * 2 ** (failures - 1), MAX_PAUSE)
+        self.progress.say(f"{_plain(error)}; resuming at {readable(self.size)} in {pause:.0f} s")
+        time.sleep(pause)
+
+    def _ask(self, session: Any) -> Any:
+        """Ask for what is missing."""
+        headers = {"Accept-Encoding": "identity"}
+        validator = self.known.get("validator")
+        if self.size and validator:
+            headers |= {"Range": f"bytes={self.size}-", "If-Range": validator}
+        elif self.size:
+            self.restart()  # there is no way to tell whether the file is still the same
+        timeout = self.patience.timeout
+        return session.get(self.url, headers=headers, stream=True, timeout=(timeout, timeout))
+
+    def _take(self, answer: Any) -> None:
+        """Write what arrives; returns when the file is complete."""
+        says = f"the server says {answer.status_code} {answer.reason}"
+        if answer.status_code == 416:
+            if self.size and _total(answer) == self.size:
+                return
+            self.restart()  # what is kept is longer than the file: it is another file
+        if answer.status_code in RETRY_STATUS:
+            raise _Again(says)
+        if answer.status_code not in (200, 206):
+            raise MgcError(
+                f"{self.url} cannot be downloaded: {says}.",
+                "Give another address with --url URL, or a zip that you already have with "
+                "--from FILE.",
+            )
+        total = self._begin(answer)
+        if self.required is not None and total is not None and total != self.required:
+            raise MgcError(
+                f"{self.url} has {total:,} bytes; the published file has {self.required:,}.",
+                "Give another address with --url URL or, if it is meant to differ, its --sha1.",
+            )
+        if total is not None:
+            needed, what = total - self.size, f"Fetching {self.target.name}"
+            verified_files.need_space(self.target.parent, needed, what)
+        self._remember(answer, total)
+        self._receive(answer, total)
+
+    def _begin(self, answer: Any) -> int | None:
+        """Get ready for the answer's first byte; the file's whole length."""
+        if answer.status_code == 206:
+            sent = answer.headers.get("Content-Range", "").removeprefix("bytes ")
+            if _number(sent.partition("-")[0]) != self.size:
+                self.restart()
+                raise _Again("the server sent a different range from the one requested")
+            return _total(answer)
+        self.restart()  # no range support, or the file has changed: start over
+        return _number(answer.headers.get("Content-Length", ""))
+
+    def _remember(self, answer: Any, total: int | None) -> None:
+        """What is needed to resume later: If-Range accepts only a strong ETag or a date."""
+        tag = answer.headers.get("ETag", "")
+        strong = None if tag.startswith("W/") else tag
+        validator = strong or answer.headers.get("Last-Modified")
+        self.known = {"url": self.url, "validator": validator, "total": total}
+        write_json(self.note, self.known)
+
+    def _receive(self, answer: Any, total: int | None) -> None:
+        what = self.target.name + (f", from {readable(self.size)}" if self.size else "")
+        units = None if total is None else (total - self.size) // MEGABYTE
+        with self.progress.task(what, units, "MB") as task, open(self.path, "ab") as file:
+            meter = Meter(task)
+            # read1 returns what has arrived: no buffer is lost with the connection.
+            while block := answer.raw.read1(BLOCK):
+                if total is not None and self.size + len(block) > total:
+                    self.restart()
+                    raise _Again("the server sent more than it announced")
+                file.write(block)
+                file.flush()
+                self.digest.update(block)
+                self.size += len(block)
+                meter.add(len(block))
+        if total is not None and self.size < total:
+            raise _Again("the connection broke")
 
 
-def _wait(
-    url: str, part: _Part, failures: int, error: Exception, progress: Progress, patience: Patience
-) -> None:
-    if failures > patience.attempts:
-        raise MgcError(
-            f"{url} cannot be fetched: {_plain(error)} ({failures} attempts failed).",
-            f"{readable(part.size)} are kept; run the same command later to continue, or use "
-            f"another source: --url URL, --from FILE.",
-        ) from error
-    pause = min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
-    progress.say(f"{_plain(error)}; resuming at {readable(part.size)} in {pause:.0f} s")
-    time.sleep(pause)
+def _total(answer: Any) -> int | None:
+    return _number(answer.headers.get("Content-Range", "").rpartition("/")[2])
 
 
 def _plain(error: Exception) -> str:
@@ -198,88 +265,3 @@ def _plain(error: Exception) -> str:
         if sign in text:
             return plain
     return text.rstrip(".")
-
-
-def _ask(session: Any, url: str, part: _Part, timeout: float) -> Any:
-    """Ask for what is missing."""
-    headers = {"Accept-Encoding": "identity"}
-    validator = part.known.get("validator")
-    if part.size and validator:
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": validator}
-    elif part.size:
-        part.restart()  # there is no way to tell whether the file is still the same
-    return session.get(url, headers=headers, stream=True, timeout=(timeout, timeout))
-
-
-def _take(url: str, answer: Any, part: _Part, size: int | None, progress: Progress) -> None:
-    """Write what arrives; returns when the file is complete."""
-    if answer.status_code == 416:
-        if part.size and _total(answer) == part.size:
-            return
-        part.restart()  # what is kept is longer than the file: it is another file
-    if answer.status_code in RETRY_STATUS:
-        raise _Again(f"the server says {answer.status_code} {answer.reason}")
-    if answer.status_code not in (200, 206):
-        raise MgcError(
-            f"{url} cannot be downloaded: the server says {answer.status_code} {answer.reason}.",
-            "Give another address with --url URL, or a zip that you already have with --from FILE.",
-        )
-    total = _begin(answer, part)
-    if size is not None and total is not None and total != size:
-        raise MgcError(
-            f"{url} has {total:,} bytes; the published file has {size:,}.",
-            "Give another address with --url URL or, if it is meant to differ, its --sha1.",
-        )
-    if total is not None:
-        verified_files.need_space(part.path.parent, total - part.size, f"Fetching {part.path.stem}")
-    _remember(url, answer, part, total)
-    _receive(answer, part, total, progress)
-
-
-def _begin(answer: Any, part: _Part) -> int | None:
-    """Bring the part to where the answer's first byte belongs; the file's whole length."""
-    if answer.status_code == 206:
-        start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-        if not start.isdigit() or int(start) != part.size:
-            part.restart()
-            raise _Again("the server sent a different range from the one requested")
-        return _total(answer)
-    part.restart()  # no range support, or the file has changed: start over
-    length = answer.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
-
-
-def _total(answer: Any) -> int | None:
-    total = answer.headers.get("Content-Range", "").rpartition("/")[2]
-    return int(total) if total.isdigit() else None
-
-
-def _remember(url: str, answer: Any, part: _Part, total: int | None) -> None:
-    """What is needed to resume later: If-Range accepts only a strong ETag or a date."""
-    tag = answer.headers.get("ETag", "")
-    strong = None if tag.startswith("W/") else tag
-    part.known = {
-        "url": url,
-        "validator": strong or answer.headers.get("Last-Modified"),
-        "total": total,
-    }
-    write_json(part.note, part.known)
-
-
-def _receive(answer: Any, part: _Part, total: int | None, progress: Progress) -> None:
-    what = part.path.stem + (f", from {readable(part.size)}" if part.size else "")
-    units = None if total is None else (total - part.size) // MEGABYTE
-    with progress.task(what, units, "MB") as task, open(part.path, "ab") as file:
-        meter = Meter(task)
-        # read1 returns what has arrived: nothing sits in a buffer to be lost with the connection.
-        while block := answer.raw.read1(BLOCK):
-            if total is not None and part.size + len(block) > total:
-                part.restart()
-                raise _Again("the server sent more than it announced")
-            file.write(block)
-            file.flush()
-            part.digest.update(block)
-            part.size += len(block)
-            meter.add(len(block))
-    if total is not None and part.size < total:
-        raise _Again("the connection broke")

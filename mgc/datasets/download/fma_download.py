@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from mgc.datasets.download import verified_files
@@ -88,79 +89,164 @@ def download(
     folder = (folder or default_folder()).expanduser().absolute()
     sources, progress = sources or Sources(), progress or Silent()
     archives = [facts.FMA_METADATA, facts.FMA_AUDIO[subset]]
-    _known_names(archives, sources)
-    missing = [archive for archive in archives if not _complete(folder, archive, progress)]
-    _room(folder, missing, sources)
-    for archive in missing:
-        _bring(archive, folder, sources, keep_zips, progress, patience)
+    _check_names([archive.name for archive in archives], sources)
+    tops = [_Top(archive, folder, sources, progress) for archive in archives]
+    missing = [top for top in tops if not top.is_complete()]
+    needed = sum(top.needed_space() for top in missing)
+    verified_files.need_space(folder, needed, "FMA (the zips and their contents)")
+    for top in missing:
+        top.bring(keep_zips, patience)
     faults: dict[str, str] = {}
-    for archive in archives:
-        faults |= read_json(_note(folder, archive))["faults"]
+    for top in tops:
+        faults |= read_json(top.note)["faults"]
     return Tree(folder, faults)
 
 
-def _known_names(archives: Sequence[Archive], sources: Sources) -> None:
-    names = [archive.name for archive in archives]
-    strange = set(sources.sha1) - set(names)
-    if strange:
+def _check_names(names: Sequence[str], sources: Sources) -> None:
+    if strange := sorted(set(sources.sha1) - set(names)):
         raise UsageError(
-            f"--sha1 names {sorted(strange)[0]}, but the zips are {' and '.join(names)}.",
+            f"--sha1 names {strange[0]}, but the zips are {' and '.join(names)}.",
             "Write the zip's name before the '='.",
         )
 
 
-def _unpacked(folder: Path, archive: Archive) -> Path:
-    return folder / archive.name.removesuffix(".zip")
+@dataclass(frozen=True)
+class _Top:
+    """One of the tree's two folders, and the zip that it comes from."""
 
+    archive: Archive
+    folder: Path
+    sources: Sources
+    progress: Progress
 
-def _note(folder: Path, archive: Archive) -> Path:
-    """The note next to an unpacked folder: it is complete and was checked."""
-    return folder / f".{archive.name.removesuffix('.zip')}.complete.json"
+    @property
+    def name(self) -> str:
+        return self.archive.name.removesuffix(".zip")
 
+    @property
+    def path(self) -> Path:
+        return self.folder / self.name
 
-def _wanted(archive: Archive, name: str) -> bool:
-    """From the metadata, only the tables that are used; never a pickle."""
-    top, _, rest = name.partition("/")
-    if top != archive.name.removesuffix(".zip"):
-        return False
-    return archive is not facts.FMA_METADATA or rest in facts.FMA_METADATA_WANTED
+    @property
+    def note(self) -> Path:
+        """The note next to the folder: it is complete and was checked."""
+        return self.folder / f".{self.name}.complete.json"
 
+    def wants(self, member: str) -> bool:
+        """From the metadata, only the tables that are used; never a pickle."""
+        top, _, rest = member.partition("/")
+        if top != self.name:
+            return False
+        return self.archive is not facts.FMA_METADATA or rest in facts.FMA_METADATA_WANTED
 
-def _complete(folder: Path, archive: Archive, progress: Progress) -> bool:
-    """Whether the tree is complete: noted before, or the user's own tree passes its checksums."""
-    top = _unpacked(folder, archive)
-    needed = list(_listed(top, archive))
-    if archive is facts.FMA_METADATA:
-        needed += ["tracks.csv", "genres.csv"]
-    note = _note(folder, archive)
-    if note.exists():
-        faults = read_json(note)["faults"]
-        needed = [name for name in needed if f"{top.name}/{name}" not in faults]
-        return all((top / name).is_file() for name in needed)
-    zip_file = folder / archive.name
-    under_way = zip_file.exists() or zip_file.with_name(f"{zip_file.name}.part").exists()
-    if under_way or not _right_already(top, archive, progress):
-        return False
-    write_json(note, {"from": "a tree that was there", "faults": {}})
-    return True
+    def is_complete(self) -> bool:
+        """Whether it was noted before, or is the user's own and passes its checksums."""
+        listed = self._listed()
+        if self.note.exists():
+            tables = ["tracks.csv", "genres.csv"] if self.archive is facts.FMA_METADATA else []
+            faults = read_json(self.note)["faults"]
+            needed = [name for name in [*listed, *tables] if f"{self.name}/{name}" not in faults]
+            return self._has(needed)
+        zip_file = self.folder / self.archive.name
+        under_way = zip_file.exists() or zip_file.with_name(f"{zip_file.name}.part").exists()
+        if under_way or not listed or not self._has(listed) or self._differs(listed):
+            return False
+        write_json(self.note, {"from": "a tree that was there", "faults": {}})
+        return True
 
+    def _has(self, names: Iterable[str]) -> bool:
+        return all((self.path / name).is_file() for name in names)
 
-def _right_already(top: Path, archive: Archive, progress: Progress) -> bool:
-    listed = _listed(top, archive)
-    if not listed or not all((top / name).is_file() for name in listed):
-        return False
-    return not _differing(top, listed, progress)
+    def _listed(self) -> dict[str, str]:
+        """Path below the folder → SHA-1, from its ``checksums``; empty if it has no such list."""
+        try:
+            text = (self.path / CHECKSUMS).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return {}
+        listed = read_checksums(text)
+        return {name: sha1 for name, sha1 in listed.items() if self.wants(f"{self.name}/{name}")}
 
+    def _differs(self, listed: Mapping[str, str]) -> bool:
+        def right(name: str) -> bool:
+            with open(self.path / name, "rb") as file:
+                return hashlib.file_digest(file, "sha1").hexdigest() == listed[name]
 
-def _listed(top: Path, archive: Archive) -> dict[str, str]:
-    """Path below ``top`` → SHA-1, from its ``checksums``; empty if there is no such list."""
-    try:
-        text = (top / CHECKSUMS).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    listed = read_checksums(text)
-    prefix = f"{top.name}/"
-    return {name: sha1 for name, sha1 in listed.items() if _wanted(archive, prefix + name)}
+        all_right = True
+        task = self.progress.task(f"checking {self.name}", len(listed), "files")
+        with task as checking, ThreadPoolExecutor(WORKERS) as pool:
+            for one_right in pool.map(right, listed):
+                all_right &= one_right
+                checking.advance()
+        return not all_right
+
+    def needed_space(self) -> int:
+        """Bytes for both the zip and its contents; a zip from elsewhere is checked later."""
+        if self.archive.name in self.sources.sha1:
+            return 0
+        size = self.archive.size
+        if self.given is not None:
+            return size
+        kept = [self.folder / self.archive.name, self.folder / f"{self.archive.name}.part"]
+        return size + max(size - sum(path.stat().st_size for path in kept if path.exists()), 0)
+
+    def bring(self, keep_zips: bool, patience: Patience) -> None:
+        """Fetch and verify the zip, and unpack it."""
+        zip_file = self.given or self.folder / self.archive.name
+        own_sha1 = self.sources.sha1.get(self.archive.name)
+        sha1 = own_sha1 or self.archive.sha1
+        if self.given:
+            found = verified_files.verify(zip_file, sha1, self.progress, notes=self.folder)
+        else:
+            size = self.archive.size if self.archive.exact and not own_sha1 else None
+            url, progress = self._url(), self.progress
+            found = fetch(url, zip_file, sha1=sha1, size=size, progress=progress, patience=patience)
+        done = self._unpack(zip_file)
+        record = {"zip_sha1": found, "files": done.written + done.found, "faults": done.faults}
+        write_json(self.note, record)
+        if not self.given and not keep_zips:
+            verified_files.remove(zip_file)
+
+    @cached_property
+    def given(self) -> Path | None:
+        """The zip among ``--from`` that holds this folder."""
+        for file in self.sources.files:
+            place = file / self.archive.name if file.is_dir() else file
+            if not place.is_file():
+                if file.is_dir():
+                    continue
+                raise UsageError(f"--from {file} does not exist.", "Check the path.")
+            if any(member.filename.startswith(f"{self.name}/") for member in members(place)):
+                return place
+        return None
+
+    def _url(self) -> str:
+        """The address of the zip: given directly, or below a given folder, or below FMA's."""
+        metadata = self.archive is facts.FMA_METADATA
+        single = [url for url in self.sources.urls if url.partition("?")[0].endswith(".zip")]
+        for url in single:
+            if ("metadata" in url.rpartition("/")[2]) == metadata:
+                return url
+        folders = [url for url in self.sources.urls if url not in single]
+        return f"{(folders or [facts.FMA_URL])[0].rstrip('/')}/{self.archive.name}"
+
+    def _unpack(self, zip_file: Path) -> Unpacked:
+        inside = {member.filename: member for member in members(zip_file)}
+        if not any(map(self.wants, inside)):
+            hint = f"Give the zip named {self.archive.name}."
+            raise MgcError(f"{zip_file} holds no folder {self.name}.", hint)
+        listed = {}
+        if listing := inside.get(f"{self.name}/{CHECKSUMS}"):
+            text = read_member(zip_file, listing).decode("utf-8", "replace")
+            listed = {f"{self.name}/{name}": sha1 for name, sha1 in read_checksums(text).items()}
+        done = unpack(
+            zip_file, self.folder, wanted=self.wants, checksums=listed, progress=self.progress
+        )
+        absent = {
+            name: "listed in checksums, but not in the zip"
+            for name in listed
+            if name not in inside and self.wants(name)
+        }
+        return replace(done, faults={**done.faults, **absent})
 
 
 def read_checksums(text: str) -> dict[str, str]:
@@ -171,113 +257,6 @@ def read_checksums(text: str) -> dict[str, str]:
         if len(sha1) == 40 and name.strip():
             found[name.strip().removeprefix("*")] = sha1.lower()
     return found
-
-
-def _differing(top: Path, listed: Mapping[str, str], progress: Progress) -> list[str]:
-    def differs(name: str) -> bool:
-        with open(top / name, "rb") as file:
-            return hashlib.file_digest(file, "sha1").hexdigest() != listed[name]
-
-    wrong = []
-    task = progress.task(f"checking {top.name}", len(listed), "files")
-    with task as checking, ThreadPoolExecutor(WORKERS) as pool:
-        for name, different in zip(listed, pool.map(differs, listed), strict=True):
-            wrong += [name] if different else []
-            checking.advance()
-    return wrong
-
-
-def _room(folder: Path, missing: Sequence[Archive], sources: Sources) -> None:
-    """Both the zip and its contents must fit; zips from elsewhere are checked later."""
-    needed = 0
-    for archive in missing:
-        if archive.name in sources.sha1:
-            continue
-        kept = [folder / archive.name, folder / f"{archive.name}.part"]
-        there = sum(path.stat().st_size for path in kept if path.exists())
-        on_disk = _given(archive, sources) is not None
-        needed += archive.size + (0 if on_disk else max(archive.size - there, 0))
-    verified_files.need_space(folder, needed, "FMA (the zips and their contents)")
-
-
-def _bring(
-    archive: Archive,
-    folder: Path,
-    sources: Sources,
-    keep_zips: bool,
-    progress: Progress,
-    patience: Patience,
-) -> None:
-    given = _given(archive, sources)
-    zip_file = given or folder / archive.name
-    expected = sources.sha1.get(archive.name, archive.sha1)
-    if given:
-        found = verified_files.verify(zip_file, expected, progress, notes=folder)
-    else:
-        exact = archive.exact and archive.name not in sources.sha1
-        found = fetch(
-            _url(archive, sources),
-            zip_file,
-            sha1=expected,
-            size=archive.size if exact else None,
-            progress=progress,
-            patience=patience,
-        )
-    done = _unpack(archive, zip_file, folder, progress)
-    record = {"zip_sha1": found, "files": done.written + done.found, "faults": done.faults}
-    write_json(_note(folder, archive), record)
-    if not given and not keep_zips:
-        verified_files.remove(zip_file)
-
-
-def _given(archive: Archive, sources: Sources) -> Path | None:
-    """The zip among ``--from`` that holds this archive's folder."""
-    top = archive.name.removesuffix(".zip") + "/"
-    for file in sources.files:
-        place = file / archive.name if file.is_dir() else file
-        if not place.is_file():
-            if file.is_dir():
-                continue
-            raise UsageError(f"--from {file} does not exist.", "Check the path.")
-        if any(member.filename.startswith(top) for member in members(place)):
-            return place
-    return None
-
-
-def _url(archive: Archive, sources: Sources) -> str:
-    """The address of a zip: given directly, or below a given folder, or below FMA's."""
-    metadata = archive is facts.FMA_METADATA
-    single = [url for url in sources.urls if url.partition("?")[0].endswith(".zip")]
-    for url in single:
-        if ("metadata" in url.rpartition("/")[2]) == metadata:
-            return url
-    folders = [url for url in sources.urls if url not in single]
-    return f"{(folders or [facts.FMA_URL])[0].rstrip('/')}/{archive.name}"
-
-
-def _unpack(archive: Archive, zip_file: Path, folder: Path, progress: Progress) -> Unpacked:
-    top = archive.name.removesuffix(".zip")
-    inside = {member.filename: member for member in members(zip_file)}
-    if not any(_wanted(archive, name) for name in inside):
-        raise MgcError(f"{zip_file} holds no folder {top}.", f"Give the zip named {archive.name}.")
-    listing = inside.get(f"{top}/{CHECKSUMS}")
-    listed = {}
-    if listing:
-        text = read_member(zip_file, listing).decode("utf-8", "replace")
-        listed = {f"{top}/{name}": sha1 for name, sha1 in read_checksums(text).items()}
-    done = unpack(
-        zip_file,
-        folder,
-        wanted=lambda name: _wanted(archive, name),
-        checksums=listed,
-        progress=progress,
-    )
-    absent = {
-        name: "listed in checksums, but not in the zip"
-        for name in listed
-        if name not in inside and _wanted(archive, name)
-    }
-    return Unpacked(done.written, done.found, {**done.faults, **absent})
 
 
 def bad_clips(tree: Tree) -> dict[str, str]:

@@ -187,23 +187,17 @@ def unpack(
         (progress or Silent()).task(f"unpacking {path.name}", total, "MB") as task,
         zipfile.ZipFile(path) as archive,  # threads may read it at the same time
     ):
-        meter, work = Meter(task), _Member(archive, target, checksums or {})
-        for member, (new, fault) in _in_threads(work, chosen):
-            written += new
-            if fault:
-                faults[member.filename] = fault
-            meter.add(member.file_size)
+        meter, pool = Meter(task), ThreadPoolExecutor(WORKERS)
+        work = _Member(archive, target, checksums or {})
+        try:
+            for member, (new, fault) in zip(chosen, pool.map(work, chosen), strict=True):
+                written += new
+                if fault:
+                    faults[member.filename] = fault
+                meter.add(member.file_size)
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupt waits for running members only
     return Unpacked(written, len(chosen) - written - len(faults), faults)
-
-
-def _in_threads(
-    work: _Member, chosen: list[zipfile.ZipInfo]
-) -> Iterator[tuple[zipfile.ZipInfo, tuple[bool, str]]]:
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        yield from zip(chosen, pool.map(work, chosen), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interrupt waits for running members only
 
 
 def _is_there(path: Path, size: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,15 @@ def verify(
     The hash is noted in the folder ``notes``; default: next to the file. Raises MgcError if the
     hash is not ``sha1``.
     """
-    note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())
-    known = _read(note)
-    if known.get("stamp") == now:
-        found = str(known["sha1"])
-    else:
-        found = digest(path, progress or Silent()).hexdigest()
+    note, now = _note(path if notes is None else notes / path.name), list(stamp(path) or ())[:2]
+    known: dict[str, Any] = {}
+    with suppress(MgcError):
+        known = read_json(note)
+    is_noted = known.get("stamp") == now
+    found = str(known["sha1"] if is_noted else digest(path, progress or Silent()).hexdigest())
     if sha1 is not None and found != sha1.lower():
         raise wrong_sha1(path, found, sha1)
-    if known.get("stamp") != now:
+    if not is_noted:
         write_json(note, {"sha1": found, "stamp": now})
     return found
 
@@ -69,7 +70,7 @@ def name_verified(part: Path, target: Path, sha1: str) -> None:
     """Give a fetched file its name, and note its known hash."""
     with open(part, "rb") as file:
         os.fsync(file.fileno())
-    write_json(_note(target), {"sha1": sha1, "stamp": stamp(part)})
+    write_json(_note(target), {"sha1": sha1, "stamp": list(stamp(part) or ())[:2]})
     os.replace(part, target)
 
 
@@ -112,10 +113,3 @@ def readable(count: int) -> str:
 
 def _note(path: Path) -> Path:
     return path.with_name(f".{path.name}.sha1.json")
-
-
-def _read(note: Path) -> dict[str, Any]:
-    try:
-        return read_json(note) if note.exists() else {}
-    except MgcError:
-        return {}

@@ -17,11 +17,12 @@ from scipy.sparse.csgraph import connected_components
 
 from mgc.datasets import named_splits, splits, table
 from mgc.datasets.quality import duplicates
+from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quality.listening import hear
 from mgc.datasets.quarantine import usable
 from mgc.datasets.splits import RECORDING, GroupBy
 from mgc.datasets.table import SPLITS, Dataset
-from mgc.progress import Progress
+from mgc.progress import Progress, Silent
 
 CLEAN = "clean"  # the name of the split that --fix writes
 EVEN = 3.0  # the largest genre against the smallest: beyond this, plain accuracy flatters
@@ -100,6 +101,7 @@ def audit(
     progress: Progress | None = None,
 ) -> Audit:
     """Audit a dataset's split; files not heard before are decoded once."""
+    judge_again(dataset, progress or Silent())
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
     heard = hear(paths, codes=True, workers=workers, progress=progress)

@@ -6,6 +6,7 @@ reported and kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mgc.audio.no_music import SILENT
+from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets import table
 from mgc.datasets.importers import facts
 from mgc.datasets.quality.listening import ListeningResult, hear
-from mgc.datasets.quarantine import COLUMNS, quarantine, quarantined
+from mgc.datasets.quarantine import COLUMNS, HEARING, quarantine, quarantined
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import replace_file
+from mgc.home import SPACE, replace_file
 from mgc.progress import Progress
 
 #: Faults of a file that cannot be used, and what each means.
@@ -29,8 +32,10 @@ LEFT_OUT = {
     "undecodable": "no decoder can read it",
     "not numbers": "samples are NaN or infinite",
     "too short": "hardly any sound",
-    "silent": "no second is louder than -60 dBFS",
+    "silent": "mixed to mono, no sound is louder than -60 dBFS",
 }
+#: Faults that may not be the file's: it is tried again each time, and never quarantined for it.
+NOT_READ = {"not read": "no decoder, permission or memory for it here; tried again each time"}
 #: Worth knowing for a researcher, but no reason to leave a track out.
 REMARKS = {
     "clipped": "the waveform is cut off at a ceiling",
@@ -43,7 +48,6 @@ REMARKS = {
 CHECKSUM = "checksum"
 
 MIN_SECONDS = 2.0  # seconds; FMA's broken clips have 0.5 to 1.6
-SILENT = 1e-3  # RMS of the loudest second: -60 dBFS
 CLIPPED = 0.01  # share of samples at the ceiling; 372 clips of real music had at most 0.001
 #: Lengths are remarked on if this share of the tracks is within `SAME_LENGTH` of the median.
 UNIFORM = 0.9
@@ -70,6 +74,11 @@ class FileCheck:
     def left_out(self) -> int:
         """Tracks that are quarantined."""
         return int(self.findings.loc[self.findings["left_out"], "track_id"].nunique())
+
+    @property
+    def usable(self) -> int:
+        """Tracks that are not quarantined and could be read."""
+        return self.tracks - self.left_out - int(self.findings["fault"].isin([*NOT_READ]).sum())
 
 
 def check(
@@ -104,11 +113,16 @@ def check(
             f"None of the {len(dataset.tracks):,} files of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
         )
+    if not os.access(dataset.folder, os.W_OK):
+        raise MgcError(f"Cannot write in {dataset.folder}: a check could not be kept.", SPACE)
     heard = hear(dataset.paths(), workers=workers, progress=progress)
     ordered = [heard[path] for path in dataset.paths()]
     findings = _findings(dataset, ordered, shortest)
     findings["left_out"] = findings["fault"].isin([*LEFT_OUT, *also])
-    seconds = [one.seconds if not one.problem else np.nan for one in ordered]
+    seconds = [
+        one.seconds if not one.problem else before if one.retry else np.nan
+        for one, before in zip(ordered, dataset.tracks["duration"], strict=True)
+    ]
     table.save(replace(dataset, tracks=dataset.tracks.assign(duration=seconds)))
     replace_file(dataset.folder / "check.csv", findings.to_csv(index=False).encode())
     bad = findings[findings["left_out"]].drop_duplicates("track_id")
@@ -127,15 +141,51 @@ def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
 
 def quarantine_known(dataset: Dataset, known: Collection[str]) -> int:
     """Hear the clips known to be bad, quarantine those that are, and return how many."""
-    rows = dataset.tracks["track_id"].isin(list(known)).to_numpy()
-    paths = [path for path, row in zip(dataset.paths(), rows, strict=True) if row]
-    heard = hear(paths, workers=1) if paths else {}
-    found = []
-    for track_id, path in zip(dataset.tracks["track_id"][rows], paths, strict=True):
-        faults = _faults(path, heard[path], MIN_SECONDS)
-        found += [(track_id, fault, detail) for fault, detail in faults if fault in LEFT_OUT]
+    paths = {one: path for one, path in _paths(dataset).items() if one in known}
+    heard = hear(list(paths.values()), workers=1) if paths else {}
+    found = [
+        (track_id, *fault)
+        for track_id, path in paths.items()
+        for fault in _faults(path, heard[path], MIN_SECONDS)
+        if fault[0] in LEFT_OUT
+    ]
     quarantine(dataset, pd.DataFrame(found, columns=COLUMNS), [])
     return len(found)
+
+
+def judge_again(dataset: Dataset, progress: Progress) -> None:
+    """Hear again what a check by an earlier rule of hearing quarantined."""
+    rows = quarantined(dataset)
+    paths = _paths(dataset)
+    rows = rows[rows["fault"].isin(list(LEFT_OUT)) & rows["track_id"].isin(list(paths))]
+    if (rows[HEARING] == str(HEARING_REVISION)).all():
+        return
+    heard = hear([paths[track_id] for track_id in rows["track_id"]], progress=progress)
+    found = []
+    for track_id, detail in zip(rows["track_id"], rows["detail"], strict=True):
+        one = heard[paths[track_id]]
+        # A check may have had its own minimum length: what has the same length stays too short.
+        shortest = np.inf if detail == _length(one) else MIN_SECONDS
+        faults = _faults(paths[track_id], one, shortest)
+        found += [(track_id, *fault) for fault in faults if fault[0] in LEFT_OUT]
+    try:
+        quarantine(dataset, pd.DataFrame(found, columns=COLUMNS), [*LEFT_OUT])
+    except MgcError as error:
+        progress.say(f"{error.message} An earlier version's list of unusable tracks is used.")
+        return
+    if len(found) < len(rows):
+        progress.say(
+            f"{len(rows) - len(found):,} of {len(rows):,} tracks that an earlier version's check "
+            "left out can be used."
+        )
+
+
+def _paths(dataset: Dataset) -> dict[str, Path]:
+    return dict(zip(dataset.tracks["track_id"], dataset.paths(), strict=True))
+
+
+def _length(heard: ListeningResult) -> str:
+    return f"{heard.seconds:.2f} s"
 
 
 def known_bad(importer: str) -> frozenset[str]:
@@ -160,21 +210,20 @@ def _findings(dataset: Dataset, heard: Sequence[ListeningResult], shortest: floa
 def _faults(path: Path, heard: ListeningResult, shortest: float) -> list[tuple[str, str]]:
     """Why a file cannot be used: (fault, detail), the first that applies."""
     if heard.problem:
-        return [(_kind(path, heard.problem), heard.problem)]
+        return [(_kind(path, heard), heard.problem)]
     if heard.seconds < shortest:
-        return [("too short", f"{heard.seconds:.2f} s")]
-    if heard.loudest < SILENT:
-        level = f"{20 * np.log10(heard.loudest):.0f} dBFS" if heard.loudest else "digital zero"
-        return [("silent", f"its loudest second is at {level}")]
-    return []
+        return [("too short", _length(heard))]
+    return [("silent", heard.silent)] if heard.silent else []
 
 
-def _kind(path: Path, problem: str) -> str:
+def _kind(path: Path, heard: ListeningResult) -> str:
     if not path.exists():
         return "missing"
     if path.is_file() and not path.stat().st_size:
         return "empty"
-    return "not numbers" if "not numbers" in problem else "undecodable"
+    if heard.retry:
+        return "not read"
+    return "not numbers" if "not numbers" in heard.problem else "undecodable"
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,41 @@
 """Hears a file once, in full, and records what a check or audit needs: level, length, identity.
 
-The results are kept in one SQLite file in the home folder, by path, size and mtime: a check that
-was stopped continues where it was, and an audit after a check decodes nothing.
+The results are kept in one SQLite file in the home folder, by the content of the files: a check
+that was stopped continues where it was, an audit after a check decodes nothing, and a file that was
+moved or copied is known. What was heard of a file is valid as long as the rule of hearing
+and the decoder that heard it are the same; a failure, as long as all decoders are; and what may
+lie outside the file (`mgc.audio.decoders.is_outside`) is not kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mgc.audio import decoding
-from mgc.audio.file_cache import FileCache, Stamp, stamp
+from mgc.audio import decoders, decoding
+from mgc.audio.file_cache import LOCKED_SECONDS, FileCache, Stamp
+from mgc.audio.no_music import Levels
+from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.quality import acoustic_fingerprint
 from mgc.errors import AudioError
+from mgc.features import file_hashes
 from mgc.progress import Progress, Silent
 
-REVISION = 2  # increase it if anything below gives other values: all files are heard again
+REVISION = 3  # increase it if anything below gives other values: all files are heard again
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
 
 _CACHE = FileCache(
     "heard.sqlite",
-    "heard",
-    "(path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
-    " revision TEXT, facts TEXT, codes BLOB)",
-    str,
+    "contents",
+    ("sha256 TEXT PRIMARY KEY", "revision TEXT", "facts TEXT", "codes BLOB"),
 )
 
 NO_CODES: Any = np.zeros(0, np.uint32)
@@ -44,11 +48,14 @@ class ListeningResult:
 
     Attributes:
         problem: why it cannot be decoded, or "".
+        retry: whether the cause of the problem may lie outside the file.
+        decoder: what decoded it, with its version.
         rate: samples per second.
         channels: how many.
         seconds: decoded length.
         peak: largest absolute sample of all channels.
         loudest: RMS of its loudest second, all channels mixed.
+        silent: why there is no music in it, or "".
         quietest: RMS of its quietest channel.
         ceiling: share of the samples that are at the ceiling.
         samples: a hash of the decoded mono samples and their rate.
@@ -56,11 +63,14 @@ class ListeningResult:
     """
 
     problem: str = ""
+    retry: bool = False
+    decoder: str = ""
     rate: int = 0
     channels: int = 0
     seconds: float = 0.0
     peak: float = 0.0
     loudest: float = 0.0
+    silent: str = ""
     quietest: float = 0.0
     ceiling: float = 0.0
     samples: str = ""
@@ -70,70 +80,75 @@ class ListeningResult:
 def listen(path: Path) -> ListeningResult:
     """Decode a file and measure it. What is wrong with it is in the result, never raised."""
     try:
-        with decoding.opened(path) as reader:
-            measured = _Measured(reader.format.sample_rate, reader.format.channels)
+        with decoders.noting() as hearing, decoding.opened(path) as reader:
+            rate = reader.format.sample_rate
+            measured = _Measured(rate, reader.format.channels)
             for block in reader.blocks(0, None):
-                measured.add(block)
-        return measured.result()
+                for start in range(0, len(block), rate):  # a second at once: little memory
+                    measured.add(block[start : start + rate])
+        return measured.result(hearing.pyav or decoding.DECODER)
     except AudioError as error:
-        return ListeningResult(problem=error.message.removeprefix(f"{path}: "))
+        problem = error.reason.removeprefix(f"{path}: ")
+        return ListeningResult(problem=problem, retry=decoders.is_outside(error))
     except (MemoryError, ValueError, RuntimeError) as error:
-        return ListeningResult(problem=f"the decoder failed ({error}).")
+        problem = f"the decoder failed ({error or type(error).__name__})."
+        return ListeningResult(problem=problem, retry=decoders.is_outside(error))
 
 
 class _Measured:
-    """Totals over a file's blocks; an hour of music takes no more memory than one block."""
+    """Totals over a file's blocks, which do not depend on their size; an hour of any signal takes
+    no more memory than one block and what `acoustic_fingerprint` needs."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        self.rate, self.channels = rate, channels
-        self.length, self.loudest = 0, 0.0
-        self.energy = np.zeros(channels)
-        self.loud: list[np.ndarray] = []  # samples near the peak so far
-        self.peak = 0.0
+        self.rate = rate
+        self.levels = Levels(rate, channels)
+        #: How many samples have each value from the ceiling to 1, which those above full scale
+        #: count as: 84,000 float32 at most, whose bits, from `base`, are in their order.
+        self.near, self.base = np.zeros(0, np.int64), 0
         self.digest = hashlib.blake2b(digest_size=16)
         self.beginning: list[np.ndarray] = []
 
     def add(self, block: np.ndarray) -> None:
         """Add the next (sample, channel) float32 block of the file."""
-        energy = np.einsum("ij,ij->j", block, block, dtype=np.float64)
-        if not np.isfinite(energy).all():
-            raise AudioError("holds samples that are not numbers (NaN or infinite).")
-        magnitude = np.abs(block)
-        self.peak = max(self.peak, float(magnitude.max()))
-        self.loud.append(magnitude[magnitude >= CEILING * min(self.peak, 1.0)])
         wave = np.ascontiguousarray(decoding.mono(block))
-        if not self.length or 2 * len(wave) > self.rate:
-            self.loudest = max(self.loudest, _loudest_second(wave, self.rate))
+        before = self.levels.length
+        self.levels.add(block, wave)
+        if not np.isfinite(self.levels.energy).all():
+            raise AudioError("holds samples that are not numbers (NaN or infinite).")
+        if self.levels.peak:
+            self._note_near(np.abs(block))
         self.digest.update(wave.data)
-        if self.length < acoustic_fingerprint.MAX_SECONDS * self.rate:
+        if before < acoustic_fingerprint.MAX_SECONDS * self.rate:
             self.beginning.append(wave)
-        self.energy += energy
-        self.length += len(wave)
 
-    def result(self) -> ListeningResult:
+    def _note_near(self, magnitude: np.ndarray) -> None:
+        ceiling = np.float32(CEILING * min(self.levels.peak, 1.0))
+        near = np.minimum(magnitude[magnitude >= ceiling], np.float32(1.0))
+        base = int(ceiling.view(np.int32))
+        kept, new = self.near[base - self.base :], np.bincount(near.view(np.int32) - base)
+        self.near, self.base = np.zeros(max(len(kept), len(new)), np.int64), base
+        self.near[: len(kept)] += kept
+        self.near[: len(new)] += new
+
+    def result(self, decoder: str) -> ListeningResult:
         """The result for the whole file."""
-        if not self.length:
+        levels = self.levels
+        if not levels.length:
             raise AudioError("holds no samples.")
         self.digest.update(str(self.rate).encode())
-        ceiling = CEILING * min(self.peak, 1.0)
-        full = sum(int(np.count_nonzero(loud >= ceiling)) for loud in self.loud)
         return ListeningResult(
+            decoder=decoder,
             rate=self.rate,
-            channels=self.channels,
-            seconds=self.length / self.rate,
-            peak=self.peak,
-            loudest=self.loudest,
-            quietest=float(np.sqrt(self.energy.min() / self.length)),
-            ceiling=full / (self.length * self.channels) if self.peak else 0.0,
+            channels=len(levels.energy),
+            seconds=levels.length / self.rate,
+            peak=levels.peak,
+            loudest=levels.loudest,
+            silent=levels.no_music(),
+            quietest=float(np.sqrt(levels.energy.min() / levels.length)),
+            ceiling=int(self.near.sum()) / (levels.length * len(levels.energy)),
             samples=self.digest.hexdigest(),
             codes=acoustic_fingerprint.codes(np.concatenate(self.beginning), self.rate),
         )
-
-
-def _loudest_second(wave: np.ndarray, rate: int) -> float:
-    starts = range(0, max(1, len(wave) - rate // 2), rate)
-    energies = [np.mean(np.square(wave[start : start + rate])) for start in starts]
-    return float(np.sqrt(max(energies)))
 
 
 def hear(
@@ -153,50 +168,103 @@ def hear(
     """
     from mgc.audio.processes.each_path import each
 
+    progress = progress or Silent()
     found = recall(paths, codes=codes)
     todo = [path for path in paths if path not in found]
     if not todo:
         return found
-    stamps = {path: stamp(path) for path in todo}
-    new: dict[Path, tuple[Stamp | None, tuple[str, str, bytes]]] = {}
-    with (progress or Silent()).task("listening", len(todo), "tracks") as task:
+    new = _New({path: file_hashes.stamp(path) for path in todo}, progress)
+    with progress.task("listening", len(todo), "tracks") as task:
         try:
             for path, facts in each(_listen, todo, workers, _crashed):
+                content = facts.pop("content", "")
                 heard = ListeningResult(**facts)
-                new[path] = stamps[path], _row(heard)
+                new.add(path, content, heard)
                 found[path] = heard if codes else replace(heard, codes=NO_CODES)
-                if len(new) >= KEPT_AT_ONCE:
-                    _CACHE.remember(new)
-                    new.clear()
                 task.advance()
         finally:
-            _CACHE.remember(new)
+            new.keep()
     return found
 
 
+class _New:
+    """Results that are not stored yet."""
+
+    def __init__(self, stamps: Mapping[Path, Stamp | None], progress: Progress) -> None:
+        self.stamps, self.progress = stamps, progress
+        self.hashes: dict[Path, tuple[Stamp, str]] = {}
+        self.rows: list[tuple[str, str, str, bytes]] = []
+        self.can_keep = True
+
+    def add(self, path: Path, content: str, heard: ListeningResult) -> None:
+        """Take the result of the next file; ``content`` is its hash, "" if it cannot be read."""
+        before = self.stamps[path]
+        if not content or before is None:
+            return
+        self.hashes[path] = before, content
+        if not heard.retry:
+            self.rows.append((content, *_row(heard)))
+        if len(self.hashes) >= KEPT_AT_ONCE:
+            self.keep()
+
+    def keep(self) -> None:
+        """Store the results; say once if that is not possible."""
+        if self.can_keep:
+            trouble = file_hashes.remember(self.hashes) or _CACHE.keep(self.rows)
+            if trouble:
+                self.progress.say(f"What was heard is not kept: {trouble}")
+                self.can_keep = False
+        self.hashes, self.rows = {}, []
+
+
 def _listen(path: Path) -> dict[str, Any]:
-    return vars(listen(path))
+    """Hear a file in a worker process, unless a file with the same content was heard before."""
+    try:
+        content = decoding.content_hash(path)
+    except AudioError:
+        return vars(listen(path))
+    known = _recalled([content], codes=True, wait=0.1)  # waiting longer would cost a decode
+    return {**vars(known[content] if known else listen(path)), "content": content}
 
 
 def _crashed(path: Path) -> dict[str, Any]:
-    return {"problem": "the decoder crashed on it, or took too long."}
+    return {"problem": "the decoder crashed on it, or took too long.", "retry": True}
 
 
 def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:
     """The stored results of the files that have not changed since."""
+    hashes = {path: sha for path, (_, sha) in file_hashes.known(paths).items()}
+    found = _recalled(hashes.values(), codes=codes)
+    return {path: found[sha] for path, sha in hashes.items() if sha in found}
+
+
+def _recalled(
+    hashes: Iterable[str], *, codes: bool, wait: float = LOCKED_SECONDS
+) -> dict[str, ListeningResult]:
     found = {}
     wanted = f"revision, facts{', codes' if codes else ''}"
-    for path, (_, (revision, facts, *rest)) in _CACHE.known(paths, wanted).items():
-        if revision == _revision():
+    for sha, (revision, facts, *rest) in _CACHE.find(hashes, wanted, wait).items():
+        if _is_valid(revision):
             own = np.frombuffer(rest[0], "<u4") if codes else NO_CODES
-            found[path] = ListeningResult(**json.loads(facts), codes=own)
+            found[sha] = ListeningResult(**json.loads(facts), codes=own)
     return found
 
 
 def _row(heard: ListeningResult) -> tuple[str, str, bytes]:
     facts = {name: value for name, value in asdict(heard).items() if name != "codes"}
-    return _revision(), json.dumps(facts), heard.codes.astype("<u4").tobytes()
+    revision = _revision(heard.decoder or _all_decoders())
+    return revision, json.dumps(facts), heard.codes.astype("<u4").tobytes()
 
 
-def _revision() -> str:
-    return f"{REVISION}, {decoding.DECODER}"
+def _is_valid(revision: str) -> bool:
+    if revision == _revision(decoding.DECODER):
+        return True
+    return revision in (_revision(decoders.pyav()), _revision(_all_decoders()))
+
+
+def _revision(decoder: str) -> str:
+    return f"{REVISION}, hearing {HEARING_REVISION}, {decoder}"
+
+
+def _all_decoders() -> str:
+    return f"{decoding.DECODER}, {decoders.pyav() or 'PyAV absent'}"

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from mgc.datasets.synthesis.styles import read_table
+
 Samples = NDArray[np.float32]
 
 CYCLE = 2048  # samples in a one-cycle table; nearest look-up keeps its noise below -60 dB
@@ -36,24 +38,7 @@ class Voice:
     breath: float = 0.0  # level of the breath noise
 
 
-VOICES: dict[str, Voice] = {
-    "pad": Voice(rolloff=1.2, cutoff=900, attack=0.35, release=0.5, spread=0.006),
-    "strings": Voice(rolloff=1.0, cutoff=1800, attack=0.09, release=0.2, vibrato=0.005),
-    "organ": Voice(rolloff=0.6, odd_only=True, cutoff=1200, attack=0.02),
-    "piano": Voice(rolloff=1.3, cutoff=2200, attack=0.004, decay=0.7, release=0.15),
-    "epiano": Voice("fm", ratio=1.0, index=1.6, attack=0.005, decay=0.8, release=0.12),
-    "bell": Voice("fm", ratio=3.5, index=2.0, attack=0.004, decay=1.2, release=0.4),
-    "reed": Voice("fm", ratio=2.0, index=1.4, attack=0.04, vibrato=0.006, breath=0.03),
-    "flute": Voice(rolloff=2.2, cutoff=1500, attack=0.06, vibrato=0.005, breath=0.06),
-    "guitar": Voice("pluck", cutoff=2500, decay=0.9, release=0.1),
-    "nylon": Voice("pluck", cutoff=1200, decay=0.7, release=0.1),
-    "saw": Voice(rolloff=1.0, cutoff=2600, attack=0.008, decay=0.5, spread=0.008),
-    "square": Voice(rolloff=1.0, odd_only=True, cutoff=2000, attack=0.006),
-    "electric": Voice("pluck", cutoff=3500, decay=2.0, release=0.06),
-    "sub": Voice(rolloff=2.6, cutoff=500, attack=0.01, release=0.06),
-    "fingered": Voice("pluck", cutoff=700, decay=0.8, release=0.06),
-    "synthbass": Voice(rolloff=1.0, cutoff=700, attack=0.005, decay=0.35),
-}
+VOICES = {name: Voice(**fields) for name, fields in read_table("voices.toml").items()}
 
 
 def note(

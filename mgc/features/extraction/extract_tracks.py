@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
@@ -16,6 +17,7 @@ from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, 
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
+from mgc.features.store import Origin
 from mgc.progress import Progress, Silent
 
 #: Files per shard: small enough to lose little when killed, large enough to read fast.
@@ -74,12 +76,16 @@ def extract(
         return result
     chosen = _where(sources, plan.waiting, workers, on)
     names = " + ".join(source.name for source in sources)
-    keeping = _Keeping(sources)
-    with (progress or Silent()).task(f"extracting {names}", plan.waiting, "tracks") as task:
+    progress = progress or Silent()
+    keeping = _Keeping(sources, progress)
+    with progress.task(f"extracting {names}", plan.waiting, "tracks") as task:
         for job, answer in chosen(plan.jobs()):
             _note(result, keeping, job, answer)
             task.advance()
     keeping.close_shard()
+    for why, count in sorted(keeping.again.items()):
+        tracks = "1 track was" if count == 1 else f"{count:,} tracks were"
+        progress.say(f"{tracks} {why} and extracted again.")
     return result
 
 
@@ -148,38 +154,50 @@ def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: Tas
     if job.audio_hash:
         result.hashes[job.path] = job.audio_hash
     reason = answer.reason or keeping.failed.get(job.audio_hash, "")
-    if not reason and job.wanted and file_hashes.stamp(job.path) not in (job.stamp, None):
+    if not reason and job.wanted and _has_changed(job):
         reason = f"{job.path}: changed while it was being read."
     if reason:
         result.failures.append(Failure(job.path, reason))
         keeping.failed[job.audio_hash] = reason
     elif job.wanted:
         result.made += 1
-        keeping.add(job, answer.rows())
+        keeping.add(job, answer)
     else:
         result.found += 1
-        keeping.hashes[job.path] = (job.stamp, job.audio_hash)
+        keeping.add(job, answer)
+
+
+def _has_changed(job: ExtractionJob) -> bool:
+    now = file_hashes.stamp(job.path)
+    return now is not None and now[:2] != job.stamp[:2]
 
 
 class _Keeping:
     """Collects the features of files in order and writes them as shards."""
 
-    def __init__(self, sources: Sequence[ExtractorSpec]) -> None:
-        self.sources = sources
+    def __init__(self, sources: Sequence[ExtractorSpec], progress: Progress) -> None:
+        self.sources, self.progress = sources, progress
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
+        self.origins: list[dict[str, Origin]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
         self.shard = 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
+        self.again = Counter[str]()
+        self.can_remember = True
 
-    def add(self, job: ExtractionJob, made: Sequence[Rows]) -> None:
+    def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
         if job.number // SHARD_TRACKS != self.shard:
             self.close_shard()
             self.shard = job.number // SHARD_TRACKS
         self.hashes[job.path] = (job.stamp, job.audio_hash)
-        for number, rows in zip(job.wanted, made, strict=True):
+        self.again.update([job.again] if job.again else [])
+        for number, origin in job.right.items():
+            self.origins[number][job.audio_hash] = origin
+        for number, rows in zip(job.wanted, answer.rows(), strict=True):
             self.rows[number][job.audio_hash] = rows
+            self.origins[number][job.audio_hash] = Origin(*answer.origin)
             self.bytes[number] += sum(row.nbytes for row in rows)
             if self.bytes[number] > SHARD_BYTES:
                 self._write(number)
@@ -188,10 +206,23 @@ class _Keeping:
         """Write the rest of the shard."""
         for number in range(len(self.sources)):
             self._write(number)
-        file_hashes.remember(self.hashes)
+        if self.can_remember and (trouble := file_hashes.remember(self.hashes)):
+            self._cannot_remember(trouble)
         self.hashes = {}
 
     def _write(self, number: int) -> None:
-        if self.rows[number]:
-            self.sources[number].store.write_shard(self.rows[number])
-        self.rows[number], self.bytes[number] = {}, 0
+        rows, origins = self.rows[number], self.origins[number]
+        self.rows[number], self.origins[number], self.bytes[number] = {}, {}, 0
+        try:
+            if origins:
+                self.sources[number].store.write_shard(rows, origins)
+        except MgcError as error:
+            if rows:
+                raise
+            self._cannot_remember(error.message)
+
+    def _cannot_remember(self, trouble: str) -> None:
+        """Say once that what only saves time next time is not kept."""
+        if self.can_remember:
+            self.progress.say(f"The next run will look at all files again: {trouble}")
+        self.can_remember = False

@@ -61,7 +61,7 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list
         for owner, row in zip(owners, rows, strict=True):
             made[owner][batch[owner][0].wanted.index(number)].append(row)
     return [
-        (job, answer if answer.reason else features_result(rows, _seconds(answer)))
+        (job, answer if answer.reason else features_result(rows, _seconds(answer), answer.origin))
         for (job, answer), rows in zip(batch, made, strict=True)
     ]
 

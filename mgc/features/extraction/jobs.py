@@ -8,21 +8,24 @@ bytes with any number of workers, killed and resumed or not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.features import file_hashes
+from mgc.features.extraction.heard_before import present
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
+from mgc.features.store import Origin
 
 #: Files hashed before the decoders need them, in this many threads: enough to keep a disk busy, few
 #: enough that the decoders find them in the page cache.
 MAX_HASHES, HASHING_THREADS = 16, 4
+NO_STAMP = Stamp(0, 0)
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,21 @@ class ExtractionJob:
         path: the file (or audio in memory, if it is worked on in this process).
         stamp: its size and time of change before it was read.
         audio_hash: SHA-256 of its content; "" if it cannot be read.
-        wanted: the numbers of the sources that lack it; none if they all have it, or if an earlier
-            file with the same content provides it.
+        wanted: the numbers of the sources that lack it, or must hear it again; none if they all
+            have it, or if an earlier file with the same content provides it.
+        right: how the sources, by number, heard it whose features an earlier rule of hearing made
+            and that the present one would make too.
+        again: why stored features are made again, in words, or "".
         problem: why it cannot be read, or "".
     """
 
     number: int
     path: Any
-    stamp: Stamp = (0, 0)
+    stamp: Stamp = NO_STAMP
     audio_hash: str = ""
     wanted: tuple[int, ...] = ()
+    right: Mapping[int, Origin] = field(default_factory=dict)
+    again: str = ""
     problem: str = ""
 
 
@@ -53,11 +61,13 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
+        for source in sources:
+            source.store.rows  # noqa: B018 - read before several threads look at them
         self.known = file_hashes.known(paths)
         self.there = {
             path: sha
             for path, (_, sha) in self.known.items()
-            if all(sha in source.store for source in sources)
+            if all(source.store.is_current(sha) for source in sources)
         }
         #: Files whose features may be incomplete.
         self.waiting = sum(path not in self.there for path in paths)
@@ -66,24 +76,16 @@ class ExtractionPlan:
         """One job per waiting file, in order. Files are hashed slightly ahead."""
         seen: set[str] = set(self.there.values())
         todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
-        for (number, path), result in zip(todo, self._hashed(todo), strict=True):
-            if isinstance(result, MgcError):
-                yield ExtractionJob(number, path, problem=result.message)
-                continue
-            stamp, sha = result
-            wanted = () if sha in seen else self._lacking(sha)
-            seen.add(sha)
-            yield ExtractionJob(number, path, stamp, sha, wanted)
+        for job in self._looked_at(todo):
+            yield replace(job, wanted=(), right={}) if job.audio_hash in seen else job
+            seen.update([job.audio_hash] if job.audio_hash else [])
 
-    def _lacking(self, sha: str) -> tuple[int, ...]:
-        return tuple(n for n, source in enumerate(self.sources) if sha not in source.store)
-
-    def _hashed(self, todo: Sequence[tuple[int, Path]]) -> Iterator[tuple[Stamp, str] | MgcError]:
+    def _looked_at(self, todo: Sequence[tuple[int, Path]]) -> Iterator[ExtractionJob]:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
-            waiting: deque[Future[tuple[Stamp, str] | MgcError]] = deque()
+            waiting: deque[Future[ExtractionJob]] = deque()
             try:
-                for _, path in todo:
-                    waiting.append(threads.submit(self._hash, path))
+                for number, path in todo:
+                    waiting.append(threads.submit(self._look, number, path))
                     if len(waiting) >= MAX_HASHES:
                         yield waiting.popleft().result()
                 while waiting:
@@ -91,11 +93,26 @@ class ExtractionPlan:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _hash(self, path: Path) -> tuple[Stamp, str] | MgcError:
-        if path in self.known:
-            return self.known[path]
-        before = file_hashes.stamp(path) or (0, 0)
+    def _look(self, number: int, path: Path) -> ExtractionJob:
+        """Hash a file, unless it has not changed, and look up what the stores hold of it."""
         try:
-            return before, decoding.content_hash(path)
+            stamp, sha = self.known.get(path) or self._hash(path)
         except MgcError as error:
-            return error
+            return ExtractionJob(number, path, problem=error.message)
+        wanted, again = [], ""
+        right: dict[int, Origin] = {}
+        for n, source in enumerate(self.sources):
+            if sha not in source.store:
+                wanted.append(n)
+            elif not source.store.is_current(sha):
+                origin = present(path, source, sha)
+                if isinstance(origin, Origin):
+                    right[n] = origin
+                elif origin:
+                    wanted.append(n)
+                    again = origin
+        return ExtractionJob(number, path, stamp, sha, tuple(wanted), right, again)
+
+    def _hash(self, path: Path) -> tuple[Stamp, str]:
+        before = file_hashes.stamp(path) or NO_STAMP
+        return before, decoding.content_hash(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from mgc.audio import decoding
+from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
@@ -69,7 +69,12 @@ def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dic
 
     Only what is heard is decoded. Raises AudioError if the file cannot be used.
     """
-    waves, native = decoding.excerpts(path, policy.starts, policy.seconds)
+
+    def starts(length: float) -> list[float]:
+        decoders.noted().seconds = length
+        return policy.starts(length)
+
+    waves, native = decoding.excerpts(path, starts, policy.seconds)
     long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
     if not long_enough:
         raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")

@@ -28,6 +28,7 @@ class Decoded:
     job: ExtractionJob
     reason: str = ""
     parts: list[Any] = field(default_factory=list)
+    origin: list[Any] = field(default_factory=list)
     payload: Any = None
     features: TaskResult | None = None
 
@@ -40,7 +41,7 @@ class Decoded:
 def answer(ray: Any, made: Decoded) -> TaskResult:
     """The answer for a job whose features are made; they are fetched now."""
     if made.is_waiting:
-        return TaskResult("", list(ray.get(made.payload)), made.parts)
+        return TaskResult("", list(ray.get(made.payload)), made.parts, made.origin)
     return made.features or TaskResult(made.reason)
 
 
@@ -85,7 +86,7 @@ class Actors:
         waiting = [one for one in group if one.is_waiting]
         if not waiting:
             return None
-        files = [(str(one.job.path), one.job.wanted, one.parts) for one in waiting]
+        files = [(str(one.job.path), one.job.wanted, one.parts, one.origin) for one in waiting]
         return actor.extract.remote(files, *[one.payload for one in waiting])
 
     def _extracted(

@@ -151,7 +151,7 @@ class Cluster:
                 content = b""  # it has vanished; the node will report it
         do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
         status, payload = do.remote(
-            self.records, task, str(job.path), job.stamp, job.wanted, content
+            self.records, task, str(job.path), job.stamp[:2], job.wanted, content
         )
         out[status] = _Out(job, status, payload, time.monotonic(), tries)
 
@@ -171,8 +171,7 @@ class Cluster:
                 self.ship = True
                 self._hand_out(out, one.job, task)
             else:
-                reason, parts = status["reason"], status.get("parts", [])
-                done[one.job.number] = Decoded(one.job, reason, parts, one.payload)
+                done[one.job.number] = Decoded(one.job, **status, payload=one.payload)
         self._leave_out_the_slow(out, done)
 
     def _status(self, one: _Out) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import json
 import socket
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,13 @@ def do(
         return _unusable(error), []
     path = Path(name)
     if content is None:
-        if file_hashes.stamp(path) != tuple(stamp):
+        now = file_hashes.stamp(path)
+        if now is None or now[:2] != tuple(stamp):
             return {"absent": True}, []
         answer = work(path, wanted)
     else:
         answer = _work_on_content(work, path, wanted, content)
-    return {"reason": answer.reason, "parts": answer.parts}, answer.arrays
+    return {"reason": answer.reason, "parts": answer.parts, "origin": answer.origin}, answer.arrays
 
 
 def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
@@ -54,7 +56,7 @@ def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: byt
         file.write(content)
         file.flush()
         answer = work(Path(file.name), wanted)
-        return TaskResult(answer.reason.replace(file.name, str(path)), answer.arrays, answer.parts)
+        return replace(answer, reason=answer.reason.replace(file.name, str(path)))
 
 
 @lru_cache(maxsize=4)
@@ -83,15 +85,19 @@ class GpuWorker:
         return self.trouble
 
     def extract(
-        self, files: Sequence[tuple[str, Sequence[int], list[Any]]], *waves: list[np.ndarray]
-    ) -> list[tuple[str, list[np.ndarray], list[Any]]]:
-        """(path, wanted sources, parts) and waveforms of some files → their answers."""
+        self,
+        files: Sequence[tuple[str, Sequence[int], list[Any], list[Any]]],
+        *waves: list[np.ndarray],
+    ) -> list[tuple[str, list[np.ndarray], list[Any], list[Any]]]:
+        """(path, wanted sources, parts, origin) and waveforms of some files → their answers."""
         batch = [
             (
                 ExtractionJob(number, Path(path), wanted=tuple(wanted)),
-                TaskResult("", list(arrays), parts),
+                TaskResult("", list(arrays), parts, origin),
             )
-            for number, ((path, wanted, parts), arrays) in enumerate(zip(files, waves, strict=True))
+            for number, ((path, wanted, parts, origin), arrays) in enumerate(
+                zip(files, waves, strict=True)
+            )
         ]
         made = (answer for _, answer in extracted(self.sources, batch))
-        return [(answer.reason, answer.arrays, answer.parts) for answer in made]
+        return [(one.reason, one.arrays, one.parts, one.origin) for one in made]

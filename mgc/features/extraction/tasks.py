@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
@@ -16,9 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mgc.audio import decoders
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.processes.pool import Lost, Pool
-from mgc.errors import MgcError
+from mgc.audio.sound_length import HEARING_REVISION
+from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
 from mgc.features.extraction.prefetch import prefetched
@@ -37,12 +39,14 @@ class TaskResult:
 
     For ``features``, the arrays are the clips of every wanted source in turn, and ``parts`` counts
     them: [3, 3]; a last array holds the seconds that were heard. For ``waves``, they are
-    waveforms, and ``parts`` says what each is for, in the form of `heard_by`.
+    waveforms, and ``parts`` says what each is for, in the form of `heard_by`. ``origin`` says how
+    the file was heard, in the form of `mgc.features.store.Origin`.
     """
 
     reason: str = ""
     arrays: list[np.ndarray] = field(default_factory=list)
     parts: list[Any] = field(default_factory=list)
+    origin: list[Any] = field(default_factory=list)
 
     def rows(self) -> list[Rows]:
         """The features, by wanted source."""
@@ -64,8 +68,14 @@ class Work:
     def __call__(self, path: Path, wanted: Sequence[int]) -> TaskResult:
         """Process one file. Anything that goes wrong is in the answer."""
         sources = [self.sources[number] for number in wanted]
+        task = self._waves if self.task == "waves" else _features
         try:
-            return self._waves(path, sources) if self.task == "waves" else _features(path, sources)
+            with decoders.noting() as hearing:
+                made = task(path, sources)
+            origin = [HEARING_REVISION, hearing.pyav, round(hearing.seconds, 3)]
+            return replace(made, origin=origin)
+        except AudioError as error:
+            return TaskResult(error.reason)
         except MgcError as error:
             return TaskResult(error.message)
         except Exception as error:  # a decoder or an extractor may raise anything
@@ -118,10 +128,11 @@ def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
     return features_result(*rows_and_seconds(path, sources))
 
 
-def features_result(made: Sequence[Rows], seconds: float) -> TaskResult:
+def features_result(made: Sequence[Rows], seconds: float, origin: Sequence[Any] = ()) -> TaskResult:
     """The answer that holds the features of every wanted source."""
     arrays = [row for rows in made for row in rows]
-    return TaskResult("", [*arrays, np.array([seconds])], [len(rows) for rows in made])
+    counts = [len(rows) for rows in made]
+    return TaskResult("", [*arrays, np.array([seconds])], counts, list(origin))
 
 
 @contextmanager

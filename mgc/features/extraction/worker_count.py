@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mgc.audio.processes.cores import cores
+from mgc.audio.processes.pool import cores
 from mgc.errors import UsageError
 from mgc.features.extractor_spec import ExtractorSpec
 

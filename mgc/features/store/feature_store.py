@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from mgc.audio import decoders
+from mgc.audio.sound_length import HEARING_REVISION
 from mgc.features.store import shards
 from mgc.features.store.backends import StoreBackend, features_root, place
-from mgc.features.store.shards import Row
+from mgc.features.store.shards import FIRST, Origin, Row
 from mgc.home import read_json
 
 SCHEMA = 1
@@ -39,6 +41,7 @@ class FeatureStore:
         base = features_root() if root is None else root
         self.place: StoreBackend = place(base, f"{name}-{self.fingerprint[:12]}")
         self._rows: dict[str, list[Row]] | None = None
+        self._origins: dict[str, Origin] = {}
 
     @property
     def folder(self) -> Path:
@@ -50,10 +53,37 @@ class FeatureStore:
     def rows(self) -> dict[str, list[Row]]:
         """Audio hash → its clips' rows, in order. Read from the shards' headers once."""
         if self._rows is None:
-            self._rows = {}
-            for name, head, size in self.place.heads():
-                self._rows.update(shards.rows(self.folder / name, head, size))
+            self._rows, self._origins = self._read_headers()
         return self._rows
+
+    def _read_headers(self) -> tuple[dict[str, list[Row]], dict[str, Origin]]:
+        """Every track's rows and how it was heard: of two versions, those of the better one."""
+        all_rows, origins = dict[str, list[Row]](), dict[str, Origin]()
+        found = [
+            shards.shard(self.folder / name, head, size) for name, head, size in self.place.heads()
+        ]
+        elsewhere = {  # said of tracks in other shards
+            audio_hash: origin
+            for shard in found
+            for audio_hash, origin in shard.origins.items()
+            if audio_hash not in shard.rows
+        }
+        for shard in found:
+            for audio_hash, rows in shard.rows.items():
+                either = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash, FIRST)
+                origin = max(either, key=lambda origin: origin.hearing)
+                before = origins.get(audio_hash)
+                if before is None or _rank(origin) > _rank(before):
+                    all_rows[audio_hash], origins[audio_hash] = rows, origin
+        return all_rows, origins
+
+    def origin(self, audio_hash: str) -> Origin:
+        """How a stored track was heard."""
+        return self._origins[audio_hash] if audio_hash in self.rows else FIRST
+
+    def is_current(self, audio_hash: str) -> bool:
+        """Whether a track is stored as it would be heard now."""
+        return audio_hash in self.rows and all(_rank(self._origins[audio_hash]))
 
     def refresh(self) -> None:
         """Read the disk again on the next use."""
@@ -69,18 +99,29 @@ class FeatureStore:
             self.place.fetch(name)
         return [shards.view(row) for row in found]
 
-    def write_shard(self, tracks: Mapping[str, Sequence[np.ndarray]]) -> Path:
+    def write_shard(
+        self,
+        tracks: Mapping[str, Sequence[np.ndarray]],
+        origins: Mapping[str, Origin] | None = None,
+    ) -> Path:
         """Write audio hash → clips as one shard, completely or not at all.
+
+        Args:
+            tracks: the clips of each track.
+            origins: how these tracks were heard, and others that are stored already.
 
         The name follows from the hashes, so doing the work twice gives the same file. Raises
         MgcError if it cannot be written (a full disk); nothing half-written remains.
         """
         self.place.keep_identity(self._record())
-        name = hashlib.sha256("\n".join(sorted(tracks)).encode()).hexdigest()[:24]
-        path = self.place.put(f"{name}{shards.SUFFIX}", shards.serialised(tracks))
+        origins = origins or {}
+        named = sorted(tracks) or ["heard", *sorted(origins)]
+        name = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
+        path = self.place.put(f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins))
         if self._rows is not None:
             with open(path, "rb") as file:
-                self._rows.update(shards.rows(path, shards.head(file), path.stat().st_size))
+                self._rows.update(shards.shard(path, shards.head(file), path.stat().st_size).rows)
+            self._origins.update({**dict.fromkeys(tracks, FIRST), **origins})
         return path
 
     def _record(self) -> dict[str, Any]:
@@ -92,6 +133,12 @@ class FeatureStore:
             "made_by": f"mgc {__version__}",
             "identity": self.identity,
         }
+
+
+def _rank(origin: Origin) -> tuple[bool, bool]:
+    """Whether a track was heard by the present rule, and by the present decoders."""
+    present = not origin.pyav or decoders.pyav() in ("", origin.pyav)
+    return origin.hearing >= HEARING_REVISION, present
 
 
 def stores() -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -1,4 +1,7 @@
-"""A shard's file: a safetensors file, written as one stream and read through a memory map."""
+"""A shard's file: a safetensors file, written as one stream and read through a memory map.
+
+Its metadata says how each track was heard. A shard may say so of tracks that another one holds.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import numpy as np
 from mgc.errors import MgcError
 
 SUFFIX = ".safetensors"
+ORIGINS = "heard"  # the key in the metadata
 DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 ALIGNMENT = 8  # bytes; the data begin at a multiple of it
@@ -32,7 +36,30 @@ class Row(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def serialised(tracks: Mapping[str, Sequence[np.ndarray]]) -> Iterator[bytes | memoryview]:
+class Origin(NamedTuple):
+    """How a track was heard: the revision of the rule of hearing, the version of PyAV if it decoded
+    the file (else ""; the fingerprint holds libsndfile's), and the length of the track in seconds
+    (0 if it is unknown)."""
+
+    hearing: int
+    pyav: str = ""
+    seconds: float = 0.0
+
+
+#: Of a track about which no shard says anything: the first version made it.
+FIRST = Origin(1)
+
+
+class Shard(NamedTuple):
+    """What a shard's header says, by audio hash."""
+
+    rows: dict[str, list[Row]]
+    origins: dict[str, Origin]
+
+
+def serialised(
+    tracks: Mapping[str, Sequence[np.ndarray]], origins: Mapping[str, Origin]
+) -> Iterator[bytes | memoryview]:
     """A safetensors file in pieces: its header, then each clip's bytes, nothing copied.
 
     Clips are float16 or float32; float32 comes first, so that every tensor is aligned.
@@ -43,7 +70,7 @@ def serialised(tracks: Mapping[str, Sequence[np.ndarray]]) -> Iterator[bytes | m
         for number, clip in enumerate(parts)
     ]
     clips.sort(key=lambda named: -named[1].itemsize)
-    header: dict[str, Any] = {"__metadata__": {"mgc": "1"}}
+    header: dict[str, Any] = {"__metadata__": {"mgc": "1", ORIGINS: json.dumps(origins)}}
     end = 0
     for name, clip in clips:
         begin, end = end, end + clip.nbytes
@@ -74,8 +101,8 @@ def _header_length(head: bytes) -> int:
     return int(struct.unpack_from("<Q", head)[0])
 
 
-def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
-    """Audio hash → where its clips are in a shard of ``size`` bytes that begins with ``head``.
+def shard(path: Path, head: bytes, size: int) -> Shard:
+    """What is in a shard of ``size`` bytes that begins with ``head``.
 
     Raises MgcError, naming the shard, if it is damaged.
     """
@@ -83,22 +110,23 @@ def rows(shard: Path, head: bytes, size: int) -> dict[str, list[Row]]:
         data = 8 + _header_length(head)
         if data > len(head):
             raise ValueError("its header is cut off")
+        header = json.loads(head[8:data])
+        origins = json.loads(header.pop("__metadata__", {}).get(ORIGINS, "{}"))
         numbered: dict[str, dict[int, Row]] = {}
-        for name, tensor in json.loads(head[8:data]).items():
-            if name == "__metadata__":
-                continue
+        for name, tensor in header.items():
             audio_hash, _, number = name.rpartition(".")
             begin, end = tensor["data_offsets"]
             if data + end > size:
                 raise ValueError("it is cut off")
-            row = Row(shard, data + begin, tuple(tensor["shape"]), DTYPES[tensor["dtype"]])
+            row = Row(path, data + begin, tuple(tensor["shape"]), DTYPES[tensor["dtype"]])
             numbered.setdefault(audio_hash, {})[int(number)] = row
+        rows = {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
+        return Shard(rows, {key: Origin(*origin) for key, origin in origins.items()})
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise MgcError(
-            f"{shard} is damaged: {error}.",
-            f"Remove it, and the next fit will recompute it: rm '{shard}'",
+            f"{path} is damaged: {error}.",
+            f"Remove it, and the next fit will recompute it: rm '{path}'",
         ) from error
-    return {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
 
 
 def view(row: Row) -> np.ndarray:

@@ -15,9 +15,6 @@ from mgc.errors import MgcError
 from mgc.progress import Progress
 from mgc.runs import PARTS, Run
 
-SUSPECTS = 20  # likely wrong labels shown
-FAILURES = 50  # files shown that could not be used
-
 
 @dataclass(frozen=True)
 class DataFacts:
@@ -31,7 +28,7 @@ class DataFacts:
         genres: for each genre, its name and its number of tracks in each part.
         crossing: tracks of groups (artists) that are on both sides of a fold's split.
         left_out: reasons why tracks are missing, with counts.
-        failures: (file, reason) for files that could not be used, and how many there are.
+        failures: (file, reason) for files that could not be used.
         suspects: likely wrong labels: track_id, title, genre, suggested, margin.
         audit: what an audit of the audio found, line by line; empty if none was requested.
         chance: the accuracy of always naming the most frequent genre.
@@ -46,9 +43,7 @@ class DataFacts:
     crossing: int
     left_out: Mapping[str, int]
     failures: Sequence[tuple[str, str]]
-    failure_count: int
     suspects: Sequence[Mapping[str, Any]]
-    suspect_count: int
     chance: float
     audit: Sequence[tuple[bool, str]] = field(default=())
 
@@ -67,9 +62,7 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
     parts, genres = _by_genre(run)
     unique = rows.drop_duplicates("track_id")
     artists = set(unique["artist"]) - {""} if "artist" in unique else set()
-    failures = [(Path(f["path"]).name, _reason(f)) for f in run.record.failures]
-    suspects = _suspects(best)
-    test = run.rows("test")["genre"].value_counts()
+    paths = [(Path(f["path"]).name, f["path"], f["reason"]) for f in run.record.failures]
     return DataFacts(
         name=record.name,
         protocol=_protocol(run),
@@ -79,18 +72,12 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
         genres=genres,
         crossing=crossing_tracks(rows),
         left_out=dict(record.left_out),
-        failures=failures[:FAILURES],
-        failure_count=len(failures),
-        suspects=suspects[:SUSPECTS],
-        suspect_count=len(suspects),
-        chance=float(test.max() / test.sum()),
+        # Without the folder names of the machine that the reasons came from.
+        failures=[(name, reason.replace(path, name)) for name, path, reason in paths],
+        suspects=_suspects(best),
+        chance=float(run.rows("test")["genre"].value_counts(normalize=True).max()),
         audit=_audit(run, progress) if audited else (),
     )
-
-
-def _reason(failure: Mapping[str, str]) -> str:
-    """The reason, without the folder names of the machine it came from."""
-    return failure["reason"].replace(failure["path"], Path(failure["path"]).name)
 
 
 def _protocol(run: Run) -> str:
@@ -104,40 +91,26 @@ def _protocol(run: Run) -> str:
 
 def _by_genre(run: Run) -> tuple[list[str], list[tuple[str, list[int]]]]:
     """Tracks of each genre: by part, or in total if folds test every track."""
-    rows = run.predictions
+    rows, parts = run.predictions, list(PARTS)
     if rows["fold"].nunique() > 1:
-        counts = run.rows("test")["genre"].value_counts()
-        return ["all"], [(genre, [int(counts.get(genre, 0))]) for genre in run.genres]
+        rows, parts = run.rows("test").assign(part="all"), ["all"]
     counts = rows.groupby(["genre", "part"]).size()
-    return list(PARTS), [
-        (genre, [int(counts.get((genre, part), 0)) for part in PARTS]) for genre in run.genres
-    ]
+    return parts, [(g, [int(counts.get((g, part), 0)) for part in parts]) for g in run.genres]
 
 
 def crossing_tracks(rows: pd.DataFrame) -> int:
     """Test tracks whose group (artist) was also learnt from, in the same fold."""
     if "group" not in rows:
         return 0
-    crossing = 0
-    for _, fold in rows.groupby("fold"):
-        test = fold[fold["part"] == "test"]
-        crossing += int(test["group"].isin(fold.loc[fold["part"] != "test", "group"]).sum())
-    return crossing
+    test = rows["part"] == "test"
+    groups = pd.MultiIndex.from_frame(rows[["fold", "group"]])
+    return int(groups[test].isin(groups[~test]).sum())
 
 
-def _suspects(run: Run) -> list[dict[str, Any]]:
+def _suspects(run: Run) -> list[dict[Any, Any]]:
     found = label_errors(run.predictions, run.genres)
-    about = run.predictions.drop_duplicates("track_id").set_index("track_id")
-    return [
-        {
-            "track_id": str(row["track_id"]),
-            "title": str(about.at[row["track_id"], "title"]),
-            "genre": str(row["genre"]),
-            "suggested": str(row["suggested"]),
-            "margin": float(row["margin"]),
-        }
-        for row in found.to_dict("records")
-    ]
+    titles = run.predictions.drop_duplicates("track_id").set_index("track_id")["title"]
+    return found.assign(title=found["track_id"].map(titles).astype(str)).to_dict("records")
 
 
 def _audit(run: Run, progress: Progress) -> list[tuple[bool, str]]:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -39,7 +40,6 @@ class Part:
         times: ticks of the time axis: (place in percent, text).
         axis: what the feature axis shows.
         sound: data URI of the clip, or "".
-        start: where the clip begins in the track, s.
         problem: why there is no picture or sound, else "".
     """
 
@@ -50,7 +50,6 @@ class Part:
     times: Sequence[tuple[float, str]] = ()
     axis: str = ""
     sound: str = ""
-    start: float = 0.0
     problem: str = ""
 
 
@@ -74,17 +73,16 @@ def _part(track: HardTrack, source: ExtractorSpec | None, sound: bool) -> Part:
         (picture,) = pictures(path, [source])
         heard = _sound(path, picture) if sound else ""
     except MgcError as error:
-        reason = error.message.replace(str(path), path.name)
-        return Part(track, path.name, problem=reason)
+        return Part(track, path.name, problem=error.message.replace(str(path), path.name))
+    timed = picture.kind == "sequence"
     return Part(
         track,
         path.name,
         picture=_image(picture),
-        rows=_row_ticks(picture),
-        times=_time_ticks(picture),
+        rows=_row_ticks(picture) if timed else (),
+        times=_time_ticks(picture) if timed else (),
         axis=picture.axis,
         sound=heard,
-        start=picture.start,
     )
 
 
@@ -105,13 +103,10 @@ def _fewer_columns(values: np.ndarray) -> np.ndarray:
     if count <= PICTURE_COLUMNS:
         return values
     edges = np.linspace(0, count, PICTURE_COLUMNS + 1).astype(int)
-    sums: np.ndarray = np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
-    return sums
+    return np.asarray(np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges))
 
 
 def _row_ticks(picture: Picture) -> list[tuple[float, str]]:
-    if picture.kind != "sequence":
-        return []
     where, texts = ticks(picture.places)
     count = len(picture.values)
     kept = [(100 * (place + 0.5) / count, text) for place, text in zip(where, texts, strict=True)]
@@ -119,8 +114,6 @@ def _row_ticks(picture: Picture) -> list[tuple[float, str]]:
 
 
 def _time_ticks(picture: Picture) -> list[tuple[float, str]]:
-    if picture.kind != "sequence":
-        return []
     step = next((s for s in (0.5, 1, 2, 5, 10, 20, 60) if picture.seconds / s <= 6), 120)
     first = np.ceil(picture.start / step) * step
     times = np.arange(first, picture.start + 0.97 * picture.seconds, step)
@@ -131,14 +124,12 @@ def _sound(path: Path, picture: Picture) -> str:
     """The clip that the picture shows, mono, as MP3, which every browser plays."""
     wave, _ = decoding.decode(path, SOUND_RATE, start=picture.start, seconds=picture.seconds)
     made = io.BytesIO()
-    if "MP3" in soundfile.available_formats():
-        soundfile.write(
-            made, np.clip(wave, -1, 1), SOUND_RATE, format="MP3", compression_level=SOUND_LEVEL
-        )
-        return _data_uri("audio/mpeg", made.getvalue())
     # libsndfile before 1.1 cannot write MP3; Vorbis plays in all browsers but Apple's old ones.
-    soundfile.write(made, np.clip(wave, -1, 1), SOUND_RATE, format="OGG")
-    return _data_uri("audio/ogg", made.getvalue())
+    mp3 = "MP3" in soundfile.available_formats()
+    options: dict[str, Any] = {"compression_level": SOUND_LEVEL} if mp3 else {}
+    format_ = "MP3" if mp3 else "OGG"
+    soundfile.write(made, np.clip(wave, -1, 1), SOUND_RATE, format=format_, **options)
+    return _data_uri("audio/mpeg" if mp3 else "audio/ogg", made.getvalue())
 
 
 def _data_uri(kind: str, content: bytes) -> str:

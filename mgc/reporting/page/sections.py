@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mgc.errors import UsageError
-from mgc.evaluation.agreement import Agreement, agreement
+from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import SURE, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
@@ -66,7 +66,8 @@ def verdict(made: Comparison) -> str:
         return f"{said} {_others(made)}"
     against = f"the best single system, {made.reference}"
     if best["p_adjusted"] < SURE:
-        return f"{said} It is better than {against} (p {_p(best['p_adjusted'])})."
+        p = p_value(best["p_adjusted"])
+        return f"{said} It is better than {against} (p {p if p.startswith('<') else f'= {p}'})."
     return f"{said} These tracks cannot show whether it is better than {against}."
 
 
@@ -80,22 +81,15 @@ def _others(made: Comparison) -> str:
     return f"{len(worse)} of the {len(rest)} others are behind it by more than chance can explain."
 
 
-def _p(value: float) -> str:
-    said = p_value(value)
-    return said if said.startswith("<") else f"= {said}"
-
-
 def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
     """The rows of the table: figures, places on the axis, marks."""
-    axis = scale(made.rows)
+    axis, keys = scale(made.rows), ("accuracy_low", "accuracy", "accuracy_high")
     return [
         {
             **row,
             "reference": row["name"] == made.reference,
             "mark": mark(row),
-            "places": [
-                axis.place(row[key]) for key in ("accuracy_low", "accuracy", "accuracy_high")
-            ],
+            "places": [axis.place(row[key]) for key in keys],
         }
         for row in made.rows
     ]
@@ -116,25 +110,23 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
 def confusion_cells(run: Run) -> dict[str, Any]:
     """A matrix as rows of cells: tracks, share of the row, and both as places on a colour scale."""
     counts, shares = matrix(run, False), matrix(run, True)
-    largest = max(counts.max(), 1)
-    rows = []
-    for genre, count_row, share_row in zip(run.genres, counts, shares, strict=True):
-        cells = [
-            {
-                "tracks": int(tracks),
-                "share": round(100 * share),
-                "tracks_depth": round(float(tracks / largest), 3),
-                "share_depth": round(float(share), 3),
-                "deep": " ".join(
-                    name
-                    for name, depth in (("dt", tracks / largest), ("ds", share))
-                    if depth > DEEP
-                ),
-            }
-            for tracks, share in zip(count_row, share_row, strict=True)
-        ]
-        rows.append({"genre": genre, "tracks": int(count_row.sum()), "cells": cells})
+    table = zip(run.genres, counts, counts / max(counts.max(), 1), shares, strict=True)
+    rows = [
+        {"genre": genre, "tracks": int(row[0].sum()), "cells": list(map(_cell, *row))}
+        for genre, *row in table
+    ]
     return {"rows": rows, "mistakes": _mistakes(run)}
+
+
+def _cell(tracks: float, depth: float, share: float) -> dict[str, Any]:
+    deep = [name for name, value in (("dt", depth), ("ds", share)) if value > DEEP]
+    return {
+        "tracks": int(tracks),
+        "share": round(100 * share),
+        "tracks_depth": round(float(depth), 3),
+        "share_depth": round(float(share), 3),
+        "deep": " ".join(deep),
+    }
 
 
 def _mistakes(run: Run) -> list[dict[str, Any]]:
@@ -142,7 +134,6 @@ def _mistakes(run: Run) -> list[dict[str, Any]]:
     counts = matrix(run, False).astype(int)
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
-    places = [divmod(int(place), len(counts)) for place in order]
     return [
         {
             "true": run.genres[row],
@@ -150,7 +141,7 @@ def _mistakes(run: Run) -> list[dict[str, Any]]:
             "tracks": int(wrong[row, column]),
             "of": int(counts[row].sum()),
         }
-        for row, column in places
+        for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True)
         if wrong[row, column]
     ]
 
@@ -186,8 +177,7 @@ def _lean(found: Sequence[Bin]) -> str:
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
     """Which systems agree, and what a perfect choice would achieve; None for a single system."""
-    singles = [system for system in compared if system.kind == "single"]
-    chosen = singles if len(singles) > 1 else list(compared)
+    chosen = diverse(compared)
     try:
         found: Agreement = agreement(chosen)
     except UsageError:
@@ -207,10 +197,9 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
         facts: dict[str, object] = {"made": record.created, "seed": record.seed}
         facts["split"] = record.dataset.split
         if run.kind == "single":
-            facts["extractor"] = (
-                f"{record.extractor.name} {_plain(record.extractor.identity.get('params'))}"
-            )
-            facts["fingerprint"] = (record.extractor.fingerprint or "")[:12]
+            extractor = record.extractor
+            facts["extractor"] = f"{extractor.name} {_plain(extractor.identity.get('params'))}"
+            facts["fingerprint"] = (extractor.fingerprint or "")[:12]
             facts["head"] = f"{record.head.name} {_plain(record.head.params)}"
             facts["device"] = record.device
             facts["seconds"] = record.seconds
@@ -221,11 +210,6 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
         command = shlex.join(repeat_command(run))
         made.append({"name": run.name, "command": command, "facts": shown})
     return made
-
-
-def commands(repeated: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The commands that made the runs, each once, in order."""
-    return list(dict.fromkeys(run["command"] for run in repeated if run["command"]))
 
 
 def _plain(values: Mapping[str, Any] | None) -> str:

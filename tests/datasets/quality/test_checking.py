@@ -73,7 +73,7 @@ def test_every_fault_is_named_and_nothing_else(planted: tuple) -> None:
     assert found.seconds == pytest.approx(60 * SECONDS + 0.5 + 7 - 4 + 3 * SECONDS, abs=5)
     details = dict(zip(found.findings["path"], found.findings["detail"], strict=True))
     assert details["rock/short.wav"] == "0.50 s"
-    assert details["rock/zero.wav"] == "its loudest second is at digital zero"
+    assert details["rock/zero.wav"] == "is digital silence"
     assert details["jazz/near-silent.wav"] == "its loudest second is at -80 dBFS"
     assert details["jazz/rate.wav"] == "16000 Hz, most have 22050"
     assert details["jazz/channels.wav"] == "2, most have 1"
@@ -269,7 +269,7 @@ def test_a_stopped_check_keeps_what_was_heard(
     assert set(recall(paths)) == set(paths[:3])
 
 
-def test_a_file_that_crashes_the_decoder_is_undecodable(
+def test_a_file_that_crashes_the_decoder_is_named_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = rows(1, 2, 2)
@@ -284,7 +284,8 @@ def test_a_file_that_crashes_the_decoder_is_undecodable(
 
     monkeypatch.setattr("mgc.audio.processes.each_path.each", each)
     found = check(dataset)
-    assert list(found.findings["fault"]) == ["undecodable"]
+    assert list(found.findings["fault"]) == ["not read"]
+    assert (found.left_out, found.usable) == (0, 3)
     assert "crashed" in found.findings["detail"][0]
 
 
@@ -298,9 +299,9 @@ def test_missing_files_are_not_remembered(tmp_path: Path) -> None:
 def test_the_store_is_plain(tmp_path: Path, home: Path) -> None:
     path = write(tmp_path / "a.wav", music(1))
     heard = hear([path], codes=True)[path]
-    row = sqlite3.connect(home / "heard.sqlite").execute("SELECT * FROM heard").fetchone()
-    assert json.loads(row[4])["seconds"] == heard.seconds == 2.0
-    assert len(row[5]) == 4 * len(heard.codes)
+    row = sqlite3.connect(home / "heard.sqlite").execute("SELECT * FROM contents").fetchone()
+    assert json.loads(row[2])["seconds"] == heard.seconds == 2.0
+    assert len(row[3]) == 4 * len(heard.codes)
 
 
 def test_a_damaged_store_costs_time_only(tmp_path: Path, home: Path) -> None:
@@ -308,7 +309,7 @@ def test_a_damaged_store_costs_time_only(tmp_path: Path, home: Path) -> None:
     home.mkdir(exist_ok=True)
     (home / "heard.sqlite").write_bytes(b"no database" * 100)
     assert hear([path])[path].problem == ""
-    assert sqlite3.connect(home / "heard.sqlite").execute("SELECT * FROM heard").fetchone()
+    assert sqlite3.connect(home / "heard.sqlite").execute("SELECT * FROM contents").fetchone()
 
 
 def test_faults_and_remarks_are_two_things() -> None:

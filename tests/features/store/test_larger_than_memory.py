@@ -22,7 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from mgc.features.store import FeatureStore
-from mgc.training import HeadSpec, TrackData, fit_head
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
+from mgc.training.track_data import TrackData
 from tests.features.store.test_feature_store import IDENTITY
 from tests.tunes import split, track_data
 

@@ -1,0 +1,154 @@
+"""A file of predictions that the same command continues after a stop at any moment."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from mgc.audio import decoding
+from mgc.audio.file_cache import stamp
+from mgc.errors import AudioError, MgcError, UsageError
+from mgc.home import SPACE, replace_file, replacing
+from mgc.prediction.answer_stream import AnswerFormat, AnswerStream, as_record, json_line
+from mgc.prediction.prediction import Prediction
+
+SCHEMA = 1  # of the journal
+
+
+class AnswerFile:
+    """Predictions in a file, with a journal beside it from which they can be continued.
+
+    The journal, ``FILE.made-by.jsonl``, holds the request, then a line per answer with the
+    content hash of its audio, written before the answer is. CSV and JSON lines grow with every
+    answer; a JSON array gets its name when it is whole.
+
+    Args:
+        path: the file.
+        form: its format.
+        genres: the model's genres, in its order.
+        request: what makes the answers, as plain values.
+    """
+
+    def __init__(
+        self, path: Path, form: AnswerFormat, genres: Sequence[str], request: Mapping[str, Any]
+    ) -> None:
+        self.path = path
+        self.form = form
+        self.genres = genres
+        self.request = {"schema": SCHEMA, "format": form, "genres": list(genres), **request}
+        self.journal = path.with_name(f"{path.name}.made-by.jsonl")
+        self.entries: list[dict[str, Any]] = []
+
+    def missing(self, files: Sequence[Path]) -> list[Path]:
+        """The files that have no answer yet.
+
+        Raises UsageError if the file was made by another request, from other files or other
+        contents of these, or was changed since.
+        """
+        self.entries = self._journalled()
+        asked = {str(file): file for file in files}
+        for entry in self.entries:
+            name = entry["answer"]["path"]
+            if name not in asked:
+                raise self._other(f"it has an answer for {name}, which is not asked for now")
+            if not _unchanged(asked[name], entry):
+                raise self._other(f"{name} has changed since it was predicted")
+        if self.path.exists() and not self._as_written(self.path.read_bytes()):
+            raise self._other("it was changed after it was written")
+        done = {entry["answer"]["path"] for entry in self.entries}
+        return [file for name, file in asked.items() if name not in done]
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Prediction], None]]:
+        """A function that adds an answer.
+
+        Raises MgcError if the files cannot be written.
+        """
+        try:
+            with replacing(self.journal) as file:
+                file.writelines(map(json_line, [self.request, *self.entries]))
+            with open(self.journal, "ab") as journal, self._growing() as stream:
+                answers = self._replayed(stream)
+
+                def add(answer: Prediction) -> None:
+                    entry = {"answer": as_record(answer), **_identity(answer.path)}
+                    journal.write(json_line(entry))
+                    journal.flush()
+                    answers.write(answer)
+
+                yield add
+                if isinstance(stream, io.BytesIO):
+                    answers.end()
+                    replace_file(self.path, stream.getvalue())
+        except OSError as error:
+            raise MgcError(f"Cannot write {self.path}: {error.strerror}.", SPACE) from error
+
+    def _growing(self) -> IO[bytes]:
+        return io.BytesIO() if self.form == "json" else open(self.path, "wb")
+
+    def _journalled(self) -> list[dict[str, Any]]:
+        """The answers of the journal, if it is this request's."""
+        if not self.journal.exists():
+            if self.path.exists():
+                raise self._other(f"there is no {self.journal.name} beside it to say what made it")
+            return []
+        lines = self.journal.read_bytes().split(b"\n")[:-1]  # the last one may be half a line
+        try:
+            said, *entries = map(json.loads, lines)
+        except ValueError:
+            raise self._other(f"{self.journal.name} is damaged") from None
+        if differs := [key for key, value in self.request.items() if said.get(key) != value]:
+            raise self._other(f"it was made with another {differs[0]}")
+        return entries
+
+    def _as_written(self, found: bytes) -> bool:
+        """Whether ``found`` is how the journal's answers look, or the beginning of that."""
+        if self.form == "json":
+            records = json.loads(found)
+            return bool(records == [entry["answer"] for entry in self.entries[: len(records)]])
+        made = io.BytesIO()
+        self._replayed(made)
+        return made.getvalue().startswith(found)
+
+    def _replayed(self, stream: IO[bytes]) -> AnswerStream:
+        """A begun output with the journal's answers in it."""
+        answers = AnswerStream(stream, self.form, self.genres)
+        answers.begin()
+        for entry in self.entries:
+            said = entry["answer"]
+            shares = {genre: said["probabilities"][genre] for genre in self.genres if said["genre"]}
+            answers.write(
+                Prediction(
+                    Path(said["path"]),
+                    shares,
+                    error=said.get("error", ""),
+                    remark=said.get("remark", ""),
+                )
+            )
+        return answers
+
+    def _other(self, why: str) -> UsageError:
+        return UsageError(
+            f"{self.path} cannot be continued: {why}.",
+            f"Choose another file with -o, or remove this one and {self.journal.name}.",
+        )
+
+
+def _identity(path: Path | None) -> dict[str, Any]:
+    """What tells whether a file is still the same; the stamp saves reading it again."""
+    assert path is not None
+    try:
+        return {"stamp": stamp(path), "sha256": decoding.content_hash(path)}
+    except AudioError:
+        return {"stamp": None, "sha256": None}
+
+
+def _unchanged(path: Path, entry: Mapping[str, Any]) -> bool:
+    now = stamp(path)
+    if now and list(now) == entry["stamp"]:
+        return True
+    return bool(_identity(path)["sha256"] == entry["sha256"])

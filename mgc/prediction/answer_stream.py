@@ -1,0 +1,96 @@
+"""Predictions as CSV, JSON lines or one JSON array, each written as soon as it is made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import IO, Any, Literal, Self
+
+from mgc.prediction.prediction import Prediction
+
+AnswerFormat = Literal["csv", "jsonl", "json"]
+
+
+def as_record(answer: Prediction) -> dict[str, Any]:
+    """A prediction as JSON shows it: its genre and probabilities, or its error."""
+    if answer.error:
+        return {"path": str(answer.path), "genre": None, "error": answer.error}
+    record: dict[str, Any] = {
+        "path": str(answer.path),
+        "genre": answer.genre,
+        "probability": answer.probability,
+        "probabilities": dict(answer.ranked()),
+    }
+    return record | ({"remark": answer.remark} if answer.remark else {})
+
+
+def json_line(value: Any) -> bytes:
+    """A value as one line of JSON.
+
+    Bytes of a file's name that are not UTF-8 become ``\\udcXX``, which JSON reads back as the
+    same name.
+    """
+    return (json.dumps(value, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+class AnswerStream:
+    """Writes predictions to a binary stream and flushes each.
+
+    `begin` and `end` stand around the answers; as a context it calls them, after Ctrl-C too.
+    """
+
+    def __init__(self, stream: IO[bytes], form: AnswerFormat, genres: Sequence[str]) -> None:
+        self.stream = stream
+        self.form = form
+        self.genres = genres
+        self.empty = True
+
+    def begin(self) -> None:
+        """Write what comes before the first answer."""
+        if self.form == "csv":
+            self._put(_row(["path", "genre", "probability", *self.genres, "error", "remark"]))
+        elif self.form == "json":
+            self._put(b"[")
+
+    def end(self) -> None:
+        """Write what comes after the last answer."""
+        if self.form == "json":
+            self._put(b"]\n" if self.empty else b"\n]\n")
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def write(self, answer: Prediction) -> None:
+        """Write one answer."""
+        if self.form == "csv":
+            self._put(self._cells(answer))
+        elif self.form == "jsonl":
+            self._put(json_line(as_record(answer)))
+        else:
+            text = json.dumps(as_record(answer), indent=2, ensure_ascii=False)
+            indented = ("\n" if self.empty else ",\n") + textwrap.indent(text, "  ")
+            self._put(indented.encode("utf-8", "backslashreplace"))
+        self.empty = False
+
+    def _cells(self, answer: Prediction) -> bytes:
+        if answer.error:
+            return _row([answer.path, *[""] * (2 + len(self.genres)), answer.error, ""])
+        numbers = [f"{p:.6f}" for p in (answer.probability, *answer.probabilities.values())]
+        return _row([answer.path, answer.genre, *numbers, "", answer.remark])
+
+    def _put(self, content: bytes) -> None:
+        self.stream.write(content)
+        self.stream.flush()
+
+
+def _row(cells: Sequence[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode("utf-8", "backslashreplace")

@@ -1,0 +1,138 @@
+"""``mgc predict`` as a user runs it: output as it comes, stopped, continued."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mgc import fitting
+from mgc.datasets.importers import importing
+from tests.conftest import Told
+from tests.fitting.test_fitting import asked
+
+Call = Callable[..., Told]
+
+
+@pytest.fixture
+def run(mgc_home: Path, music: Path) -> str:
+    """The name of a run on three genres."""
+    importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
+    return fitting.fit(asked()).name
+
+
+@pytest.fixture
+def batch(tmp_path: Path, music: Path) -> Path:
+    """A folder of 120 files: copies under names of their own, one of them not UTF-8."""
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    songs = sorted(music.rglob("*.wav"))
+    for number in range(119):
+        os.link(shutil.copy(songs[number % 4], tmp_path), folder / f"{number:03}.wav")
+    shutil.copy(songs[0], os.path.join(os.fsencode(folder), b"zz\x85.wav"))
+    return folder
+
+
+def started(*arguments: object, locale: str = "C.UTF-8") -> subprocess.Popen[bytes]:
+    """The command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mgc", "predict", *map(str, arguments), "--workers", "1"],
+        bufsize=0,  # communicate() would not see what readline() has buffered
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"},
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+
+
+def after_lines(process: subprocess.Popen[bytes], number: int) -> bytes:
+    """The first lines of the output of a process that goes on."""
+    assert process.stdout is not None
+    return b"".join(process.stdout.readline() for _ in range(number))
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv"])
+def test_ctrl_c_leaves_what_was_predicted_as_valid_output(form: str, run: str, batch: Path) -> None:
+    process = started(batch, "--run", run, form)
+    begun = after_lines(process, 5)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    text = (begun + rest).decode()
+    if form == "--json":
+        found = json.loads(text)
+    elif form == "--jsonl":
+        found = [json.loads(line) for line in text.splitlines()]
+    else:
+        found = list(csv.DictReader(io.StringIO(text)))
+    assert 0 < len(found) < 120
+    assert all(row["genre"] for row in found)
+
+
+def test_a_killed_file_of_answers_is_finished_by_the_same_command(
+    run: str, batch: Path, tmp_path: Path
+) -> None:
+    whole, target = tmp_path / "whole.csv", tmp_path / "answers.csv"
+    assert started(batch, "--run", run, "-o", whole).wait(timeout=90) == 0
+    generator = random.Random(0)
+    for _ in range(3):
+        process = started(batch, "--run", run, "-o", target)
+        lines = target.read_bytes().count(b"\n") if target.exists() else 0
+        while process.poll() is None and (
+            not target.exists() or target.read_bytes().count(b"\n") <= lines + 3
+        ):
+            time.sleep(0.01)
+        time.sleep(generator.random() * 0.2)
+        process.kill()
+        process.wait()
+        assert whole.read_bytes().startswith(target.read_bytes().rpartition(b"\n")[0])
+        assert target.read_bytes().count(b"\n") >= lines  # nothing done was lost
+    assert target.read_bytes().count(b"\n") < 121  # they were killed before the end
+    last = started(batch, "--run", run, "-o", target)
+    _, said = last.communicate(timeout=90)
+    assert last.returncode == 0
+    assert b"answers of 120 already" in said
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_any_locale_gives_utf_8(run: str, batch: Path) -> None:
+    paths = [batch / "000.wav", batch / os.fsdecode(b"zz\x85.wav")]
+    process = started(*paths, "--run", run, "--json", locale="C")
+    out, _ = process.communicate(timeout=60)
+    found = [os.fsencode(row["path"]) for row in json.loads(out.decode())]
+    assert found == list(map(os.fsencode, paths))
+    table = started(*paths, "--run", run, locale="C")
+    out, _ = table.communicate(timeout=60)
+    assert table.returncode == 0
+    assert rb"zz\udc85.wav" in out
+
+
+def test_lists_formats_and_refusals(mgc: Call, run: str, music: Path, tmp_path: Path) -> None:
+    songs = sorted(music.rglob("*.wav"))[:2]
+    (tmp_path / "list").write_text(f"{songs[0]}\n{tmp_path}/none.wav\n{songs[1]}\n")
+    told = mgc("predict", "--files-from", tmp_path / "list", "--run", run, "--jsonl")
+    rows = [json.loads(line) for line in told.out.splitlines()]
+    assert [row["genre"] is None for row in rows] == [False, True, False]
+    assert "1 file of 3 could not be used" in told.err
+    for arguments, said in [
+        ([""], "A path is empty"),
+        ([], "Which audio?"),
+        ([songs[0], "--json", "--csv"], "Only one of --csv and --json"),
+        ([songs[0], "-o", "answers.txt"], "does not say which format"),
+        ([tmp_path / "none.wav"], "does not exist"),
+    ]:
+        told = mgc("predict", *arguments, "--run", run)
+        assert told.code == 2
+        assert said in told.err
