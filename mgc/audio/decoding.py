@@ -26,7 +26,7 @@ from mgc.audio.audio_format import AudioFormat
 from mgc.audio.byte_ranges import ByteRanges
 from mgc.audio.containers.contents import SLACK_SECONDS, Contents, Part
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
-from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader
+from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader, with_remark
 from mgc.errors import AudioError
 
 #: Part of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
@@ -143,9 +143,19 @@ def opened(path: Audio) -> Iterator[Reader]:
     _regular(path)
     try:
         with ExitStack() as files:
-            yield _checked(path, _reader(path, sound_length.contents(path), files))
+            found = sound_length.contents(path)
+            try:
+                reader = _reader(path, found, files)
+            except AudioError as error:
+                raise _with_cause(error, found.remark) from error
+            yield reader
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioError(f"{path}: does not decode ({_reason(error)}).") from error
+
+
+def _with_cause(error: AudioError, remark: str) -> AudioError:
+    cause = f" {remark[0].upper()}{remark[1:]}." if remark else ""
+    return AudioError(error.message + cause, error.hint)
 
 
 def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reader:
@@ -154,15 +164,9 @@ def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reade
         whole = replace(found.parts[0], pieces=()) if found.parts else Part(())
         reader = _opened(path, whole, files)
         if whole.agrees(reader.format.seconds):
-            return _with_remark(reader, found.remark)
+            return with_remark(reader, found.remark)
     parts = [_opened(path, part, files) for part in found.parts]
-    return _with_remark(parts[0] if len(parts) == 1 else PartsReader(parts), found.remark)
-
-
-def _with_remark(reader: Reader, remark: str) -> Reader:
-    remarks = dict.fromkeys(filter(None, (remark, reader.format.remark)))
-    reader.format = replace(reader.format, remark="; ".join(remarks))
-    return reader
+    return with_remark(parts[0] if len(parts) == 1 else PartsReader(parts), found.remark)
 
 
 def _opened(path: Path | AudioBytes, part: Part, files: ExitStack) -> Reader:
@@ -181,13 +185,13 @@ def _opened(path: Path | AudioBytes, part: Part, files: ExitStack) -> Reader:
             ) from error
         from mgc.audio import ffmpeg
 
-        return files.enter_context(ffmpeg.opened(path, content()))
+        return _checked(path, files.enter_context(ffmpeg.opened(path, content())))
 
     try:
         file = files.enter_context(soundfile.SoundFile(content()))
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         return by_av(error)
-    return _SoundFileReader(file, part, by_av)
+    return _checked(path, _SoundFileReader(file, part, by_av))
 
 
 class _SoundFileReader:

@@ -23,8 +23,7 @@ from mgc.errors import AudioError
 
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.
 RUN_UP_SECONDS = 1.0
-
-
+MAX_CHANNELS = 8  # of more, PyAV reads memory that is not theirs
 #: Containers without an index: FFmpeg guesses positions from the bit rate.
 UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
 
@@ -40,6 +39,10 @@ def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Ite
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:
                 raise AudioError(f"{path}: does not decode (its codec is unknown).")
+            if (channels := container.streams.audio[0].codec_context.channels) > MAX_CHANNELS:
+                raise AudioError(
+                    f"{path}: has {channels} channels, its decoder reads {MAX_CHANNELS}."
+                )
             yield AvReader(container)
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -136,7 +139,9 @@ class AvReader:
         """The frames from here on; packets that do not decode are passed over."""
         for packet in self._packets():
             with suppress(av.FFmpegError):
-                yield from packet.decode()
+                for frame in packet.decode():
+                    if frame.layout.nb_channels <= MAX_CHANNELS:
+                        yield frame
 
     def _packets(self) -> Iterator[av.Packet[av.AudioStream]]:
         """The packets from here on, and an empty one at the end."""

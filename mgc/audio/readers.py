@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
@@ -24,6 +25,13 @@ class Reader(Protocol):
         """(sample, channel) float32 blocks from sample ``start``: ``count`` samples in all, fewer
         at the end of the file; None reads to the end."""
         ...
+
+
+def with_remark(reader: Reader, remark: str) -> Reader:
+    """The reader; the remark precedes its own."""
+    remarks = dict.fromkeys(filter(None, (remark, reader.format.remark)))
+    reader.format = replace(reader.format, remark="; ".join(remarks))
+    return reader
 
 
 class SamplesReader:
@@ -49,10 +57,9 @@ class PartsReader:
         first = parts[0].format
         self.parts = parts
         self.lengths = [round(part.format.seconds * first.sample_rate) for part in parts]
-        remarks = "; ".join(
-            dict.fromkeys(part.format.remark for part in parts if part.format.remark)
-        )
-        self.format = AudioFormat(first.sample_rate, first.channels, sum(self.lengths), remarks)
+        self.format = AudioFormat(first.sample_rate, first.channels, sum(self.lengths))
+        for part in parts:
+            with_remark(self, part.format.remark)
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `Reader`."""

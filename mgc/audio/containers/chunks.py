@@ -93,6 +93,7 @@ class ChunkFile:
         size_at: where it states that.
         size: struct format of what is there.
         extra: what to add to the size.
+        indexed: it has the index that its kind cannot be decoded without.
     """
 
     start: int
@@ -102,6 +103,7 @@ class ChunkFile:
     size_at: int = 0
     size: str = "<I"
     extra: int = 0
+    indexed: bool = True
 
     @property
     def length(self) -> int:
@@ -116,6 +118,8 @@ class ChunkFile:
     @property
     def remark(self) -> str:
         """What it states wrongly; or ""."""
+        if not self.indexed:
+            return "its index (moov) is missing, as in a file that is cut off"
         if self.right:
             return ""
         stated, there = size_text(self.stated or 0), size_text(self.length)
@@ -159,11 +163,12 @@ def _au(content: Content, start: int, end: int) -> ChunkFile:
 
 
 def _file(content: Content, start: int, end: int, layout: Layout) -> ChunkFile:
-    found, at = ChunkFile(start, end), start + layout.skip
+    found, at = ChunkFile(start, end, indexed=layout is not _MP4), start + layout.skip
     while at + layout.head <= end:
         if at > start and layout_at(content, at):
             return replace(found, end=at)  # another file begins
         name, size_at, size = _chunk(content, at, layout)
+        found = replace(found, indexed=found.indexed or name == b"moov")
         first = at + layout.head
         stop = (at if layout.whole else first) + size
         if layout.sound and name == layout.sound:

@@ -67,9 +67,10 @@ def size_text(size: int) -> str:
     return f"{size / 1_000:,.0f} kB" if size >= 1_000 else f"{size} bytes"
 
 
-def claim_remark(claimed: float, there: float) -> str:
-    """The remark on a length that a header states wrongly; "" if it is right."""
-    if abs(claimed - there) <= SLACK_SECONDS:
+def claim_remark(claimed: float, there: float, *, guessed: bool = False) -> str:
+    """The remark on a length that a header states wrongly, or a decoder guesses; "" if it is
+    right."""
+    if abs(claimed - there) <= max(SLACK_SECONDS, MAX_GUESS_ERROR * there * guessed):
         return ""
     return f"the header claims {claimed:,.1f} s, {there:,.1f} s are there"
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import (
-    MAX_GUESS_ERROR,
     MIN_FOREIGN,
     Contents,
     Part,
@@ -90,12 +89,11 @@ class Stream:
     @property
     def claim_remark(self) -> str:
         """The remark on the length that its Xing header states, or that a decoder guesses from the
-        first frame's bit rate; a guess is often 1 % wrong."""
+        first frame's bit rate."""
         claim = xing_claim(self.xing, self.first)
         frames = claim[0] if claim else self.size / self.first.size
-        if not claim and abs(frames / self.frames - 1) < MAX_GUESS_ERROR:
-            return ""
-        return claim_remark(self._seconds(frames, padded=True), self.seconds)
+        claimed = self._seconds(frames, padded=True)
+        return claim_remark(claimed, self.seconds, guessed=not claim)
 
     @property
     def run_up(self) -> float:
