@@ -14,7 +14,7 @@ from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import (
     MIN_FOREIGN,
     Contents,
-    Part,
+    SoundPart,
     claim_remark,
     ends_remark,
     gaps_remark,
@@ -49,7 +49,7 @@ class Frame(NamedTuple):
 
 
 @dataclass
-class Stream:
+class MpegStream:
     """Frames of one form, to be decoded together.
 
     Attributes:
@@ -139,7 +139,7 @@ def contents(content: Content, start: int, end: int) -> Contents | None:
     remarks += [gaps_remark(stream.ranges, stream.seconds) for stream in found]
     right = first.xing_right or (not first.xing and behind < MIN_FOREIGN)
     intact = right and front < MIN_FOREIGN and len(first.ranges) == 1
-    parts = [Part(stream.pieces(content), stream.seconds, stream.run_up) for stream in found]
+    parts = [SoundPart(stream.pieces(content), stream.seconds, stream.run_up) for stream in found]
     return joined(parts, intact, remarks)
 
 
@@ -170,13 +170,13 @@ def _frame(header: int) -> Frame | None:
     return Frame(samples // 8 * bits // hertz + padding, samples, form, tag)
 
 
-def streams(content: Content, at: int, end: int) -> list[Stream]:
+def streams(content: Content, at: int, end: int) -> list[MpegStream]:
     """The streams between two positions: a new one where the form changes or a Xing header is."""
-    found: list[Stream] = []
+    found: list[MpegStream] = []
     for start, stop, first, count in _stretches(content, at, end):
         xing = content[start : start + first.size] if is_xing(content, start, first) else b""
         if not found or xing or first.form != found[-1].first.form:
-            found.append(Stream(first, xing))
+            found.append(MpegStream(first, xing))
         stream, body = found[-1], start + len(xing)
         if body < stop:
             if not stream.frames:
