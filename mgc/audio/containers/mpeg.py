@@ -37,6 +37,9 @@ SEARCHED = 1 << 20  # bytes of something else that may be in front
 _CONFIRMING = 3  # frames of one form in a row: by chance once in 2⁴⁵ positions
 _TAGS = (b"Xing", b"Info")
 _word = struct.Struct(">I").unpack_from
+_two_words = struct.Struct(
+    ">II"
+)  # a header, and the side information, all zero beside a Xing header
 
 
 class Frame(NamedTuple):
@@ -189,21 +192,27 @@ def streams(content: Content, at: int, end: int) -> list[MpegStream]:
 def _stretches(content: Content, at: int, end: int) -> Iterator[tuple[int, int, Frame, int]]:
     """(start, end, first frame, frames) where whole frames of one form follow each other; a Xing
     header begins another one."""
-    known, limit = _frames, end - 4
+    last, unpack = end - 8, _two_words
     while (start := start_of_frames(content, at, end)) is not None:
-        first = frame = frame_at(content, start)
+        first = frame_at(content, start)
         if first is None:
             return
-        form, tag, at, count = first.form, first.tag, start, 0
-        while frame is not None and frame.form == form and at + frame.size <= end:
-            if count and content[at + tag : at + tag + 4] in _TAGS:
+        sizes: dict[int, int] = {}
+        at, count = start + first.size, 1
+        while at <= last:  # the one loop that takes time: a round a frame
+            head, side = unpack(content, at)
+            head &= _FORM
+            if head not in sizes:
+                frame = frame_at(content, at)
+                if frame is None or frame.form != first.form:
+                    break
+                sizes[head] = frame.size
+            size = sizes[head]
+            # Beside a Xing header, the side information is all zero.
+            if at + size > end or (not side and is_xing(content, at, first)):
                 break
-            at += frame.size
+            at += size
             count += 1
-            if at > limit:
-                break
-            key = _word(content, at)[0] & _FORM
-            frame = known[key] if key in known else frame_at(content, at)
         yield start, at, first, count
 
 
