@@ -60,7 +60,7 @@ def _known(whole: Content, at: int, end: int) -> Contents | None:
         return flac.contents(whole, at, end)
     if begin[:4] == ogg.MAGIC:
         return ogg.contents(whole, at, end)
-    if chunks.layout_at(whole, at) or (begin[:4] == chunks.AU and end - at > chunks.AU_HEADER):
+    if chunks.is_file(whole, at):
         return chunks.contents(whole, at, end)
     if begin[:4] == _EBML:
         return _matroska(whole, at, end)

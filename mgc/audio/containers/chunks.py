@@ -21,7 +21,6 @@ from mgc.audio.containers.contents import (
 )
 
 AU = b".snd"
-AU_HEADER = 24
 W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -137,8 +136,7 @@ class ChunkFile:
 
 def contents(content: Content, at: int, end: int) -> Contents:
     """What is in the files of chunks that follow each other from a position on."""
-    is_au = content[at : at + 4] == AU
-    found = [_au(content, at, end)] if is_au else list(_files(content, at, end))
+    found = list(_files(content, at, end))
     behind = end - found[-1].end if found else 0
     remarks = [ends_remark(at, behind), *(one.remark for one in found)]
     parts = [SoundPart(one.pieces(content)) for one in found]
@@ -147,19 +145,28 @@ def contents(content: Content, at: int, end: int) -> Contents:
     )
 
 
+def is_file(content: Content, at: int) -> bool:
+    """Does a file of chunks begin here?"""
+    return content[at : at + 4] == AU or layout_at(content, at) is not None
+
+
 def _files(content: Content, at: int, end: int) -> Iterator[ChunkFile]:
     """The files of chunks that follow each other from a position on."""
-    while at < end and (layout := layout_at(content, at)):
-        found = _file(content, at, end, layout)
+    while at < end and is_file(content, at):
+        layout = layout_at(content, at)
+        found = _file(content, at, end, layout) if layout else _au(content, at, end)
         yield found
         at = found.end
 
 
 def _au(content: Content, start: int, end: int) -> ChunkFile:
-    """The AU file between two positions; all behind its header is sound."""
+    """The AU file that begins here; all behind its header is sound, except another AU file."""
     first, stated = struct.unpack_from(">II", content, start + 4)
-    sound = min(start + first, end), end
-    return ChunkFile(start, end, sound, None if stated in _UNKNOWN else stated, start + 8, ">I")
+    first += start
+    if content[first + stated : first + stated + 4] == AU:
+        end = first + stated
+    known = None if stated in _UNKNOWN else stated
+    return ChunkFile(start, end, (min(first, end), end), known, start + 8, ">I")
 
 
 def _file(content: Content, start: int, end: int, layout: Layout) -> ChunkFile:
@@ -179,7 +186,7 @@ def _file(content: Content, start: int, end: int, layout: Layout) -> ChunkFile:
             found = replace(found, size_at=first + 8, size="<Q", stated=0)
         elif stop > end or stop <= at or (layout.name == 4 and not name.isascii()):
             return replace(found, end=at) if found.sound else found
-        at = start + -(-(stop - start) // layout.align) * layout.align
+        at = max(first, start + -(-(stop - start) // layout.align) * layout.align)
     return found
 
 
@@ -196,7 +203,7 @@ def _with_sound(
     content: Content, found: ChunkFile, layout: Layout, size_at: int, first: int, stop: int
 ) -> ChunkFile:
     """The file with what its chunk of sound states and holds."""
-    end, size, stated = found.end, layout.size, stop - first
+    end, size, stated = found.end, layout.size, max(0, stop - first)
     if found.size == "<Q" and stated == 0xFFFF_FFFF:  # RF64
         size_at, size = found.size_at, "<Q"
         stated = struct.unpack_from("<Q", content, size_at)[0]
@@ -228,5 +235,5 @@ def _is_end(content: Content, file: ChunkFile, layout: Layout, first: int, stop:
     if at + layout.head > file.end:
         return True
     name, _, size = _chunk(content, at, layout)
-    known = name.isascii() and name[:3].isalnum() if layout.name == 4 else True
+    known = name.isascii() and name[:3].isalnum() if layout.name == 4 else size >= layout.head
     return known and at + size <= file.end

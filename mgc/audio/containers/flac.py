@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import NamedTuple
 
 from mgc.audio.byte_ranges import Content, Piece
@@ -10,6 +11,7 @@ from mgc.audio.containers.contents import Contents, SoundPart, claim_remark, end
 
 MAGIC = b"fLaC\0\0\0\x22"  # with the header of STREAMINFO, always the first block
 _COUNT = 21  # position of the 36 bits that state the number of samples, behind 4 bits
+_PROBES = 7
 _TAIL = 1 << 18  # bytes: more than one frame of any usual file
 _BLOCKS = {1: 192, **{n: 576 << n - 2 for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
 
@@ -53,11 +55,31 @@ def contents(content: Content, at: int, end: int) -> Contents:
 
 
 def streams(content: Content, at: int, end: int) -> list[FlacStream]:
-    """The streams between two positions."""
+    """The streams between two positions. They are looked for only if there may be several: a search
+    of the whole file takes as long as a tenth of its decoding."""
+    alone = _stream(content, at, end)
+    if alone.stated == alone.samples and _in_order(content, alone):
+        return [alone]
     starts = [at]
     while (at := content.find(MAGIC, at + 1, end)) > 0:
         starts.append(at)
-    return [_stream(content, *both) for both in zip(starts, [*starts[1:], end], strict=True)]
+    return [_stream(content, *both) for both in pairwise([*starts, end])]
+
+
+def _in_order(content: Content, stream: FlacStream) -> bool:
+    """Do the samples go on from place to place? In the same stream twice, they begin again."""
+    first = _first_frame(content, stream.start, stream.end)
+    opening = _frame(content, first, 0)
+    step = (stream.end - first) // (_PROBES + 1)
+    found = [0]
+    for place in range(first + step, first + _PROBES * step + 1, max(1, step)):
+        at = place
+        while (at := content.find(content[first : first + 2], at, place + _TAIL)) >= 0:
+            if frame := _frame(content, at, opening.samples if opening else 0):
+                found.append(frame.sample)
+                break
+            at += 1
+    return found == sorted(found)
 
 
 def _stream(content: Content, start: int, end: int) -> FlacStream:
