@@ -7,7 +7,6 @@ in proportion as far as the groups allow (`allocate`; folds: scikit-learn's Stra
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mgc.datasets.allocation import allocate
+from mgc.datasets.allocation import allocate, repaired
 from mgc.datasets.table import SPLITS
 from mgc.errors import UsageError
 
@@ -120,7 +119,9 @@ def k_folds(tracks: pd.DataFrame, count: int, by: GroupBy, seed: int) -> list[Fo
     group = groups(tracks, by)
     _enough_groups(tracks, group, by, count, f"{count} folds")
     folds = []
-    for number, (rest, test) in enumerate(_parts(tracks["genre"], group, count, seed)):
+    part = _parts(tracks["genre"], group, count, seed)
+    for number in range(count):
+        rest, test = np.nonzero(part != number)[0], np.nonzero(part == number)[0]
         training, validation = _held_out(tracks, group, rest, seed + number)
         folds.append(Fold(number, training, validation, test))
     return folds
@@ -143,18 +144,21 @@ def _held_out(
     return rows[part == 0], rows[part == 1]
 
 
-def _parts(
-    genres: pd.Series, group: np.ndarray, count: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _parts(genres: pd.Series, group: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The fold that tests each track (track,)."""
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    names = genres.to_numpy(dtype=str)
+    part = np.zeros(len(genres), int)
     with warnings.catch_warnings():
         # A genre with fewer tracks than parts is spread as far as it goes; the caller reports it.
         warnings.simplefilter("ignore", UserWarning)
-        yield from splitter.split(np.zeros(len(genres)), genres.to_numpy(dtype=str), group)
+        for number, (_, test) in enumerate(splitter.split(np.zeros(len(genres)), names, group)):
+            part[test] = number
+    return repaired(names, group, part, np.full(count, 1 / count))
 
 
 def _enough_groups(
