@@ -30,7 +30,8 @@ def allocate(
     counts, group_number = _counts(genres, group)
     part = _greedy(counts, np.asarray(shares, float), np.random.default_rng(seed))
     _fill_gaps(counts, part, len(shares))
-    return _repaired(counts, part, np.asarray(shares, float))[group_number]
+    made: np.ndarray = _repaired(counts, part, np.asarray(shares, float))[group_number]
+    return made
 
 
 def repaired(
@@ -40,7 +41,8 @@ def repaired(
     counts, group_number = _counts(genres, group)
     part_of_group = np.zeros(len(counts), int)
     part_of_group[group_number] = part
-    return _repaired(counts, part_of_group, np.asarray(shares, float))[group_number]
+    made: np.ndarray = _repaired(counts, part_of_group, np.asarray(shares, float))[group_number]
+    return made
 
 
 def _counts(genres: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mgc.datasets import splits
+from mgc.datasets import grouping, splits
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.fitting.prepared import Prepared, make_folds
+from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.fitting.request import FitRequest
 from mgc.plugins.params import as_dict
 from mgc.runs import Run
@@ -19,6 +19,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     """The request with all defaults filled in, and what was left out."""
     dataset = request.dataset
     folds = make_folds(dataset, request.folds, request.seed)
+    by = dataset.record.get("group_by", "none")
     return {
         "kind": "single",
         "command": list(request.command),
@@ -27,7 +28,10 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "genres": dataset.genres,
             "tracks": len(prepared.kept),
             "folds": request.folds,
-            "group_by": dataset.record.get("group_by", "none"),
+            "group_by": by,
+            "group_known": grouping.known(prepared.kept, by),
+            "own_folds": request.folds > 0 and request.folds == dataset.record.get("folds"),
+            "doubts": doubts(dataset, folds),
             "split": splits.split_hash(dataset.tracks, folds),
             "left_out": dict(dataset.record.get("left_out", {})),
             "quarantined": prepared.quarantined,

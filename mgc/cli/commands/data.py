@@ -31,6 +31,7 @@ def list_datasets(as_json: JsonOption = False) -> None:
             "tracks": record["tracks"],
             "genres": len(record.get("genres", [])),
             "group_by": record.get("group_by", "none"),
+            "group_known": record.get("grouping", {}).get("known"),
             "source": record.get("source", ""),
             "default": record["name"] == setting("dataset") or len(found) == 1,
         }
@@ -41,7 +42,10 @@ def list_datasets(as_json: JsonOption = False) -> None:
     if as_json:
         output.emit_json(rows)
     elif rows:
-        cells = [[*list(row.values())[:-1], "*" if row["default"] else ""] for row in rows]
+        cells = [
+            [r["name"], r["tracks"], r["genres"], _grouped(r), r["source"], "*" * r["default"]]
+            for r in rows
+        ]
         output.show_table(
             ["name", "tracks", "genres", "grouped by", "source", "default"],
             cells,
@@ -49,6 +53,16 @@ def list_datasets(as_json: JsonOption = False) -> None:
         )
     else:
         output.say("There are no datasets yet. Run: mgc data add NAME PATH, or: mgc data add demo")
+
+
+def _grouped(row: dict[str, Any]) -> str:
+    """What a dataset's tracks are grouped by, and for how many that is known."""
+    by, known, tracks = row["group_by"], row["group_known"], row["tracks"]
+    if by == "none" or known == tracks:
+        return str(by)
+    if known is None:  # added by an older version, which did not count
+        return f"{by}, if known (mgc data show {row['name']})"
+    return f"{by} ({known:,} of {tracks:,} known)"
 
 
 @app.command("show")
@@ -91,8 +105,11 @@ def _hours(found: dict[str, Any]) -> str:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from mgc.audio.audio_files import unit
+    from mgc.datasets import grouping
+
     split = found["split"]
-    by = f", grouped by {split['grouped_by']}" if split.get("grouped_by") else ""
+    by = ", " + grouping.words(found["grouping"])
     parts = " · ".join(f"{part} {count:,}" for part, count in found["splits"].items())
     lines = [
         ("audio", found["root"]),
@@ -100,10 +117,16 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if len(found["split_names"]) > 1:
         lines.append(("splits", ", ".join(found["split_names"])))
+    if found["folds"]:
+        folds = found["folds"]
+        lines.append(("folds", f"{folds} given by the table: mgc fit --folds {folds}"))
     if found["left_out"]:
-        lines.append(
-            ("left out", ", ".join(f"{what} {n:,}" for what, n in found["left_out"].items()))
-        )
+        reasons = [
+            f"{what} ({output.count(n, unit(what))})" for what, n in found["left_out"].items()
+        ]
+        lines.append(("left out", ", ".join(reasons)))
+    lines += [("unreadable", line) for line in found["unreadable"]]
+    lines += [("note", remark) for remark in found["remarks"]]
     bad = ", ".join(f"{fault} {n:,}" for fault, n in found["quarantined"].items())
     if bad or found["checked"]:
         lines.append(("quarantine", bad or "none"))

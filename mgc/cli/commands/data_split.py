@@ -56,7 +56,7 @@ def split(
 
 
 def _show(dataset: object, as_json: bool) -> None:
-    from mgc.datasets import named_splits
+    from mgc.datasets import grouping, named_splits
     from mgc.datasets.summary import summary
 
     found = summary(dataset)  # type: ignore[arg-type]
@@ -78,7 +78,9 @@ def _show(dataset: object, as_json: bool) -> None:
     cells = [[*list(row.values())[:-1], "*" if row["in_use"] else ""] for row in rows]
     output.show_table(["split", "made", "grouped by", "seed", "in use"], cells)
     parts = " · ".join(f"{part} {count:,}" for part, count in found["splits"].items())
-    output.say(f"{found['split']['name']}: {parts}")
+    output.say(f"{found['split']['name']}: {parts}; {grouping.words(found['grouping'])}")
+    for remark in found["remarks"]:
+        output.note(f"Note: {remark}")
 
 
 def export(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mgc.audio import audio_files
-from mgc.datasets.importers.tabular import as_text, read_table, uncertain
+from mgc.datasets.importers.tabular import GUESSED, as_text, read_table, uncertain
 from mgc.datasets.table import COLUMNS, SPLITS, table
 from mgc.errors import MgcError, UsageError
 
@@ -67,7 +67,8 @@ def import_manifest(path: Path) -> pd.DataFrame:
     made = table(_with_split(_with_folds(rows), path), str(path))
     made.attrs["left_out"] = {what: count for what, count in left_out.items() if count}
     if guessed:
-        made.attrs["remarks"] = [f"{path.name} is not UTF-8 and was read as cp1252 (Windows)."]
+        remark = f"{path.name} is not UTF-8 and was read as {GUESSED} (Windows)."
+        made.attrs["remarks"] = [remark, *made.attrs.get("remarks", [])]
     return made
 
 
@@ -117,7 +118,8 @@ def _needed(rows: pd.DataFrame, path: Path, needed: Sequence[str], expected: str
 def _seconds(values: pd.Series) -> pd.Series:
     """Durations as numbers, also from ``3,5`` and from Parquet's timedelta."""
     if pd.api.types.is_timedelta64_dtype(values):
-        return values.dt.total_seconds()
+        seconds: pd.Series = values.dt.total_seconds()
+        return seconds
     if pd.api.types.is_numeric_dtype(values):
         return values
     return pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")

@@ -1,4 +1,4 @@
-"""Reads other people's tables as text: CSV with any separator and encoding that is certain, Parquet.
+"""Reads other people's tables: CSV in any separator and encoding that is certain, and Parquet.
 
 Excel writes semicolons in most of Europe, and cp1252 or UTF-16 unless asked for UTF-8.
 """
@@ -80,11 +80,10 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> pd.DataFrame:
     announced = re.match(r"sep=(.)\r?\n", text)  # a line that Excel understands
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    separators = list(dict.fromkeys([usual, *SEPARATORS]))
     if announced:
-        text, separators = text[announced.end() :], (announced[1],)
-    else:
-        usual = "\t" if path.suffix.lower() == ".tsv" else ","
-        separators = tuple(dict.fromkeys([usual, *SEPARATORS]))
+        text, separators = text[announced.end() :], [announced[1]]
     headers = {separator: next(_lines(text, separator), (0, []))[1] for separator in separators}
     if not any(headers.values()):
         raise ValueError("it is empty")
@@ -109,7 +108,7 @@ def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row):
                 yield reader.line_num, row
     except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: {error} (write \"\" for a \" in a text)") from error
+        raise ValueError(f'line {reader.line_num}: {error} (write "" for a " in a text)') from error
 
 
 def _names(header: Sequence[str]) -> list[str]:
