@@ -127,7 +127,7 @@ def _alike(names: pd.Series) -> list[list[str]]:
 def _letters(name: str) -> str:
     """A name without case, accents, punctuation and spaces: ``Hip-Hop`` → ``hiphop``."""
     plain = unicodedata.normalize("NFKD", name.casefold())
-    plain = re.sub(r"&|\+|\bn\b|'n'", "and", plain)
+    plain = re.sub(r"[&+]|'n'|(?<=\s)n(?=\s)", "and", plain)
     return re.sub(r"[\W_]+", "", "".join(c for c in plain if not unicodedata.combining(c)))
 
 

@@ -84,7 +84,9 @@ def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> p
     separators = list(dict.fromkeys([usual, *SEPARATORS]))
     if announced:
         text, separators = text[announced.end() :], [announced[1]]
-    headers = {separator: next(_lines(text, separator), (0, []))[1] for separator in separators}
+    headers = {
+        separator: next(_lines(text, separator, False), (0, []))[1] for separator in separators
+    }
     if not any(headers.values()):
         raise ValueError("it is empty")
     # If none fits, the most columns: they are then named in the error.
@@ -100,9 +102,9 @@ def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> p
     return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), dtype=object)
 
 
-def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, separator: str, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of each row that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
