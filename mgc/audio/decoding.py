@@ -238,10 +238,21 @@ def _regular(path: Path | AudioBytes) -> None:
     except ValueError as error:  # a null byte in the name
         raise AudioError(f"{path}: is not a valid file name ({error}).") from error
     if not stat.S_ISREG(found.st_mode):
+        _listable(path)
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise AudioError(f"{path}: is {kind}, not an audio file.")
     if not found.st_size:
         raise AudioError(f"{path}: is empty (0 bytes).")
+
+
+def _listable(path: Path) -> None:
+    """Refuse a folder that cannot be read; `mgc predict` reports it among the files."""
+    try:
+        os.scandir(path).close()
+    except NotADirectoryError:
+        return
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def _checked(path: Audio, reader: Reader) -> Reader:

@@ -135,19 +135,43 @@ def _downloaded(name: str) -> Path:
 
 
 def added(dataset: Dataset) -> None:
-    """Say what a dataset holds, what was left out, and what to do next."""
+    """Say what a dataset holds, what was left out, what is odd, and what to do next."""
+    from mgc.audio.audio_files import unit
+    from mgc.datasets import grouping
     from mgc.datasets.quarantine import usable
+    from mgc.datasets.remarks import remarks
 
-    name = dataset.name
+    name, record = dataset.name, dataset.record
     output.say(
         f"Added {name}: {output.count(len(dataset.tracks), 'track')}, "
-        f"{output.count(len(dataset.genres), 'genre')}, grouped by {dataset.record['group_by']}."
+        f"{output.count(len(dataset.genres), 'genre')}, {grouping.words(record['grouping'])}."
     )
-    for what, number in dataset.record.get("left_out", {}).items():
-        output.say(f"Left out: {what} ({output.count(number, 'track')}).")
+    for what, number in record.get("left_out", {}).items():
+        output.say(f"Left out: {what} ({output.count(number, unit(what))}).")
+    output.list_failures(record.get("unreadable", []))
     for fault, number in usable(dataset)[1].items():
         output.say(f"Quarantined: {fault} ({output.count(number, 'track')}).")
+    for remark in remarks(dataset):
+        output.note(f"Note: {remark}")
+    for line in _folds(dataset):
+        output.note(line)
     output.note(f"Next: mgc data check {name}, or: mgc fit --extractor mfcc --data {name}")
+
+
+def _folds(dataset: Dataset) -> list[str]:
+    """What becomes of a table's own folds."""
+    folds = dataset.record.get("folds")
+    if folds:
+        return [
+            f"Folds: the column 'fold' divides the tracks into {folds}; to use them: "
+            f"mgc fit --folds {folds} --data {dataset.name}"
+        ]
+    if "fold" not in dataset.tracks:
+        return []
+    return [
+        "Folds: the column 'fold' is not used, because it does not give each track one of at "
+        "least two folds. Fill it for every track and add the table again."
+    ]
 
 
 def download(
