@@ -12,7 +12,7 @@ from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
-from mgc.features.extraction.one_file import Rows
+from mgc.features.extraction.one_file import Heard, Rows
 from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
@@ -91,7 +91,7 @@ def extract(
 
 def features_of_each(
     paths: Sequence[Audio], sources: Sequence[ExtractorSpec], *, workers: int | None = None
-) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
+) -> Iterator[tuple[Audio, list[Rows] | Failure, Heard]]:
     """Yield the features of one file after another, in order, without a store.
 
     Args:
@@ -100,16 +100,16 @@ def features_of_each(
         workers: as for `extract`.
 
     Yields:
-        A path, its features or the failure that explains why it could not be used, and how many
-        seconds were heard.
+        A path, its features or the failure that explains why it could not be used, and what was
+        heard.
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
     for job, answer in _where(sources, len(paths), workers, None)(jobs):
         if answer.reason:
-            yield job.path, Failure(job.path, answer.reason), 0.0
+            yield job.path, Failure(job.path, answer.reason), Heard()
         else:
-            yield job.path, answer.rows(), answer.seconds()
+            yield job.path, answer.rows(), Heard(answer.seconds(), answer.remark)
 
 
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]
