@@ -10,7 +10,6 @@ import typer
 from mgc.cli.commands import data_add, data_quality
 from mgc.cli.ui import output
 from mgc.cli.ui.options import DatasetName, GroupBy
-from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 
 BAR = 30  # characters in the longest bar
@@ -21,7 +20,7 @@ app.command("download")(data_add.download)
 
 
 @app.command("list")
-def list_datasets(as_json: JsonOption = False) -> None:
+def list_datasets(as_json: output.JsonOption = False) -> None:
     """List the datasets."""
     from mgc.datasets import table
     from mgc.home import setting
@@ -65,7 +64,7 @@ def _grouped(row: dict[str, Any]) -> str:
 
 
 @app.command("show")
-def show(name: DatasetName = None, as_json: JsonOption = False) -> None:
+def show(name: DatasetName = None, as_json: output.JsonOption = False) -> None:
     """Show what is in a dataset."""
     from mgc.datasets import table
     from mgc.datasets.summary import summary
@@ -176,7 +175,7 @@ def split(
     ] = None,
     use: Annotated[str | None, typer.Option(help="Switch back to the split of this name.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the splits.")] = False,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Make a split and name it, read one from a table, or switch back to an earlier one."""
     from mgc.datasets import grouping, named_splits, table

@@ -10,7 +10,6 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.options import DataName, Settings
-from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
     from mgc.ensembling.combination import EnsembleRequest, StrategySpec
@@ -50,7 +49,7 @@ def ensemble(
         ),
     ] = MIN_OVERLAP,
     settings: Settings = None,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
     from mgc.ensembling.combination import EnsembleRequest
