@@ -30,6 +30,7 @@ NO_GENRE = frozenset(
         *("unclassified", "unspecified", "untagged", "notavailable", "nogenre", "tbd", "todo"),
     )
 )
+SHOWN = 3  # sets of look-alikes
 
 
 def remarks(dataset: Dataset) -> list[str]:
@@ -52,12 +53,16 @@ def about_names(tracks: pd.DataFrame) -> list[str]:
         if _letters(str(genre)) in NO_GENRE
     ]
     for column in ("genre", "artist"):
-        for names in _alike(tracks[column]):
-            counts = ", ".join(
-                f"{name!r} ({_tracks((tracks[column] == name).sum())})" for name in names
-            )
+        counts = tracks[column].value_counts()
+        alike = [
+            ", ".join(f"{name!r} ({_tracks(counts[name])})" for name in names)
+            for names in _alike(tracks[column])
+        ]
+        more = f"; and {len(alike) - SHOWN:,} more sets" if len(alike) > SHOWN else ""
+        if alike:
             found.append(
-                f"{column.title()}s that differ in spelling only count as several: {counts}."
+                f"{column.title()}s that differ in spelling only count as several: "
+                f"{'; '.join(alike[:SHOWN])}{more}."
             )
     return found
 

@@ -107,3 +107,10 @@ def test_a_genre_that_is_tested_but_not_learnt_is_remarked() -> None:
     assert remarks.about_folds(tracks, [fold]) == [
         "The split learns nothing of polka, but is tested on 5 tracks of it."
     ]
+
+
+def test_many_look_alikes_take_one_line() -> None:
+    names = [f"{form} {number}" for number in range(50) for form in ("Band", "band")]
+    (remark,) = remarks.about_names(rows(1, 1, 100).assign(artist=names))
+    assert remark.count("'Band") == 3
+    assert remark.endswith("; and 47 more sets.")
