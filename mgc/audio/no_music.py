@@ -98,7 +98,7 @@ def no_music(audio: Audio, clips: Sequence[np.ndarray], rate: int) -> str:
         rate: their rate in Hz.
     """
     if any(np.std(clip[::FEW], dtype=np.float64) >= 2 * SILENT for clip in clips):
-        return ""  # as a sample of the samples shows, at a hundredth of the cost of a second's level
+        return ""  # a few of the samples show it, at a hundredth of the cost of levels
     if not all(measured([clip[:, None]], rate, 1).no_music() for clip in clips):
         return ""
     found = ""
