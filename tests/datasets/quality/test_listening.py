@@ -259,6 +259,6 @@ def test_a_check_that_could_not_be_kept_is_refused_at_once(
     table.save(dataset)
     monkeypatch.setattr(os, "access", lambda path, mode: path != dataset.folder)
     monkeypatch.setattr("mgc.datasets.quality.checking.hear", None)
-    with pytest.raises(MgcError, match="Cannot write in .*x") as caught:
+    with pytest.raises(MgcError, match=r"Cannot write in .*x") as caught:
         check(dataset)
     assert "--home" in caught.value.hint
