@@ -1,4 +1,4 @@
-"""What the header of an audio file says."""
+"""What is known of an audio file before it is decoded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a file's header says: rate in Hz, channels, and length in samples per channel."""
+    """What is known of a file: rate in Hz, channels, length in samples per channel, and a remark
+    on what its header says wrongly, or ""."""
 
     sample_rate: int
     channels: int
     samples: int
+    remark: str = ""
 
     @property
     def seconds(self) -> float:

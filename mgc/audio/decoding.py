@@ -11,17 +11,22 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
+from mgc.audio import sound_length
 from mgc.audio.audio_format import AudioFormat
+from mgc.audio.byte_ranges import ByteRanges
+from mgc.audio.containers.contents import SLACK_SECONDS, Contents, Part
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
+from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader, with_remark
 from mgc.errors import AudioError
 
 #: Part of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
@@ -29,21 +34,8 @@ from mgc.errors import AudioError
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
-#: Samples of all channels decoded at once, so that memory stays bounded: 16 MiB of float32.
-BLOCK_SAMPLES = 1 << 22
-#: A header may claim this much more than the file holds: lossy codecs pad, estimates round.
-SLACK_SECONDS = 0.1
-
-
-class Reader(Protocol):
-    """An open audio file."""
-
-    format: AudioFormat
-
-    def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
-        """(sample, channel) float32 blocks from sample ``start``: ``count`` samples in all, fewer
-        at the end of the file; None reads to the end."""
-        ...
+BLOCK_SAMPLES = SAMPLES_AT_ONCE
+INSTALL_AV = "Another decoder may read it: pip install 'mgc-music[av]'"
 
 
 def probe(path: Audio) -> AudioFormat:
@@ -101,7 +93,7 @@ def excerpts(
             begins = starts(claimed)
             waves = [_wave(path, reader, begin, seconds) for begin in begins]
             due = min(seconds, claimed - begins[-1]) - SLACK_SECONDS
-            if len(waves) == 1 or all(len(wave) >= due * rate for wave in waves):
+            if all(len(wave) >= due * rate for wave in waves):
                 return _some(path, waves), rate
     # The header gives no length, or more than there is: count the samples.
     with opened(path) as reader:
@@ -144,61 +136,106 @@ def content_hash(path: Path) -> str:
 
 @contextmanager
 def opened(path: Audio) -> Iterator[Reader]:
-    """An open `Reader` with a valid header. Raises AudioError, also for failures while reading."""
+    """An open `Reader` with a valid format. Raises AudioError, also for failures while reading."""
     if isinstance(path, AudioSamples):
-        yield _checked(path, _SamplesReader(path))
+        yield _checked(path, SamplesReader(path))
         return
     _regular(path)
     try:
-        file = soundfile.SoundFile(
-            path.open() if isinstance(path, AudioBytes) else os.fsencode(path)
-        )
+        with ExitStack() as files:
+            found = sound_length.contents(path)
+            try:
+                reader = _reader(path, found, files)
+            except AudioError as error:
+                raise _with_cause(error, found.remark) from error
+            yield reader
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"{path}: does not decode ({_reason(error)}).") from error
+
+
+def _with_cause(error: AudioError, remark: str) -> AudioError:
+    cause = f" {remark[0].upper()}{remark[1:]}." if remark else ""
+    return AudioError(error.message + cause, error.hint)
+
+
+def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reader:
+    """Reads the file as it is if that gives all of its sound, else the parts that hold sound."""
+    if found.intact:
+        whole = replace(found.parts[0], pieces=()) if found.parts else Part(())
+        reader = _opened(path, whole, files)
+        if whole.agrees(reader.format.seconds):
+            return with_remark(reader, found.remark)
+    parts = [_opened(path, part, files) for part in found.parts]
+    return with_remark(parts[0] if len(parts) == 1 else PartsReader(parts), found.remark)
+
+
+def _opened(path: Path | AudioBytes, part: Part, files: ExitStack) -> Reader:
+    """A reader of a file, or of a part of it, by the first decoder that can open it."""
+
+    def content() -> Any:
+        if part.pieces:
+            return files.enter_context(ByteRanges(path, part.pieces))
+        return path.open() if isinstance(path, AudioBytes) else os.fsencode(path)
+
+    def by_av(error: Exception, at: float | None = None) -> Reader:
+        if find_spec("av") is None:
+            where = "" if at is None else f" further than {at:,.1f} s"
+            raise AudioError(
+                f"{path}: does not decode{where} ({_reason(error)}).", INSTALL_AV
+            ) from error
+        from mgc.audio import ffmpeg
+
+        return _checked(path, files.enter_context(ffmpeg.opened(path, content())))
+
+    try:
+        file = files.enter_context(soundfile.SoundFile(content()))
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        with _opened_by_av(path, error) as reader:
-            yield _checked(path, reader)
-        return
-    with file:
-        try:
-            yield _checked(path, _SoundFileReader(file))
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise AudioError(f"{path}: does not decode ({_reason(error)}).") from error
+        return by_av(error)
+    return _checked(path, _SoundFileReader(file, part, by_av))
 
 
 class _SoundFileReader:
-    def __init__(self, file: soundfile.SoundFile) -> None:
-        self.file = file
-        self.format = AudioFormat(file.samplerate, file.channels, file.frames)
+    """Reads by libsndfile; where it gives up, PyAV goes on."""
+
+    def __init__(
+        self,
+        file: soundfile.SoundFile,
+        part: Part,
+        second: Callable[[Exception, float], Reader],
+    ) -> None:
+        self.file, self.second = file, second
+        self.run_up = round(part.run_up * file.samplerate)
+        samples = file.frames
+        if part.pieces and not part.agrees(samples / file.samplerate):
+            samples = round((part.seconds or 0.0) * file.samplerate)
+        self.format = AudioFormat(file.samplerate, file.channels, samples)
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `Reader`."""
+        at = start
         try:
-            if start != self.file.tell():
-                self.file.seek(min(start, self.file.frames))
-        except soundfile.LibsndfileError:
-            return  # the file holds less than the header says
+            for block in self._blocks(start, count):
+                yield block
+                at += len(block)
+        except soundfile.LibsndfileError as error:
+            rest = self.second(error, max(at, self.file.tell()) / self.format.sample_rate)
+            yield from rest.blocks(at, None if count is None else start + count - at)
+
+    def _blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         size = max(1, BLOCK_SAMPLES // self.file.channels)
         while count is None or count > 0:
             wanted = size if count is None else min(size, count)
-            block = self.file.read(wanted, "float32", always_2d=True)
+            early = min(start, self.run_up)
+            if start - early != self.file.tell():
+                self.file.seek(min(start, self.file.frames) - early)
+            # In one read: soundfile seeks after each, and the run-up would be in vain.
+            block = self.file.read(early + wanted, "float32", always_2d=True)[early:]
             if len(block):
                 yield block
             if len(block) < wanted:  # asking again costs a seek
                 return
+            start += len(block)
             count = None if count is None else count - len(block)
-
-
-class _SamplesReader:
-    def __init__(self, audio: AudioSamples) -> None:
-        self.samples = audio.samples
-        length, channels = audio.samples.shape
-        self.format = AudioFormat(audio.sample_rate, channels, length)
-
-    def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
-        """See `Reader`."""
-        end = len(self.samples) if count is None else start + count
-        size = max(1, BLOCK_SAMPLES // self.format.channels)
-        for at in range(start, min(end, len(self.samples)), size):
-            yield self.samples[at : min(at + size, end)]
 
 
 def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> np.ndarray:
@@ -268,15 +305,3 @@ def _checked(path: Audio, reader: Reader) -> Reader:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).rstrip(".")
-
-
-@contextmanager
-def _opened_by_av(path: Path | AudioBytes, error: Exception) -> Iterator[Reader]:
-    """The PyAV reader for formats that libsndfile does not know; AudioError if it fails too."""
-    if find_spec("av") is None:
-        hint = "Another format (m4a, wma, …)? Install its decoder: pip install 'mgc-music[av]'"
-        raise AudioError(f"{path}: does not decode ({_reason(error)}).", hint) from error
-    from mgc.audio import ffmpeg
-
-    with ffmpeg.opened(path) as reader:
-        yield reader

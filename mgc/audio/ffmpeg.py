@@ -7,31 +7,42 @@ mono mix-down is 3 dB louder.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
 
 from mgc.audio import decoders
 from mgc.audio.audio_format import AudioFormat
+from mgc.audio.containers.contents import SLACK_SECONDS, claim_remark
 from mgc.audio.given import AudioBytes
+from mgc.audio.readers import with_channels
 from mgc.errors import AudioError
 
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.
 RUN_UP_SECONDS = 1.0
+MAX_CHANNELS = 8  # of more, PyAV reads memory that is not theirs
+#: Containers without an index: FFmpeg guesses positions from the bit rate.
+UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
 
 
 @contextmanager
-def opened(path: Path | AudioBytes) -> Iterator[AvReader]:
+def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Iterator[AvReader]:
     """An open reader. Raises AudioError if FFmpeg cannot read the file either."""
+    source = str(path) if file is None or isinstance(file, bytes) else file
     decoders.noted().pyav = decoders.pyav()
     try:
-        with av.open(path.open() if isinstance(path, AudioBytes) else str(path), "r") as container:
+        with av.open(source, "r") as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:
                 raise AudioError(f"{path}: does not decode (its codec is unknown).")
+            if (channels := container.streams.audio[0].codec_context.channels) > MAX_CHANNELS:
+                raise AudioError(
+                    f"{path}: has {channels} channels, its decoder reads {MAX_CHANNELS}."
+                )
             yield AvReader(container)
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -44,20 +55,49 @@ class AvReader:
     def __init__(self, container: av.container.InputContainer) -> None:
         self.container = container
         self.stream = container.streams.audio[0]
+        # Opus begins before 0, by what its decoder drops; a seek to 0 passes over it.
+        self.earliest = -RUN_UP_SECONDS if self.stream.codec_context.name == "opus" else 0.0
+        self.exact = container.format.name not in UNINDEXED
         rate = self.stream.codec_context.sample_rate or 0
-        samples = max(0, round(self._claimed_seconds() * rate))
-        self.format = AudioFormat(rate, self.stream.codec_context.channels, samples)
-        self.origin = next((_time(frame) for frame in container.decode(self.stream)), 0.0)
+        self.origin = next((_time(frame) for frame in self._decoded()), 0.0)
+        claimed = self._claimed_seconds()
+        seconds = self._seconds(claimed)
+        remark = claim_remark(claimed, seconds) if self.exact and claimed else ""
+        if abs(claimed - seconds) <= SLACK_SECONDS:
+            seconds = claimed
+        samples = max(0, round(seconds * rate))
+        self.format = AudioFormat(rate, self.stream.codec_context.channels, samples, remark)
 
     def _claimed_seconds(self) -> float:
         if self.stream.duration is not None and self.stream.time_base is not None:
             return float(self.stream.duration * self.stream.time_base)
         return (self.container.duration or 0) / av.time_base
 
+    def _seconds(self, claimed: float) -> float:
+        """Where the last packet ends. If there is an index, the packets near the claimed end
+        tell, else (and if there are none, because the file is cut off) all packets are read."""
+        if self.exact and claimed:
+            self.container.seek(int(max(0.0, claimed - RUN_UP_SECONDS) * av.time_base))
+            if ends := [end for end, _ in self._packet_times()]:
+                return max(ends) - self.origin
+        self.container.seek(0)
+        times = list(self._packet_times())
+        if self.exact:
+            return max((end for end, _ in times), default=0.0) - self.origin
+        return sum(length for _, length in times)
+
+    def _packet_times(self) -> Iterator[tuple[float, float]]:
+        """(end, length) in seconds of each packet."""
+        base = float(self.stream.time_base or 0)
+        for packet in self._packets():
+            if packet.size:
+                length = (packet.duration or 0) * base
+                yield (packet.pts or 0) * base + length, length
+
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `decoding.Reader`. Exact to a millisecond, the unit of time of some containers."""
-        early = max(0.0, start / self.format.sample_rate - RUN_UP_SECONDS)
-        self.container.seek(int(early * av.time_base))
+        early = start / self.format.sample_rate - RUN_UP_SECONDS if self.exact else 0.0
+        self.container.seek(int(max(self.earliest, early) * av.time_base))
         end = None if count is None else start + count
         for at, samples in self._frames():
             low = max(start - at, 0)
@@ -73,15 +113,40 @@ class AvReader:
         Only the first frame's time is trusted: if times are whole milliseconds, they do not
         add up, and the samples follow each other without gaps.
         """
-        planar = av.AudioResampler(format="fltp")  # only the format changes, not rate or channels
         at: int | None = None
-        for frame in self.container.decode(self.stream):
-            for part in planar.resample(frame):
-                samples = part.to_ndarray().T
-                if at is None:
-                    at = max(0, round((_time(part) - self.origin) * self.format.sample_rate))
-                yield at, samples
-                at += len(samples)
+        for frame in self._at_one_rate():
+            samples = with_channels(frame.to_ndarray().T, self.format.channels)
+            if at is None:
+                at = round((_time(frame) - self.origin) * self.format.sample_rate)
+                at = at if self.earliest else max(0, at)
+            yield at, samples
+            at += len(samples)
+
+    def _at_one_rate(self) -> Iterator[av.AudioFrame]:
+        """The frames from here on as planar float32; those of another rate are resampled."""
+        planar, before = None, None
+        for frame in self._decoded():
+            form = frame.sample_rate, frame.layout.name, frame.format.name
+            if planar is None or form != before:
+                if planar is not None:
+                    yield from planar.resample(None)
+                planar, before = av.AudioResampler("fltp", rate=self.format.sample_rate), form
+            yield from planar.resample(frame)
+        if planar is not None:
+            yield from planar.resample(None)
+
+    def _decoded(self) -> Iterator[av.AudioFrame]:
+        """The frames from here on; packets that do not decode are passed over."""
+        for packet in self._packets():
+            with suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    if frame.layout.nb_channels <= MAX_CHANNELS:
+                        yield frame
+
+    def _packets(self) -> Iterator[av.Packet[av.AudioStream]]:
+        """The packets from here on, and an empty one at the end."""
+        with suppress(av.FFmpegError):  # the file ends in the middle of a packet
+            yield from self.container.demux(self.stream)
 
 
 def _time(frame: av.AudioFrame) -> float:

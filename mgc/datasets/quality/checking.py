@@ -38,6 +38,7 @@ LEFT_OUT = {
 NOT_READ = {"not read": "no decoder, permission or memory for it here; tried again each time"}
 #: Worth knowing for a researcher, but no reason to leave a track out.
 REMARKS = {
+    "irregular": "its header is wrong, or there is more in it than one recording",
     "clipped": "the waveform is cut off at a ceiling",
     "rate": "the sample rate differs from most",
     "channels": "the number of channels differs from most",
@@ -246,7 +247,7 @@ class _Usual:
         )
 
     def remarks(self, one: ListeningResult) -> list[tuple[str, str]]:
-        found = []
+        found = [("irregular", one.remark)] if one.remark else []
         if one.ceiling > CLIPPED:
             found.append(("clipped", f"{100 * one.ceiling:.1f} % of samples are at the ceiling"))
         if one.channels > 1 and one.quietest < SILENT / 10:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoders, decoding
+from mgc.audio.containers.contents import claim_remark
 from mgc.audio.file_cache import LOCKED_SECONDS, FileCache, Stamp
 from mgc.audio.no_music import Levels
 from mgc.audio.sound_length import HEARING_REVISION
@@ -53,6 +54,7 @@ class ListeningResult:
         rate: samples per second.
         channels: how many.
         seconds: decoded length.
+        remark: what is wrong in its header, or besides the sound in it; or "".
         peak: largest absolute sample of all channels.
         loudest: RMS of its loudest second, all channels mixed.
         silent: why there is no music in it, or "".
@@ -68,6 +70,7 @@ class ListeningResult:
     rate: int = 0
     channels: int = 0
     seconds: float = 0.0
+    remark: str = ""
     peak: float = 0.0
     loudest: float = 0.0
     silent: str = ""
@@ -86,7 +89,10 @@ def listen(path: Path) -> ListeningResult:
             for block in reader.blocks(0, None):
                 for start in range(0, len(block), rate):  # a second at once: little memory
                     measured.add(block[start : start + rate])
-        return measured.result(hearing.pyav or decoding.DECODER)
+        result = measured.result(hearing.pyav or decoding.DECODER)
+        known = reader.format
+        remark = known.remark or claim_remark(known.seconds, result.seconds, guessed=True)
+        return replace(result, remark=remark)
     except AudioError as error:
         problem = error.reason.removeprefix(f"{path}: ")
         return ListeningResult(problem=problem, retry=decoders.is_outside(error))

@@ -1,0 +1,1 @@
+"""What is in an audio file, read from its bytes without decoding: one module per family."""
