@@ -23,13 +23,13 @@ import soxr
 from mgc.audio import sound_length
 from mgc.audio.audio_format import AudioFormat
 from mgc.audio.byte_ranges import ByteRanges
-from mgc.audio.containers.contents import SLACK_SECONDS, Contents, Part
+from mgc.audio.containers.contents import SLACK_SECONDS, Contents, SoundPart
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
 from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader, with_remark
 from mgc.audio.regular_file import require_regular
 from mgc.errors import AudioError
 
-#: Part of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
+#: SoundPart of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
 #: since it is an extra: installing it would recompute every mp3's features.
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
@@ -161,7 +161,7 @@ def _with_cause(error: AudioError, remark: str) -> AudioError:
 def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reader:
     """Reads the file as it is if that gives all of its sound, else the parts that hold sound."""
     if found.intact:
-        whole = replace(found.parts[0], pieces=()) if found.parts else Part(())
+        whole = replace(found.parts[0], pieces=()) if found.parts else SoundPart(())
         reader = _opened(path, whole, files)
         if whole.agrees(reader.format.seconds):
             return with_remark(reader, found.remark)
@@ -169,7 +169,7 @@ def _reader(path: Path | AudioBytes, found: Contents, files: ExitStack) -> Reade
     return with_remark(parts[0] if len(parts) == 1 else PartsReader(parts), found.remark)
 
 
-def _opened(path: Path | AudioBytes, part: Part, files: ExitStack) -> Reader:
+def _opened(path: Path | AudioBytes, part: SoundPart, files: ExitStack) -> Reader:
     """A reader of a file, or of a part of it, by the first decoder that can open it."""
 
     def content() -> Any:
@@ -200,7 +200,7 @@ class _SoundFileReader:
     def __init__(
         self,
         file: soundfile.SoundFile,
-        part: Part,
+        part: SoundPart,
         second: Callable[[Exception, float], Reader],
     ) -> None:
         self.file, self.second = file, second

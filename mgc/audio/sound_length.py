@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mgc.audio.byte_ranges import Content, content
 from mgc.audio.containers import chunks, flac, mpeg, ogg
-from mgc.audio.containers.contents import Contents, Part, ends_remark, joined
+from mgc.audio.containers.contents import Contents, SoundPart, ends_remark, joined
 from mgc.audio.given import AudioBytes
 
 #: Increase it if the rule gives another length, or other samples, for some files: features and
@@ -73,7 +73,7 @@ def _matroska(whole: Content, at: int, end: int) -> Contents:
         head = whole[found : found + 64]
         if b"webm" in head or b"matroska" in head:
             starts.append(found)
-    parts = [Part((both,)) for both in pairwise([*starts, end])]
+    parts = [SoundPart((both,)) for both in pairwise([*starts, end])]
     return joined(parts, not at, [ends_remark(at, 0)])
 
 

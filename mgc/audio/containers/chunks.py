@@ -14,7 +14,7 @@ from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import (
     MIN_FOREIGN,
     Contents,
-    Part,
+    SoundPart,
     ends_remark,
     joined,
     size_text,
@@ -141,7 +141,7 @@ def contents(content: Content, at: int, end: int) -> Contents:
     found = [_au(content, at, end)] if is_au else list(_files(content, at, end))
     behind = end - found[-1].end if found else 0
     remarks = [ends_remark(at, behind), *(one.remark for one in found)]
-    parts = [Part(one.pieces(content)) for one in found]
+    parts = [SoundPart(one.pieces(content)) for one in found]
     return joined(
         parts, not at and behind < MIN_FOREIGN and all(one.right for one in found), remarks
     )

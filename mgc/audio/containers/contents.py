@@ -18,7 +18,7 @@ MIN_FOREIGN = 1_024
 
 
 @dataclass(frozen=True)
-class Part:
+class SoundPart:
     """A piece of a file that is a whole audio file of its own.
 
     Attributes:
@@ -50,12 +50,12 @@ class Contents:
         remark: what the file's header says wrongly, and what in it is no sound; or "".
     """
 
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SoundPart, ...] = ()
     intact: bool = True
     remark: str = ""
 
 
-def joined(parts: Sequence[Part], intact: bool, remarks: Sequence[str]) -> Contents:
+def joined(parts: Sequence[SoundPart], intact: bool, remarks: Sequence[str]) -> Contents:
     """Contents of some parts: more than one are remarked on, and never read as they are."""
     if len(parts) > 1:
         remarks = [f"{len(parts)} recordings follow each other", *remarks]

@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 from mgc.audio.byte_ranges import Content, Piece
-from mgc.audio.containers.contents import Contents, Part, claim_remark, ends_remark, joined
+from mgc.audio.containers.contents import Contents, SoundPart, claim_remark, ends_remark, joined
 
 MAGIC = b"fLaC\0\0\0\x22"  # with the header of STREAMINFO, always the first block
 _COUNT = 21  # position of the 36 bits that state the number of samples, behind 4 bits
@@ -22,7 +22,7 @@ class LastFrame(NamedTuple):
     samples: int
 
 
-class Stream(NamedTuple):
+class FlacStream(NamedTuple):
     """A FLAC stream: where it is, the samples stated and found, and their rate in Hz."""
 
     start: int
@@ -43,7 +43,7 @@ class Stream(NamedTuple):
 def contents(content: Content, at: int, end: int) -> Contents:
     """What is in the FLAC file that begins at a position, behind an ID3 tag or foreign bytes."""
     found = [one for one in streams(content, at, end) if one.rate]
-    parts = [Part(one.pieces(content), one.samples / one.rate) for one in found]
+    parts = [SoundPart(one.pieces(content), one.samples / one.rate) for one in found]
     remarks = [
         claim_remark(one.stated / one.rate, one.samples / one.rate) for one in found if one.stated
     ]
@@ -52,7 +52,7 @@ def contents(content: Content, at: int, end: int) -> Contents:
     return joined(parts, right and not front, [ends_remark(front, 0), *remarks])
 
 
-def streams(content: Content, at: int, end: int) -> list[Stream]:
+def streams(content: Content, at: int, end: int) -> list[FlacStream]:
     """The streams between two positions."""
     starts = [at]
     while (at := content.find(MAGIC, at + 1, end)) > 0:
@@ -60,17 +60,17 @@ def streams(content: Content, at: int, end: int) -> list[Stream]:
     return [_stream(content, *both) for both in zip(starts, [*starts[1:], end], strict=True)]
 
 
-def _stream(content: Content, start: int, end: int) -> Stream:
+def _stream(content: Content, start: int, end: int) -> FlacStream:
     info = int.from_bytes(content[start + 18 : start + 26], "big")
     rate, stated = info >> 44, info & (1 << 36) - 1
     first = _first_frame(content, start, end)
     last = _last_frame(content, first, end)
     if last is None:
-        return Stream(start, end, stated, stated, rate)
+        return FlacStream(start, end, stated, stated, rate)
     samples = last.sample + last.samples
     if samples != stated and _crc16(content[last.at : end]):
-        return Stream(start, last.at, stated, last.sample, rate)  # the last frame is cut off
-    return Stream(start, end, stated, samples, rate)
+        return FlacStream(start, last.at, stated, last.sample, rate)  # the last frame is cut off
+    return FlacStream(start, end, stated, samples, rate)
 
 
 def _first_frame(content: Content, start: int, end: int) -> int:

@@ -14,7 +14,7 @@ from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import (
     MIN_FOREIGN,
     Contents,
-    Part,
+    SoundPart,
     claim_remark,
     ends_remark,
     gaps_remark,
@@ -37,6 +37,9 @@ SEARCHED = 1 << 20  # bytes of something else that may be in front
 _CONFIRMING = 3  # frames of one form in a row: by chance once in 2⁴⁵ positions
 _TAGS = (b"Xing", b"Info")
 _word = struct.Struct(">I").unpack_from
+_two_words = struct.Struct(
+    ">II"
+)  # a header, and the side information, all zero beside a Xing header
 
 
 class Frame(NamedTuple):
@@ -49,7 +52,7 @@ class Frame(NamedTuple):
 
 
 @dataclass
-class Stream:
+class MpegStream:
     """Frames of one form, to be decoded together.
 
     Attributes:
@@ -139,7 +142,7 @@ def contents(content: Content, start: int, end: int) -> Contents | None:
     remarks += [gaps_remark(stream.ranges, stream.seconds) for stream in found]
     right = first.xing_right or (not first.xing and behind < MIN_FOREIGN)
     intact = right and front < MIN_FOREIGN and len(first.ranges) == 1
-    parts = [Part(stream.pieces(content), stream.seconds, stream.run_up) for stream in found]
+    parts = [SoundPart(stream.pieces(content), stream.seconds, stream.run_up) for stream in found]
     return joined(parts, intact, remarks)
 
 
@@ -170,13 +173,13 @@ def _frame(header: int) -> Frame | None:
     return Frame(samples // 8 * bits // hertz + padding, samples, form, tag)
 
 
-def streams(content: Content, at: int, end: int) -> list[Stream]:
+def streams(content: Content, at: int, end: int) -> list[MpegStream]:
     """The streams between two positions: a new one where the form changes or a Xing header is."""
-    found: list[Stream] = []
+    found: list[MpegStream] = []
     for start, stop, first, count in _stretches(content, at, end):
         xing = content[start : start + first.size] if is_xing(content, start, first) else b""
         if not found or xing or first.form != found[-1].first.form:
-            found.append(Stream(first, xing))
+            found.append(MpegStream(first, xing))
         stream, body = found[-1], start + len(xing)
         if body < stop:
             if not stream.frames:
@@ -189,21 +192,27 @@ def streams(content: Content, at: int, end: int) -> list[Stream]:
 def _stretches(content: Content, at: int, end: int) -> Iterator[tuple[int, int, Frame, int]]:
     """(start, end, first frame, frames) where whole frames of one form follow each other; a Xing
     header begins another one."""
-    known, limit = _frames, end - 4
+    last, unpack = end - 8, _two_words
     while (start := start_of_frames(content, at, end)) is not None:
-        first = frame = frame_at(content, start)
+        first = frame_at(content, start)
         if first is None:
             return
-        form, tag, at, count = first.form, first.tag, start, 0
-        while frame is not None and frame.form == form and at + frame.size <= end:
-            if count and content[at + tag : at + tag + 4] in _TAGS:
+        sizes: dict[int, int] = {}
+        at, count = start + first.size, 1
+        while at <= last:  # the one loop that takes time: a round a frame
+            head, side = unpack(content, at)
+            head &= _FORM
+            if head not in sizes:
+                frame = frame_at(content, at)
+                if frame is None or frame.form != first.form:
+                    break
+                sizes[head] = frame.size
+            size = sizes[head]
+            # Beside a Xing header, the side information is all zero.
+            if at + size > end or (not side and is_xing(content, at, first)):
                 break
-            at += frame.size
+            at += size
             count += 1
-            if at > limit:
-                break
-            key = _word(content, at)[0] & _FORM
-            frame = known[key] if key in known else frame_at(content, at)
         yield start, at, first, count
 
 

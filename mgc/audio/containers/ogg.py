@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mgc.audio.byte_ranges import Content
-from mgc.audio.containers.contents import Contents, Part, ends_remark, gaps_remark, joined
+from mgc.audio.containers.contents import Contents, SoundPart, ends_remark, gaps_remark, joined
 
 MAGIC = b"OggS"
 _header = struct.Struct(
@@ -47,7 +47,7 @@ def contents(content: Content, at: int, end: int) -> Contents:
     cut = content[last : last + 4] == MAGIC
     remarks = [ends_remark(at, 0 if cut else end - last), "its last page is cut off" if cut else ""]
     remarks += [gaps_remark(link.ranges, link.seconds or 0.0) for link in found]
-    parts = [Part(tuple(link.ranges), link.seconds) for link in found]
+    parts = [SoundPart(tuple(link.ranges), link.seconds) for link in found]
     return joined(parts, not at and len(found[0].ranges) == 1 if found else False, remarks)
 
 
