@@ -37,9 +37,7 @@ SEARCHED = 1 << 20  # bytes of something else that may be in front
 _CONFIRMING = 3  # frames of one form in a row: by chance once in 2⁴⁵ positions
 _TAGS = (b"Xing", b"Info")
 _word = struct.Struct(">I").unpack_from
-_two_words = struct.Struct(
-    ">II"
-)  # a header, and the side information, all zero beside a Xing header
+_two_words = struct.Struct(">II").unpack_from
 
 
 class Frame(NamedTuple):
