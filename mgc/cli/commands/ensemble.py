@@ -128,7 +128,16 @@ def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
     if names:
         dataset = choice.dataset_or_none(data)
         return [[selection.one(name, dataset) for name in names]]
-    return selection.groups_of_members(choice.all_runs(), resolve.dataset_name(data))
+    dataset, found = resolve.dataset_name(data), choice.all_runs()
+    groups = selection.groups_of_members(found, dataset)
+    taken = {run.name for group in groups for run in group}
+    singles = [r for r in found if r.kind == "single" and r.finished and r.name not in taken]
+    if others := sum(run.record.dataset.name == dataset for run in singles):
+        output.note(
+            f"Left out: {output.count(others, 'run')}, older or of other folds. To take them, name "
+            "the members: mgc runs list"
+        )
+    return groups
 
 
 def _say_members(group: Sequence[Run]) -> None:
