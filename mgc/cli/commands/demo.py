@@ -28,7 +28,11 @@ def demo(
     """Show everything once: synthesised music, three extractors, three ensembles, a prediction."""
     if remove:
         _remove()
-        return
+    else:
+        _show_everything()
+
+
+def _show_everything() -> None:
     begun = time.monotonic()
     output.say("mgc demo: 8 genres of synthesised music, no download, everything stored in:")
     output.say(f"  {home()}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from mgc.audio.given import Audio
 from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
+from mgc.features.extraction.forecast import Forecast
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Heard, Rows
@@ -66,8 +67,8 @@ def extract(
         on: ``ray`` or ``ray://HOST:PORT`` to use a Ray cluster instead of this machine.
 
     Raises:
-        MgcError: the run cannot continue (a full disk, no cluster). An unusable file is not an
-            error: it is listed in the result with its reason.
+        MgcError: the run cannot continue (a disk that is full or too small, no cluster). An
+            unusable file is not an error: it is listed in the result with its reason.
     """
     sources = list({source.store.fingerprint: source for source in sources}.values())
     plan = ExtractionPlan(paths, sources)
@@ -78,10 +79,12 @@ def extract(
     names = " + ".join(source.name for source in sources)
     progress = progress or Silent()
     keeping = _Keeping(sources, progress)
+    forecast = Forecast(plan.waiting, progress)
     with progress.task(f"extracting {names}", plan.waiting, "tracks") as task:
         for job, answer in chosen(plan.jobs()):
             _note(result, keeping, job, answer)
             task.advance()
+            forecast.add(sum(array.nbytes for array in answer.arrays))
     keeping.close_shard()
     for why, count in sorted(keeping.again.items()):
         tracks = "1 track was" if count == 1 else f"{count:,} tracks were"
