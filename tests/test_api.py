@@ -81,10 +81,10 @@ def test_predicting_loads_neither_trainer_nor_tables(
 ) -> None:
     found = in_a_process(
         "import sys\n"
-        "from mgc.cli.app import main\n"
+        "from mgc.cli.app import build\n"
         f"sys.argv = ['mgc', 'predict', {str(song.parent)!r}, '--run', {run!r},"
         f" '--workers', '{workers}', '--device', 'cpu']\n"
-        "main.__globals__['build'](['predict'])(standalone_mode=False)\n"
+        "build(['predict'])(standalone_mode=False)\n"
         f"unused = {[*UNUSED, 'mgc.training.loop', 'mgc.training.fit', 'mgc.fitting']!r}\n"
         "print([m for m in unused if m in sys.modules])"
     )

@@ -19,11 +19,12 @@ MACHINE_ERRORS = {errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 @dataclass
 class Hearing:
-    """How a file was heard: the version of PyAV if it opened the file, and the length in seconds
-    that its clips were chosen for."""
+    """How a file was heard: the version of PyAV if it opened the file, the length in seconds
+    that its clips were chosen for, and why they hold no music ("" if they do)."""
 
     pyav: str = ""
     seconds: float = 0.0
+    remark: str = ""
 
 
 _hearing: ContextVar[Hearing | None] = ContextVar("hearing", default=None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -27,6 +26,7 @@ from mgc.audio.byte_ranges import ByteRanges
 from mgc.audio.containers.contents import SLACK_SECONDS, Contents, SoundPart
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
 from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader, with_remark
+from mgc.audio.regular_file import require_regular
 from mgc.errors import AudioError
 
 #: SoundPart of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
@@ -126,7 +126,7 @@ def mono(block: np.ndarray) -> np.ndarray:
 
 def content_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, in hex. Raises AudioError if it cannot be read."""
-    _regular(path)
+    require_regular(path)
     try:
         with open(path, "rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -140,7 +140,7 @@ def opened(path: Audio) -> Iterator[Reader]:
     if isinstance(path, AudioSamples):
         yield _checked(path, SamplesReader(path))
         return
-    _regular(path)
+    require_regular(path)
     try:
         with ExitStack() as files:
             found = sound_length.contents(path)
@@ -260,25 +260,6 @@ def _some(path: Audio, waves: list[np.ndarray]) -> list[np.ndarray]:
     if not heard:
         raise AudioError(f"{path}: holds no samples.")
     return heard
-
-
-def _regular(path: Path | AudioBytes) -> None:
-    """Refuse anything but a regular file; a pipe would wait forever."""
-    if isinstance(path, AudioBytes):
-        if not path.content:
-            raise AudioError(f"{path}: is empty (0 bytes).")
-        return
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:  # a null byte in the name
-        raise AudioError(f"{path}: is not a valid file name ({error}).") from error
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise AudioError(f"{path}: is {kind}, not an audio file.")
-    if not found.st_size:
-        raise AudioError(f"{path}: is empty (0 bytes).")
 
 
 def _checked(path: Audio, reader: Reader) -> Reader:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from mgc.datasets import table
+from mgc.datasets import grouping, table
 from mgc.datasets.importers.manifest import import_split
 from mgc.datasets.splits import GroupBy, make_split
 from mgc.datasets.table import Dataset, checked_name
@@ -26,6 +26,12 @@ FIRST = "first"  # the name of the split made at import
 def current(dataset: Dataset) -> str:
     """The name of the split in use."""
     return str(dataset.record.get("split", {}).get("name", FIRST))
+
+
+def grouped_by(dataset: Dataset) -> str:
+    """What the split in use was grouped by; if it came from elsewhere, what folds are."""
+    made = dataset.record.get("split", {})
+    return str(made.get("grouped_by", dataset.record.get("group_by", "none")))
 
 
 def names(dataset: Dataset) -> list[str]:
@@ -52,12 +58,7 @@ def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
 
     Raises UsageError if no track has a value to group by.
     """
-    columns = by.split("+") if by != "none" else []
-    if columns and not any((dataset.tracks[column] != "").any() for column in columns):
-        raise UsageError(
-            f"No track of {dataset.name!r} has an {' or an '.join(columns)}.",
-            "Group by something else (--group-by), or add the dataset with the missing column.",
-        )
+    grouping.check_known(dataset.tracks, by, dataset.name)
     split = make_split(dataset.tracks, by, seed)
     how = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
     return put(dataset, name, split, how)
@@ -92,7 +93,9 @@ def use(dataset: Dataset, name: str) -> Dataset:
 
 def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
     tracks, record = dataset.tracks.assign(split=split), {**dataset.record, "split": dict(how)}
-    made = _stored(replace(dataset, tracks=tracks, record=record))
+    made = replace(dataset, tracks=tracks, record=record)
+    record["grouping"] = grouping.facts(tracks, grouped_by(made))
+    made = _stored(made)
     table.save(made)
     return made
 

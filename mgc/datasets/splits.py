@@ -7,7 +7,6 @@ in proportion as far as the groups allow (`allocate`; folds: scikit-learn's Stra
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mgc.datasets.allocation import allocate
+from mgc.datasets.allocation import allocate, repaired
 from mgc.datasets.table import SPLITS
 from mgc.errors import UsageError
 
@@ -104,57 +103,91 @@ def official_fold(tracks: pd.DataFrame, by: GroupBy, seed: int) -> Fold:
             )
     if not len(rows["validation"]):
         rows["training"], rows["validation"] = _held_out(
-            tracks, groups(tracks, by), rows["training"], seed
+            tracks, groups(tracks, by), rows["training"], seed, by, "this split"
         )
     return Fold(0, rows["training"], rows["validation"], rows["test"])
 
 
-def k_folds(tracks: pd.DataFrame, count: int, by: GroupBy, seed: int) -> list[Fold]:
+def k_folds(
+    tracks: pd.DataFrame, count: int, by: GroupBy, seed: int, *, given: bool = False
+) -> list[Fold]:
     """``count`` folds: each track is in the test part of exactly one.
 
     In each fold an eighth of the training side, grouped and stratified, is its validation part.
-    Raises UsageError if a genre has fewer groups than folds.
+    With ``given``, the table's own column ``fold`` says which fold tests a track. Raises UsageError
+    if a genre has fewer groups than folds, or if no validation part can be held out.
     """
     if count < 2:
         raise UsageError(f"--folds {count} is too few.", "Use 2 or more; 5 is usual.")
     group = groups(tracks, by)
-    _enough_groups(tracks, group, by, count, f"{count} folds")
+    if given:
+        part = _given_parts(tracks)
+    else:
+        _enough_groups(tracks, group, by, count, f"{count} folds")
+        part = _parts(tracks["genre"], group, count, seed)
     folds = []
-    for number, (rest, test) in enumerate(_parts(tracks["genre"], group, count, seed)):
-        training, validation = _held_out(tracks, group, rest, seed + number)
+    for number in range(count):
+        rest, test = np.nonzero(part != number)[0], np.nonzero(part == number)[0]
+        what = f"{count} folds"
+        training, validation = _held_out(tracks, group, rest, seed + number, by, what)
         folds.append(Fold(number, training, validation, test))
     return folds
 
 
+def _given_parts(tracks: pd.DataFrame) -> np.ndarray:
+    """The number of each track's fold (track,), in natural order: fold 2 comes before fold 10."""
+    names = sorted(tracks["fold"].unique(), key=lambda name: (len(name), name))
+    return pd.Categorical(tracks["fold"], categories=names).codes.astype(int)
+
+
+def given_folds(tracks: pd.DataFrame) -> int:
+    """How many folds the table's own column ``fold`` makes; 0 if it does not say for each track
+    which of at least two folds tests it."""
+    if "fold" not in tracks or (tracks["fold"] == "").any():
+        return 0
+    count = int(tracks["fold"].nunique())
+    return count if 2 <= count < len(tracks) else 0
+
+
 def _held_out(
-    tracks: pd.DataFrame, group: np.ndarray, rows: np.ndarray, seed: int
+    tracks: pd.DataFrame, group: np.ndarray, rows: np.ndarray, seed: int, by: GroupBy, what: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide ``rows`` into (training, validation), an eighth of the tracks held out.
 
-    Raises UsageError if they are all in one group.
+    Raises UsageError if they are all in one group, or if each group is needed to learn a genre.
     """
-    if len(np.unique(group[rows])) < 2:
+    count = len(np.unique(group[rows]))
+    if count < 2:
         raise UsageError(
             f"No validation part can be held out: all {len(rows)} training tracks form one group.",
             "Use another grouping: --group-by none, or give the dataset a validation split.",
         )
     genres = tracks["genre"].to_numpy(dtype=str)[rows]
     part = allocate(genres, group[rows], (1 - HELD_OUT, HELD_OUT), seed)
+    if not part.any():
+        raise UsageError(
+            f"There are too few {_plural(_owner(by))} for {what} with a validation part: of the "
+            f"{count} to learn from, none can be spared, because some genre would not be learnt.",
+            "Add tracks by others, or change the grouping: mgc data add … --group-by none.",
+        )
     return rows[part == 0], rows[part == 1]
 
 
-def _parts(
-    genres: pd.Series, group: np.ndarray, count: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _parts(genres: pd.Series, group: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The fold that tests each track (track,)."""
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    names = genres.to_numpy(dtype=str)
+    part = np.zeros(len(genres), int)
     with warnings.catch_warnings():
         # A genre with fewer tracks than parts is spread as far as it goes; the caller reports it.
         warnings.simplefilter("ignore", UserWarning)
-        yield from splitter.split(np.zeros(len(genres)), genres.to_numpy(dtype=str), group)
+        for number, (_, test) in enumerate(splitter.split(np.zeros(len(genres)), names, group)):
+            part[test] = number
+    return repaired(names, group, part, [1 / count] * count)
 
 
 def _enough_groups(
@@ -162,18 +195,22 @@ def _enough_groups(
 ) -> None:
     counts = group_counts(tracks, group)
     for genre, count in counts[counts < needed].items():
-        owner = {"none": "track", "artist+album": "group of artists and albums"}.get(by, by)
+        owner = _owner(by)
         raise UsageError(
             f"Genre {genre!r} has only {count} {owner if count == 1 else _plural(owner)}: "
             f"too few for {what}, which need {needed}.",
             "Ask for fewer folds, leave out such genres (mgc data add … --drop-rare), or change "
-            "the grouping (mgc data split … --group-by none).",
+            "the grouping (mgc data add … --group-by none).",
         )
 
 
 def group_counts(tracks: pd.DataFrame, group: np.ndarray) -> pd.Series:
     """How many groups each genre has."""
     return pd.Series(group).groupby(tracks["genre"].to_numpy(dtype=str)).nunique()
+
+
+def _owner(by: GroupBy) -> str:
+    return {"none": "track", "artist+album": "group of artists and albums"}.get(by, by)
 
 
 def _plural(owner: str) -> str:

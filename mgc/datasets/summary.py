@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mgc.datasets import named_splits
+from mgc.datasets import grouping, named_splits
 from mgc.datasets.quarantine import quarantined
+from mgc.datasets.remarks import remarks
 from mgc.datasets.table import SPLITS, Dataset
 from mgc.errors import MgcError, UsageError
 from mgc.home import replace_file
@@ -40,6 +41,10 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "split": {**dataset.record.get("split", {}), "name": named_splits.current(dataset)},
         "split_names": named_splits.names(dataset),
         "group_by": dataset.record.get("group_by", "none"),
+        "grouping": grouping.facts(tracks, named_splits.grouped_by(dataset)),
+        "folds": dataset.record.get("folds", 0),
+        "remarks": remarks(dataset),
+        "unreadable": list(dataset.record.get("unreadable", [])),
         "left_out": dict(dataset.record.get("left_out", {})),
         "quarantined": {str(k): int(n) for k, n in bad["fault"].value_counts().items()},
         "checked": (dataset.folder / "check.csv").exists(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +80,10 @@ def checked_name(name: str) -> str:
 def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     """Bring an importer's rows into the common form of all datasets.
 
-    Missing columns are added empty; rows are sorted by track id. Raises MgcError if there is
-    no row or if an id occurs twice; ``source`` names the origin in messages.
+    Missing columns are added empty; rows are sorted by track id. Genres, artists and albums are
+    brought to one Unicode form (NFC; paths stay as they are on disk); if that joins genres,
+    ``attrs["remarks"]`` says so. Raises MgcError if there is no row or if an id occurs twice;
+    ``source`` names the origin in messages.
     """
     import pandas as pd
 
@@ -90,6 +93,9 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     for column in COLUMNS[:-1]:
         values = tracks[column] if column in tracks else pd.Series("", tracks.index)
         made[column] = values.fillna("").astype(str)
+    before = made["genre"]
+    for column in ("genre", "artist", "album"):
+        made[column] = made[column].map(lambda name: unicodedata.normalize("NFC", name))
     seconds: Any = tracks.get("duration")
     made["duration"] = pd.to_numeric(seconds, errors="coerce")
     extra = tracks.columns[~tracks.columns.isin(COLUMNS)]
@@ -100,6 +106,12 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
             f"{source}: track_id {twice.iloc[0]!r} occurs more than once ({len(twice)} such rows).",
             "Give each track its own id.",
         )
+    if before.nunique() > made["genre"].nunique():
+        changed = before != made["genre"]
+        made.attrs["remarks"] = [
+            f"{changed.sum():,} tracks had a genre ({', '.join(made['genre'][changed].unique())}) "
+            "in another Unicode form (NFD) than others; it is one genre now."
+        ]
     return made.sort_values("track_id", ignore_index=True)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
-from mgc.fitting.prepared import Prepared, make_folds, prepare
+from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
 from mgc.fitting.request import FitRequest, check_fits, describe, load_request
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
@@ -46,7 +46,9 @@ def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepa
     """Features for all requests on a dataset, by fingerprint of their source."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
-        make_folds(first.dataset, folds, seed)  # fail now, not after an hour
+        made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
+        for doubt in doubts(first.dataset, made):
+            progress.say(f"Note: {doubt}")
     sources = {request.source.store.fingerprint: request.source for request in wanted}
     processes.meet(first.device)
     with processes.main_first():

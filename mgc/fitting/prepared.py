@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mgc.datasets import splits
+from mgc.datasets import grouping, remarks, splits
 from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
@@ -85,8 +85,9 @@ class Prepared:
             empty = [part for part in PARTS if not len(rows[part])]
             if empty:
                 raise MgcError(
-                    f"No usable track is left in the {empty[0]} part of fold {fold.number} "
-                    f"({len(self.failures)} files could not be used).",
+                    f"No usable track is left in the {empty[0]} part of fold {fold.number + 1}: "
+                    f"{len(self.failures):,} files could not be used, and "
+                    f"{sum(self.quarantined.values()):,} tracks are quarantined.",
                     f"See what is wrong with them: mgc data check {self.dataset.name}",
                 )
             thinned.append(splits.Fold(fold.number, **rows))
@@ -97,8 +98,25 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[splits.Fold]:
     """K folds, or (``count`` 0) the dataset's own split as the only fold; in rows of all tracks."""
     by = dataset.record.get("group_by", "none")
     if count:
-        return splits.k_folds(dataset.tracks, count, by, seed)
+        given = count == dataset.record.get("folds")
+        return splits.k_folds(dataset.tracks, count, by, seed, given=given)
     return [splits.official_fold(dataset.tracks, by, seed)]
+
+
+def doubts(dataset: Dataset, folds: Sequence[splits.Fold]) -> list[str]:
+    """What makes these folds of a dataset hard to trust, in words."""
+    count, given, tracks = len(folds), dataset.record.get("folds"), dataset.tracks
+    found = remarks.about_folds(tracks, folds, remarks.fold_shares(count) if count > 1 else None)
+    if count > 1 and count == given:
+        known = grouping.facts(tracks.assign(split=tracks["fold"]), dataset.record["group_by"])
+        if known["crossing"]:
+            found.append(
+                f"{known['crossing']:,} groups by {known['by']} are in more than one of the "
+                "table's own folds, so the scores are too optimistic."
+            )
+    elif count > 1 and given:
+        found.append(f"The table's own {given} folds are not used: they need --folds {given}.")
+    return found
 
 
 def prepare(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mgc import resolve
-from mgc.datasets import splits
+from mgc.datasets import grouping, splits
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.fitting.prepared import Prepared, make_folds
+from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.plugins.params import as_dict
 from mgc.plugins.plugin_spec import PluginSpec
 from mgc.runs import Run
@@ -95,6 +95,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     """The request with all defaults filled in, and what was left out."""
     dataset, source, head = request.dataset, request.source, request.head
     folds = make_folds(dataset, request.folds, request.seed)
+    by = dataset.record.get("group_by", "none")
     return {
         "kind": "single",
         "command": list(request.command),
@@ -103,7 +104,10 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "genres": dataset.genres,
             "tracks": len(prepared.kept),
             "folds": request.folds,
-            "group_by": dataset.record.get("group_by", "none"),
+            "group_by": by,
+            "group_known": grouping.known(prepared.kept, by),
+            "own_folds": request.folds > 0 and request.folds == dataset.record.get("folds"),
+            "doubts": doubts(dataset, folds),
             "split": splits.split_hash(dataset.tracks, folds),
             "left_out": dict(dataset.record.get("left_out", {})),
             "quarantined": prepared.quarantined,

@@ -12,6 +12,7 @@ import numpy as np
 from mgc.audio.given import given
 from mgc.errors import MgcError
 from mgc.features.extraction import Failure
+from mgc.features.extraction.one_file import Heard
 from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import Predictor
 from mgc.progress import Progress, Silent
@@ -50,9 +51,9 @@ class Model:
             AudioError: the audio cannot be used.
             MgcError: the run cannot be used because a plug-in or weights are missing.
         """
-        heard = given(audio)
-        made, seconds = self.predictor.features(heard)
-        return self._prediction(heard if isinstance(heard, Path) else None, made, seconds)
+        found = given(audio)
+        made, heard = self.predictor.features(found)
+        return self._prediction(found if isinstance(found, Path) else None, made, heard)
 
     def predict_many(
         self,
@@ -79,12 +80,12 @@ class Model:
         ) as task:
             self.predictor.prepare()
             made = self.predictor.features_of_each(files, workers)
-            for path, (_, features, seconds) in zip(files, made, strict=True):
+            for path, (_, features, heard) in zip(files, made, strict=True):
                 if isinstance(features, Failure):
                     answer = Prediction(path, error=features.reason)
                 else:
                     try:
-                        answer = self._prediction(path, features, seconds)
+                        answer = self._prediction(path, features, heard)
                     except MgcError as error:
                         answer = Prediction(path, error=error.message)
                 task.advance()
@@ -100,9 +101,12 @@ class Model:
         firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]
         return np.concatenate(firsts).astype(np.float32)
 
-    def _prediction(self, path: Path | None, made: list[list[np.ndarray]], s: float) -> Prediction:
+    def _prediction(
+        self, path: Path | None, made: list[list[np.ndarray]], heard: Heard
+    ) -> Prediction:
         values = self.predictor.probabilities(made).tolist()
-        return Prediction(path, dict(zip(self.genres, values, strict=True)), s)
+        shares = dict(zip(self.genres, values, strict=True))
+        return Prediction(path, shares, heard.seconds, remark=heard.remark)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.run.label}, {len(self.genres)} genres>"

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from mgc import runs
+from mgc.audio import decoders
 from mgc.audio.given import Audio
 from mgc.ensembling.combination import apply_ensemble, load_combinations
 from mgc.errors import AudioError
 from mgc.features.extraction import Failure, Rows, features_of_each
-from mgc.features.extraction.one_file import rows_and_seconds
+from mgc.features.extraction.one_file import Heard, rows_and_seconds
 from mgc.features.extraction.tasks import one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.runs import Run, models
@@ -66,23 +67,24 @@ class Predictor:
         if self.run.kind == "ensemble":
             load_combinations(self.run)
 
-    def features(self, audio: Audio) -> tuple[list[Rows], float]:
-        """The features of one piece of audio, in the order of `heard`, and the seconds heard.
+    def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
+        """The features of one piece of audio, in the order of `heard`, and what was heard.
 
         Raises AudioError if it cannot be used.
         """
         sources = list(self.heard.values())
         if all(source.device == "cpu" for source in sources):
-            with one_thread():
-                return rows_and_seconds(audio, sources)
-        [(_, made, seconds)] = features_of_each([audio], sources, workers=1)
-        if isinstance(made, Failure):
-            raise AudioError(made.reason)
-        return made, seconds
+            with one_thread(), decoders.noting() as hearing:
+                made, seconds = rows_and_seconds(audio, sources)
+            return made, Heard(seconds, hearing.remark)
+        [(_, found, heard)] = features_of_each([audio], sources, workers=1)
+        if isinstance(found, Failure):
+            raise AudioError(found.reason)
+        return found, heard
 
     def features_of_each(
         self, paths: Sequence[Path], workers: int | None
-    ) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
+    ) -> Iterator[tuple[Audio, list[Rows] | Failure, Heard]]:
         """`features` of files, in order, in several processes if that pays."""
         return features_of_each(paths, list(self.heard.values()), workers=workers)
 

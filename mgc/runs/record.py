@@ -19,13 +19,20 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class RecordedDataset:
-    """The dataset as it was; ``split`` names its division, ``folds`` is 0 for a single split."""
+    """The dataset as it was; ``split`` names its division, ``folds`` is 0 for a single split.
+
+    ``group_known`` counts the tracks whose group is known (None in runs that did not count),
+    ``own_folds`` says that the folds were the table's, ``doubts`` what is wrong with them.
+    """
 
     name: str
     genres: list[str]
     tracks: int = 0
     folds: int = 0
     group_by: str = "none"
+    group_known: int | None = None
+    own_folds: bool = False
+    doubts: Sequence[str] = ()
     split: str | None = None
     left_out: Values = field(default_factory=dict)
     quarantined: Values = field(default_factory=dict)

@@ -36,6 +36,15 @@ def test_without_runs_each_seed_is_combined(mgc: Callable, dataset: str) -> None
     assert [runs.load(f"made-up-mean-probability-{n}").record["seed"] for n in (1, 2)] == [0, 1]
 
 
+def test_older_members_are_counted(mgc: Callable, dataset: str) -> None:
+    three(world())
+    newer = three(world())
+    told = mgc("ensemble", "mean-probability")
+    assert f"members (seed 0): {', '.join(newer)}" in told.err
+    assert "Left out: 3 runs" in told.err
+    assert "Left out" not in mgc("ensemble", "confidence", *newer).err
+
+
 def test_all_of_them(mgc: Callable) -> None:
     names = three(world(tracks=200, artists=100))
     told = mgc("ensemble", "all", *names, "--json")

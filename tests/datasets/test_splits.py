@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,3 +176,72 @@ def test_split_hash_tells_splits_apart() -> None:
         0, np.r_[fold.training, fold.validation[:1]], fold.validation[1:], fold.test
     )
     assert splits.split_hash(tracks, [fold]) != splits.split_hash(tracks, [moved])
+
+
+@pytest.mark.parametrize(
+    ("shape", "made", "folds"),
+    [
+        ((4, 20, 3), "aaed627e", "f65aed58"),
+        ((2, 6, 3), "bec69c11", "fa5a47a8"),
+        ((8, 6, 3), "cef008a0", "6e7ae063"),
+        ((3, 10, 5), "98fed680", "b3ece553"),
+        ((10, 50, 2), "4cc50b11", "40a2bd1b"),
+    ],
+)
+def test_ordinary_sets_are_divided_as_they_always_were(
+    shape: tuple[int, int, int], made: str, folds: str
+) -> None:
+    """Checksums by version 0.1.0: runs of different versions stay comparable."""
+    tracks = rows(*shape)
+    split = splits.make_split(tracks, "artist", 1)
+    assert f"{zlib.crc32(','.join(split).encode()):08x}" == made
+    assert splits.split_hash(tracks, splits.k_folds(tracks, 5, "artist", 1)) == folds
+
+
+def test_folds_without_a_validation_part_say_why() -> None:
+    genre = ["g0", "g0", "g0", "g2", "g1", "g1", "g0", "g0", "g1", "g0", "g2", "g0", "g1"]
+    artist = ["a0", "a0", "a1", "a1", "a2", "a3", "a3", "a3", "a3", "a3", "a4", "a5", "a6"]
+    tracks = rows(1, 1, 13).assign(genre=genre, artist=artist)
+    with pytest.raises(UsageError, match="too few artists for 2 folds with a validation part") as e:
+        splits.k_folds(tracks, 2, "artist", 259)
+    assert "--group-by none" in e.value.hint
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 2), (2, 12, 1), (4, 10, 3)])
+@pytest.mark.parametrize("names", [range(1, 11), ["fold1", "fold2", "fold3"], range(2)])
+def test_the_table_s_own_folds_are_used(shape: tuple[int, int, int], names: list) -> None:
+    tracks = rows(*shape)
+    names = [str(name) for name in names]
+    tracks["fold"] = [names[number % len(names)] for number in range(len(tracks))]
+    assert splits.given_folds(tracks) == len(names)
+    folds = splits.k_folds(tracks, len(names), "none", seed=3, given=True)
+    for name, fold in zip(names, folds, strict=True):
+        assert set(tracks["fold"].iloc[fold.test]) == {name}
+        assert len(fold.training) > len(fold.validation) > 0
+        parts = (fold.training, fold.validation, fold.test)
+        assert sorted(np.concatenate(parts)) == list(range(len(tracks)))
+    assert not splits.given_folds(tracks.drop(columns="fold"))
+    assert not splits.given_folds(tracks.assign(fold="1"))
+    assert not splits.given_folds(tracks.assign(fold=["", *tracks["fold"][1:]]))
+    assert not splits.given_folds(tracks.assign(fold=tracks["track_id"]))
+
+
+def test_no_genre_goes_unlearnt_because_of_one_large_artist() -> None:
+    """Two folds of 200 random sets of few, unequal artists."""
+    useless = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        artist = np.repeat(np.arange(12), np.minimum(1 + random.pareto(0.7, 12).astype(int), 40))
+        genre = np.r_[np.arange(3), np.arange(3), random.integers(0, 3, 6)][artist]
+        tracks = rows(1, 1, len(artist)).assign(
+            genre=[f"g{g}" for g in genre], artist=[f"a{a}" for a in artist]
+        )
+        try:
+            folds = splits.k_folds(tracks, 2, "artist", seed)
+        except UsageError:
+            useless += 1
+            continue
+        for fold in folds:
+            assert set(tracks["genre"].iloc[fold.test]) <= set(tracks["genre"].iloc[fold.training])
+            assert 0 < len(fold.validation) <= len(fold.training)
+    assert useless < 100

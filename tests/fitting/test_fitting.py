@@ -206,7 +206,7 @@ def test_failures_leave_every_part_of_the_folds() -> None:
         [3, 4],
     ]
     good = np.array([True, True, True, False, True, True])
-    with pytest.raises(MgcError, match="validation part of fold 0"):
+    with pytest.raises(MgcError, match="validation part of fold 1"):
         Prepared(data, source, good, []).folds(0, seed=0)
 
 

@@ -85,3 +85,29 @@ def test_collect_searches_folders_and_keeps_the_order(tmp_path: Path, music: Pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no audio"):
         collect([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "remark"),
+    [
+        (0.0, 0.0, "is digital silence"),
+        (0.3, -0.3, "its channels cancel each other when mixed to mono"),
+        (1e-5, 1e-5, "its loudest second is at -103 dBFS"),
+        (0.3, 0.3, ""),
+    ],
+)
+def test_what_holds_no_music_is_said(
+    run: runs.Run, tmp_path: Path, left: float, right: float, remark: str
+) -> None:
+    sound = np.sin(np.arange(44_100) * 0.05)
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.stack([left * sound, right * sound], axis=1), 22_050, subtype="FLOAT")
+    model = Model(run)
+    assert model.predict(path).remark == remark
+    assert [answer.remark for answer in model.predict_many([path])] == [remark]
+    assert sum(model.predict(path).probabilities.values()) == pytest.approx(1.0)
+
+
+def test_a_constant_value_is_no_music(run: runs.Run) -> None:
+    answer = Model(run).predict((np.full(44_100, 0.4, np.float32), 22_050))
+    assert answer.remark == "holds a constant value only (DC)"

@@ -10,7 +10,6 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.options import DataName, Every, Folds, Reference
-from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
 
@@ -39,7 +38,7 @@ def compare(
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Put runs side by side: precision, recall, F1 (macro), accuracy, intervals, paired tests."""
     if as_csv + markdown + as_json > 1:

@@ -10,7 +10,6 @@ import typer
 from mgc.cli.commands import data_add, data_quality
 from mgc.cli.ui import output
 from mgc.cli.ui.options import DatasetName, GroupBy
-from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 
 BAR = 30  # characters in the longest bar
@@ -21,7 +20,7 @@ app.command("download")(data_add.download)
 
 
 @app.command("list")
-def list_datasets(as_json: JsonOption = False) -> None:
+def list_datasets(as_json: output.JsonOption = False) -> None:
     """List the datasets."""
     from mgc.datasets import table
     from mgc.home import setting
@@ -33,6 +32,7 @@ def list_datasets(as_json: JsonOption = False) -> None:
             "tracks": record["tracks"],
             "genres": len(record.get("genres", [])),
             "group_by": record.get("group_by", "none"),
+            "group_known": record.get("grouping", {}).get("known"),
             "source": record.get("source", ""),
             "default": record["name"] == setting("dataset") or len(found) == 1,
         }
@@ -43,15 +43,28 @@ def list_datasets(as_json: JsonOption = False) -> None:
     if as_json:
         output.emit_json(rows)
     elif rows:
-        cells = [[*list(row.values())[:-1], "*" if row["default"] else ""] for row in rows]
+        cells = [
+            [r["name"], r["tracks"], r["genres"], _grouped(r), r["source"], "*" * r["default"]]
+            for r in rows
+        ]
         columns = ["name", "tracks", "genres", "grouped by", "source", "default"]
         output.show_table(columns, cells, "lrrl")
     else:
         output.say("There are no datasets yet. Run: mgc data add NAME PATH, or: mgc data add demo")
 
 
+def _grouped(row: dict[str, Any]) -> str:
+    """What a dataset's tracks are grouped by, and for how many that is known."""
+    by, known, tracks = row["group_by"], row["group_known"], row["tracks"]
+    if by == "none" or known == tracks:
+        return str(by)
+    if known is None:  # added by an older version, which did not count
+        return f"{by}, if known (mgc data show {row['name']})"
+    return f"{by} ({known:,} of {tracks:,} known)"
+
+
 @app.command("show")
-def show(name: DatasetName = None, as_json: JsonOption = False) -> None:
+def show(name: DatasetName = None, as_json: output.JsonOption = False) -> None:
     """Show what is in a dataset."""
     from mgc.datasets import table
     from mgc.datasets.summary import summary
@@ -87,16 +100,27 @@ def _hours(found: dict[str, Any]) -> str:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from mgc.audio.audio_files import unit
+    from mgc.datasets import grouping
+
     split = found["split"]
-    by = f", grouped by {split['grouped_by']}" if split.get("grouped_by") else ""
+    by = ", " + grouping.words(found["grouping"])
     lines = [
         ("audio", found["root"]),
         ("split", f"{split['name']} ({split.get('made', '')}{by}): {_counted(found['splits'])}"),
     ]
     if len(found["split_names"]) > 1:
         lines.append(("splits", ", ".join(found["split_names"])))
+    if found["folds"]:
+        folds = found["folds"]
+        lines.append(("folds", f"{folds} given by the table: mgc fit --folds {folds}"))
     if found["left_out"]:
-        lines.append(("left out", _counted(found["left_out"], ", ")))
+        reasons = [
+            f"{what} ({output.count(n, unit(what))})" for what, n in found["left_out"].items()
+        ]
+        lines.append(("left out", ", ".join(reasons)))
+    lines += [("unreadable", line) for line in found["unreadable"]]
+    lines += [("note", remark) for remark in found["remarks"]]
     unknown = "none" if found["checked"] else f"not checked yet: mgc data check {found['name']}"
     return [*lines, ("quarantine", _counted(found["quarantined"], ", ") or unknown)]
 
@@ -151,10 +175,10 @@ def split(
     ] = None,
     use: Annotated[str | None, typer.Option(help="Switch back to the split of this name.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the splits.")] = False,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Make a split and name it, read one from a table, or switch back to an earlier one."""
-    from mgc.datasets import named_splits, table
+    from mgc.datasets import grouping, named_splits, table
     from mgc.datasets.summary import summary
 
     dataset = table.load(name or table.default_name())
@@ -185,7 +209,10 @@ def split(
         return
     cells = [[*list(row.values())[:-1], "*" if row["in_use"] else ""] for row in rows]
     output.show_table(["split", "made", "grouped by", "seed", "in use"], cells)
-    output.say(f"{now['name']}: {_counted(found['splits'])}")
+    parts = _counted(found["splits"])
+    output.say(f"{now['name']}: {parts}; {grouping.words(found['grouping'])}")
+    for remark in found["remarks"]:
+        output.note(f"Note: {remark}")
 
 
 @app.command("export")

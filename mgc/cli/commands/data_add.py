@@ -19,75 +19,45 @@ FMA = tuple(f"fma-{subset}" for subset in ("small", "medium", "large", "full"))
 GTZAN = "gtzan"
 DEMO = "demo"
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        help="What to call it. 'demo' synthesises a dataset; fma-small, fma-medium, fma-large, "
-        "fma-full and gtzan are read from a folder tree on disk, each by its own rules."
-    ),
-]
-Music = Annotated[
-    Path | None,
-    typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a folder tree."),
-]
-MusicOption = Annotated[Path | None, typer.Option("--path", help="The same as PATH.")]
-By = Annotated[
-    GroupBy | None,
-    typer.Option(help="Keep tracks with the same value together (default: artist, if known)."),
-]
-Seed = Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")]
-DropRare = Annotated[
-    bool, typer.Option("--drop-rare", help="Leave out genres that are too small to split.")
-]
 As = Annotated[str | None, typer.Option("--as", help="Call the dataset something other than NAME.")]
-Metadata = Annotated[
-    Path | None, typer.Option(help="FMA: the folder of tracks.csv, if it is not beside the audio.")
-]
-Filtered = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="GTZAN: the lists of the fault-filtered split (train…, valid…, test…), or their "
-        "folder; repeatable."
-    ),
-]
-Artists = Annotated[
-    Path | None, typer.Option(help="GTZAN: a list of clip and artist, to group by artist.")
-]
-
-FmaName = Annotated[str, typer.Argument(help="fma-small, fma-medium, fma-large or fma-full.")]
-To = Annotated[
-    Path | None,
-    typer.Option(help="Where to put the files (default: downloads/fma in the mgc home)."),
-]
-Urls = Annotated[
-    list[str] | None,
-    typer.Option(help="Another address: of a folder with both zips, or of one zip; repeatable."),
-]
-Zips = Annotated[
-    list[Path] | None,
-    typer.Option("--from", help="A zip already on disk, or a folder of them; repeatable."),
-]
-Sha1 = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME.zip=SHA1",
-        help="For zips other than the published ones: the hash they must have; repeatable.",
-    ),
-]
-KeepZips = Annotated[bool, typer.Option("--keep-zips", help="Keep the zips after unpacking.")]
 
 
 def add(
-    name: Name,
-    path: Music = None,
-    path_option: MusicOption = None,
-    group_by: By = None,
-    seed: Seed = 0,
-    drop_rare: DropRare = False,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What to call it. 'demo' synthesises a dataset; fma-small, fma-medium, fma-large, "
+            "fma-full and gtzan are read from a folder tree on disk, each by its own rules."
+        ),
+    ],
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a folder tree."),
+    ] = None,
+    path_option: Annotated[Path | None, typer.Option("--path", help="The same as PATH.")] = None,
+    group_by: Annotated[
+        GroupBy | None,
+        typer.Option(help="Keep tracks with the same value together (default: artist, if known)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")] = 0,
+    drop_rare: Annotated[
+        bool, typer.Option("--drop-rare", help="Leave out genres that are too small to split.")
+    ] = False,
     called: As = None,
-    metadata: Metadata = None,
-    filtered: Filtered = None,
-    artists: Artists = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="FMA: the folder of tracks.csv, if it is not beside the audio."),
+    ] = None,
+    filtered: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="GTZAN: the lists of the fault-filtered split (train…, valid…, test…), or their "
+            "folder; repeatable."
+        ),
+    ] = None,
+    artists: Annotated[
+        Path | None, typer.Option(help="GTZAN: a list of clip and artist, to group by artist.")
+    ] = None,
 ) -> None:
     """Add a dataset; the audio stays where it is."""
     from mgc.datasets.importers import importing
@@ -135,28 +105,71 @@ def _downloaded(name: str) -> Path:
 
 
 def added(dataset: Dataset) -> None:
-    """Say what a dataset holds, what was left out, and what to do next."""
+    """Say what a dataset holds, what was left out, what is odd, and what to do next."""
+    from mgc.audio.audio_files import unit
+    from mgc.datasets import grouping
     from mgc.datasets.quarantine import usable
+    from mgc.datasets.remarks import remarks
 
-    name = dataset.name
+    name, record = dataset.name, dataset.record
     output.say(
         f"Added {name}: {output.count(len(dataset.tracks), 'track')}, "
-        f"{output.count(len(dataset.genres), 'genre')}, grouped by {dataset.record['group_by']}."
+        f"{output.count(len(dataset.genres), 'genre')}, {grouping.words(record['grouping'])}."
     )
-    for what, number in dataset.record.get("left_out", {}).items():
-        output.say(f"Left out: {what} ({output.count(number, 'track')}).")
+    for what, number in record.get("left_out", {}).items():
+        output.say(f"Left out: {what} ({output.count(number, unit(what))}).")
+    output.list_failures(record.get("unreadable", []))
     for fault, number in usable(dataset)[1].items():
         output.say(f"Quarantined: {fault} ({output.count(number, 'track')}).")
+    for remark in remarks(dataset):
+        output.note(f"Note: {remark}")
+    for line in _folds(dataset):
+        output.note(line)
     output.note(f"Next: mgc data check {name}, or: mgc fit --extractor mfcc --data {name}")
 
 
+def _folds(dataset: Dataset) -> list[str]:
+    """What becomes of a table's own folds."""
+    folds = dataset.record.get("folds")
+    if folds:
+        return [
+            f"Folds: the column 'fold' divides the tracks into {folds}; to use them: "
+            f"mgc fit --folds {folds} --data {dataset.name}"
+        ]
+    if "fold" not in dataset.tracks:
+        return []
+    return [
+        "Folds: the column 'fold' is not used, because it does not give each track one of at "
+        "least two folds. Fill it for every track and add the table again."
+    ]
+
+
 def download(
-    name: FmaName,
-    to: To = None,
-    url: Urls = None,
-    from_: Zips = None,
-    sha1: Sha1 = None,
-    keep_zips: KeepZips = False,
+    name: Annotated[str, typer.Argument(help="fma-small, fma-medium, fma-large or fma-full.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Where to put the files (default: downloads/fma in the mgc home)."),
+    ] = None,
+    url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another address: of a folder with both zips, or of one zip; repeatable."
+        ),
+    ] = None,
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="A zip already on disk, or a folder of them; repeatable."),
+    ] = None,
+    sha1: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME.zip=SHA1",
+            help="For zips other than the published ones: the hash they must have; repeatable.",
+        ),
+    ] = None,
+    keep_zips: Annotated[
+        bool, typer.Option("--keep-zips", help="Keep the zips after unpacking.")
+    ] = False,
     called: As = None,
 ) -> None:
     """Fetch FMA, verify and unpack it, and add it as a dataset; stop and continue at any time."""

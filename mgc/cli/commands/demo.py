@@ -6,9 +6,12 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.home import home
 
 NAME = "demo"
@@ -17,8 +20,19 @@ STRATEGIES = ("majority-voting", "mean-probability", "confidence")
 UNSEEN_ARTIST, UNSEEN_GENRE = 1_000, "jazz"  # an artist that is in no dataset of the demo
 
 
-def demo() -> None:
+def demo(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what the demo made, and nothing else.")
+    ] = False,
+) -> None:
     """Show everything once: synthesised music, three extractors, three ensembles, a prediction."""
+    if remove:
+        _remove()
+    else:
+        _show_everything()
+
+
+def _show_everything() -> None:
     begun = time.monotonic()
     output.say("mgc demo: 8 genres of synthesised music, no download, everything stored in:")
     output.say(f"  {home()}")
@@ -57,12 +71,41 @@ def demo() -> None:
         lambda: predict.predict([str(clip)], data=NAME),
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
-    output.say("To remove the demo again: mgc data remove demo; mgc runs list; mgc features clear")
+    output.say("To remove the demo again: mgc demo --remove")
 
 
 def _combine() -> None:
     for name in STRATEGIES:
         ensemble.ensemble(name, data=NAME)
+
+
+def _remove() -> None:
+    """Remove the demo's dataset, the runs that `mgc demo` made of it, and its features."""
+    from mgc import runs
+    from mgc.datasets import table
+    from mgc.features import file_hashes, store
+
+    made = [run for run in choice.all_runs() if run.record.dataset.name == NAME]
+    singles = {run.name for run in made if list(run.record.command) == ["mgc", "demo"]}
+    ensembles = [
+        run.name
+        for run in made
+        if run.record.strategy.name in STRATEGIES and {*run.record.members} <= singles
+    ]
+    for name in [*ensembles, *singles]:
+        runs.remove(name)
+    shards = 0
+    if choice.is_demo(NAME):
+        known = file_hashes.known(table.load(NAME).paths())
+        shards = store.forget({sha for _, sha in known.values()})
+        table.remove(NAME)
+    others = len(made) - len(ensembles) - len(singles)
+    output.say(
+        f"Removed the demo: {output.count(len(ensembles) + len(singles), 'run')}, "
+        f"{output.count(shards, 'file')} of features, its dataset."
+    )
+    if others:
+        output.note(f"Kept: {output.count(others, 'run')} on {NAME} that the demo did not make.")
 
 
 def _step(what: str, command: str, yours: str, work: Callable[[], object]) -> None:

@@ -10,7 +10,6 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.options import DataName, Settings
-from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
     from mgc.ensembling.combination import EnsembleRequest, StrategySpec
@@ -50,7 +49,7 @@ def ensemble(
         ),
     ] = MIN_OVERLAP,
     settings: Settings = None,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
     from mgc.ensembling.combination import EnsembleRequest
@@ -129,7 +128,16 @@ def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
     if names:
         dataset = choice.dataset_or_none(data)
         return [[selection.one(name, dataset) for name in names]]
-    return selection.groups_of_members(choice.all_runs(), resolve.dataset_name(data))
+    dataset, found = resolve.dataset_name(data), choice.all_runs()
+    groups = selection.groups_of_members(found, dataset)
+    taken = {run.name for group in groups for run in group}
+    singles = [r for r in found if r.kind == "single" and r.finished and r.name not in taken]
+    if others := sum(run.record.dataset.name == dataset for run in singles):
+        output.note(
+            f"Left out: {output.count(others, 'run')}, older or of other folds. To take them, name "
+            "the members: mgc runs list"
+        )
+    return groups
 
 
 def _say_members(group: Sequence[Run]) -> None:

@@ -11,7 +11,6 @@ import typer
 from mgc.cli.commands import compare
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError
 from mgc.evaluation import compare_text
 
@@ -36,7 +35,7 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="A different device from the one in the file.")
     ] = None,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Do everything in the file; stop at any time, and the same command continues."""
     from mgc.experiment.plan import read_plan
@@ -58,7 +57,7 @@ def run(
 
 
 @app.command("show")
-def show(file: File, as_json: JsonOption = False) -> None:
+def show(file: File, as_json: output.JsonOption = False) -> None:
     """Show what a file asks for, and how much of it is done."""
     from mgc import runs
     from mgc.datasets import table as datasets

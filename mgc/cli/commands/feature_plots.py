@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,71 +14,68 @@ from mgc.cli.ui import output
 from mgc.errors import MgcError, UsageError, unknown
 
 if TYPE_CHECKING:
-    from mgc.datasets.table import Dataset
     from mgc.features.extractor_spec import ExtractorSpec
 
 MAX_TRACKS = 16  # side by side; more are too narrow to read
 
 
-def draw_track(
-    name: str,
-    extractors: Sequence[str],
-    data: str | None,
-    settings: Sequence[str] | None,
-    clip: int,
-    clip_seconds: float | None,
-    out: Path | None,
-    opened: bool,
-) -> None:
-    """Draw features of one track, one below the other."""
-    from mgc.reporting import feature_plots
+@dataclass(frozen=True)
+class FeatureDrawing:
+    """Which features of tracks to draw, and where to save the picture."""
 
-    sources = _sources(extractors, settings, clip_seconds)
-    path, title = _track(name, data)
-    made = feature_plots.pictures(path, sources, clip)
-    target = out or Path(f"{_file_name(path.stem)}-{'-'.join(extractors)}.png")
-    _save(feature_plots.draw(made, title), target, opened)
+    extractors: Sequence[str]
+    data: str | None
+    settings: Sequence[str] | None
+    clip: int
+    clip_seconds: float | None
+    out: Path | None
+    opened: bool
 
+    def one(self, name: str) -> None:
+        """Draw features of one track, one below the other."""
+        from mgc.reporting import feature_plots
 
-def draw_tracks(
-    names: Sequence[str],
-    extractors: Sequence[str],
-    data: str | None,
-    settings: Sequence[str] | None,
-    clip: int,
-    clip_seconds: float | None,
-    out: Path | None,
-    opened: bool,
-) -> None:
-    """Draw features of several tracks side by side; an unusable file is reported and left out."""
-    from mgc.reporting import feature_plots
+        sources = self._sources()
+        path, title = _track(name, self.data)
+        made = feature_plots.pictures(path, sources, self.clip)
+        self._save(feature_plots.draw(made, title), _file_name(path.stem))
 
-    sources = _sources(extractors, settings, clip_seconds)
-    found = [_track(name, data) for name in names] if names else _one_of_each(data)
-    if len(found) > MAX_TRACKS:
-        raise UsageError(
-            f"{len(found)} tracks do not fit side by side.", f"Name at most {MAX_TRACKS}."
-        )
-    columns = []
-    for path, title in found:
-        try:
-            columns.append((title, feature_plots.pictures(path, sources, clip)))
-        except UsageError:
-            raise
-        except MgcError as error:
-            output.note(f"Left out: {error.message}")
-    if not columns:
-        raise MgcError("None of these files could be used.", "See the reasons above.")
-    target = out or Path(f"compare-{'-'.join(extractors)}.png")
-    _save(feature_plots.draw_grid(columns), target, opened)
+    def several(self, names: Sequence[str]) -> None:
+        """Draw features of tracks side by side; an unusable file is reported and left out."""
+        from mgc.reporting import feature_plots
 
+        sources = self._sources()
+        found = [_track(name, self.data) for name in names] or _one_of_each(self.data)
+        if len(found) > MAX_TRACKS:
+            raise UsageError(
+                f"{len(found)} tracks do not fit side by side.", f"Name at most {MAX_TRACKS}."
+            )
+        columns = []
+        for path, title in found:
+            try:
+                columns.append((title, feature_plots.pictures(path, sources, self.clip)))
+            except UsageError:
+                raise
+            except MgcError as error:
+                output.note(f"Left out: {error.message}")
+        if not columns:
+            raise MgcError("None of these files could be used.", "See the reasons above.")
+        self._save(feature_plots.draw_grid(columns), "compare")
 
-def _sources(
-    extractors: Sequence[str], settings: Sequence[str] | None, seconds: float | None
-) -> list[ExtractorSpec]:
-    from mgc import resolve
+    def _sources(self) -> list[ExtractorSpec]:
+        from mgc import resolve
 
-    return resolve.sources(extractors, settings, resolve.policy(seconds, None), "cpu")
+        policy = resolve.policy(self.clip_seconds, None)
+        return resolve.sources(self.extractors, self.settings, policy, "cpu")
+
+    def _save(self, figure: Any, stem: str) -> None:
+        from mgc.reporting import plots
+
+        path = self.out or Path(f"{stem}-{'-'.join(self.extractors)}.png")
+        plots.save(figure, path)
+        output.say(f"Written: {path}")
+        if self.opened:
+            typer.launch(str(path))
 
 
 def _track(name: str, data: str | None) -> tuple[Path, str]:
@@ -85,21 +83,10 @@ def _track(name: str, data: str | None) -> tuple[Path, str]:
     path = Path(name).expanduser()
     if path.is_file():
         return path, path.name
-    dataset = _dataset(name, data)
-    rows = dataset.tracks[dataset.tracks["track_id"] == name]
-    if not len(rows):
-        raise unknown(
-            f"file, and no track of dataset {dataset.name!r},", name,
-            dataset.tracks["track_id"], "mgc data show, or give the path of a file",
-        )  # fmt: skip
-    return dataset.root / rows.iloc[0]["path"], _title(rows.iloc[0])
-
-
-def _dataset(name: str, data: str | None) -> Dataset:
     from mgc import resolve
 
     try:
-        return resolve.dataset(data)
+        dataset = resolve.dataset(data)
     except UsageError as error:
         if data is not None:
             raise
@@ -107,6 +94,13 @@ def _dataset(name: str, data: str | None) -> Dataset:
             f"There is no file {name}, and no dataset in which to look for a track {name!r}.",
             "Give the path of a file, or a dataset: --data NAME",
         ) from error
+    rows = dataset.tracks[dataset.tracks["track_id"] == name]
+    if not len(rows):
+        raise unknown(
+            f"file, and no track of dataset {dataset.name!r},", name,
+            dataset.tracks["track_id"], "mgc data show, or give the path of a file",
+        )  # fmt: skip
+    return dataset.root / rows.iloc[0]["path"], _title(rows.iloc[0])
 
 
 def _one_of_each(data: str | None) -> list[tuple[Path, str]]:
@@ -125,12 +119,3 @@ def _title(row: Any) -> str:
 def _file_name(stem: str) -> str:
     """A name that is a single plain file here, whatever the track is called."""
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:80] or "track"
-
-
-def _save(figure: Any, path: Path, opened: bool) -> None:
-    from mgc.reporting import plots
-
-    plots.save(figure, path)
-    output.say(f"Written: {path}")
-    if opened:
-        typer.launch(str(path))

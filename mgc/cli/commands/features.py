@@ -7,18 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mgc.cli.ui import output, plugin_list
+from mgc.cli.ui import options, output, plugin_list
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import (
-    ClipSeconds,
-    ClipsPerTrack,
-    DataName,
-    Device,
-    IncludeBad,
-    Settings,
-    Workers,
-)
-from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
 Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
@@ -32,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Feature extractors and the feature
 
 
 @app.command("list")
-def list_features(as_json: JsonOption = False) -> None:
+def list_features(as_json: output.JsonOption = False) -> None:
     """List the extractors, built-in and installed."""
     plugin_list.show_list("extractor", as_json)
 
@@ -44,32 +34,27 @@ def show(
         list[str] | None,
         typer.Option("--extractor", "-e", help="Draw this feature of the track (repeatable)."),
     ] = None,
-    data: DataName = None,
-    settings: Settings = None,
+    data: options.DataName = None,
+    settings: options.Settings = None,
     clip: Clip = 1,
-    clip_seconds: ClipSeconds = None,
+    clip_seconds: options.ClipSeconds = None,
     out: PictureFile = None,
     opened: OpenIt = False,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Show an extractor and its parameters; or draw features of a track, one below the other."""
     if extractors:
-        from mgc.cli.commands import feature_plots
+        from mgc.cli.commands.feature_plots import FeatureDrawing
 
-        feature_plots.draw_track(name, extractors, data, settings, clip, clip_seconds, out, opened)
+        FeatureDrawing(extractors, data, settings, clip, clip_seconds, out, opened).one(name)
         return
-    size = _size_of_a_thousand(_extractor(name), settings)
-    plugin_list.show_one("extractor", name, as_json, {"size": size} if size else None)
-
-
-def _extractor(name: str) -> str:
-    """The name. Raises UsageError if it is a file: then the extractor is missing."""
     if Path(name).is_file():
         raise UsageError(
             f"{name} is a file: which of its features should be drawn?",
             f"Run: mgc features show {name} --extractor mel",
         )
-    return name
+    size = _size_of_a_thousand(name, settings)
+    plugin_list.show_one("extractor", name, as_json, {"size": size} if size else None)
 
 
 @app.command("compare")
@@ -81,19 +66,18 @@ def compare(
     extractors: Annotated[
         list[str] | None, typer.Option("--extractor", "-e", help="Feature to draw (repeatable).")
     ] = None,
-    data: DataName = None,
-    settings: Settings = None,
+    data: options.DataName = None,
+    settings: options.Settings = None,
     clip: Clip = 1,
-    clip_seconds: ClipSeconds = None,
+    clip_seconds: options.ClipSeconds = None,
     out: PictureFile = None,
     opened: OpenIt = False,
 ) -> None:
     """Draw features of several tracks side by side, with one colour scale per feature."""
-    from mgc.cli.commands import feature_plots
+    from mgc.cli.commands.feature_plots import FeatureDrawing
 
-    feature_plots.draw_tracks(
-        tracks or [], extractors or ["mel"], data, settings, clip, clip_seconds, out, opened
-    )
+    wanted = extractors or ["mel"]
+    FeatureDrawing(wanted, data, settings, clip, clip_seconds, out, opened).several(tracks or [])
 
 
 def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
@@ -121,7 +105,7 @@ def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
 
 
 @app.command("fetch")
-def fetch(name: str, settings: Settings = None) -> None:
+def fetch(name: str, settings: options.Settings = None) -> None:
     """Download the weights that an extractor needs; no other command downloads them."""
     from mgc import resolve
 
@@ -137,17 +121,17 @@ def fetch(name: str, settings: Settings = None) -> None:
 @app.command("extract")
 def extract(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Extractors.")],
-    data: DataName = None,
-    settings: Settings = None,
-    clip_seconds: ClipSeconds = None,
-    clips_per_track: ClipsPerTrack = None,
-    device: Device = "auto",
-    workers: Workers = None,
+    data: options.DataName = None,
+    settings: options.Settings = None,
+    clip_seconds: options.ClipSeconds = None,
+    clips_per_track: options.ClipsPerTrack = None,
+    device: options.Device = "auto",
+    workers: options.Workers = None,
     on: Annotated[
         str | None,
         typer.Option(metavar="ray[://HOST:PORT]", help="Extract on a Ray cluster (extra: ray)."),
     ] = None,
-    include_bad: IncludeBad = False,
+    include_bad: options.IncludeBad = False,
 ) -> None:
     """Extract features of a dataset; each file is decoded once for all of them."""
     from mgc import resolve
@@ -173,7 +157,7 @@ def extract(
 
 
 @app.command("status")
-def status(as_json: JsonOption = False) -> None:
+def status(as_json: output.JsonOption = False) -> None:
     """Show which features are stored, and how much space they take."""
     from mgc.features import store
 
@@ -200,19 +184,18 @@ def status(as_json: JsonOption = False) -> None:
     if not rows:
         output.say("No features are stored. Run: mgc features extract mel mfcc chroma --data NAME")
         return
-    shown = ["extractor", "fingerprint", "shards", "megabytes", "clip_seconds", "params"]
-    cells = [[_plain(row[column]) for column in shown] for row in rows]
-    output.show_table(
-        ["extractor", "fingerprint", "shards", "MB", "clip s", "parameters"],
-        cells,
-        right=["shards", "MB", "clip s"],
-    )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name}={setting}" for name, setting in value.items())
-    return str(value)
+    cells = [
+        {
+            "extractor": row["extractor"],
+            "fingerprint": row["fingerprint"],
+            "shards": row["shards"],
+            "MB": row["megabytes"],
+            "clip s": row["clip_seconds"],
+            "parameters": " ".join(f"{name}={value}" for name, value in row["params"].items()),
+        }
+        for row in rows
+    ]
+    output.show_records(cells, "llrrrl")
 
 
 @app.command("clear")

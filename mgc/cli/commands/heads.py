@@ -8,13 +8,12 @@ import typer
 
 from mgc.cli.ui import output, plugin_list
 from mgc.cli.ui.options import Settings
-from mgc.cli.ui.output import JsonOption
 
 app = typer.Typer(no_args_is_help=True, help="Classifier heads: what turns features into genres.")
 
 
 @app.command("list")
-def list_heads(as_json: JsonOption = False) -> None:
+def list_heads(as_json: output.JsonOption = False) -> None:
     """List the heads, built-in and installed."""
     plugin_list.show_list("head", as_json)
 
@@ -32,7 +31,7 @@ def show(
     ] = None,
     genres: Annotated[int, typer.Option(help="Number of genres, with --for.", min=2)] = 8,
     settings: Settings = None,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Show a head and its parameters, or (--for) its layers, parameters and multiply-adds."""
     if extractor is None:

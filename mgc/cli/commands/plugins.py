@@ -11,7 +11,6 @@ import typer
 
 from mgc.cli.ui import output
 from mgc.cli.ui.options import Settings
-from mgc.cli.ui.output import JsonOption
 from mgc.cli.ui.plugin_list import describe
 
 if TYPE_CHECKING:
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="Plug-in packages: what is installed, and whether it works."
 )
+VERDICT_MARKS = {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
 
 
 @app.command("list")
-def list_plugins(as_json: JsonOption = False) -> None:
+def list_plugins(as_json: output.JsonOption = False) -> None:
     """List the plug-in packages, what each provides, and any problems."""
     from mgc.plugins import registry
     from mgc.plugins.distributions import package_of
@@ -35,12 +35,7 @@ def list_plugins(as_json: JsonOption = False) -> None:
         output.emit_json([_record(plugin) for plugin in plugins])
         return
     rows = [
-        (
-            package_of(p.distribution),
-            p.version,
-            ", ".join(f"{e.info.name}" for e in p.entries),
-            p.status,
-        )
+        [package_of(p.distribution), p.version, ", ".join(e.info.name for e in p.entries), p.status]
         for p in plugins
     ]
     output.show_table(["package", "version", "brings", "status"], rows)
@@ -88,7 +83,7 @@ def check(
             "--write-golden", help="Store an extractor's numbers as the reference of its revision."
         ),
     ] = False,
-    as_json: JsonOption = False,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Check whether a plug-in keeps the contract; say how to fix what breaks it."""
     from mgc.checks import subjects
@@ -118,16 +113,13 @@ def _checked(subject: Subject, only: str, as_json: bool) -> list[Outcome]:
         if not as_json:
             _show(outcome)
     if not as_json:
-        counts = {
-            v: [o.verdict for o in outcomes].count(v) for v in ("passed", "failed", "skipped")
-        }
-        output.say("  " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+        counts = (f"{sum(o.verdict == v for o in outcomes)} {v}" for v in VERDICT_MARKS)
+        output.say(f"  {', '.join(counts)}")
     return outcomes
 
 
 def _show(outcome: Outcome) -> None:
-    marks = {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
-    output.say(f"  {marks[outcome.verdict]} {outcome.check}: {outcome.title}")
+    output.say(f"  {VERDICT_MARKS[outcome.verdict]} {outcome.check}: {outcome.title}")
     if outcome.verdict == "skipped":
         output.say(f"            because {outcome.reason}")
     if outcome.verdict == "failed":

@@ -70,6 +70,7 @@ def predict(
     else:
         answers = tally.counted(model.predict_many(files, workers, progress()))
         _print(answers, form, chosen.genres, top)
+    output.list_failures(tally.remarks)
     if tally.failures:
         output.note(
             f"{output.count(len(tally.failures), 'file')} of {len(files):,} could not be used:"
@@ -97,6 +98,7 @@ class _Tally:
     def __init__(self) -> None:
         self.done = 0
         self.failures: list[str] = []
+        self.remarks: list[str] = []
 
     def counted(self, answers: Iterable[Prediction]) -> Iterator[Prediction]:
         for answer in answers:
@@ -104,6 +106,8 @@ class _Tally:
                 self.failures.append(answer.error)
             else:
                 self.done += 1
+            if answer.remark:
+                self.remarks.append(f"{answer.path}: {answer.remark}, so the genre means nothing.")
             yield answer
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mgc.cli.ui import choice, output
-from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
     from mgc.runs import Run
@@ -16,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how go
 
 
 @app.command("list")
-def list_runs(as_json: JsonOption = False) -> None:
+def list_runs(as_json: output.JsonOption = False) -> None:
     """List the runs, oldest first."""
     rows = [_row(run) for run in choice.all_runs()]
     if as_json:
@@ -59,7 +58,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 @app.command("show")
-def show(name: str, as_json: JsonOption = False) -> None:
+def show(name: str, as_json: output.JsonOption = False) -> None:
     """Show a run: figures, genres, and how to repeat it."""
     import shlex
 

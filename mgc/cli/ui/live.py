@@ -41,6 +41,7 @@ def figure(value: Any) -> str:
 
 def ended(what: str, done: int, unit: str, seconds: float) -> str:
     """The line that remains when a task is done."""
+    unit = unit.removesuffix("s") if done == 1 else unit
     return f"{what}: {done:,} {unit} in {seconds:.1f} s ({done / max(seconds, 1e-6):,.1f}/s)"
 
 

@@ -77,8 +77,7 @@ def embedding(named: Named, method: Method = "tsne") -> None:
         output.say(name)
         points = [(float(x), float(y)) for x, y in made.points]
         groups = run.truth(made.rows).tolist()
-        lines = drawing.letter_map(points, groups, min(_room(0), 3 * MAP_LINES), MAP_LINES)
-        for line in lines:
+        for line in drawing.letter_map(points, groups, min(_room(0), 3 * MAP_LINES), MAP_LINES):
             output.say(line)
         letters = drawing.LETTERS
         legend = [f"{letters[i % len(letters)]} {genre}" for i, genre in enumerate(run.genres)]
@@ -95,12 +94,10 @@ def genres(compared: Sequence[System]) -> None:
     room = _room(NAME + 45)
     rows = []
     for genre, values in table.iterrows():
-        for number, (system, value) in enumerate(values.items()):
-            first = number == 0
-            rows.append(
-                [genre if first else "", counts[str(genre)] if first else "", system,
-                 drawing.bar(value, room), f"{value:.2f}"]
-            )  # fmt: skip
+        head = [genre, counts[str(genre)]]
+        for system, value in values.items():
+            rows.append([*head, system, drawing.bar(value, room), f"{value:.2f}"])
+            head = ["", ""]
     output.show_table(["genre", "tracks", "system", "", "F1"], rows, right=["tracks", "F1"])
 
 

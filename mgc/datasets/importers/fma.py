@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from mgc.audio.audio_files import UNREADABLE
 from mgc.datasets.importers import facts
 from mgc.datasets.table import SPLITS, table
 from mgc.errors import MgcError, UsageError
@@ -55,7 +56,8 @@ def import_fma(
     left_out: dict[str, int] = {}
     with_genre = tracks[tracks["genre"] != ""]
     _count(left_out, "no single top genre", len(tracks) - len(with_genre))
-    there = _files(audio)
+    there, unreadable = _files(audio)
+    _count(left_out, UNREADABLE, len(unreadable))
     kept = with_genre[with_genre["path"].isin(there)]
     _count(left_out, "audio file not in the tree", len(with_genre) - len(kept))
     if not len(kept):
@@ -70,6 +72,7 @@ def import_fma(
         "left_out": left_out,
         "split_from": "the official one",
         "hierarchy": genres,
+        **({"unreadable": unreadable} if unreadable else {}),
     }
     return table(_finished(kept, genres, audio), str(path)), audio, record
 
@@ -102,19 +105,26 @@ def _level(subset: str) -> int:
 
 
 def _has_clips(folder: Path) -> bool:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return False
-    return any(entry.name.isdigit() and len(entry.name) == 3 for entry in os.scandir(folder))
+    try:
+        return any(entry.name.isdigit() and len(entry.name) == 3 for entry in os.scandir(folder))
+    except OSError as error:
+        raise MgcError(f"{folder} cannot be read ({error.strerror}).", "Check the disk.") from error
 
 
-def _files(audio: Path) -> set[str]:
-    """Every mp3 of the tree as ``000/000002.mp3``."""
-    found = set()
-    for folder in os.scandir(audio):
+def _files(audio: Path) -> tuple[set[str], list[str]]:
+    """Every mp3 of the tree as ``000/000002.mp3``; the folders that cannot be read, and why."""
+    found, unreadable = set(), []
+    for folder in sorted(os.scandir(audio), key=lambda entry: entry.name):
         if folder.is_dir() and folder.name.isdigit():
-            names = os.listdir(folder)
+            try:
+                names = os.listdir(folder)
+            except OSError as error:
+                unreadable.append(f"{folder.path} cannot be read ({error.strerror})")
+                continue
             found |= {f"{folder.name}/{name}" for name in names if name.endswith(".mp3")}
-    return found
+    return found, unreadable
 
 
 def clip_path(track_id: str) -> str:

@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from mgc.audio.audio_files import audio_files
+from mgc.audio.audio_files import search
 from mgc.datasets.table import table
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 
 
 def import_folder(path: Path) -> pd.DataFrame:
     """One row per audio file below ``path``; the first folder is the genre.
 
     Below the genre, ``<artist>/<album>/<track>`` or ``<artist>/<track>`` give artist and album.
-    Hidden files and folders are skipped. Files that cannot be in a table are counted by reason
-    in ``attrs["left_out"]``. Raises UsageError if there is nothing to import.
+    Hidden files and folders are skipped. What cannot be in a table is counted by reason in
+    ``attrs["left_out"]``; folders that cannot be read are named in ``attrs["unreadable"]``. Raises
+    UsageError if there is nothing to import, MgcError if the folder cannot be read.
     """
-    rows, left_out = [], Counter[str]()
-    for file in audio_files(path):
+    found = search(path)
+    if path in found.unreadable:
+        raise MgcError(f"{found.unread()[0]}.", "Ask its owner for permission, or check the disk.")
+    rows, left_out = [], Counter[str](found.left_out())
+    for file in found.files:
         row = _row(file.relative_to(path))
         if row is None:
             left_out["in no genre folder"] += 1
@@ -30,13 +34,17 @@ def import_folder(path: Path) -> pd.DataFrame:
             rows.append(row)
     if not rows:
         empty = next(iter(path.iterdir()), None) is None
+        why = "; ".join([*found.unread(), *(f"{what} ({n:,})" for what, n in left_out.items())])
         raise UsageError(
-            f"{path} is empty." if empty else f"{path} holds no genre folders with audio.",
+            f"{path} is empty."
+            if empty
+            else f"{path} holds no genre folders with audio{why and f': {why}'}.",
             "Expected layout: PATH/rock/song.mp3, PATH/jazz/other.flac, …",
         )
     tracks = table(pd.DataFrame(rows), str(path))
     _not_one_too_high(path, tracks)
     tracks.attrs["left_out"] = dict(left_out)
+    tracks.attrs |= {"unreadable": found.unread()} if found.unreadable else {}
     return tracks
 
 

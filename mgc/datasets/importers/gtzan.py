@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from mgc.audio.audio_files import audio_files
+from mgc.audio.audio_files import search
 from mgc.datasets.importers import facts
 from mgc.datasets.table import table
 from mgc.errors import MgcError, UsageError
@@ -41,9 +41,10 @@ def import_gtzan(
         UsageError: no such tree, or lists that do not match it.
     """
     root = locate(path)
-    tracks = pd.DataFrame([_row(file, root) for file in audio_files(root) if _is_clip(file)])
+    there = search(root)
+    tracks = pd.DataFrame([_row(file, root) for file in there.files if _is_clip(file)])
     tracks, twice = _one_format(tracks)
-    left_out = {"second copy in another format": twice} if twice else {}
+    left_out = there.left_out() | ({"second copy in another format": twice} if twice else {})
     if artists is not None:
         tracks["artist"] = _in_order(tracks, read_artists(artists), artists)
     if filtered:
@@ -56,6 +57,7 @@ def import_gtzan(
         "importer": "gtzan",
         "source": str(root),
         "left_out": left_out,
+        **({"unreadable": there.unread()} if there.unreadable else {}),
     }
     if filtered:
         record["split_from"] = "the fault-filtered lists"
@@ -67,13 +69,17 @@ def locate(path: Path) -> Path:
     path = path.expanduser().absolute()
     for place in [path, *(path / name for name in facts.GTZAN_FOLDERS)]:
         present = [genre for genre in facts.GTZAN_GENRES if (place / genre).is_dir()]
-        if len(present) > 1 and any(_is_clip(file) for file in audio_files(place / present[0])):
+        if len(present) > 1 and any(_has_clips(place / genre) for genre in present):
             return place
     raise UsageError(
         f"{path} does not look like GTZAN.",
         "Expected layout: PATH/genres/blues/blues.00000.wav (also .au or .mp3, and below "
         "genres_original or Data/genres_original).",
     )
+
+
+def _has_clips(folder: Path) -> bool:
+    return any(_is_clip(file) for file in search(folder).files)
 
 
 def _is_clip(file: Path) -> bool:

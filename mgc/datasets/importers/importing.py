@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mgc.datasets import quarantine, splits, table
+from mgc.datasets import grouping, quarantine, splits, table
 from mgc.datasets.importers.demo import make_demo
 from mgc.datasets.importers.fma import import_fma
 from mgc.datasets.importers.folder import import_folder
 from mgc.datasets.importers.gtzan import import_gtzan
-from mgc.datasets.importers.manifest import SUFFIXES, import_manifest
+from mgc.datasets.importers.manifest import import_manifest
+from mgc.datasets.importers.tabular import SUFFIXES
 from mgc.datasets.quality import checking
+from mgc.datasets.remarks import about_names
 from mgc.datasets.table import Dataset
 from mgc.errors import UsageError
 from mgc.progress import Progress
@@ -40,8 +43,7 @@ def add_path(
     else:
         raise UsageError(f"{path} does not exist.", "Check the path.")
     _some_audio(tracks, root, path)
-    left_out = tracks.attrs.pop("left_out", {})
-    record = {"importer": importer, "source": str(path), "left_out": left_out}
+    record = {"importer": importer, "source": str(path)}
     return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
 
 
@@ -60,7 +62,7 @@ def add_fma(
     """
     table.checked_name(name)
     tracks, root, record = import_fma(subset, path, metadata)
-    dataset = finish(name, tracks, root, record, group_by="artist", seed=0, drop_rare=True)
+    dataset = finish(name, tracks, root, record, group_by=None, seed=0, drop_rare=True)
     if bad_clips is not None:
         rows = [(track_id, checking.CHECKSUM, reason) for track_id, reason in bad_clips.items()]
         frame = pd.DataFrame(rows, columns=quarantine.COLUMNS)
@@ -108,20 +110,35 @@ def finish(
     """Check genres, make a split if the table has none, save; the last step of an import."""
     table.checked_name(name)
     by = group_by or splits.default_grouping(tracks)
-    own_split = bool((tracks["split"] != "").any())
-    if own_split:
-        tracks, dropped = _learnable(tracks, drop_rare)
-    else:
-        tracks, dropped = _without_rare(tracks, by, drop_rare)
-    record = {**record, "group_by": by, "left_out": {**record.get("left_out", {}), **dropped}}
-    if own_split:
-        record["split"] = {"made": record.pop("split_from", "from the table's own column")}
-    else:
-        tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
-        record["split"] = {"made": "stratified by genre", "grouped_by": by, "seed": seed}
+    grouping.check_known(tracks, by, name)
+    record = {"left_out": {}, **{str(key): value for key, value in tracks.attrs.items()}, **record}
+    tracks.attrs.clear()
+    try:
+        tracks, split, dropped = _divided(tracks, record, by, seed, drop_rare)
+    except UsageError as error:  # a look-alike or a stray genre may be why it is too small
+        odd = [*record.get("remarks", []), *about_names(tracks)]
+        raise UsageError(error.message, " ".join([error.hint, *odd])) from error
+    record = {**record, "group_by": by, "left_out": {**record["left_out"], **dropped}}
+    record["split"] = split
+    if given := splits.given_folds(tracks):
+        record["folds"] = given
+    record["grouping"] = grouping.facts(tracks, by)
     dataset = Dataset(name, tracks, root, record)
     table.save(dataset)
     return dataset
+
+
+def _divided(
+    tracks: pd.DataFrame, record: dict[str, Any], by: splits.GroupBy, seed: int, drop_rare: bool
+) -> tuple[pd.DataFrame, dict[str, Any], dict[str, int]]:
+    """The tracks with a split, how it was made, and the tracks left out by genre."""
+    origin = record.pop("split_from", "from the table's own column")
+    if (tracks["split"] != "").any():
+        tracks, dropped = _learnable(tracks, drop_rare)
+        return tracks, {"made": origin}, dropped
+    tracks, dropped = _without_rare(tracks, by, drop_rare)
+    tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
+    return tracks, {"made": "stratified by genre", "grouped_by": by, "seed": seed}, dropped
 
 
 def _free(name: str, source: str) -> str:
@@ -139,13 +156,23 @@ def _free(name: str, source: str) -> str:
 
 
 def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
-    """Fail now if all paths of a table are wrong, not after an hour."""
-    if not any((root / path).exists() for path in tracks["path"]):
+    """Fail now if all paths of a table are wrong, not after an hour; count those that are."""
+    absent = [path for path in tracks["path"] if not os.path.exists(root / path)]
+    if len(absent) == len(tracks):
+        slashes = [path.replace("\\", "/") for path in absent]
+        turned = any(os.path.exists(root / path) for path in slashes)
         raise UsageError(
             f"None of the {len(tracks)} files that {source} names exist "
             f"(the first: {root / tracks['path'].iloc[0]}).",
+            f"{'Write the paths with /, not with a backslash. ' if turned else ''}"
             f"Relative paths start at {root}.",
         )
+    if absent:
+        remark = (
+            f"{len(absent):,} of the {len(tracks):,} files did not exist when they were added, for "
+            f"example {absent[0]}."
+        )
+        tracks.attrs["remarks"] = [*tracks.attrs.get("remarks", []), remark]
 
 
 def _without_rare(

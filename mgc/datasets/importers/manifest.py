@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from mgc.datasets.table import SPLITS, table
+from mgc.audio import audio_files
+from mgc.datasets.importers.tabular import GUESSED, as_text, read_table, uncertain
+from mgc.datasets.table import COLUMNS, SPLITS, table
 from mgc.errors import MgcError, UsageError
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
 #: What other people's tables call our columns.
 ALIASES = {
     "id": "track_id",
@@ -24,6 +27,8 @@ ALIASES = {
 }
 #: Columns that may hold a split; they are used only if every value is a split's name.
 MAYBE_SPLITS = ("subset", "set", "partition", "fold")
+#: What a column of predefined folds may be called (ESC-50, UrbanSound8K: "fold").
+FOLDS = ("fold", "folds", "cv_fold", "kfold")
 SPLIT_ALIASES = {
     "train": "training",
     "valid": "validation",
@@ -36,25 +41,35 @@ SPLIT_ALIASES = {
 def import_manifest(path: Path) -> pd.DataFrame:
     """Read the table; ``path`` and ``genre`` are needed, relative paths start at its folder.
 
+    Rows that cannot be used are counted by reason in ``attrs["left_out"]``; what had to be assumed
+    is said in ``attrs["remarks"]``.
+
     Raises UsageError if a column is missing or a split has an unknown name, MgcError if
     the file cannot be read.
     """
-    rows = _read(path)
-    rows.columns = [str(column).strip().lower() for column in rows.columns]
-    for old, new in ALIASES.items():
-        if old in rows and new not in rows:
-            rows = rows.rename(columns={old: new})
-    for column in ("path", "genre"):
-        if column not in rows:
-            raise UsageError(
-                f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
-                "One row per track: path, genre, and if known track_id, split, artist, album.",
-            )
-    rows["genre"] = rows["genre"].fillna("").astype(str).str.strip()
+    rows, guessed = read_table(path, lambda names: {"path", "genre"} <= _known(names))
+    rows = _with_columns(rows, path, ("path", "genre"), "path, genre, and if known track_id, split")
+    for column in {*COLUMNS, *FOLDS} & set(rows) - {"duration"}:
+        rows[column] = as_text(rows[column], path)
+    if "duration" in rows:
+        rows["duration"] = _seconds(rows["duration"])
+    if guessed:
+        _encoding_matters(rows, path)
+    rows["genre"] = rows["genre"].str.strip()
+    left_out = {"same row twice": len(rows)}
+    rows = rows[~rows.astype(str).duplicated()]
+    left_out["same row twice"] -= len(rows)
+    left_out["no genre"] = int((rows["genre"] == "").sum())
     rows = rows[rows["genre"] != ""]
     if "track_id" not in rows:
-        rows["track_id"] = rows["path"]
-    return table(_with_split(rows, path), str(path))
+        _each_path_once(rows, path)
+        rows = rows.assign(track_id=rows["path"])
+    made = table(_with_split(_with_folds(rows), path), str(path))
+    made.attrs["left_out"] = {what: count for what, count in left_out.items() if count}
+    if guessed:
+        remark = f"{path.name} is not UTF-8 and was read as {GUESSED} (Windows)."
+        made.attrs["remarks"] = [remark, *made.attrs.get("remarks", [])]
+    return made
 
 
 def import_split(path: Path) -> dict[str, str]:
@@ -63,33 +78,80 @@ def import_split(path: Path) -> dict[str, str]:
     Raises UsageError if a column is missing or a split has an unknown name, MgcError if
     the file cannot be read.
     """
-    rows = _read(path)
-    rows.columns = [str(column).strip().lower() for column in rows.columns]
+    rows, _ = read_table(path, lambda names: "track_id" in _known(names))
     if "track_id" not in rows:
         rows = rows.rename(columns={old: new for old, new in ALIASES.items() if new == "track_id"})
     rows = _with_split(rows, path)
-    for column in ("track_id", "split"):
+    _needed(rows, path, ("track_id", "split"), "track_id, split")
+    return dict(zip(as_text(rows["track_id"], path), rows["split"], strict=True))
+
+
+def _known(names: Sequence[str]) -> set[str]:
+    """Our names of the columns, aliases resolved."""
+    return {ALIASES.get(name, name) for name in names}
+
+
+def _with_columns(
+    rows: pd.DataFrame, path: Path, needed: Sequence[str], expected: str
+) -> pd.DataFrame:
+    for old, new in ALIASES.items():
+        if old in rows and new not in rows:
+            rows = rows.rename(columns={old: new})
+    _needed(rows, path, needed, f"{expected}, artist, album")
+    return rows
+
+
+def _needed(rows: pd.DataFrame, path: Path, needed: Sequence[str], expected: str) -> None:
+    for column in needed:
         if column not in rows:
+            if any(Path(name).suffix in audio_files.SUFFIXES for name in rows.columns):
+                raise UsageError(
+                    f"{path} has no row of column names: its first line is a track.",
+                    f"Put one first: {expected}.",
+                )
             raise UsageError(
                 f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
-                "One row per track: track_id, split.",
+                f"One row per track: {expected}.",
             )
-    return dict(zip(rows["track_id"].astype(str), rows["split"], strict=True))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise UsageError(f"{path} does not exist.", "Check the path.")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+def _seconds(values: pd.Series) -> pd.Series:
+    """Durations as numbers, also from ``3,5`` and from Parquet's timedelta."""
+    if pd.api.types.is_timedelta64_dtype(values):
+        seconds: pd.Series = values.dt.total_seconds()
+        return seconds
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    return pd.to_numeric(values.astype(str).str.replace(",", "."), errors="coerce")
+
+
+def _encoding_matters(rows: pd.DataFrame, path: Path) -> None:
+    """Refuse a guessed encoding unless the files that it names exist, or if no path, genre or id
+    depends on it."""
+    strange = rows["path"][~rows["path"].map(str.isascii)]
+    if len(strange):
+        certain = all(os.path.exists(path.parent / name) for name in strange)
+    else:
+        certain = bool(rows["genre"].map(str.isascii).all())
+    if not certain:
+        raise uncertain(path)
+
+
+def _each_path_once(rows: pd.DataFrame, path: Path) -> None:
+    twice = rows["path"][rows["path"].duplicated()]
+    if len(twice):
+        genres = rows.loc[rows["path"] == twice.iloc[0], "genre"].unique()
         raise MgcError(
-            f"{path} cannot be read as a table: {error}.",
-            f"It should be one of {', '.join(SUFFIXES)}, with a row of column names first.",
-        ) from error
+            f"{path}: the path {twice.iloc[0]!r} occurs more than once, as {' and '.join(genres)} "
+            f"({twice.nunique()} such path{'s' if twice.nunique() > 1 else ''}).",
+            "Keep one row per file, or give each row an id: a column track_id.",
+        )
+
+
+def _with_folds(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with its column of folds under the name ``fold``."""
+    theirs = next((name for name in FOLDS if name in rows), "fold")
+    return rows.rename(columns={theirs: "fold"})
 
 
 def _with_split(rows: pd.DataFrame, path: Path) -> pd.DataFrame:

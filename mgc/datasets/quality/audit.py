@@ -15,11 +15,12 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mgc.datasets import named_splits, splits, table
+from mgc.datasets import grouping, named_splits, splits, table
 from mgc.datasets.quality import duplicates
 from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quality.listening import hear
 from mgc.datasets.quarantine import usable
+from mgc.datasets.remarks import remarks
 from mgc.datasets.splits import RECORDING, GroupBy
 from mgc.datasets.table import SPLITS, Dataset
 from mgc.progress import Progress, Silent
@@ -75,7 +76,7 @@ class Audit:
         leaks: one per kind of group that is known.
         copies: pairs of tracks that are the same recording.
         balance: tracks by genre (row) and split (column).
-        warnings: what is unbalanced, in words.
+        warnings: what is unbalanced, unknown or odd, in words.
     """
 
     tracks: pd.DataFrame
@@ -110,7 +111,19 @@ def audit(
     tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})
     balance = pd.crosstab(tracks["genre"], tracks["split"])
     balance = balance[[name for name in (*SPLITS, "") if name in balance]]
-    return Audit(tracks, left_out, _leaks(tracks), copies, balance, _uneven(balance))
+    warnings = [*_uneven(balance), *_unknown(tracks), *remarks(dataset)]
+    return Audit(tracks, left_out, _leaks(tracks), copies, balance, warnings)
+
+
+def _unknown(tracks: pd.DataFrame) -> list[str]:
+    """For how many tracks leakage cannot be seen, if their artist is not known."""
+    known = grouping.known(tracks, "artist")
+    if known in (0, len(tracks)):  # none is said where the leaks are listed
+        return []
+    return [
+        f"The artist is known for {known:,} of {len(tracks):,} tracks: leakage through the others "
+        "cannot be seen."
+    ]
 
 
 def _leaks(tracks: pd.DataFrame) -> list[Leak]:
@@ -232,6 +245,7 @@ def fix(
         UsageError: the groups are too few or too large for a split.
     """
     by = by or _known_groups(dataset.tracks)
+    grouping.check_known(dataset.tracks, by, dataset.name)
     recordings = dict(zip(found.tracks["track_id"], found.tracks[RECORDING], strict=True))
     tracks = dataset.tracks.assign(
         **{RECORDING: dataset.tracks["track_id"].map(recordings).fillna("")}

@@ -10,9 +10,10 @@ from pathlib import Path
 from mgc.audio.given import Audio
 from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
+from mgc.features.extraction.forecast import Forecast
 from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
-from mgc.features.extraction.one_file import Rows
+from mgc.features.extraction.one_file import Heard, Rows
 from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
@@ -66,8 +67,8 @@ def extract(
         on: ``ray`` or ``ray://HOST:PORT`` to use a Ray cluster instead of this machine.
 
     Raises:
-        MgcError: the run cannot continue (a full disk, no cluster). An unusable file is not an
-            error: it is listed in the result with its reason.
+        MgcError: the run cannot continue (a disk that is full or too small, no cluster). An
+            unusable file is not an error: it is listed in the result with its reason.
     """
     sources = list({source.store.fingerprint: source for source in sources}.values())
     plan = ExtractionPlan(paths, sources)
@@ -78,10 +79,12 @@ def extract(
     names = " + ".join(source.name for source in sources)
     progress = progress or Silent()
     keeping = _Keeping(sources, progress)
+    forecast = Forecast(plan.waiting, progress)
     with progress.task(f"extracting {names}", plan.waiting, "tracks") as task:
         for job, answer in chosen(plan.jobs()):
             _note(result, keeping, job, answer)
             task.advance()
+            forecast.add(sum(array.nbytes for array in answer.arrays))
     keeping.close_shard()
     for why, count in sorted(keeping.again.items()):
         tracks = "1 track was" if count == 1 else f"{count:,} tracks were"
@@ -91,7 +94,7 @@ def extract(
 
 def features_of_each(
     paths: Sequence[Audio], sources: Sequence[ExtractorSpec], *, workers: int | None = None
-) -> Iterator[tuple[Audio, list[Rows] | Failure, float]]:
+) -> Iterator[tuple[Audio, list[Rows] | Failure, Heard]]:
     """Yield the features of one file after another, in order, without a store.
 
     Args:
@@ -100,16 +103,16 @@ def features_of_each(
         workers: as for `extract`.
 
     Yields:
-        A path, its features or the failure that explains why it could not be used, and how many
-        seconds were heard.
+        A path, its features or the failure that explains why it could not be used, and what was
+        heard.
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
     for job, answer in _where(sources, len(paths), workers, None)(jobs):
         if answer.reason:
-            yield job.path, Failure(job.path, answer.reason), 0.0
+            yield job.path, Failure(job.path, answer.reason), Heard()
         else:
-            yield job.path, answer.rows(), answer.seconds()
+            yield job.path, answer.rows(), Heard(answer.seconds(), answer.remark)
 
 
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list
         for owner, row in zip(owners, rows, strict=True):
             made[owner][batch[owner][0].wanted.index(number)].append(row)
     return [
-        (job, answer if answer.reason else features_result(rows, _seconds(answer), answer.origin))
+        (job, answer if answer.reason else _with_features(answer, rows))
         for (job, answer), rows in zip(batch, made, strict=True)
     ]
 
@@ -88,6 +89,11 @@ def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     for row, wave in zip(together, waves, strict=True):
         row[: len(wave)] = torch.from_numpy(wave)
     return Clips(together.to(device), rate, lengths)
+
+
+def _with_features(answer: TaskResult, rows: list[Rows]) -> TaskResult:
+    made = features_result(rows, _seconds(answer), answer.origin)
+    return replace(made, remark=answer.remark)
 
 
 def _seconds(waves: TaskResult) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,10 +12,19 @@ from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
+from mgc.audio.no_music import no_music
 from mgc.errors import AudioError, MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 
 FLOAT16_LARGEST = float(np.finfo(np.float16).max)
+
+
+class Heard(NamedTuple):
+    """What was heard of a file: how many seconds, and why they hold no music ("" if they do)."""
+
+    seconds: float = 0.0
+    remark: str = ""
+
 
 #: The clips of one file for one extractor: one array per clip.
 Rows = list[np.ndarray]
@@ -78,6 +88,7 @@ def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dic
     long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
     if not long_enough:
         raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")
+    decoders.noted().remark = no_music(path, long_enough, native)
     for wave in long_enough:
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}
 

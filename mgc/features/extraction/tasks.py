@@ -40,13 +40,15 @@ class TaskResult:
     For ``features``, the arrays are the clips of every wanted source in turn, and ``parts`` counts
     them: [3, 3]; a last array holds the seconds that were heard. For ``waves``, they are
     waveforms, and ``parts`` says what each is for, in the form of `heard_by`. ``origin`` says how
-    the file was heard, in the form of `mgc.features.store.Origin`.
+    the file was heard, in the form of `mgc.features.store.Origin`. ``remark`` says why what was
+    heard holds no music.
     """
 
     reason: str = ""
     arrays: list[np.ndarray] = field(default_factory=list)
     parts: list[Any] = field(default_factory=list)
     origin: list[Any] = field(default_factory=list)
+    remark: str = ""
 
     def rows(self) -> list[Rows]:
         """The features, by wanted source."""
@@ -73,7 +75,7 @@ class Work:
             with decoders.noting() as hearing:
                 made = task(path, sources)
             origin = [HEARING_REVISION, hearing.pyav, round(hearing.seconds, 3)]
-            return replace(made, origin=origin)
+            return replace(made, origin=origin, remark=hearing.remark)
         except AudioError as error:
             return TaskResult(error.reason)
         except MgcError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,20 @@ def _rank(origin: Origin) -> tuple[bool, bool]:
     """Whether a track was heard by the present rule, and by the present decoders."""
     present = not origin.pyav or decoders.pyav() in ("", origin.pyav)
     return origin.hearing >= HEARING_REVISION, present
+
+
+def forget(hashes: Set[str]) -> int:
+    """Remove the shards on this machine that hold nothing but these tracks; returns how many."""
+    removed = 0
+    for folder, _ in stores():
+        for name, head, size in place(folder.parent, folder.name).heads():
+            found = shards.shard(folder / name, head, size)
+            if {*found.rows, *found.origins} <= hashes:
+                (folder / name).unlink(missing_ok=True)
+                removed += 1
+        if not any(folder.glob(f"*{shards.SUFFIX}")):
+            shutil.rmtree(folder, ignore_errors=True)
+    return removed
 
 
 def stores() -> Iterator[tuple[Path, dict[str, Any]]]:

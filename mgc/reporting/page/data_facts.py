@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from mgc.datasets import table
+from mgc.datasets import grouping, table
 from mgc.datasets.quality.label_errors import label_errors
 from mgc.errors import MgcError
 from mgc.progress import Progress
@@ -26,7 +26,9 @@ class DataFacts:
         tracks, artists: how many; 0 artists if none is known.
         parts: the parts that `genres` counts.
         genres: for each genre, its name and its number of tracks in each part.
-        crossing: tracks of groups (artists) that are on both sides of a fold's split.
+        groups: whether groups (artists) are on both sides of a fold's split: well, ill or unknown,
+            and the same in words.
+        doubts: what is wrong with the folds, in words.
         left_out: reasons why tracks are missing, with counts.
         failures: (file, reason) for files that could not be used.
         suspects: likely wrong labels: track_id, title, genre, suggested, margin.
@@ -40,7 +42,8 @@ class DataFacts:
     artists: int
     parts: Sequence[str]
     genres: Sequence[tuple[str, Sequence[int]]]
-    crossing: int
+    groups: tuple[str, str]
+    doubts: Sequence[str]
     left_out: Mapping[str, int]
     failures: Sequence[tuple[str, str]]
     suspects: Sequence[Mapping[str, Any]]
@@ -70,7 +73,8 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
         artists=len(artists),
         parts=parts,
         genres=genres,
-        crossing=crossing_tracks(rows),
+        groups=_groups(run),
+        doubts=record.doubts,
         left_out=dict(record.left_out),
         # Without the folder names of the machine that the reasons came from.
         failures=[(name, reason.replace(path, name)) for name, path, reason in paths],
@@ -82,11 +86,42 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
 
 def _protocol(run: Run) -> str:
     record = run.record.dataset
-    by = record.group_by
-    apart = "" if by == "none" else f"; tracks of one {by} are kept together"
+    by, (known, tracks) = record.group_by, _known(run)
+    apart = ""
+    if by != "none" and known and not crossing_tracks(run.predictions):
+        apart = f"; tracks of one {by} are kept together{grouping.partly(by, known, tracks)}"
     if record.folds:
-        return f"{record.folds} folds: every track is tested once{apart}"
+        own = " of the table's own" if record.own_folds else ""
+        return f"{record.folds} folds{own}: every track is tested once{apart}"
     return f"one split into training, validation and test{apart}"
+
+
+def _known(run: Run) -> tuple[int, int]:
+    """For how many tracks the group is known, if not by what else the artist; and of how many."""
+    record, unique = run.record.dataset, run.predictions.drop_duplicates("track_id")
+    if record.group_by in ("artist", "none") or record.group_known is None:
+        return grouping.known(unique, "artist"), len(unique)
+    return min(record.group_known, len(unique)), len(unique)
+
+
+def _groups(run: Run) -> tuple[str, str]:
+    crossing, (known, tracks) = crossing_tracks(run.predictions), _known(run)
+    if crossing:
+        return "ill", (
+            f"{crossing:,} test tracks share an artist (or group) with tracks that were learnt "
+            "from, so the figures are too optimistic."
+        )
+    if not known:
+        return "unknown", (
+            "Whether an artist is tested that was also learnt from is unknown: no artist is known."
+        )
+    by = run.record.dataset.group_by.replace("none", "artist")
+    if known < tracks:
+        return "unknown", (
+            "As far as is known, no artist (or group) is tested that was also learnt from"
+            f"{grouping.partly(by, known, tracks)}."
+        )
+    return "well", "In no fold is an artist (or group) tested that was also learnt from."
 
 
 def _by_genre(run: Run) -> tuple[list[str], list[tuple[str, list[int]]]]:
@@ -99,12 +134,16 @@ def _by_genre(run: Run) -> tuple[list[str], list[tuple[str, list[int]]]]:
 
 
 def crossing_tracks(rows: pd.DataFrame) -> int:
-    """Test tracks whose group (artist) was also learnt from, in the same fold."""
-    if "group" not in rows:
-        return 0
-    test = rows["part"] == "test"
-    groups = pd.MultiIndex.from_frame(rows[["fold", "group"]])
-    return int(groups[test].isin(groups[~test]).sum())
+    """Test tracks whose group or artist was also learnt from, in the same fold."""
+    crossing = 0
+    for _, fold in rows.groupby("fold"):
+        tested = fold["part"] == "test"
+        shared = pd.Series(False, fold.index[tested])
+        for column in {"group", "artist"} & set(rows):
+            learnt = set(fold.loc[~tested, column]) - {""}
+            shared |= fold.loc[tested, column].isin(learnt)
+        crossing += int(shared.sum())
+    return crossing
 
 
 def _suspects(run: Run) -> list[dict[Any, Any]]:

@@ -19,7 +19,7 @@ from mgc.datasets import table
 from mgc.datasets.quality.checking import check, judge_again
 from mgc.datasets.quality.listening import hear, listen, recall
 from mgc.datasets.quarantine import quarantine_file, quarantined
-from mgc.errors import AudioError
+from mgc.errors import AudioError, MgcError
 from mgc.progress import Silent
 from tests.datasets.conftest import RATE, music, rows, write
 
@@ -249,3 +249,16 @@ def test_verdicts_of_an_earlier_version_are_made_again(tmp_path: Path) -> None:
     assert told.lines == ["2 of 4 tracks that an earlier version's check left out can be used."]
     judge_again(dataset, told)
     assert len(told.lines) == 1
+
+
+def test_a_check_that_could_not_be_kept_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.wav", music(1))
+    dataset = table.Dataset("x", rows(1, 1, 1).assign(path=["a.wav"]), tmp_path, {})
+    table.save(dataset)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != dataset.folder)
+    monkeypatch.setattr("mgc.datasets.quality.checking.hear", None)
+    with pytest.raises(MgcError, match=r"Cannot write in .*x") as caught:
+        check(dataset)
+    assert "--home" in caught.value.hint

@@ -318,7 +318,7 @@ def test_a_header_that_claims_too_much(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp3", music(8.0, 44_100), 44_100)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    assert decoding.probe(path).seconds == pytest.approx(8.0, abs=0.1)
+    assert decoding.probe(path).seconds == pytest.approx(3.95, abs=0.1)
     waves, rate = decoding.excerpts(path, POLICY.starts, POLICY.seconds)
     assert [len(wave) for wave in waves] == [rate] * 3
     there = len(decoding.decode(path)[0]) / rate
