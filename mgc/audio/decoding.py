@@ -226,6 +226,8 @@ class _SoundFileReader:
         while count is None or count > 0:
             wanted = size if count is None else min(size, count)
             early = min(start, self.run_up)
+            if self.file.format == "OGG" and start:  # else some seeks land 20 ms off
+                self.file.seek(0)
             if start - early != self.file.tell():
                 self.file.seek(min(start, self.file.frames) - early)
             # In one read: soundfile seeks after each, and the run-up would be in vain.

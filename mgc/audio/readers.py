@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from math import gcd
 from typing import Protocol
 
 import numpy as np
@@ -76,7 +77,7 @@ class PartsReader:
         if rate == wanted:
             blocks = part.blocks(start, count)
         else:
-            blocks = _resampled(part, start * rate // wanted, count, wanted)
+            blocks = _resampled(part, start, count, wanted)
         for block in blocks:
             yield with_channels(block, self.format.channels)
 
@@ -89,13 +90,22 @@ def with_channels(block: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _resampled(part: Reader, start: int, count: int, wanted: int) -> Iterator[np.ndarray]:
-    """``count`` samples at the ``wanted`` rate from sample ``start`` of the part."""
+    """``count`` samples at the ``wanted`` rate from sample ``start`` of the part.
+
+    It begins a little earlier and ends later, for the filter's sake, and where a sample of the one
+    rate meets one of the other, so that a piece is the same whatever is read with it.
+    """
     rate, channels = part.format.sample_rate, part.format.channels
+    step, margin = wanted // gcd(rate, wanted), wanted // 10
+    early = max(0, start - margin) // step * step
+    due = -(-(start + count + margin - early) * rate // wanted)
     stream = soxr.ResampleStream(rate, wanted, channels, quality="HQ")
-    blocks = chain(part.blocks(start, -(-count * rate // wanted)), [None])
-    for block in blocks:
+    skip = start - early
+    for block in chain(part.blocks(early * rate // wanted, due), [None]):
         rest = np.empty((0, channels), np.float32)
-        made = stream.resample_chunk(rest if block is None else block, last=block is None)[:count]
+        made = stream.resample_chunk(rest if block is None else block, last=block is None)
+        made, skip = made[skip:], max(0, skip - len(made))
+        made = made[:count]
         count -= len(made)
         if len(made):
             yield made

@@ -59,7 +59,9 @@ def joined(parts: Sequence[SoundPart], intact: bool, remarks: Sequence[str]) -> 
     """Contents of some parts: more than one are remarked on, and never read as they are."""
     if len(parts) > 1:
         remarks = [f"{len(parts)} recordings follow each other", *remarks]
-    return Contents(tuple(parts), intact and len(parts) == 1, "; ".join(filter(None, remarks)))
+    return Contents(
+        tuple(parts), (intact and len(parts) == 1) or not parts, "; ".join(filter(None, remarks))
+    )
 
 
 def size_text(size: int) -> str:

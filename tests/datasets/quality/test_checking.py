@@ -315,3 +315,22 @@ def test_a_damaged_store_costs_time_only(tmp_path: Path, home: Path) -> None:
 def test_faults_and_remarks_are_two_things() -> None:
     assert not set(LEFT_OUT) & set(REMARKS)
     assert ListeningResult().codes.dtype == np.uint32
+
+
+def test_what_a_header_claims_wrongly_is_said_and_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    for number in range(6):
+        write(folder / ("rock", "jazz")[number % 2] / f"{number}.wav", music(number, SECONDS))
+    whole = (folder / "rock/0.wav").read_bytes()
+    (folder / "rock/0.wav").write_bytes(whole[: len(whole) * 3 // 4])
+    (folder / "rock/2.wav").write_bytes(whole + (folder / "rock/4.wav").read_bytes())
+    dataset = add_path("mine", folder, group_by=None, seed=0, drop_rare=False)
+    found = check(dataset)
+    said = found.findings[found.findings["fault"] == "irregular"].set_index("path")["detail"]
+    assert said["rock/0.wav"] == "the header claims 176 kB of sound, 132 kB are there"
+    assert said["rock/2.wav"] == "2 recordings follow each other"
+    assert len(said) == 2
+    assert found.left_out == 0
+    lengths = table.load("mine").tracks.set_index("track_id")["duration"]
+    assert lengths["rock/0.wav"] == pytest.approx(0.75 * SECONDS, abs=0.01)
+    assert lengths["rock/2.wav"] == 2 * SECONDS
