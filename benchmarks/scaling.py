@@ -11,6 +11,7 @@ from statistics import median
 
 from benchmarks.music import multiplied
 from benchmarks.timing import Row, Section
+from mgc.progress import Silent
 
 TEXT = (
     "`mgc features extract mel mfcc chroma` as a function: files hashed, decoded, extracted, put "
@@ -19,7 +20,7 @@ TEXT = (
 )
 
 
-class _Clock:
+class _Clock(Silent):
     """Notes when each file was done."""
 
     def __init__(self) -> None:

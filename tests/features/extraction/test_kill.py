@@ -33,6 +33,8 @@ class Lines:
     def advance(self, count=1):
         sys.stdout.write("x")
         sys.stdout.flush()
+    def say(self, line):
+        pass
 
 paths = sorted(Path(sys.argv[1]).iterdir())
 done = extract(paths, sources(), Lines(), workers=int(sys.argv[2]))
