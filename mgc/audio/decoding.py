@@ -25,16 +25,15 @@ from mgc.audio.audio_format import AudioFormat
 from mgc.audio.byte_ranges import ByteRanges
 from mgc.audio.containers.contents import SLACK_SECONDS, Contents, SoundPart
 from mgc.audio.given import Audio, AudioBytes, AudioSamples
-from mgc.audio.readers import SAMPLES_AT_ONCE, PartsReader, Reader, SamplesReader, with_remark
+from mgc.audio.readers import BLOCK_SAMPLES, PartsReader, Reader, SamplesReader, with_remark
 from mgc.audio.regular_file import require_regular
 from mgc.errors import AudioError
 
-#: SoundPart of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
+#: Part of the features' fingerprint: another decoder may give other numbers. PyAV is left out,
 #: since it is an extra: installing it would recompute every mp3's features.
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
-BLOCK_SAMPLES = SAMPLES_AT_ONCE
 INSTALL_AV = "Another decoder may read it: pip install 'mgc-music[av]'"
 
 

@@ -14,7 +14,7 @@ import soxr
 from mgc.audio.audio_format import AudioFormat
 from mgc.audio.given import AudioSamples
 
-SAMPLES_AT_ONCE = 1 << 22  # of all channels: 16 MiB of float32
+BLOCK_SAMPLES = 1 << 22  # of all channels: 16 MiB of float32
 
 
 class Reader(Protocol):
@@ -46,7 +46,7 @@ class SamplesReader:
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `Reader`."""
         end = len(self.samples) if count is None else start + count
-        size = max(1, SAMPLES_AT_ONCE // self.format.channels)
+        size = max(1, BLOCK_SAMPLES // self.format.channels)
         for at in range(start, min(end, len(self.samples)), size):
             yield self.samples[at : min(at + size, end)]
 

@@ -14,22 +14,25 @@ from mgc.datasets.table import SPLITS, Dataset
 
 #: Genres that other programs write for "there is none", as `_letters` makes them.
 NO_GENRE = frozenset(
-    (
-        *(
-            "",
-            "nan",
-            "none",
-            "null",
-            "nil",
-            "na",
-            "unknown",
-            "unknowngenre",
-            "undefined",
-            "missing",
-        ),
-        *("unclassified", "unspecified", "untagged", "notavailable", "nogenre", "tbd", "todo"),
-    )
-)
+    [
+        "nan",
+        "none",
+        "null",
+        "nil",
+        "na",
+        "unknown",
+        "unknowngenre",
+        "undefined",
+        "missing",
+        "unclassified",
+        "unspecified",
+        "untagged",
+        "notavailable",
+        "nogenre",
+        "tbd",
+        "todo",
+    ]
+) | {""}
 SHOWN = 3  # sets of look-alikes
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mgc.audio import decoding
-from mgc.audio.file_cache import stamp
+from mgc.audio.file_cache import Stamp, stamp
 from mgc.errors import AudioError, MgcError, UsageError
 from mgc.home import SPACE, replace_file, replacing
 from mgc.prediction.answer_stream import AnswerFormat, AnswerStream, as_record, json_line
@@ -148,7 +148,7 @@ def _identity(path: Path | None) -> dict[str, Any]:
 
 
 def _unchanged(path: Path, entry: Mapping[str, Any]) -> bool:
-    now = stamp(path)
-    if now and list(now) == entry["stamp"]:
+    now, then = stamp(path), entry["stamp"]
+    if now and then and now.is_same(Stamp(*then)):
         return True
     return bool(_identity(path)["sha256"] == entry["sha256"])

@@ -16,14 +16,11 @@ import soundfile
 
 from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
+from mgc.audio.containers.contents import SLACK_SECONDS
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.errors import AudioError
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store.shards import Origin, Row
-
-#: Lengths that differ by less are the same: lossy codecs pad, estimates round.
-SLACK_SECONDS = 0.1
-
 
 #: Why tracks are extracted again.
 IN_PART = "heard in part by an earlier version"

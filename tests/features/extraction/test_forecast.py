@@ -11,18 +11,8 @@ import pytest
 from mgc.errors import MgcError
 from mgc.features.extraction import extract, forecast
 from mgc.features.extraction.forecast import TRACKS, Forecast
-from mgc.progress import Silent
 from tests.features.extraction.test_extract import album, sources
-
-
-class Told(Silent):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+from tests.features.extraction.test_heard_before import Told
 
 
 def test_it_is_told_once_and_scaled(mgc_home: Path) -> None:

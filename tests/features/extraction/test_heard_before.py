@@ -148,9 +148,7 @@ def test_only_what_is_wrong_is_made_again(tmp_path: Path, monkeypatch: pytest.Mo
     """Of forty tracks in a store of the first version, three were heard in part."""
     paths = album(tmp_path, 40)
     extract(paths, sources(SEVERAL))
-    for source in sources(SEVERAL):
-        for shard in source.store.folder.glob("*.safetensors"):
-            without_origins(shard)
+    as_the_first_version_wrote()
     wrong = {paths[number] for number in (0, 17, 39)}
     real = decoding.probe
 
@@ -172,6 +170,13 @@ def test_only_what_is_wrong_is_made_again(tmp_path: Path, monkeypatch: pytest.Mo
                 np.testing.assert_array_equal(one, other)
 
 
+def as_the_first_version_wrote() -> None:
+    """Take from the stores of several clips what says how their tracks were heard."""
+    for source in sources(SEVERAL):
+        for shard in source.store.folder.glob("*.safetensors"):
+            without_origins(shard)
+
+
 def without_origins(path: Path) -> None:
     from safetensors.numpy import load_file
 
@@ -182,9 +187,7 @@ def without_origins(path: Path) -> None:
 def test_a_stopped_comparison_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = album(tmp_path, 40)
     extract(paths, sources(SEVERAL))
-    for source in sources(SEVERAL):
-        for shard in source.store.folder.glob("*.safetensors"):
-            without_origins(shard)
+    as_the_first_version_wrote()
     real = decoding.probe
 
     def stopping(path: Path) -> AudioFormat:
