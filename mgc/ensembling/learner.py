@@ -68,9 +68,10 @@ class Learner:
 
         Raises UsageError if out-of-fold rows are wanted but there is only one split.
         """
-        if self.asked.learn_from == "validation" or self._by_embedding:
-            return self.aligned.rows(fold, "validation")
         others = [other for other in self.aligned.folds if other != fold]
+        wanted = bool(others) and self.asked.spec.info.learns == "out-of-fold"
+        if self._by_embedding or (self.asked.learn_from == "validation" and not wanted):
+            return self.aligned.rows(fold, "validation")
         if not others:
             raise UsageError(
                 "These runs have one split and no folds: nothing is out of fold.",
@@ -122,7 +123,7 @@ class Learner:
         learns = self.asked.spec.info.learns
         if learns == "training":
             made = self._fitted(self.aligned.rows(fold, "training"), made.temperatures)
-        if learns != "held-out":
+        if learns in ("nothing", "training"):
             return self.answers(made, held_out), held_out
         groups = self.aligned.groups[held_out]
         parts = min(INNER_FOLDS, len(np.unique(groups)))

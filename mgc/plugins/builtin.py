@@ -118,3 +118,9 @@ def mgc_strategies() -> Iterator[StrategyInfo]:
         combines="embeddings",
         learns="training",
     )
+    yield StrategyInfo(
+        name="auto",
+        summary="a weighted mixture if it is shown to help, else the best member alone",
+        load=_code("strategies", "auto"),
+        learns="out-of-fold",
+    )

@@ -85,12 +85,14 @@ class StrategyInfo(PluginInfo):
     ``combines`` says what a strategy receives from its members: their ``probabilities``
     (member, track, genre), or their ``embeddings``, one (track, dimension) array per
     member. ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
-    ``held-out`` (tracks that no member was trained on) or ``training`` (the fold's own training
-    and validation tracks; for embeddings, whose spaces differ from fold to fold).
+    ``held-out`` (tracks that no member was trained on: the fold's validation part, or what
+    ``--learn-from`` says), ``out-of-fold`` (the test tracks of the other folds, as there are
+    several times as many; the validation part of a single split) or ``training`` (the fold's own
+    training and validation tracks; for embeddings, whose spaces differ from fold to fold).
     """
 
     combines: Literal["probabilities", "embeddings"] = "probabilities"
-    learns: Literal["nothing", "held-out", "training"] = "nothing"
+    learns: Literal["nothing", "held-out", "out-of-fold", "training"] = "nothing"
     revision: int = 1
 
 

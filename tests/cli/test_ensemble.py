@@ -52,7 +52,7 @@ def test_all_of_them(mgc: Callable) -> None:
     found = {run["strategy"]["name"] for run in told.json}
     assert found >= {
         "majority-voting", "mean-probability", "confidence", "geometric-mean", "weighted",
-        "greedy", "best-subset", "stacking", "embeddings",
+        "greedy", "best-subset", "stacking", "embeddings", "auto",
     }  # fmt: skip
     for run in told.json:  # what makes it again, by itself
         assert run["command"] == ["mgc", "ensemble", run["strategy"]["name"], *names]
@@ -149,3 +149,23 @@ def test_what_cannot_be_combined(mgc: Callable, words: list[str], code: int, sai
     assert "Traceback" not in told.err
     assert told.out == ""
     assert runs.names() == before
+
+
+def test_auto_says_what_each_member_weighs(mgc: Callable) -> None:
+    """Three members that are alike are mixed, one beside two that guess answers alone."""
+    told = mgc("ensemble", "auto", *three(world(240, 80, folds=3)))
+    assert told.code == 0, told.err
+    assert "auto: weights mel · cnn 0." in told.err
+    made = world(240, 80, folds=3, seed=1)
+    shares = {"mel": 0.9, "mfcc": 0.25, "chroma": 0.25}
+    names = [
+        single(made, answers(made, s, i), n, 1).name for i, (n, s) in enumerate(shares.items())
+    ]
+    told = mgc("ensemble", "auto", *names)
+    assert (
+        "mel · cnn 1.00, mfcc · cnn 0.00, chroma · cnn 0.00; one member alone in 3 of 3" in told.err
+    )
+    assert "nothing is shown to be better than mel · cnn alone" in told.err
+    told = mgc("ensemble", "mean-probability", *names)
+    assert "mfcc · cnn, chroma · cnn: much weaker than the best member" in told.err
+    assert "mgc ensemble auto" in told.err

@@ -54,6 +54,7 @@ def ensemble(
     """Combine runs into one; the result is a run too."""
     from mgc.ensembling.combination import EnsembleRequest
     from mgc.ensembling.ensemble_runs import ensemble
+    from mgc.ensembling.member_notes import notes
     from mgc.plugins import params
 
     values = params.parse_assignments(settings or [])
@@ -69,6 +70,8 @@ def ensemble(
             if strategy == SEARCH:
                 _show_search(request, group)
             done.append(ensemble(request, group))
+            for line in notes(done[-1], group):
+                output.note(line)
     _report(done, as_json)
 
 

@@ -1,0 +1,61 @@
+"""What an ensemble says about its members: what each weighs, and which are much weaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mgc.runs import Run
+from mgc.runs.paired_test import paired_p
+
+#: A member is much weaker if the best is right on that much more of the tracks, and shown to be.
+WEAK = 0.05
+LEVEL = 0.05
+
+
+def notes(run: Run, members: Sequence[Run]) -> Iterator[str]:
+    """One line each, for people."""
+    name = run.record.strategy.name
+    labels = run.record.member_labels
+    weights = _weights(run, len(labels))
+    if len(weights):
+        alone = ((weights == 1).sum(1) == 1) & (weights.sum(1) == 1)
+        mean = ", ".join(f"{m} {w:.2f}" for m, w in zip(labels, weights.mean(0), strict=True))
+        counted = f"; one member alone in {alone.sum()} of {len(alone)} folds" * bool(alone.any())
+        yield f"{name}: weights {mean}{counted}"
+        if alone.all() and (weights == weights[0]).all():
+            yield f"{name}: nothing is shown to be better than {labels[weights[0].argmax()]} alone."
+    elif not any(run.record.strategy.learnt.values()) and (weak := _weak(members)):
+        yield (
+            f"{', '.join(weak)}: much weaker than the best member, so {name} may lose to it. "
+            "A strategy that allows for it: mgc ensemble auto"
+        )
+
+
+def _weights(run: Run, members: int) -> np.ndarray:
+    """What the strategy learnt as one weight per member (fold, member); empty if it did not."""
+    learnt = run.record.strategy.learnt.values()
+    found = [np.asarray(one.get("weights", one.get("chosen", ())), float) for one in learnt]
+    return np.stack(found) if found and all(w.shape == (members,) for w in found) else np.empty(0)
+
+
+def _weak(members: Sequence[Run]) -> list[str]:
+    """The labels of the members that are shown to be much weaker than the best."""
+    right = [_right(run) for run in members]
+    best = max(right, key=lambda one: one[0].mean())
+    return [
+        run.label
+        for run, (one, groups) in zip(members, right, strict=True)
+        if len(one) == len(best[0])
+        and best[0].mean() - one.mean() >= WEAK
+        and paired_p(best[0] - one, groups) < LEVEL
+    ]
+
+
+def _right(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each test track is right (track,), and its group, by track id."""
+    table = run.predictions[run.predictions["part"] == "test"].sort_values("track_id")
+    right = run.probabilities(table).argmax(1) == run.truth(table)
+    groups = table["group" if "group" in table else "track_id"]
+    return right.astype(float), groups.to_numpy()
