@@ -45,6 +45,11 @@ class ScikitHead(ABC):
         self.params = params
         self.seed = seed
 
+    @property
+    def class_weight(self) -> str | None:
+        """The parameter ``class_weights`` in scikit-learn's words; None without it."""
+        return "balanced" if getattr(self.params, "class_weights", "none") == "balanced" else None
+
     @abstractmethod
     def classifier(self) -> Any:
         """A fresh scikit-learn classifier with ``predict_proba``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -14,7 +14,8 @@ from mgc.plugins.params import PositiveFloat, PositiveInt
 @dataclass(frozen=True)
 class GradientBoostingParams:
     """``rounds`` of one small tree per genre, each weighted by ``learning_rate``; ``leaves`` per
-    tree; ``feature_share``: the fraction of the statistics that a split may choose from."""
+    tree; ``feature_share``: the fraction of the statistics that a split may choose from;
+    ``class_weights``: as the trainer's."""
 
     rounds: PositiveInt = 100
     learning_rate: PositiveFloat = 0.08
@@ -22,6 +23,7 @@ class GradientBoostingParams:
     smallest_leaf: PositiveInt = 5
     l2: float = 1.0
     feature_share: float = 0.3
+    class_weights: Literal["none", "balanced"] = "none"
 
 
 class GradientBoosting(ScikitHead):
@@ -42,6 +44,7 @@ class GradientBoosting(ScikitHead):
             min_samples_leaf=p.smallest_leaf,
             l2_regularization=p.l2,
             max_features=p.feature_share,
+            class_weight=self.class_weight,
             early_stopping=False,
             random_state=self.seed,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -20,10 +20,12 @@ LOG_TEMPERATURES = (-3.0, 3.0)  # the scale of the decisions is searched from 1/
 
 @dataclass(frozen=True)
 class SvmParams:
-    """``C``: the price of a training error; ``gamma``: the width of the RBF kernel."""
+    """``C``: the price of a training error; ``gamma``: the width of the RBF kernel;
+    ``class_weights``: as the trainer's."""
 
     C: PositiveFloat = 3.0
     gamma: float | str = "scale"
+    class_weights: Literal["none", "balanced"] = "none"
 
 
 class Svm(ScikitHead):
@@ -39,7 +41,12 @@ class Svm(ScikitHead):
 
     def classifier(self) -> Any:
         """scikit-learn's."""
-        return SVC(C=self.params.C, gamma=self.params.gamma, random_state=self.seed)
+        return SVC(
+            C=self.params.C,
+            gamma=self.params.gamma,
+            class_weight=self.class_weight,
+            random_state=self.seed,
+        )
 
     def learn(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> Any:
         """Fit on everything; the scale of the decisions comes from inner folds by artist."""

@@ -91,6 +91,17 @@ class TestEveryEstimator:
         np.testing.assert_allclose(embedding, expected, atol=1e-5)
         assert embedding.dtype == np.float32
 
+    def test_balanced_weights_find_a_rare_genre_more_often(self, name: str) -> None:
+        rng = np.random.default_rng(3)
+        labels = (np.arange(600) % 12 == 0).astype(int)  # one in twelve
+        x = (rng.normal(size=(600, 8)) + labels[:, None]).astype(np.float32)
+        y, found = labels[:300], {}
+        for weights in ("none", "balanced"):
+            head = made(name, class_weights=weights).fit(x[:300], y, np.arange(300), 2)
+            said = head.predict_proba(x[300:]).argmax(1)
+            found[weights] = (said[labels[300:] == 1] == 1).mean()
+        assert found["balanced"] > found["none"]
+
     def test_a_second_fit_forgets_the_first(self, name: str) -> None:
         x, y = clouds()
         fresh = made(name).fit(x, y, np.arange(60), 3)
@@ -131,7 +142,8 @@ class Foreign:
 def test_logistic_is_scikit_learns_on_scaled_features() -> None:
     x, y = clouds()
     head = made("logistic", C=0.5).fit(x, y, np.arange(60), 3)
-    reference = LogisticRegression(C=0.5, max_iter=2000).fit(head.embed(x), y)
+    reference = LogisticRegression(C=0.5, max_iter=2000, class_weight="balanced")
+    reference.fit(head.embed(x), y)
     np.testing.assert_allclose(head.predict_proba(x), reference.predict_proba(head.embed(x)))
 
 
