@@ -81,6 +81,7 @@ class RecordedStrategy(RecordedPlugin):
 class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
 
+    ``seeded`` is False for a run that is the same with every seed on its split.
     ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks.
     """
 
@@ -99,6 +100,7 @@ class RunRecord(Mapping[str, Any]):
     member_labels: Sequence[str] = ()
     overlap: Values = field(default_factory=dict)
     seed: int | None = None
+    seeded: bool = True
     device: str = "cpu"
     include_bad: bool = False
     failures: Sequence[Mapping[str, str]] = ()
