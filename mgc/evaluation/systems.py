@@ -75,7 +75,8 @@ def systems(found: Sequence[Run]) -> list[System]:
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
     for run in {run.folder: run for run in found}.values():
-        key = _request(run), run.record.seed
+        record = run.record
+        key = _request(run), record.seed if record.seeded else record.dataset.split
         repetition = seen[key] = seen.get(key, -1) + 1
         grouped.setdefault((key[0], repetition), []).append(run)
     names = [members[0].title for members in grouped.values()]

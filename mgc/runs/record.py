@@ -12,6 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+UNSEEDED = ("logistic",)  # heads that do not depend on the seed, for runs that do not say so
 SCHEMA = 1  # of run.json; a larger number comes from a newer version
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
@@ -122,7 +123,9 @@ class RunRecord(Mapping[str, Any]):
 def parse(raw: Mapping[str, Any]) -> RunRecord:
     """The typed record. Raises ValueError that names a field that is missing or of the wrong
     type."""
-    made = _read(RunRecord, {**raw, "raw": raw}, "")
+    head = raw.get("head")
+    seeded = not (isinstance(head, Mapping) and head.get("name") in UNSEEDED)
+    made = _read(RunRecord, {"seeded": seeded, **raw, "raw": raw}, "")
     if made.kind not in ("single", "ensemble"):
         raise ValueError(f"run.json: kind is {made.kind!r}, not 'single' or 'ensemble'")
     needed = ("strategy", "members") if made.kind == "ensemble" else ("extractor", "head")
