@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 #: The columns of `compare`, in order; what they mean is in docs/api.md.
 COLUMNS = (
     *("name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall"),
-    *("f1", "f1_low", "f1_high", "nll", "ece", "tracks", "seeds", "seed_interval", "best_share"),
+    *(
+        "f1",
+        "f1_low",
+        "f1_high",
+        "nll",
+        "ece",
+        "tracks",
+        "seeds",
+        "seed_sd",
+        "seed_interval",
+        "best_share",
+    ),
     *("reference", "difference", "difference_low", "difference_high", "p", "p_adjusted"),
     *("mcnemar_p", "f1_difference", "f1_p", "runs"),
 )

@@ -57,8 +57,9 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
 
 
 def _seed(members: Sequence[Run]) -> int | None:
-    """The members' seed; None if they differ."""
-    seeds = {run.record.seed for run in members}
+    """The members' seed; None if they differ. Those that do not depend on it have any."""
+    seeded = [run for run in members if run.record.seeded]
+    seeds = {run.record.seed for run in seeded or members}
     return seeds.pop() if len(seeds) == 1 else None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from mgc.errors import UsageError
-from mgc.evaluation.systems import System, share_tracks
+from mgc.evaluation.systems import System, by_seed, share_tracks
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,10 @@ def agreement(compared: Sequence[System]) -> Agreement:
         raise UsageError("Agreement needs at least two systems.", "Name more runs: mgc runs list")
     splits, tracks = share_tracks(compared)
     answers, right = [], []  # for each split and seed (system, track)
-    for split in splits:
-        for seeds in zip(*(system.tables_of(split) for system in compared), strict=False):
-            tables = [table.loc[tracks] for table in seeds]
-            answers.append(np.stack([table["answer"] for table in tables]))
-            right.append(answers[-1] == tables[0]["genre"].to_numpy())
+    for seed in by_seed(compared, splits):
+        tables = [table.loc[tracks] for table in seed]
+        answers.append(np.stack([table["answer"] for table in tables]))
+        right.append(answers[-1] == tables[0]["genre"].to_numpy())
     if not answers:
         raise UsageError("These runs have no split in common.", "See: mgc runs list")
     pairs = [

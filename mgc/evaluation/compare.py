@@ -1,11 +1,12 @@
 """Systems side by side: figures with intervals, ranks, and paired tests against a reference.
 
 - Folds of a run are pooled: every track is scored once. Each seed is a separate run: a figure is
-  the mean over them, and ``seed_interval`` the half width of its 95 % t interval.
+  the mean over them, with their standard deviation; it says nothing about other tracks.
 - The interval of an accuracy is about other tracks (by other artists), not other seeds; see
   `mgc.evaluation.intervals.accuracy_interval`.
-- Tests are paired by track. The bootstrap draws artists, with all their tracks and in all seeds
-  at once; McNemar's test treats tracks as independent and is given alongside, as is usual.
+- Tests are paired by track; `mgc.runs.paired_test` flips whole artists, with all their tracks and
+  seeds. McNemar's test treats tracks as independent and is given alongside, as is usual.
+  With fewer groups than `MIN_GROUPS` nothing is tested: the p values are None.
 - The reference is the best single system unless one is named. It was chosen by the very figures
   that are then tested, which favours *it*: whatever still beats it does so despite that.
 """
@@ -21,8 +22,8 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
-from mgc.evaluation.systems import System, group_numbers, share_tracks
-from mgc.runs.paired_test import RESAMPLES, bootstrap_p, resamples
+from mgc.evaluation.systems import System, by_seed, group_numbers, share_tracks
+from mgc.runs.paired_test import paired_test, too_few, unit_of
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
 
@@ -36,7 +37,9 @@ class Comparison:
         reference: the name of the system that the others are tested against, if any.
         tracks: how many tracks all systems scored; the tests are based on these.
         groups: how many groups (artists) these belong to; 0 if groups are not known.
-        resamples: the number of bootstrap resamples.
+        unit: what was tested whole: ``artists``, ``albums``, ``groups`` or ``tracks``.
+        too_few: why nothing was tested (`mgc.runs.paired_test.too_few`); "" if it was.
+        resamples: the number of bootstrap resamples behind ``best_share``.
         unpaired: the runs that the tests leave out because not every system has a run on their
             split.
     """
@@ -45,12 +48,14 @@ class Comparison:
     reference: str | None
     tracks: int
     groups: int
+    unit: str
+    too_few: str
     resamples: int
     unpaired: Sequence[str] = ()
 
 
 def compare(
-    compared: Sequence[System], reference: str | None = None, resamples: int = RESAMPLES
+    compared: Sequence[System], reference: str | None = None, resamples: int = intervals.RESAMPLES
 ) -> Comparison:
     """Figures, ranks and tests of systems. Systems that share no split are not tested against each
     other.
@@ -61,18 +66,21 @@ def compare(
     splits, tracks = share_tracks(compared)
     chosen = _reference(compared, rows, reference) if len(tracks) else None
     groups = pd.Series(group_numbers(compared, tracks), tracks)
+    known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
+    unit = unit_of(compared[0].runs[0].record.dataset.group_by if known else "none")
+    n_groups, lacking = groups.nunique(), ""
     if len(tracks):
         tested = _Tested(compared, splits, groups, resamples)
         tested.add_shares(rows)
         if chosen is not None:
-            _test(rows, tested, chosen)
+            lacking = too_few(n_groups, unit)
+            _test(rows, tested, chosen, enough=not lacking)
     rows = sorted(rows, key=lambda row: -row["accuracy"])
     for row in rows:
         row["rank"] = 1 + sum(other["accuracy"] > row["accuracy"] + 1e-12 for other in rows)
     name = None if chosen is None else compared[chosen].name
-    known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
-    n_groups = groups.nunique() if known else 0
-    return Comparison(rows, name, len(tracks), n_groups, resamples, _unpaired(compared, splits))
+    about = (n_groups if known else 0, unit, lacking, resamples)
+    return Comparison(rows, name, len(tracks), *about, _unpaired(compared, splits))
 
 
 def _unpaired(compared: Sequence[System], splits: Sequence[str]) -> list[str]:
@@ -85,7 +93,8 @@ def _figures(system: System) -> dict[str, Any]:
     groups = group_numbers([system], system.right.index)
     low, high = intervals.accuracy_interval(system.right.to_numpy(), groups)
     means = {name: float(np.mean(system.figures(name))) for name in FIGURES}
-    spread = intervals.seed_interval(system.figures("accuracy"))
+    each = system.figures("accuracy")
+    several = len(each) > 1
     return {
         "name": system.name,
         "kind": system.kind,
@@ -94,7 +103,8 @@ def _figures(system: System) -> dict[str, Any]:
         "accuracy_high": high,
         "tracks": len(system.right),
         "seeds": len(system.runs),
-        "seed_interval": None if np.isnan(spread) else spread,
+        "seed_sd": float(np.std(each, ddof=1)) if several else None,
+        "seed_interval": intervals.seed_interval(each) if several else None,
         "runs": [run.name for run in system.runs],
     }
 
@@ -116,7 +126,8 @@ def _reference(
 
 
 class _Tested:
-    """Accuracy and macro F1 of every system on every bootstrap resample of the shared tracks."""
+    """Accuracy and macro F1 of every system on the shared tracks: each group's part, and on every
+    bootstrap resample of the groups."""
 
     def __init__(
         self, compared: Sequence[System], splits: Sequence[str], groups: pd.Series, count: int
@@ -124,26 +135,28 @@ class _Tested:
         self.compared, self.splits, self.groups = compared, splits, groups
         self.n_groups = int(groups.max()) + 1
         confusions = [list(self._confusions(system)) for system in compared]
-        self.here = self._statistics(confusions, np.ones((1, self.n_groups)))[..., 0]
-        draws = resamples(self.n_groups, count=count)
+        # (group, figure, system)
+        self.parts = np.stack(
+            [np.mean([*map(intervals.group_parts, c)], 0) for c in confusions], axis=-1
+        )
+        draws = intervals.resamples(self.n_groups, count=count)
         self.drawn = np.concatenate([self._statistics(confusions, d) for d in draws], axis=2)
 
     def _confusions(self, system: System) -> Iterator[np.ndarray]:
-        """For each run in the shared splits: (group, genre × genre), in tracks."""
+        """For each run in the shared splits: (group, genre, genre), in tracks."""
         n_genres = len(system.runs[0].genres)
         for split, table in zip(system.splits, system.tables, strict=True):
             if split in self.splits:
                 rows = table.loc[self.groups.index]
                 counts = np.zeros((self.n_groups, n_genres, n_genres))
                 np.add.at(counts, (self.groups, rows["genre"], rows["answer"]), 1)
-                yield counts.reshape(self.n_groups, -1)
+                yield counts
 
     def _statistics(self, confusions: Sequence[list[np.ndarray]], drawn: np.ndarray) -> np.ndarray:
         """(accuracy and macro F1, system, resample); means over runs."""
         made = []
         for runs in confusions:
-            n_genres = int(np.sqrt(runs[0].shape[1]))
-            counts = [(drawn @ run).reshape(-1, n_genres, n_genres) for run in runs]
+            counts = [np.tensordot(drawn, run, 1) for run in runs]
             hits = [c.trace(axis1=1, axis2=2) / c.sum((1, 2)) for c in counts]
             made.append((np.mean(hits, 0), np.mean([intervals.macro_f1(c) for c in counts], 0)))
         return np.array(made).swapaxes(0, 1)
@@ -161,30 +174,36 @@ class _Tested:
     def mcnemar(self, first: System, second: System) -> float:
         """McNemar's test over pairs of runs on the same split, seed by seed."""
         values = []
-        for split in self.splits:
-            for pair in zip(first.tables_of(split), second.tables_of(split), strict=False):
-                right = [table.loc[self.groups.index, "right"].to_numpy() > 0.5 for table in pair]
-                values.append(intervals.mcnemar(*right))
+        for tables in by_seed([first, second], self.splits):
+            right = [table.loc[self.groups.index, "right"].to_numpy() > 0.5 for table in tables]
+            values.append(intervals.mcnemar(*right))
         return intervals.pooled_p(values)
 
 
-def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int) -> None:
-    """Add the differences from the reference, their intervals and p values to the rows."""
+def _test(rows: Sequence[dict[str, Any]], tested: _Tested, reference: int, *, enough: bool) -> None:
+    """Add the differences from the reference, their intervals and p values to the rows; without
+    ``enough`` groups the latter are None."""
     others = [number for number in range(len(rows)) if number != reference]
-    differences = {n: tested.drawn[:, n] - tested.drawn[:, reference] for n in others}
-    p_values = {n: bootstrap_p(differences[n][0]) for n in others}
-    adjusted = dict(zip(others, intervals.holm([p_values[n] for n in others]), strict=True))
-    for number, row in enumerate(rows):
-        row["reference"] = number == reference
-        if number == reference:
-            continue
-        accuracy, f1 = tested.here[:, number] - tested.here[:, reference]
-        row["difference"], row["f1_difference"] = float(accuracy), float(f1)
-        low, high = intervals.percentile_interval(differences[number][0])
-        row["difference_low"], row["difference_high"] = low, high
-        row["p"], row["p_adjusted"] = p_values[number], adjusted[number]
-        row["f1_p"] = bootstrap_p(differences[number][1])
-        row["mcnemar_p"] = tested.mcnemar(tested.compared[number], tested.compared[reference])
+    sizes = np.bincount(tested.groups).astype(float)
+    parts = tested.parts[..., others] - tested.parts[..., [reference]]
+    differences = parts.sum(0) / sizes.sum()
+    accuracy, f1 = (paired_test(parts[:, figure], sizes) for figure in (0, 1))
+    adjusted = intervals.holm(accuracy.p.tolist())
+    rows[reference]["reference"] = True
+    for place, number in enumerate(others):
+        found = {
+            "difference_low": accuracy.low[place],
+            "difference_high": accuracy.high[place],
+            "p": accuracy.p[place],
+            "p_adjusted": adjusted[place],
+            "f1_p": f1.p[place],
+            "mcnemar_p": tested.mcnemar(tested.compared[number], tested.compared[reference]),
+        }
+        rows[number]["reference"] = False
+        rows[number]["difference"], rows[number]["f1_difference"] = differences[:, place].tolist()
+        rows[number].update(
+            {name: float(value) if enough else None for name, value in found.items()}
+        )
 
 
 def by_genre(compared: Sequence[System]) -> pd.DataFrame:

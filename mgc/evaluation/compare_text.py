@@ -15,11 +15,11 @@ FIGURES = ("precision", "recall", "f1")
 COLUMNS = (
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
-    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs",
+    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs", "seed_sd",
 )  # fmt: skip
 #: The headings of what every table for people shows.
 HEADINGS = ("kind", "precision", "recall", "F1", "accuracy %", "95 % interval")
-SURE, SURER = 0.05, 0.01
+SURE, SURER = 0.05, 0.01  # the first is `mgc.runs.paired_test.LEVEL`
 
 
 def markdown(made: Comparison) -> list[str]:
@@ -28,9 +28,9 @@ def markdown(made: Comparison) -> list[str]:
     rows = []
     for row in made.rows:
         bold = "**" if row["rank"] == 1 else ""
-        accuracy = f"{bold}{percent(row['accuracy'])}{bold}{_literal(mark(row))}"
+        own_accuracy = f"{bold}{accuracy(row)}{bold}{_literal(mark(row))}"
         figures = (f"{row[name]:.3f}" for name in FIGURES)
-        own = (accuracy, interval(row), f"{row['tracks']:,}", " ".join(row["runs"]))
+        own = (own_accuracy, interval(row), f"{row['tracks']:,}", " ".join(row["runs"]))
         rows.append([row["name"], row["kind"], *figures, *own])
     note = ""
     if made.reference is not None:
@@ -51,9 +51,23 @@ def csv_text(made: Comparison) -> str:
     return comma_separated([Table("", COLUMNS, rows)])
 
 
+def difference_interval(row: Mapping[str, Any]) -> str:
+    """The interval of a difference in points; ``–`` if nothing was tested."""
+    if row.get("difference_low") is None:
+        return "–"
+    return f"{100 * row['difference_low']:+.1f} … {100 * row['difference_high']:+.1f}"
+
+
 def interval(row: Mapping[str, Any]) -> str:
     """The interval of an accuracy, in percent."""
     return f"{percent(row['accuracy_low'])}–{percent(row['accuracy_high'])}"
+
+
+def accuracy(row: Mapping[str, Any]) -> str:
+    """An accuracy in percent; of several seeds with their standard deviation."""
+    if row["seed_sd"] is None:
+        return percent(row["accuracy"])
+    return f"{percent(row['accuracy'])} ± {percent(row['seed_sd'])} ({row['seeds']} seeds)"
 
 
 def verdict(made: Comparison) -> str:
@@ -64,8 +78,10 @@ def verdict(made: Comparison) -> str:
     said = f"Best: {named}, {percent(first['accuracy'])} % ({interval(first)})"
     if made.reference is None or made.reference in best:
         return f"{said}."
+    if made.too_few:
+        return f"{said}; against {made.reference}: {made.too_few}."
     against = f"{made.reference} (p = {p_value(first['p_adjusted'])}, adjusted)"
-    if first["p_adjusted"] < SURE:
+    if mark(first):
         return f"{said}; better than {against}."
     return f"{said}; on these tracks not distinguishable from {against}."
 
@@ -78,18 +94,23 @@ def mark(row: Mapping[str, Any]) -> str:
     return "**" if p < SURER else "*" if p < SURE else ""
 
 
-def p_value(value: float) -> str:
-    """``0.032``, ``< 0.001``."""
+def p_value(value: float | None) -> str:
+    """``0.032``, ``< 0.001``; ``–`` if nothing was tested."""
+    if value is None:
+        return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def footnote(made: Comparison) -> str:
     """How the intervals and tests were made."""
-    units = f"{made.groups:,} groups (artists) of" if made.groups else ""
+    if made.too_few:
+        return f"Nothing was tested: {made.too_few}."
+    units = f"{made.groups:,} {made.unit} of" if made.groups else ""
     return (
-        f"Paired on {units} {made.tracks:,} tracks; bootstrap with {made.resamples:,} resamples of "
-        f"whole {'groups' if made.groups else 'tracks'}; * p < {SURE}, ** p < {SURER} after Holm's "
-        "correction for the number of rows. McNemar's test (mid-p) treats tracks as independent."
+        f"Paired on {units} {made.tracks:,} tracks; sign-flip test of whole {made.unit}; "
+        f"* p < {SURE}, ** p < {SURER} after Holm's correction for the number of rows. "
+        f"95 % intervals: Wilson's with whole {made.unit} as units; of differences, what the test "
+        "does not reject. McNemar's test (mid-p) treats tracks as independent."
     ).replace("  ", " ")
 
 

@@ -6,14 +6,16 @@ are known, whole groups are resampled and counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import stats
 
 from mgc.runs.metrics import Z95, wilson
+from mgc.runs.paired_test import LEVEL
 
-LEVEL = 0.05
+RESAMPLES = 10_000
+CHUNK = 500  # resamples at a time: bounds the memory
 
 
 def accuracy_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
@@ -85,6 +87,14 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
+def resamples(groups: int, count: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """How often each group is drawn, resample by resample, in chunks (resample, group)."""
+    generator = np.random.default_rng(0)
+    for begin in range(0, count, CHUNK):
+        size = min(CHUNK, count - begin)
+        yield generator.multinomial(groups, np.full(groups, 1 / groups), size).astype(np.float64)
+
+
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
     """The middle 95 % of resampled values."""
     low, high = np.quantile(values, [LEVEL / 2, 1 - LEVEL / 2])
@@ -99,3 +109,18 @@ def macro_f1(confusions: np.ndarray) -> np.ndarray:
     there = true > 0
     f1 = np.where(there, 2 * hits / np.maximum(true + said, 1e-12), 0.0)
     return np.asarray(f1.sum(-1) / np.maximum(there.sum(-1), 1))
+
+
+def group_parts(confusions: np.ndarray) -> np.ndarray:
+    """Each group's part of accuracy and macro F1 (group, figure), from confusion matrices (group,
+    true genre, predicted genre): the parts' sum is the figure times the number of tracks.
+
+    F1 is not a sum over tracks; its parts are its linear approximation around the whole.
+    """
+    sizes, hits = confusions.sum((1, 2)), np.diagonal(confusions, axis1=1, axis2=2)
+    counts = confusions.sum(2) + confusions.sum(1)  # true and predicted (group, genre)
+    there = confusions.sum((0, 2)) > 0
+    hits, counts = hits[:, there], counts[:, there]
+    f1 = 2 * hits.sum(0) / counts.sum(0)
+    around = ((2 * hits - f1 * counts) / counts.sum(0)).mean(1)
+    return np.stack([hits.sum(1), sizes.sum() * around + sizes * f1.mean()], axis=1)

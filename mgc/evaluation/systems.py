@@ -4,7 +4,7 @@ track."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,7 +75,8 @@ def systems(found: Sequence[Run]) -> list[System]:
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
     for run in {run.folder: run for run in found}.values():
-        key = _request(run), run.record.seed
+        record = run.record
+        key = _request(run), record.seed if record.seeded else record.dataset.split
         repetition = seen[key] = seen.get(key, -1) + 1
         grouped.setdefault((key[0], repetition), []).append(run)
     names = [members[0].title for members in grouped.values()]
@@ -119,6 +120,18 @@ def share_tracks(compared: Sequence[System]) -> tuple[list[str], pd.Index]:
             if split in splits:
                 tracks = table.index if tracks is None else tracks.intersection(table.index)
     return splits, (pd.Index([]) if tracks is None else tracks.unique().sort_values())
+
+
+def by_seed(compared: Sequence[System], splits: Sequence[str]) -> Iterator[list[pd.DataFrame]]:
+    """The systems' tables seed by seed; a run that does not depend on the seed is in each."""
+    for split in splits:
+        tables = [system.tables_of(split) for system in compared]
+        most = max(map(len, tables))
+        repeated = [
+            own if system.runs[0].record.seeded else own * most
+            for system, own in zip(compared, tables, strict=True)
+        ]
+        yield from map(list, zip(*repeated, strict=False))
 
 
 def group_numbers(compared: Sequence[System], tracks: pd.Index) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc import fitting, runs
-from mgc.datasets import splits, table
+from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
@@ -23,6 +23,7 @@ from mgc.fitting import FitRequest
 from mgc.plugins.params import as_dict
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
+from mgc.runs.selection import by_seed
 
 COMMAND = ("mgc", "experiment", "run")
 DEMO = "demo"
@@ -96,7 +97,8 @@ def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
     for request in wanted:
         name = f"{request.source.name} · {request.head.name}"
         asked = _asked(request)
-        same = [run for run in found if run.kind == "single" and _made(run) == asked]
+        seeded = request.head.info.seeded
+        same = [run for run in found if run.kind == "single" and _made(run, seeded) == asked]
         usable = [run for run in same if _ours(run)] + [run for run in same if run.finished]
         made.append(Step(name, request.seed, usable[-1] if usable else None, request))
     return made
@@ -105,20 +107,20 @@ def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
 def _asked(request: FitRequest) -> tuple[Any, ...]:
     """The key by which two fits are the same."""
     dataset, head = request.dataset, request.head
-    folds = fitting.make_folds(dataset, request.folds, request.seed)
+    seed = request.seed if head.info.seeded else None
     training = as_dict(head.training) if head.info.trained_by == "gradient" else None
     return (
-        (dataset.name, splits.split_hash(dataset.tracks, folds), request.seed),
+        (dataset.name, fitting.split_of(request), seed),
         request.source.store.fingerprint,
         (head.name, head.entry.version, as_dict(head.params), training),
     )
 
 
-def _made(run: Run) -> tuple[Any, ...]:
+def _made(run: Run, seeded: bool) -> tuple[Any, ...]:
     """The key of the fit that a run is; see `_asked`."""
     dataset, head = run.record.dataset, run.record.head
     return (
-        (dataset.name, dataset.split, run.record.seed),
+        (dataset.name, dataset.split, run.record.seed if seeded else None),
         run.record.extractor.fingerprint,
         (head.name, head.version, head.params, head.training),
     )
@@ -139,25 +141,25 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
     ensure_dataset(plan, progress)
     wanted = requests(plan, command)
     found = runs.everything()[0]
-    made, failures = _fit(steps(wanted, found), progress)
-    failed = {seed for seed, _, _ in failures}
+    todo = steps(wanted, found)
+    made, failures = _fit(todo, progress)
+    if once := fitting.fitted_once(wanted, len(plan.seeds)):
+        progress.say(once)
     for run in found:  # an ensemble takes seconds, so one that was interrupted is made again
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)
     learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
     combined = []
-    for seed in [seed for seed in plan.seeds if seed not in failed]:
-        members = [run for run in made if run.record.seed == seed]
+    complete = len({step.name for step in todo})
+    for members in [group for group in by_seed(made) if len(group) == complete]:
         for name, calibrate in plan.ensembles:
             spec = StrategySpec(name, plan.strategy.get(name, {}))
             request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
             combined.append(_ensemble(request, members, found, progress))
-    return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
+    return StudyResult([*made, *combined], failures)
 
 
-def _fit(
-    todo: Sequence[Step], progress: Progress
-) -> tuple[list[Run], list[tuple[int, str, MgcError]]]:
+def _fit(todo: Sequence[Step], progress: Progress) -> tuple[list[Run], list[tuple[str, MgcError]]]:
     missing = [step.request for step in todo if step.state != "done"]
     ready = fitting.prepare_for(missing, progress) if missing else {}
     made, failures = [], []
@@ -166,7 +168,7 @@ def _fit(
         try:
             made.append(_one(step, about, ready, progress))
         except MgcError as error:
-            failures.append((step.seed, f"{step.name}, seed {step.seed}", error))
+            failures.append((f"{step.name}, seed {step.seed}", error))
             progress.say(f"{about}: {error.message} {error.hint}")
     return made, failures
 

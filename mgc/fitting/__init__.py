@@ -2,13 +2,15 @@
 
 from mgc.fitting.fit_run import fit, prepare_for, resume
 from mgc.fitting.prepared import make_folds
-from mgc.fitting.request import FitRequest, requests
+from mgc.fitting.request import FitRequest, fitted_once, requests, split_of
 
 __all__ = [
     "FitRequest",
     "fit",
+    "fitted_once",
     "make_folds",
     "prepare_for",
     "requests",
     "resume",
+    "split_of",
 ]

@@ -3,6 +3,7 @@ that is written into ``run.json`` and read back."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,8 @@ def requests(
     command: Sequence[str] = (),
     tracking: Mapping[str, Any] | None = None,
 ) -> list[FitRequest]:
-    """One request for each seed, extractor and head, in this order of loops.
+    """One request for each seed, extractor and head, in this order of loops; for a head that does
+    not depend on the seed, one for each division into splits.
 
     Raises UsageError for an invalid name, parameter, device or combination.
     """
@@ -78,7 +80,35 @@ def requests(
     ]
     for request in made:
         check_fits(request.source, request.head)
-    return made
+    return _distinct(made)
+
+
+def _distinct(made: Sequence[FitRequest]) -> list[FitRequest]:
+    """The requests without those that differ from an earlier one only in a seed that they do not
+    depend on."""
+    first: dict[Any, FitRequest] = {}
+    for number, request in enumerate(made):
+        key: Any = number
+        if not request.head.info.seeded:
+            key = request.source.name, request.head.name, split_of(request)
+        first.setdefault(key, request)
+    return list(first.values())
+
+
+def split_of(request: FitRequest) -> str:
+    """The name of the division into splits that a request is to be fitted on."""
+    folds = make_folds(request.dataset, request.folds, request.seed)
+    return splits.split_hash(request.dataset.tracks, folds)
+
+
+def fitted_once(made: Sequence[FitRequest], seeds: int) -> str:
+    """Which heads are fitted once instead of with each of so many seeds; "" if none is."""
+    counts = Counter(request.head.name for request in made if not request.head.info.seeded)
+    sources = len({request.source.name for request in made})
+    heads = sorted(name for name, count in counts.items() if count < seeds * sources)
+    verb = "does" if len(heads) == 1 else "do"
+    named = " and ".join(heads)
+    return f"{named} on a fixed split {verb} not depend on the seed: fitted once" if heads else ""
 
 
 def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
@@ -124,6 +154,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "training": as_dict(head.training) if head.info.trained_by == "gradient" else None,
         },
         "seed": request.seed,
+        "seeded": head.info.seeded,
         "device": request.device,
         "include_bad": request.include_bad,
         "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],

@@ -100,7 +100,8 @@ def mgc_heads() -> Iterator[HeadInfo]:
     )
     for name, summary in ESTIMATORS.items():
         load = _code("heads", name)
-        yield HeadInfo(name=name, summary=summary, load=load, trained_by="estimator")
+        seeded = name != "logistic"
+        yield HeadInfo(name=name, summary=summary, load=load, trained_by="estimator", seeded=seeded)
 
 
 @hookimpl

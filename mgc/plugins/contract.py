@@ -71,11 +71,14 @@ class HeadInfo(PluginInfo):
     statistics over time and flattens layers (see `mgc.heads.pooling`).
     Raise ``revision`` when what was saved can no longer be restored: a run of another revision is
     refused, with a hint on what to install.
+    ``seeded`` is False for an estimator that learns the same whatever its seed: on one split it is
+    fitted once.
     """
 
     trained_by: Literal["gradient", "estimator"]
     accepts: tuple[FeatureKind, ...] = ("vector",)
     revision: int = 1
+    seeded: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

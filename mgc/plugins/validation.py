@@ -68,7 +68,7 @@ def _fits(value: object, wanted: Any) -> bool:
         return isinstance(value, tuple) and all(_fits(v, get_args(wanted)[0]) for v in value)
     if get_args(wanted):  # int | None
         return any(_fits(value, one) for one in get_args(wanted))
-    return isinstance(value, wanted) and not isinstance(value, bool)
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
 
 
 def _words(wanted: Any) -> str:
@@ -78,7 +78,8 @@ def _words(wanted: Any) -> str:
         return f"a tuple, each {_words(get_args(wanted)[0])}; of one: (value,)"
     if get_args(wanted):
         return " or ".join(_words(one) for one in get_args(wanted))
-    return {str: "text", int: "a whole number", type(None): "None"}.get(wanted, str(wanted))
+    words = {str: "text", int: "a whole number", bool: "True or False", type(None): "None"}
+    return words.get(wanted, str(wanted))
 
 
 def _an(value: object) -> str:

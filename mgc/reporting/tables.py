@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import FIGURES, HEADINGS, SURE, SURER, interval, mark, percent
+from mgc.evaluation.compare_text import FIGURES, HEADINGS, accuracy, footnote, interval, mark
 from mgc.evaluation.curves import NAMES, mean_curve, some_curves
 from mgc.evaluation.maps import Method, embedding_map
 from mgc.evaluation.reliability import reliability
@@ -82,13 +82,10 @@ def comparison(made: Comparison) -> list[Table]:
     """Figures of the systems; marks show what is better or worse than the reference."""
     rows = [
         [row["name"], row["kind"], *(f"{row[name]:.3f}" for name in FIGURES),
-         percent(row["accuracy"]) + mark(row), interval(row)]
+         accuracy(row) + mark(row), interval(row)]
         for row in made.rows
     ]  # fmt: skip
     note = ""
     if made.reference is not None:
-        note = (
-            f"* p < {SURE}, ** p < {SURER} against {made.reference} (paired bootstrap, Holm's "
-            f"correction), {made.tracks:,} tracks."
-        )
+        note = f"Against {made.reference}. {footnote(made)}"
     return [Table("Comparison", ["system", *HEADINGS], rows, align="llr", best=0, note=note)]

@@ -25,7 +25,6 @@ from mgc.plugins.contract import StrategyInfo
 from mgc.runs import PREFIX, Run, damaged
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
-LEVEL = 0.05
 SINGLE, PLAIN, LEARNT = range(3)  # how complex a run is
 
 
@@ -117,27 +116,29 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
     name = complex_one.run.name
     if min(complex_one.tracks, simple.tracks) < MIN_TRACKS:
         return f"too few tracks to prefer {name}, which is not as simple"
-    p = _p(complex_one.run, simple.run, part)
-    if p is None:
-        return f"too few tracks in common with {name}, which is not as simple"
-    p = min(1.0, p * tests)
-    if p < LEVEL:
-        return None
-    return f"{name} is not as simple and not shown to be better (p = {p:.2f})"
+    why = _not_shown(complex_one.run, simple.run, part, tests)
+    return f"{name} is not as simple and not shown to be better ({why})" if why else None
 
 
-def _p(first: Run, second: Run, part: str) -> float | None:
-    """The paired test on the tracks that both have; None if they are too few."""
+def _not_shown(first: Run, second: Run, part: str, tests: int) -> str:
+    """What the paired test says, on the tracks that both have; "" if the first is better."""
     import numpy as np
 
-    from mgc.runs.paired_test import paired_p
+    from mgc.runs.paired_test import LEVEL, paired_test, too_few, unit_of
 
     one, other = _right(first, part), _right(second, part)
     tracks = sorted(one.keys() & other.keys())
     if len(tracks) < MIN_TRACKS:
-        return None
-    differences = np.array([float(one[t][0]) - float(other[t][0]) for t in tracks])
-    return paired_p(differences, np.array([one[t][1] for t in tracks]))
+        return "too few tracks in common"
+    differences = [float(one[t][0]) - float(other[t][0]) for t in tracks]
+    names, groups, sizes = np.unique(
+        [one[t][1] for t in tracks], return_inverse=True, return_counts=True
+    )
+    totals = np.bincount(groups, weights=differences)
+    if lacking := too_few(len(names), unit_of(first.record.dataset.group_by)):
+        return lacking
+    p = min(1.0, float(paired_test(totals[:, None], sizes).p[0]) * tests)
+    return "" if p < LEVEL else f"p = {p:.2f}"
 
 
 def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:

@@ -12,6 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+UNSEEDED = ("logistic",)  # heads that do not depend on the seed, for runs that do not say so
 SCHEMA = 1  # of run.json; a larger number comes from a newer version
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
@@ -81,6 +82,7 @@ class RecordedStrategy(RecordedPlugin):
 class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
 
+    ``seeded`` is False for a run that is the same with every seed on its split.
     ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks.
     """
 
@@ -99,6 +101,7 @@ class RunRecord(Mapping[str, Any]):
     member_labels: Sequence[str] = ()
     overlap: Values = field(default_factory=dict)
     seed: int | None = None
+    seeded: bool = True
     device: str = "cpu"
     include_bad: bool = False
     failures: Sequence[Mapping[str, str]] = ()
@@ -120,7 +123,9 @@ class RunRecord(Mapping[str, Any]):
 def parse(raw: Mapping[str, Any]) -> RunRecord:
     """The typed record. Raises ValueError that names a field that is missing or of the wrong
     type."""
-    made = _read(RunRecord, {**raw, "raw": raw}, "")
+    head = raw.get("head")
+    seeded = not (isinstance(head, Mapping) and head.get("name") in UNSEEDED)
+    made = _read(RunRecord, {"seeded": seeded, **raw, "raw": raw}, "")
     if made.kind not in ("single", "ensemble"):
         raise ValueError(f"run.json: kind is {made.kind!r}, not 'single' or 'ensemble'")
     needed = ("strategy", "members") if made.kind == "ensemble" else ("extractor", "head")

@@ -57,7 +57,7 @@ def comparable(
         if _protocol(run) == _protocol(last)
     }
     newest = {
-        (run.title, run.record.seed, _protocol(run), run.record.dataset.split): run
+        (run.title, _own_seed(run), _protocol(run), run.record.dataset.split): run
         for run in finished
     }
     reasons = [
@@ -105,6 +105,29 @@ def _protocol(run: Run) -> tuple[Any, ...]:
     return run.record.dataset.folds, tuple(run.genres)
 
 
+def _own_seed(run: Run) -> int | None:
+    """The seed that a run depends on, if any."""
+    return run.record.seed if run.record.seeded else None
+
+
+def by_seed(found: Sequence[Run]) -> list[list[Run]]:
+    """The runs of each seed, with those on the same split that do not depend on it."""
+    groups = []
+    for seed in dict.fromkeys(run.record.seed for run in found):
+        splits = {run.record.dataset.split for run in found if run.record.seed == seed}
+        groups.append(
+            [
+                run
+                for run in found
+                if run.record.seed == seed
+                or (not run.record.seeded and run.record.dataset.split in splits)
+            ]
+        )
+    names = [{run.name for run in group} for group in groups]
+    whole = [not any(own < other for other in names) for own in names]
+    return [group for group, kept in zip(groups, whole, strict=True) if kept]
+
+
 def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
     """For each seed, the newest single runs: the members of one ensemble each.
 
@@ -116,10 +139,7 @@ def groups_of_members(found: Iterable[Run], dataset: str) -> list[list[Run]]:
         if run.kind == "single" and run.finished and run.record.dataset.name == dataset
     ]
     taken = comparable(singles, dataset).runs if singles else []
-    by_seed: dict[int | None, list[Run]] = {}
-    for run in taken:
-        by_seed.setdefault(run.record.seed, []).append(run)
-    groups = [members for members in by_seed.values() if len(members) > 1]
+    groups = [members for members in by_seed(taken) if len(members) > 1]
     if not groups:
         count = "no finished run" if not taken else f"only {taken[0].name}"
         raise UsageError(

@@ -46,6 +46,27 @@ def test_seeds_make_a_run_each(ready: Callable) -> None:
     assert all(run["folds"] == 3 for run in found)
 
 
+def test_a_fit_that_no_seed_changes_is_made_once_and_counts_at_each(ready: Callable) -> None:
+    quick = ("--set", "epochs=1", "--set", "hidden=4", "--device", "cpu")
+    told = ready("fit", "-e", "mfcc", "--head", "logistic", "--head", "mlp", "--seeds", "2", *quick)
+    assert told.code == 0, told.err
+    assert "logistic on a fixed split does not depend on the seed: fitted once" in told.err
+    found = ready("runs", "list", "--json").json
+    assert sorted((run["label"], run["seed"]) for run in found) == [
+        ("mfcc · logistic", 0), ("mfcc · mlp", 0), ("mfcc · mlp", 1),
+    ]  # fmt: skip
+    told = ready("ensemble", "mean-probability")
+    assert told.code == 0, told.err
+    for seed in (0, 1):
+        assert f"members (seed {seed}): m-mfcc-logistic-1, m-mfcc-mlp-{seed + 1}" in told.err
+    rows = {row["name"]: row for row in ready("compare", "--json").json}
+    assert {name: row["seeds"] for name, row in rows.items()} == {
+        "mfcc · logistic": 1, "mfcc · mlp": 2, "mean-probability": 2,
+    }  # fmt: skip
+    assert rows["mfcc · logistic"]["seed_sd"] is None
+    assert "(2 seeds)" in ready("compare").out
+
+
 def test_the_default_head_is_said(ready: Callable) -> None:
     told = ready("fit", "-e", "mfcc", "--device", "cpu")
     assert "head: logistic (the default on cpu" in told.err

@@ -15,6 +15,8 @@ from mgc.evaluation import compare_text
 from mgc.evaluation.agreement import agreement
 from mgc.evaluation.compare import by_genre, compare
 from mgc.evaluation.systems import systems
+from mgc.reporting import tables
+from mgc.reporting.page import sections
 from mgc.runs import metrics
 from tests.ensembling.members import GENRES, World, accuracy, answers, single, world
 
@@ -55,6 +57,7 @@ def test_folds_are_pooled_and_seeds_are_averaged(mgc_home: Path) -> None:
     assert row["seeds"] == 3
     assert row["tracks"] == 120  # every track once, not once a seed
     assert row["accuracy"] == pytest.approx(np.mean(each))
+    assert row["seed_sd"] == pytest.approx(np.std(each, ddof=1))
     assert row["seed_interval"] == pytest.approx(4.3027 * np.std(each, ddof=1) / 3**0.5, rel=1e-3)
     assert row["runs"] == [run.name for run in found]
 
@@ -116,6 +119,28 @@ def test_artists_are_drawn_whole(mgc_home: Path) -> None:
     by_track = compare(systems(loners), "mel · cnn", FEW).rows[0]
     assert by_track["difference"] == by_artist["difference"] > 0.05
     assert by_track["p"] < 0.01 < by_artist["p"]
+
+
+def test_two_artists_are_too_few_to_tell(mgc_home: Path) -> None:
+    """However many tracks they have, and however large the difference is."""
+    made = world(tracks=60, artists=60)
+    made = World(made.table.assign(group=np.arange(60) % 2, part="test"))
+    found = systems(
+        [single(made, answers(made, r, i), e) for i, (e, r) in enumerate((("a", 0.1), ("b", 0.9)))]
+    )
+    result = compare(found, "a · cnn", FEW)
+    row = result.rows[0]
+    assert row["difference"] > 0.3
+    assert [row[name] for name in ("p", "p_adjusted", "mcnemar_p", "f1_p")] == [None] * 4
+    assert compare_text.mark(row) == ""
+    said = "too few artists to tell (2; a test needs 6)"
+    assert compare_text.verdict(result).endswith(f"; against a · cnn: {said}.")
+    for text in (*compare_text.markdown(result), tables.comparison(result)[0].note):
+        assert "p <" not in text
+    assert said in compare_text.markdown(result)[-1].replace("\\", "")
+    assert said in sections.verdict(result)
+    assert said in sections.verdict(compare(found, "b · cnn", FEW))
+    assert "better than" not in sections.verdict(compare(found, "b · cnn", FEW))
 
 
 def test_tests_stand_on_the_shared_tracks(mgc_home: Path) -> None:

@@ -8,7 +8,6 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from mgc.evaluation import intervals
-from mgc.runs import paired_test
 from mgc.runs.metrics import wilson
 
 
@@ -93,12 +92,12 @@ def test_the_interval_over_seeds_is_the_t_interval() -> None:
 
 
 def test_resamples_draw_whole_groups() -> None:
-    chunks = list(paired_test.resamples(30, count=1_200))
+    chunks = list(intervals.resamples(30, count=1_200))
     drawn = np.concatenate(chunks)
     assert drawn.shape == (1_200, 30)
     assert (drawn.sum(1) == 30).all()
     assert drawn.var() == pytest.approx(29 / 30, rel=0.05)
-    np.testing.assert_array_equal(drawn[:5], next(paired_test.resamples(30))[:5])
+    np.testing.assert_array_equal(drawn[:5], next(intervals.resamples(30))[:5])
 
 
 def test_macro_f1_is_scikit_learns() -> None:
@@ -113,10 +112,14 @@ def test_macro_f1_is_scikit_learns() -> None:
     np.testing.assert_allclose(intervals.macro_f1(np.array(confusions)), expected)
 
 
-def test_bootstrap_p() -> None:
+def test_parts_of_groups_add_up_to_the_figures_and_predict_what_a_group_changes() -> None:
     generator = np.random.default_rng(0)
-    assert paired_test.bootstrap_p(np.zeros(1000)) == 1.0
-    assert paired_test.bootstrap_p(generator.normal(5, 1, 1000)) == pytest.approx(2 / 1001)
-    # The share beyond 0 of a normal distribution around two standard errors.
-    found = paired_test.bootstrap_p(generator.normal(2, 1, 100_000))
-    assert found == pytest.approx(2 * stats.norm.sf(2), rel=0.05)
+    confusions = generator.poisson(2, (40, 4, 4)).astype(float)
+    confusions[:, 3] = 0  # a genre that is answered, but not there
+    parts, whole = intervals.group_parts(confusions), confusions.sum(0)
+    f1 = float(intervals.macro_f1(whole))
+    assert parts.sum(0) / whole.sum() == pytest.approx([np.trace(whole) / whole.sum(), f1])
+    without = intervals.macro_f1(whole - confusions)  # leaving out each group in turn
+    sizes = confusions.sum((1, 2))
+    predicted = (parts[:, 1].sum() - parts[:, 1]) / (whole.sum() - sizes)
+    assert np.corrcoef(predicted, without)[0, 1] > 0.99

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,7 +84,6 @@ def show(
 ) -> None:
     """Print the table, what can be said about the best, the tests, and any extras."""
     narrow = sys.stdout.isatty() and output.console().width < MIN_WIDE
-    seeds = not narrow and any(row["seeds"] > 1 for row in made.rows)
     answer = choice.answering(systems[0].runs[0].record.dataset.name)
     rows = [
         {
@@ -94,10 +93,9 @@ def show(
             "prec.": f"{row['precision']:.3f}",
             "recall": f"{row['recall']:.3f}",
             "F1": f"{row['f1']:.3f}",
-            "acc. %": output.percent(row["accuracy"]),
+            "acc. %": compare_text.accuracy(row),
             "95 % interval": compare_text.interval(row),
             "tracks": f"{row['tracks']:,}",
-            **({"± seeds": _spread(row)} if seeds else {}),
         }
         for row in made.rows
     ]
@@ -119,18 +117,12 @@ def show(
         _show_agreement(_agreement(systems))
 
 
-def _spread(row: Mapping[str, Any]) -> str:
-    half = row["seed_interval"]
-    return "" if half is None else f"{100 * half:.1f} ({row['seeds']})"
-
-
 def _show_tests(made: Comparison) -> None:
     rows = [
         {
             f"against {made.reference}": row["name"],
             "Δ acc.": f"{100 * row['difference']:+.1f} {compare_text.mark(row)}".rstrip(),
-            "95 % interval": f"{100 * row['difference_low']:+.1f} … "
-            f"{100 * row['difference_high']:+.1f}",
+            "95 % interval": compare_text.difference_interval(row),
             "p": compare_text.p_value(row["p"]),
             "McNemar": compare_text.p_value(row["mcnemar_p"]),
             "Δ F1": f"{row['f1_difference']:+.3f}",

@@ -144,7 +144,7 @@ def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
 
 
 def _say_members(group: Sequence[Run]) -> None:
-    seeds = {run.record.seed for run in group}
+    seeds = {run.record.seed for run in [r for r in group if r.record.seeded] or group}
     seed = f" (seed {seeds.pop()})" if len(seeds) == 1 else ""
     output.note(f"members{seed}: {', '.join(run.name for run in group)}")
 

@@ -91,6 +91,8 @@ def fit(
             f"head: {requests[0].head.name} (the default on {requests[0].device}; "
             "others: mgc heads list)"
         )
+    if once := fitting.fitted_once(requests, seeds):
+        output.note(once)
     _report(_fit_all(requests))
 
 

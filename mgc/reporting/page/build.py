@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from mgc import __version__
 from mgc.evaluation.compare import compare
+from mgc.evaluation.compare_text import footnote, p_value
 from mgc.evaluation.curves import NAMES, Curve, curves
 from mgc.evaluation.hardest import hardest
 from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
@@ -92,6 +93,7 @@ def make_report(
         "shown": shown,
         "genre_count": len(run.genres),
         "verdict": sections.verdict(made),
+        "footnote": footnote(made),
         "scale": sections.scale(made.rows),
         "rows": sections.comparison_rows(made),
         "left_out": asked.left_out,
@@ -163,6 +165,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    made.filters["p_value"] = p_value
     return made
 
 

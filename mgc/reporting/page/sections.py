@@ -13,7 +13,7 @@ import numpy as np
 from mgc.errors import UsageError
 from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import SURE, mark, p_value
+from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.systems import System
 from mgc.reporting.plots import matrix
@@ -65,15 +65,19 @@ def verdict(made: Comparison) -> str:
     if best["name"] == made.reference:
         return f"{said} {_others(made)}"
     against = f"the best single system, {made.reference}"
-    if best["p_adjusted"] < SURE:
+    if made.too_few:
+        return f"{said} Is it better than {against}? There are {made.too_few}."
+    if mark(best):
         p = p_value(best["p_adjusted"])
         return f"{said} It is better than {against} (p {p if p.startswith('<') else f'= {p}'})."
     return f"{said} These tracks cannot show whether it is better than {against}."
 
 
 def _others(made: Comparison) -> str:
+    if made.too_few:
+        return f"Are the others behind it? There are {made.too_few}."
     rest = [row for row in made.rows if row["name"] != made.reference]
-    worse = [row for row in rest if row["p_adjusted"] < SURE]
+    worse = [row for row in rest if mark(row)]
     if len(worse) == len(rest):
         return "All others are behind it by more than chance can explain."
     if not worse:
@@ -89,6 +93,8 @@ def comparison_rows(made: Comparison) -> list[dict[str, Any]]:
             **row,
             "reference": row["name"] == made.reference,
             "mark": mark(row),
+            "said": accuracy(row),
+            "between": difference_interval(row),
             "places": [axis.place(row[key]) for key in keys],
         }
         for row in made.rows
