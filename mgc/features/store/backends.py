@@ -37,6 +37,10 @@ class StoreBackend(Protocol):
         """Add a shard, completely or not at all, and return its file on this machine."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Remove a shard."""
+        ...
+
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """Write the record of what the store holds, unless it exists."""
         ...
@@ -83,6 +87,13 @@ class Folder:
         """See `StoreBackend`."""
         replace_file(self.folder / name, content)
         return self.folder / name
+
+    def remove(self, name: str) -> None:
+        """See `StoreBackend`."""
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise MgcError(f"Cannot remove {self.folder / name}: {error.strerror}.") from error
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """See `StoreBackend`."""
@@ -132,6 +143,12 @@ class ObjectStore:
         with _reaching(f"{self.url}/{name}"):
             self.files.pipe_file(f"{self.prefix}/{name}", path.read_bytes())
         return path
+
+    def remove(self, name: str) -> None:
+        """See `StoreBackend`."""
+        Folder(self.folder).remove(name)
+        with _reaching(f"{self.url}/{name}"):
+            self.files.rm_file(f"{self.prefix}/{name}")
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """See `StoreBackend`."""
