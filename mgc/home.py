@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -104,7 +105,7 @@ def replacing(
     Raises:
         MgcError: the file cannot be written.
     """
-    temporary = temporary or path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
+    temporary = temporary or _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path.parent)
@@ -120,6 +121,34 @@ def replacing(
         if not isinstance(error, OSError):
             raise
         raise MgcError(f"Cannot write {path}: {error.strerror or error}.", hint) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
+
+
+def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[str, Buffer]) -> None:
+    """Replace files, by their path below the folder of ``path``, and ``path``, the record that
+    holds their checksums, in one step: a reader who calls `settle` sees all as old or all as new.
+    """
+    known: dict[str, str] = {}
+    with suppress(MgcError):
+        known = read_json(path).get(FILES, {})
+    settle(path.parent, known)
+    for name, content in contents.items():
+        replace_file(_temporary(path.parent / name), content)
+    new = {name: checksum(content) for name, content in contents.items()}
+    write_json(path, {**record, FILES: {**known, **new}})
+    settle(path.parent, new)
+
+
+def settle(folder: Path, checksums: Mapping[str, str]) -> None:
+    """Finish what a killed `replace_together` began: rename the files that its record names."""
+    for name, wanted in checksums.items():
+        for waiting in (folder / name).parent.glob(f".{escape(Path(name).name)}.*.tmp"):
+            with suppress(OSError):
+                if checksum(waiting.read_bytes()) == wanted:
+                    os.replace(waiting, folder / name)
 
 
 _tidy = set[Path]()
