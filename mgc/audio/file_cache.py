@@ -2,7 +2,7 @@
 
 One table in an SQLite file in the home folder per kind of finding. Losing it costs only time:
 problems with it (a home that cannot be written, a full disk, another process that holds the
-lock) never stop a run.
+lock, a damaged row) never stop a run.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from mgc.home import home
+from mgc.home import checksum, home
 
 LOCKED_SECONDS = 5.0  # how long to wait for another process; a write takes milliseconds
 #: File systems on which a file keeps its inode. A network, FUSE or a memory card may number anew.
 STABLE_INODES = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs"}
 STABLE_INODES |= {"overlay", "reiserfs", "tmpfs", "ufs", "xfs", "zfs"}
 MAX_INTEGER = (1 << 63) - 1  # of SQLite; inodes may be larger
+
+CHECKS = "checksums"  # a column: a row's checksum without its last value, and that value's
 
 K = TypeVar("K", str, bytes)
 
@@ -88,17 +90,24 @@ class FileCache:
         return home() / self.name
 
     def find(
-        self, keys: Iterable[K], wanted: str, wait: float = LOCKED_SECONDS
+        self, keys: Iterable[K], wait: float = LOCKED_SECONDS, *, last: bool = True
     ) -> dict[K, tuple[Any, ...]]:
-        """The ``wanted`` columns of the rows with these keys; none if the table cannot be read, for
-        example because another process has locked it for longer than ``wait`` seconds."""
+        """The rows with these keys, without the last column unless ``last``, as far as they are as
+        they were written; none if the table cannot be read, for example because another process has
+        locked it for longer than ``wait`` seconds."""
         found = {}
-        key_column = self.columns[0].partition(" ")[0]
-        query = f"SELECT {wanted} FROM {self.table} WHERE {key_column} = ?"
+        names: list[str] = self._names if last else self._names[:-1]
         with suppress(OSError, sqlite3.Error), closing(self._read_only(wait)) as database:
+            there = {row[1] for row in database.execute(f"PRAGMA table_info({self.table})")}
+            wanted = [name for name in (*names, CHECKS) if name in there]
+            query = f"SELECT {', '.join(wanted)} FROM {self.table} WHERE {names[0]} = ?"
             for key in keys:
                 row = database.execute(query, (key,)).fetchone()
-                if row is not None:
+                if row is None:
+                    continue
+                said = (row[-1] or "") if CHECKS in there else ""
+                row = row[:-1] if CHECKS in there else row
+                if not said or said.startswith(_checks(row) if last else _check(row)):
                     found[key] = row
         return found
 
@@ -106,13 +115,19 @@ class FileCache:
         """Store rows, each with all columns. Returns why that is not possible, or ""."""
         if not rows:
             return ""
-        marks = ", ".join("?" * len(self.columns))
+        marks = ", ".join("?" * (len(self._names) + 1))
+        columns = ", ".join([*self._names, CHECKS])
+        insert = f"INSERT OR REPLACE INTO {self.table} ({columns}) VALUES ({marks})"
         try:
             with closing(self._opened()) as database, database:
-                database.executemany(f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})", rows)
+                database.executemany(insert, [(*row, _checks(row)) for row in rows])
         except (OSError, sqlite3.Error) as error:
             return f"{self.path} cannot be written ({getattr(error, 'strerror', None) or error})."
         return ""
+
+    @property
+    def _names(self) -> list[str]:
+        return [column.partition(" ")[0] for column in self.columns]
 
     def _read_only(self, wait: float) -> sqlite3.Connection:
         return sqlite3.connect(f"{self.path.as_uri()}?mode=ro", timeout=wait, uri=True)
@@ -130,12 +145,21 @@ class FileCache:
     def _with_table(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=LOCKED_SECONDS)
         try:
-            columns = ", ".join(self.columns)
+            added = f"{CHECKS} TEXT"
+            columns = ", ".join([*self.columns, added])
             database.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
-            for column in self.added:
+            for column in (*self.added, added):
                 with suppress(sqlite3.OperationalError):  # it is there
                     database.execute(f"ALTER TABLE {self.table} ADD COLUMN {column}")
         except sqlite3.Error:
             database.close()
             raise
         return database
+
+
+def _check(values: tuple[Any, ...]) -> str:
+    return checksum(repr(values).encode())
+
+
+def _checks(row: tuple[Any, ...]) -> str:
+    return _check(row[:-1]) + _check(row[-1:])

@@ -16,9 +16,9 @@ import pandas as pd
 from mgc.datasets import grouping, table
 from mgc.datasets.importers.manifest import import_split
 from mgc.datasets.splits import GroupBy, make_split
-from mgc.datasets.table import Dataset, checked_name
+from mgc.datasets.table import RECORD, Dataset, checked_name
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import replace_file
+from mgc.home import read_json
 
 FIRST = "first"  # the name of the split made at import
 
@@ -50,7 +50,7 @@ def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -
         how: how it was made, for the dataset's record.
     """
     checked_name(name)
-    return _in_use(_stored(dataset), split, {**how, "name": name})
+    return _in_use(dataset, split, {**how, "name": name})
 
 
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
@@ -81,33 +81,32 @@ def use(dataset: Dataset, name: str) -> Dataset:
         return dataset
     if name not in names(dataset):
         raise unknown("split", name, names(dataset), f"mgc data split {dataset.name} --list")
-    split = dataset.tracks["track_id"].map(import_split(_file(dataset, name)))
+    hint = f"Make it again: mgc data split {dataset.name} --as {name}"
+    table.check_file(dataset.name, read_json(dataset.folder / RECORD), _file(name), hint)
+    split = dataset.tracks["track_id"].map(import_split(dataset.folder / _file(name)))
     if split.isna().all():
         raise UsageError(
             f"Split {name!r} names none of the {len(split)} tracks of {dataset.name!r}.",
             f"Make one: mgc data split {dataset.name} --as NAME",
         )
     how = dataset.record.get("splits", {}).get(name, {"made": "stored"})
-    return _in_use(_stored(dataset), split.fillna("").astype(str), {**how, "name": name})
+    return _in_use(dataset, split.fillna("").astype(str), {**how, "name": name})
 
 
 def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
     tracks, record = dataset.tracks.assign(split=split), {**dataset.record, "split": dict(how)}
     made = replace(dataset, tracks=tracks, record=record)
     record["grouping"] = grouping.facts(tracks, grouped_by(made))
-    made = _stored(made)
-    table.save(made)
+    both = {current(one): one for one in (dataset, made)}
+    origins = {name: dict(one.record.get("split", {})) for name, one in both.items()}
+    record["splits"] = {**record.get("splits", {}), **origins}
+    table.save(made, {_file(name): _content(one) for name, one in both.items()})
     return made
 
 
-def _stored(dataset: Dataset) -> Dataset:
-    """Write the split in use to its file; return the dataset with its origin in its record."""
-    path = _file(dataset, current(dataset))
-    content = dataset.tracks[["track_id", "split"]].to_csv(index=False).encode()
-    replace_file(path, content)
-    stored = {**dataset.record.get("splits", {}), path.stem: dict(dataset.record.get("split", {}))}
-    return replace(dataset, record={**dataset.record, "splits": stored})
+def _content(dataset: Dataset) -> bytes:
+    return dataset.tracks[["track_id", "split"]].to_csv(index=False).encode()
 
 
-def _file(dataset: Dataset, name: str) -> Path:
-    return dataset.folder / "splits" / f"{name}.csv"
+def _file(name: str) -> str:
+    return f"splits/{name}.csv"

@@ -1,8 +1,8 @@
 """Tracks that are left out of everything, and why: one list, one policy, counts in every result.
 
 ``quarantine.csv`` in the dataset's folder has one row per track: track_id, fault, detail, and the
-revision of the rule of hearing by which a check judged it. Checks write it; people may add rows of
-their own, which a check keeps.
+revision of the rule of hearing by which a check judged it. Checks write it, with a checksum of
+each of their rows; people may add rows of their own, which a check keeps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
-from mgc.home import replace_file
+from mgc.home import CHANGED, OWN, checksum, replace_file
 
 COLUMNS = ["track_id", "fault", "detail"]
 HEARING = "hearing"  # the revision; "" in rows of people and of the first version
@@ -33,12 +33,25 @@ def quarantined(dataset: Dataset) -> pd.DataFrame:
         return pd.DataFrame(columns=[*COLUMNS, HEARING], dtype=str)
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return rows[COLUMNS].assign(**{HEARING: rows.get(HEARING, "")}).fillna("")
+        found = rows[COLUMNS].assign(**{HEARING: rows.get(HEARING, "")}).fillna("")
     except (OSError, ValueError, KeyError) as error:
         raise MgcError(
             f"{path} cannot be read: {error}.",
             f"Fix it, or delete it and run: mgc data check {dataset.name}",
         ) from error
+    if OWN in rows and len(odd := found[rows[OWN].fillna("") != _checksums(found)]):
+        raise MgcError(
+            f"{path} is damaged: the row of {odd['track_id'].iloc[0]!r} {CHANGED}.",
+            f"Delete the file and run: mgc data check {dataset.name}; or, if you changed the row, "
+            "empty its last two columns.",
+        )
+    return found
+
+
+def _checksums(rows: pd.DataFrame) -> list[str]:
+    """Of each row; "" for rows that people wrote."""
+    values = rows[[*COLUMNS, HEARING]].itertuples(index=False, name=None)
+    return [checksum(repr(row).encode()) if row[-1] else "" for row in values]
 
 
 def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) -> None:
@@ -47,8 +60,8 @@ def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) ->
     kept = old[~old["fault"].isin(list(faults))]
     new = rows[COLUMNS].assign(**{HEARING: str(HEARING_REVISION)})
     both = pd.concat([kept, new]).drop_duplicates("track_id", keep="last")
-    content = both.sort_values("track_id").to_csv(index=False).encode()
-    replace_file(quarantine_file(dataset), content)
+    both = both.assign(**{OWN: _checksums(both)}).sort_values("track_id")
+    replace_file(quarantine_file(dataset), both.to_csv(index=False).encode())
 
 
 def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -13,10 +13,20 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import home, read_json, replace_file, setting, store_setting, write_json
+from mgc.home import (
+    FILES,
+    home,
+    problem_of,
+    read_json,
+    replace_together,
+    setting,
+    settle,
+    store_setting,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +37,7 @@ SPLITS = ("training", "validation", "test")  # FMA's words
 COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
 #: The keys of dataset.json in addition to `Dataset.record`.
 OWN = ("schema", "name", "root", "tracks", "genres")
+TRACKS, RECORD = "tracks.parquet", "dataset.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -115,13 +126,13 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     return made.sort_values("track_id", ignore_index=True)
 
 
-def save(dataset: Dataset) -> None:
-    """Write the dataset's folder; the table is either complete or absent."""
+def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    """Write the table, its record and other ``files`` of the folder in one step."""
     checked_name(dataset.name)
-    replace_file(dataset.folder / "tracks.parquet", dataset.tracks.to_parquet(index=False))
     own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
     record = dict(dataset.record) | dict(zip(OWN, own, strict=True))
-    write_json(dataset.folder / "dataset.json", record)
+    contents = {TRACKS: dataset.tracks.to_parquet(index=False), **files}
+    replace_together(dataset.folder / RECORD, record, contents)
 
 
 def load(name: str) -> Dataset:
@@ -138,13 +149,27 @@ def load(name: str) -> Dataset:
             f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc-music"
         )
     try:
-        tracks, root = pd.read_parquet(folder / "tracks.parquet"), Path(record["root"])
+        check_file(name, record, TRACKS, f"Import it again: mgc data add {name} …")
+    except MgcError:
+        if read_json(folder / RECORD, hint) == record:
+            raise
+        return load(name)  # it was replaced meanwhile
+    try:
+        tracks, root = pd.read_parquet(folder / TRACKS), Path(record["root"])
     except (OSError, ValueError, KeyError) as error:
         raise MgcError(
             f"Dataset {name!r} is damaged: {error}.", f"Import it again: mgc data add {name} …"
         ) from error
-    rest = {key: value for key, value in record.items() if key not in OWN}
+    rest = {key: value for key, value in record.items() if key not in (*OWN, FILES)}
     return Dataset(name, tracks, root, rest)
+
+
+def check_file(name: str, record: Mapping[str, Any], file: str, hint: str) -> None:
+    """Raise MgcError if a file of a dataset's folder is not the one that its record names."""
+    folder, checksums = datasets_home() / name, record.get(FILES, {})
+    settle(folder, checksums)
+    if problem := problem_of(folder, file, checksums):
+        raise MgcError(f"Dataset {name!r} is damaged: {problem}.", hint)
 
 
 def records() -> tuple[list[dict[str, Any]], list[MgcError]]:

@@ -156,4 +156,9 @@ def load_combinations(run: Run) -> list[Combination]:
     registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")
     spec = StrategySpec(asked.name, asked.params)
     folds = len(list((run.folder / "strategy").glob("fold-*")))
-    return [restore(spec, strategy_folder(run, n), run.record.seed or 0) for n in range(folds)]
+    made = []
+    for number in range(folds):
+        folder = strategy_folder(run, number)
+        run.check((folder / FILE).relative_to(run.folder).as_posix())
+        made.append(restore(spec, folder, run.record.seed or 0))
+    return made

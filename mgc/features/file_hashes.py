@@ -23,7 +23,7 @@ def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
     """The stamps and hashes of those files that have not changed since they were hashed."""
     found, partial = {}, {}
     by_key = {os.fsencode(path): path for path in paths}
-    for key, (_, size, mtime_ns, sha, *more) in _CACHE.find(by_key, "*").items():
+    for key, (_, size, mtime_ns, sha, *more) in _CACHE.find(by_key).items():
         path, then = by_key[key], Stamp(size, mtime_ns, *more)
         now = stamp(path)
         if now and now.is_same(then):

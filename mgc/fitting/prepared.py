@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,23 +19,55 @@ from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
 from mgc.features.extraction import Failure, extract
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.progress import Progress
+from mgc.features.store import DamagedShardError
+from mgc.progress import Progress, Silent
 from mgc.runs import PARTS
 from mgc.training.track_data import TrackData
 
 
 class StoredFeatures(Sequence[list[np.ndarray]]):
-    """The clips of each track, read from the store when asked for (mapped, not copied)."""
+    """The clips of each track, read from the store when asked for (mapped, not copied).
 
-    def __init__(self, source: ExtractorSpec, hashes: Sequence[str]) -> None:
+    Those that have changed since they were written are extracted again from their files.
+    """
+
+    def __init__(
+        self,
+        source: ExtractorSpec,
+        hashes: Sequence[str],
+        paths: Sequence[Path],
+        progress: Progress,
+    ) -> None:
         self.source = source
         self.hashes = hashes
+        self.paths = paths
+        self.progress = progress
+        self._mending = Lock()
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def __getitem__(self, track: Any) -> Any:
-        return self.source.store.read(self.hashes[track])
+        try:
+            return self.source.store.read(self.hashes[track])
+        except (DamagedShardError, KeyError) as error:  # or another thread has just taken it out
+            with self._mending:
+                if isinstance(error, DamagedShardError):
+                    self._extract_again(error)
+            return self.source.store.read(self.hashes[track])
+
+    def _extract_again(self, error: DamagedShardError) -> None:
+        """Make all damaged tracks of a shard again. Raises MgcError if that is not possible."""
+        damaged = {*self.source.store.take_out(error.name)}
+        counted = "1 track" if len(damaged) == 1 else f"{len(damaged):,} tracks"
+        self.progress.say(f"{error.message} Extracting {counted} again.")
+        paths = [p for p, sha in zip(self.paths, self.hashes, strict=True) if sha in damaged]
+        made = extract(paths, [self.source], self.progress)
+        for failure in made.failures:
+            raise MgcError(failure.reason)
+        for path in paths:
+            if made.hashes[path] not in damaged:
+                raise MgcError(f"{path} has changed since the fit began.", "Fit again.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +87,12 @@ class Prepared:
     hashes: Sequence[str]
     failures: Sequence[Failure] = ()
     quarantined: dict[str, int] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Silent)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The audio of the kept tracks."""
+        return [path for path, good in zip(self.dataset.paths(), self.good, strict=True) if good]
 
     @cached_property
     def kept(self) -> pd.DataFrame:
@@ -65,7 +105,7 @@ class Prepared:
         genres = pd.Categorical(self.kept["genre"], categories=self.dataset.genres).codes
         return TrackData(
             kind=self.source.kind,
-            features=StoredFeatures(self.source, self.hashes),
+            features=StoredFeatures(self.source, self.hashes, self.paths, self.progress),
             genres=genres.astype(np.int64),
             groups=splits.groups(self.kept, self.dataset.record.get("group_by", "none")),
             n_genres=len(self.dataset.genres),
@@ -148,7 +188,7 @@ def prepare(
     hashes = [made.hashes[path] for path in paths[good]]
     return {
         source.store.fingerprint: Prepared(
-            dataset, source, good, hashes, made.failures, quarantined
+            dataset, source, good, hashes, made.failures, quarantined, progress
         )
         for source in sources
     }

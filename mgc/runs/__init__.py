@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgc import __version__
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import home, read_json, replace_file, write_json
+from mgc.home import FILES, checksums_of, home, problem_of, read_json, replace_file, write_json
 from mgc.runs.record import SCHEMA, RunRecord, parse
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PARTS = ("training", "validation", "test")
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
+#: The files whose checksums ``run.json`` holds; those of ``fold-N/`` are in ``head.json``.
+SCORED = ("predictions.parquet", "embeddings.safetensors", "strategy/*/*.safetensors")
 ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
 
 
@@ -85,6 +87,7 @@ class Run:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
         import pandas as pd
 
+        self.check("predictions.parquet")
         try:
             return pd.read_parquet(self.folder / "predictions.parquet")
         except (OSError, ValueError) as error:
@@ -96,10 +99,16 @@ class Run:
         rows of one fold share a space."""
         from safetensors.numpy import load_file
 
+        self.check("embeddings.safetensors")
         try:
             return load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
             raise damaged(self.folder, error) from error
+
+    def check(self, name: str) -> None:
+        """Raise MgcError if a file of the run has changed since it was written."""
+        if problem := problem_of(self.folder, name, self.record.checksums):
+            raise damaged(self.folder, problem)
 
     def rows(self, part: str) -> pd.DataFrame:
         """The predictions of one part, sorted by fold and track id; the index stays that of
@@ -123,7 +132,9 @@ def runs_home() -> Path:
 
 
 def damaged(folder: Path, error: object) -> MgcError:
-    """The error for a run folder that cannot be read."""
+    """The error for the folder of a run, or of an ensemble's member, that cannot be read."""
+    if folder.parent.name == "members":
+        return damaged(folder.parent.parent, f"members/{folder.name}: {error}")
     return MgcError(
         f"Run {folder.name!r} is damaged: {error}.",
         f"Remove it and fit again: mgc runs remove {folder.name}",
@@ -178,6 +189,8 @@ def finish(
     tensor = {"embeddings": embeddings.astype("float32", order="C")}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
+    written = [path for pattern in SCORED for path in run.folder.glob(pattern)]
+    record[FILES] = checksums_of(run.folder, written)
     write_json(run.folder / "run.json", record)
     return Run(run.folder, parse(record))
 

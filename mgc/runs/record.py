@@ -109,6 +109,7 @@ class RunRecord(Mapping[str, Any]):
     seconds: float | None = None
     calibration: Values | None = None
     problem: str = ""
+    checksums: Values = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
         return self.raw[key]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import home
+from mgc.home import FILES, home, problem_of, read_json, settle
 from mgc.runs import Run, everything, load_finished, names
 
 RESULTS = "table.json"  # what an experiment writes, with the names of its runs
@@ -202,6 +202,11 @@ def experiment_runs(name: str) -> list[Run]:
             f"Experiment {experiment!r} has no results yet.", "Run: mgc experiment run FILE.toml"
         )
     try:
+        if (sums := path.with_name("checksums.json")).exists():
+            said = read_json(sums, "Run the experiment again; done steps stay.")[FILES]
+            settle(path.parent, said)
+            if problem := problem_of(path.parent, RESULTS, said):
+                raise ValueError(problem)
         rows = json.loads(path.read_text(encoding="utf-8"))
         members = [str(run) for row in rows for run in row["runs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:

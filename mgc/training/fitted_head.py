@@ -20,14 +20,16 @@ from safetensors import SafetensorError
 from safetensors import numpy as safe_arrays
 from safetensors import torch as safe_tensors
 
+from mgc import runs
 from mgc.errors import MgcError
 from mgc.heads.pooling import Pooling
-from mgc.home import read_json, replace_file, write_json
+from mgc.home import FILES, checksums_of, problem_of, read_json, replace_file, write_json
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.plugins.distributions import package_of
 from mgc.training.batches import ClipTable, DeviceSource
+from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, Normalisation, score_tracks
 from mgc.training.devices import resolve_device
 from mgc.training.head_spec import HeadSpec
@@ -103,7 +105,7 @@ class FittedHead(ABC):
             arrays = dict(self.pooling.state())
             content = safe_arrays.save(arrays, metadata={"kind": self.pooling.kind})
             replace_file(folder / POOLING, content)
-        write_json(folder / FACTS, self.facts.as_dict())
+        write_json(folder / FACTS, {**self.facts.as_dict(), FILES: checksums(folder)})
 
     @abstractmethod
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]: ...
@@ -170,6 +172,9 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     installed (naming the distribution that has it).
     """
     record = read_json(folder / FACTS)
+    for name in record.get(FILES, {}):
+        if problem := problem_of(folder, name, record[FILES]):
+            raise runs.damaged(folder.parent, f"{folder.name}/{problem}")
     facts = _facts(folder, record)
     pooling = None
     if facts.shape.kind == "vector":
@@ -184,6 +189,12 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
         return FittedEstimator(facts, pooling, estimator.restore(path))
     model, where = _model(folder / MODEL, facts), resolve_device(device)
     return FittedModule(facts, pooling, model, where, history=read_history(folder))
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The checksums of a fitted head's files, for ``head.json``."""
+    files = [path for path in folder.glob("[!.]*") if path.is_file()]
+    return checksums_of(folder, [p for p in files if p.name not in (FACTS, CHECKPOINT)])
 
 
 def _facts(folder: Path, record: dict[str, Any]) -> Facts:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mgc.errors import MgcError
-from mgc.home import home, replace_file
+from mgc.home import FILES, home, problem_of, read_json, replace_file
 from mgc.progress import Progress
 
 if TYPE_CHECKING:
@@ -170,8 +170,14 @@ def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The epochs that `write_history` wrote; none if there is no such file."""
-    path = folder / HISTORY
+    """The epochs that `write_history` wrote; none if there is no such file.
+
+    Raises MgcError if it has changed since the training was finished.
+    """
+    path, finished = folder / HISTORY, folder / "head.json"
     if not path.exists():
         return []
+    checksums = read_json(finished).get(FILES, {}) if finished.exists() else {}
+    if problem := problem_of(folder, HISTORY, checksums):
+        raise MgcError(f"{folder} is damaged: {problem}.", "Fit the head again.")
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -229,3 +229,31 @@ def test_a_file_that_changes_while_it_is_heard_is_heard_again(
     monkeypatch.setattr("mgc.audio.processes.each_path.each", changing)
     assert listening.hear([file])[file].problem == "half of each"
     assert listening.recall([file]) == {}
+
+
+@pytest.mark.parametrize("column", ["path", "sha256"])
+def test_a_changed_row_is_not_used(mgc_home: Path, file: Path, column: str) -> None:
+    now = stamp(file)
+    assert now is not None
+    file_hashes.remember({file: (now, "c" * 64)})
+    assert file_hashes.known([file]) == {file: (now, "c" * 64)}
+    copy = file.with_name("b.wav")
+    os.link(file, copy)  # the same stamp, but for the time of its last change
+    now = stamp(copy)
+    assert now is not None
+    file_hashes.remember({file: (now, "c" * 64)})
+    value = {"path": os.fsencode(copy), "sha256": "d" * 64}[column]
+    with sqlite3.connect(mgc_home / "audio-hashes.sqlite") as database:
+        database.execute(f"UPDATE files SET {column} = ?", (value,))
+    assert file_hashes.known([file, copy]) == {}
+
+
+def test_a_changed_fingerprint_is_not_used(mgc_home: Path, file: Path) -> None:
+    heard(file, listening._revision(decoding.DECODER))
+    with sqlite3.connect(mgc_home / "heard.sqlite") as database:
+        database.execute("UPDATE contents SET codes = ?", (b"\1\0\0\0\3\0\0\0",))
+    assert listening.recall([file])[file].problem == "odd"
+    assert listening.recall([file], codes=True) == {}
+    with sqlite3.connect(mgc_home / "heard.sqlite") as database:
+        database.execute("UPDATE contents SET facts = replace(facts, 'odd', 'add')")
+    assert listening.recall([file]) == {}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mgc import runs
+from mgc.home import write_json
 
 
 @pytest.fixture
@@ -128,9 +129,7 @@ def test_predict_a_folder_with_bad_files(ready: Callable, music: Path, tmp_path:
 def test_a_run_that_did_not_finish_says_how_to_go_on(ready: Callable, music: Path) -> None:
     assert ready("fit", "-e", "mfcc", "--head", "logistic").code == 0
     run = runs.load("m-mfcc-logistic-1")
-    (run.folder / "run.json").write_text(
-        (run.folder / "run.json").read_text().replace('"finished"', '"running"')
-    )
+    write_json(run.folder / "run.json", {**run.record, "state": "running"})
     told = ready("predict", music, "--run", run.name)
     assert told.code == 1
     assert f"mgc fit --resume {run.name}" in told.err

@@ -1,14 +1,19 @@
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from mgc import home
 from mgc.datasets import named_splits, summary, table
 from mgc.datasets.importers.importing import add_path
 from mgc.datasets.named_splits import current, make, names, put, read, use
 from mgc.datasets.splits import make_split
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
+from mgc.home import read_json
 from tests.datasets.conftest import rows
 
 
@@ -113,3 +118,58 @@ def test_an_export_that_cannot_be_is_said(dataset: Dataset, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="already exists"):
         summary.export(dataset, tmp_path / "out.csv")
     summary.export(dataset, tmp_path / "out.csv", replace=True)
+
+
+KILLED = """
+import os, signal, sys
+rename, left = os.replace, int(sys.argv[1])
+def replace(*names, **more):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*names, **more)
+os.replace = replace
+from mgc.datasets import named_splits, table
+named_splits.make(table.load("mine"), "second", "artist", seed=9)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+@pytest.mark.parametrize("renamed", range(8))
+def test_a_split_that_is_killed_is_the_old_one_or_the_new(dataset: Dataset, renamed: int) -> None:
+    first = list(dataset.tracks["split"])
+    command = [sys.executable, "-c", KILLED, str(renamed)]
+    killed = subprocess.run(command, check=False, timeout=60).returncode
+    assert killed == (-9 if renamed < 7 else 0)
+    now = table.load("mine")
+    assert (list(now.tracks["split"]) == first) == (current(now) == "first") == (renamed < 4)
+    home._tidy.clear()  # as in a new process
+    third = make(now, "third", "artist", seed=5)
+    assert list(use(third, "first").tracks["split"]) == first
+    assert not list(dataset.folder.rglob(".*.tmp"))
+
+
+def test_a_changed_table_or_split_is_named(dataset: Dataset) -> None:
+    make(dataset, "second", "artist", seed=9)
+    path = dataset.folder / "splits" / "first.csv"
+    text = path.read_text()
+    path.write_text(text.replace("training", "test", 1))
+    with pytest.raises(MgcError, match=r"'mine' is damaged: splits/first\.csv has changed"):
+        use(table.load("mine"), "first")
+    path.write_text(text)
+    use(table.load("mine"), "first")
+    path = dataset.folder / "tracks.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(MgcError, match=r"'mine' is damaged: tracks\.parquet has changed"):
+        table.load("mine")
+
+
+def test_a_dataset_without_checksums_is_read(dataset: Dataset) -> None:
+    make(dataset, "second", "artist", seed=9)
+    path = dataset.folder / "dataset.json"
+    plain = {k: v for k, v in read_json(path).items() if k != "checksums"}
+    path.write_text(json.dumps(plain))
+    assert list(use(table.load("mine"), "first").tracks["split"]) == list(dataset.tracks["split"])

@@ -205,7 +205,7 @@ def test_a_damaged_strategy_is_named(mgc_home: Path) -> None:
     run = combine("stacking", three(world()))
     path = run.folder / "strategy" / "fold-0" / "strategy.safetensors"
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(MgcError, match=r"strategy\.safetensors cannot be read"):
+    with pytest.raises(MgcError, match=r"strategy\.safetensors has changed"):
         apply_ensemble(run, [[(np.full((1, 4), 0.25), np.zeros((1, 4)))]] * 3)
 
 

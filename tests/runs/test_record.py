@@ -11,7 +11,7 @@ import pytest
 
 from mgc import runs
 from mgc.errors import MgcError
-from mgc.home import write_json
+from mgc.home import json_bytes, read_json, write_json
 from mgc.runs.record import SCHEMA, parse
 from tests.evaluation.made_runs import made_run
 
@@ -43,8 +43,9 @@ def test_runs_of_the_version_before_are_read(mgc_home: Path) -> None:
 def test_what_is_written_back_is_the_file_to_the_byte(tmp_path: Path) -> None:
     for path in RECORDS:
         record = parse(json.loads(path.read_text()))
+        assert json_bytes({**record}) == path.read_bytes()
         write_json(tmp_path / "run.json", {**record})
-        assert (tmp_path / "run.json").read_bytes() == path.read_bytes()
+        assert read_json(tmp_path / "run.json") == json.loads(path.read_bytes())
 
 
 @pytest.mark.skipif(not RECORDS, reason="the runs of version 0.1 are not in this checkout")
@@ -65,7 +66,7 @@ def test_keys_of_other_versions_stay_where_they_are(mgc_home: Path) -> None:
     again = runs.load(run.name)
     assert list(again.record) == list(raw)
     done = runs.finish(again, again.predictions, again.embeddings, {"seconds": 2.0})
-    kept = json.loads((done.folder / "run.json").read_text())
+    kept = read_json(done.folder / "run.json")
     assert kept["later"] == [1, 2]
     assert kept["dataset"]["new"] == 1
     assert list(kept) == list(raw)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mgc.errors import MgcError
+from mgc.home import read_json, write_json
 from mgc.plugins import registry
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import restore_head
@@ -27,7 +28,7 @@ def fitted(folder: Path, head: str = "mlp") -> Path:
 
 def change(folder: Path, **facts: Any) -> None:
     path = folder / "head.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    write_json(path, {**read_json(path), **facts})
 
 
 def test_the_facts_say_what_was_fitted(tmp_path: Path) -> None:

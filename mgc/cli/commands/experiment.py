@@ -122,11 +122,14 @@ def _show_beside(lines: list[PublishedRow]) -> None:
 
 def _write(plan: Plan, made: Comparison, lines: list[PublishedRow], folder: Path) -> None:
     from mgc.experiment.published import markdown
-    from mgc.home import json_bytes, replace_file
+    from mgc.home import json_bytes, replace_together
 
     text = [f"# {plan.name}", "", *compare_text.markdown(made)]
     if plan.published:
         text += ["", "## Beside published figures", "", *markdown(lines)]
-    replace_file(folder / "table.md", ("\n".join(text) + "\n").encode())
-    replace_file(folder / "table.csv", compare_text.csv_text(made).encode())
-    replace_file(folder / "table.json", json_bytes(list(made.rows)))
+    tables = {
+        "table.md": ("\n".join(text) + "\n").encode(),
+        "table.csv": compare_text.csv_text(made).encode(),
+        "table.json": json_bytes(list(made.rows)),
+    }
+    replace_together(folder / "checksums.json", {}, tables)

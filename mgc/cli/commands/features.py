@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mgc.cli.ui import options, output, plugin_list
+from mgc.cli.ui import options, output, plugin_list, verification
 from mgc.cli.ui.live import progress
 from mgc.errors import MgcError, UsageError
 
@@ -196,6 +196,23 @@ def status(as_json: output.JsonOption = False) -> None:
         for row in rows
     ]
     output.show_records(cells, "llrrrl")
+
+
+@app.command("verify")
+def verify(add: verification.AddOption = False, as_json: output.JsonOption = False) -> None:
+    """Check that stored features are as they were written; what is damaged is removed."""
+    from mgc.features import store
+
+    found = []
+    for folder, record in store.stores():
+        one = store.FeatureStore(record["identity"]["extractor"], record["identity"], folder.parent)
+        if one.folder != folder:
+            raise MgcError(
+                f"{folder / 'identity.json'} is damaged.", f"Remove it: rm -r '{folder}'"
+            )
+        found.append((folder.name, one.verify(add=add)))
+    remedy = "Removed from the store; the next mgc features extract, or fit, makes them again."
+    verification.show("features", found, remedy, as_json)
 
 
 @app.command("clear")

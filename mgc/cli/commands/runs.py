@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import choice, output
+from mgc.cli.ui import choice, output, verification
 
 if TYPE_CHECKING:
     from mgc.runs import Run
@@ -93,6 +93,26 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
         output.say(f"to repeat: {shlex.join(command)}")
     made = run.record.environment
     output.note("made with: " + ", ".join(f"{name} {version}" for name, version in made.items()))
+
+
+@app.command("verify")
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs (default: all).")
+    ] = None,
+    add: verification.AddOption = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Check that the files of runs are as they were written."""
+    from mgc import runs
+    from mgc.home import Verification
+    from mgc.runs.run_files import verify as verified
+
+    chosen, errors = ([runs.load(name) for name in names], []) if names else runs.everything()
+    found = [(run.name, verified(run, add=add)) for run in chosen]
+    found += [("?", Verification(damaged=[error.message])) for error in errors]
+    remedy = "Fit a damaged run again, after: mgc runs remove RUN"
+    verification.show("run", found, remedy, as_json)
 
 
 @app.command("remove")

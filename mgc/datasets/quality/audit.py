@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mgc.datasets import grouping, named_splits, splits, table
+from mgc.datasets import grouping, named_splits, splits
 from mgc.datasets.quality import duplicates
 from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quality.listening import hear
@@ -257,7 +257,6 @@ def fix(
         how = {"made": "stratified by genre", "seed": seed}
     moved = int((split != tracks["split"]).sum())
     made = replace(dataset, tracks=tracks)
-    table.save(made)
     return named_splits.put(made, name, split, {**how, "grouped_by": by}), moved
 
 

@@ -248,8 +248,7 @@ def _recalled(
     hashes: Iterable[str], *, codes: bool, wait: float = LOCKED_SECONDS
 ) -> dict[str, ListeningResult]:
     found = {}
-    wanted = f"revision, facts{', codes' if codes else ''}"
-    for sha, (revision, facts, *rest) in _CACHE.find(hashes, wanted, wait).items():
+    for sha, (_, revision, facts, *rest) in _CACHE.find(hashes, wait, last=codes).items():
         if _is_valid(revision):
             own = np.frombuffer(rest[0], "<u4") if codes else NO_CODES
             found[sha] = ListeningResult(**json.loads(facts), codes=own)

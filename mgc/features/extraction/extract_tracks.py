@@ -71,13 +71,16 @@ def extract(
             unusable file is not an error: it is listed in the result with its reason.
     """
     sources = list({source.store.fingerprint: source for source in sources}.values())
+    progress = progress or Silent()
+    for source in sources:
+        for problem in source.store.mended():
+            progress.say(f"{problem} It was removed; its tracks are extracted again.")
     plan = ExtractionPlan(paths, sources)
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
     chosen = _where(sources, plan.waiting, workers, on)
     names = " + ".join(source.name for source in sources)
-    progress = progress or Silent()
     keeping = _Keeping(sources, progress)
     forecast = Forecast(plan.waiting, progress)
     with progress.task(f"extracting {names}", plan.waiting, "tracks") as task:

@@ -8,6 +8,14 @@ one safetensors file, one float16 (sequence) or float32 tensor per clip, named
 
 from mgc.features.store.backends import features_root
 from mgc.features.store.feature_store import FeatureStore, fingerprint, forget, stores
-from mgc.features.store.shards import Origin
+from mgc.features.store.shards import DamagedShardError, Origin
 
-__all__ = ["FeatureStore", "Origin", "features_root", "fingerprint", "forget", "stores"]
+__all__ = [
+    "DamagedShardError",
+    "FeatureStore",
+    "Origin",
+    "features_root",
+    "fingerprint",
+    "forget",
+    "stores",
+]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from mgc.errors import MgcError
 from mgc.features.store import shards
 from mgc.features.store.shards import SUFFIX
-from mgc.home import home, host_name, json_bytes, replace_file
+from mgc.home import home, json_bytes, replace_file, sealed
 
 IDENTITY = "identity.json"
 HEAD_BYTES = 1 << 16  # read from an object store at once; the header of 32 tracks is 16 KiB
@@ -36,6 +35,10 @@ class StoreBackend(Protocol):
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
         """Add a shard, completely or not at all, and return its file on this machine."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a shard."""
         ...
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
@@ -67,7 +70,6 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._tidy = False
 
     def heads(self) -> Iterator[tuple[str, bytes, int]]:
         """See `StoreBackend`."""
@@ -83,25 +85,20 @@ class Folder:
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
         """See `StoreBackend`."""
-        self._remove_leftovers()
         replace_file(self.folder / name, content)
         return self.folder / name
+
+    def remove(self, name: str) -> None:
+        """See `StoreBackend`."""
+        try:
+            (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise MgcError(f"Cannot remove {self.folder / name}: {error.strerror}.") from error
 
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """See `StoreBackend`."""
         if not (self.folder / IDENTITY).exists():
-            self.put(IDENTITY, [json_bytes(record)])
-
-    def _remove_leftovers(self) -> None:
-        """Temporary files of killed processes of this machine."""
-        if self._tidy:
-            return
-        self._tidy = True
-        import psutil
-
-        for path in self.folder.glob(f".*.{host_name()}.*.tmp"):
-            if not psutil.pid_exists(int(path.name.split(".")[-2])):
-                _unlink(path)
+            self.put(IDENTITY, [json_bytes(sealed(record))])
 
 
 class ObjectStore:
@@ -147,11 +144,17 @@ class ObjectStore:
             self.files.pipe_file(f"{self.prefix}/{name}", path.read_bytes())
         return path
 
+    def remove(self, name: str) -> None:
+        """See `StoreBackend`."""
+        Folder(self.folder).remove(name)
+        with _reaching(f"{self.url}/{name}"):
+            self.files.rm_file(f"{self.prefix}/{name}")
+
     def keep_identity(self, record: Mapping[str, Any]) -> None:
         """See `StoreBackend`."""
         with _reaching(self.url):
             if not self.files.exists(f"{self.prefix}/{IDENTITY}"):
-                self.files.pipe_file(f"{self.prefix}/{IDENTITY}", json_bytes(record))
+                self.files.pipe_file(f"{self.prefix}/{IDENTITY}", json_bytes(sealed(record)))
 
 
 class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
@@ -169,8 +172,3 @@ class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
                 f"{self.url} cannot be reached: {type(error).__name__}: {error}",
                 "Check the address and the credentials of MGC_FEATURES.",
             ) from error
-
-
-def _unlink(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink(missing_ok=True)

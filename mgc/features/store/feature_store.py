@@ -15,8 +15,8 @@ from mgc.audio import decoders
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.features.store import shards
 from mgc.features.store.backends import StoreBackend, features_root, place
-from mgc.features.store.shards import FIRST, Origin, Row
-from mgc.home import read_json
+from mgc.features.store.shards import FIRST, DamagedShardError, Origin, Row, Shard
+from mgc.home import CHANGED, Verification, read_json
 
 SCHEMA = 1
 
@@ -43,6 +43,7 @@ class FeatureStore:
         self.place: StoreBackend = place(base, f"{name}-{self.fingerprint[:12]}")
         self._rows: dict[str, list[Row]] | None = None
         self._origins: dict[str, Origin] = {}
+        self._intact = set[str]()  # tracks that were read and verified
 
     @property
     def folder(self) -> Path:
@@ -89,15 +90,24 @@ class FeatureStore:
     def refresh(self) -> None:
         """Read the disk again on the next use."""
         self._rows = None
+        self._intact.clear()
+        shards.unmap()
 
     def __contains__(self, audio_hash: str) -> bool:
         return audio_hash in self.rows
 
     def read(self, audio_hash: str) -> list[np.ndarray]:
-        """The clips of a track: read-only views on mapped memory, nothing copied."""
+        """The clips of a track: read-only views on mapped memory, nothing copied.
+
+        Raises DamagedShardError if they have changed since they were written.
+        """
         found = self.rows[audio_hash]
         for name in {row.shard.name for row in found}:
             self.place.fetch(name)
+        if audio_hash not in self._intact:
+            if not all(map(shards.is_intact, found)):
+                raise DamagedShardError(found[0].shard, f"track {audio_hash[:12]} in it {CHANGED}")
+            self._intact.add(audio_hash)
         return [shards.view(row) for row in found]
 
     def write_shard(
@@ -120,10 +130,75 @@ class FeatureStore:
         name = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
         path = self.place.put(f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins))
         if self._rows is not None:
-            with open(path, "rb") as file:
-                self._rows.update(shards.shard(path, shards.head(file), path.stat().st_size).rows)
+            self._rows.update(self._shard(path.name).rows)
+            self._intact -= tracks.keys()
             self._origins.update({**dict.fromkeys(tracks, FIRST), **origins})
         return path
+
+    def mended(self) -> list[str]:
+        """Remove the shards whose headers are damaged; returns what was wrong with them."""
+        said: list[str] = []
+        while True:
+            try:
+                self.rows  # noqa: B018 - reads them
+                return said
+            except DamagedShardError as error:
+                self.place.remove(error.name)
+                said.append(error.message)
+
+    def take_out(self, name: str) -> list[str]:
+        """Write a shard anew without its damaged tracks; returns their audio hashes."""
+        self.place.fetch(name)
+        if not (self.folder / name).exists():  # another process did this
+            self.refresh()
+            return []
+        found = self._shard(name)
+        clips = {
+            audio_hash: [shards.view(row) for row in rows]
+            for audio_hash, rows in found.rows.items()
+            if all(map(shards.is_intact, rows))
+        }
+        damaged = [audio_hash for audio_hash in found.rows if audio_hash not in clips]
+        if damaged:
+            origins = {sha: origin for sha, origin in found.origins.items() if sha not in damaged}
+            if clips or origins:
+                self.write_shard(clips, origins)
+            self.place.remove(name)
+            self.refresh()
+        return damaged
+
+    def verify(self, *, add: bool = False) -> Verification:
+        """Read every clip. What is damaged is taken out, so that the next extraction makes it.
+
+        ``add`` gives checksums to the shards that lack them.
+        """
+        result = Verification()
+        result.damaged += self.mended()
+        for name in sorted({row.shard.name for rows in self.rows.values() for row in rows}):
+            tracks = self._shard(name).rows
+            damaged = self.take_out(name)
+            result.damaged += [f"track {sha} in {name} {CHANGED}" for sha in damaged]
+            left = tracks.keys() - {*damaged}
+            plain = sorted(sha for sha in left if not all(row.checksum for row in tracks[sha]))
+            result.verified += len(left) - len(plain)
+            if plain and add:
+                self._seal(name)
+                result.verified += len(plain)
+            else:
+                result.unverified += plain
+        return result
+
+    def _seal(self, name: str) -> None:
+        """Write a shard anew, with checksums."""
+        found = self._shard(name)
+        clips = {sha: [shards.view(row) for row in rows] for sha, rows in found.rows.items()}
+        self.place.put(name, shards.serialised(clips, found.origins))
+        self.refresh()
+
+    def _shard(self, name: str) -> Shard:
+        path = self.folder / name
+        with open(path, "rb") as file:
+            return shards.shard(path, shards.head(file), path.stat().st_size)
 
     def _record(self) -> dict[str, Any]:
         from mgc import __version__

@@ -1,6 +1,8 @@
 """A shard's file: a safetensors file, written as one stream and read through a memory map.
 
 Its metadata says how each track was heard. A shard may say so of tracks that another one holds.
+It also has a checksum of each clip, so that reading one costs no more than that clip, and one of
+the header itself.
 """
 
 from __future__ import annotations
@@ -16,9 +18,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from mgc.errors import MgcError
+from mgc.home import CHANGED, OWN, checksum
 
 SUFFIX = ".safetensors"
-ORIGINS = "heard"  # the key in the metadata
+ORIGINS, CLIPS = "heard", "clips"  # keys in the metadata
+BLANK = "00000000"  # stands for the header's own checksum while that is computed
+OWN_AT = len(f'{{"__metadata__":{{"{OWN}":"')
 DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 ALIGNMENT = 8  # bytes; the data begin at a multiple of it
@@ -34,6 +39,7 @@ class Row(NamedTuple):
     begin: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    checksum: str = ""  # written by a version that had none
 
 
 class Origin(NamedTuple):
@@ -48,6 +54,20 @@ class Origin(NamedTuple):
 
 #: Of a track about which no shard says anything: the first version made it.
 FIRST = Origin(1)
+
+
+class DamagedShardError(MgcError):
+    """A shard cannot be read; ``name`` is its file's."""
+
+    def __init__(self, path: Path, problem: object) -> None:
+        super().__init__(
+            f"{path} is damaged: {problem}.",
+            f"Remove it, and the next fit will recompute it: rm '{path}'",
+        )
+        self.name = path.name
+
+    def __reduce__(self) -> tuple[type[MgcError], tuple[str, str]]:
+        return MgcError, (self.message, self.hint)
 
 
 class Shard(NamedTuple):
@@ -70,7 +90,9 @@ def serialised(
         for number, clip in enumerate(parts)
     ]
     clips.sort(key=lambda named: -named[1].itemsize)
-    header: dict[str, Any] = {"__metadata__": {"mgc": "1", ORIGINS: json.dumps(origins)}}
+    sums = "".join(checksum(_bytes(clip)) for _, clip in clips)
+    facts = {OWN: BLANK, "mgc": "1", CLIPS: sums, ORIGINS: json.dumps(origins)}
+    header: dict[str, Any] = {"__metadata__": facts}
     end = 0
     for name, clip in clips:
         begin, end = end, end + clip.nbytes
@@ -78,9 +100,17 @@ def serialised(
         header[name] = {"dtype": CODES[clip.dtype], "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
-    yield struct.pack("<Q", len(text)) + text
+    yield struct.pack("<Q", len(text)) + _with_own(text, checksum(text))
     for _, clip in clips:
-        yield clip.data.cast("B") if clip.size else b""
+        yield _bytes(clip)
+
+
+def _bytes(clip: np.ndarray) -> bytes | memoryview:
+    return clip.data.cast("B") if clip.size else b""
+
+
+def _with_own(header: bytes, own: str) -> bytes:
+    return header[:OWN_AT] + own.encode() + header[OWN_AT + len(own) :]
 
 
 def head(file: BinaryIO) -> bytes:
@@ -104,29 +134,30 @@ def _header_length(head: bytes) -> int:
 def shard(path: Path, head: bytes, size: int) -> Shard:
     """What is in a shard of ``size`` bytes that begins with ``head``.
 
-    Raises MgcError, naming the shard, if it is damaged.
+    Raises DamagedShardError, which names it.
     """
     try:
         data = 8 + _header_length(head)
         if data > len(head):
             raise ValueError("its header is cut off")
         header = json.loads(head[8:data])
-        origins = json.loads(header.pop("__metadata__", {}).get(ORIGINS, "{}"))
+        facts = header.pop("__metadata__", {})
+        if OWN in facts and checksum(_with_own(head[8:data], BLANK)) != facts[OWN]:
+            raise ValueError(f"its header {CHANGED}")
+        origins, sums = json.loads(facts.get(ORIGINS, "{}")), facts.get(CLIPS, "")
         numbered: dict[str, dict[int, Row]] = {}
-        for name, tensor in header.items():
+        for place, (name, tensor) in enumerate(header.items()):
             audio_hash, _, number = name.rpartition(".")
             begin, end = tensor["data_offsets"]
             if data + end > size:
                 raise ValueError("it is cut off")
-            row = Row(path, data + begin, tuple(tensor["shape"]), DTYPES[tensor["dtype"]])
+            shape, dtype = tuple(tensor["shape"]), DTYPES[tensor["dtype"]]
+            row = Row(path, data + begin, shape, dtype, sums[8 * place : 8 * place + 8])
             numbered.setdefault(audio_hash, {})[int(number)] = row
         rows = {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
         return Shard(rows, {key: Origin(*origin) for key, origin in origins.items()})
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise MgcError(
-            f"{path} is damaged: {error}.",
-            f"Remove it, and the next fit will recompute it: rm '{path}'",
-        ) from error
+        raise DamagedShardError(path, error) from error
 
 
 def view(row: Row) -> np.ndarray:
@@ -140,6 +171,16 @@ def view(row: Row) -> np.ndarray:
             return np.frombuffer(file.read(count * row.dtype.itemsize), row.dtype).reshape(
                 row.shape
             )
+
+
+def is_intact(row: Row) -> bool:
+    """Whether a clip's feature is as it was written, as far as that can be told."""
+    return not row.checksum or checksum(_bytes(view(row))) == row.checksum
+
+
+def unmap() -> None:
+    """Forget the maps, because a shard was replaced."""
+    _mapped.cache_clear()
 
 
 @lru_cache(maxsize=MAPS)

@@ -334,3 +334,21 @@ def test_what_a_header_claims_wrongly_is_said_and_kept(tmp_path: Path) -> None:
     lengths = table.load("mine").tracks.set_index("track_id")["duration"]
     assert lengths["rock/0.wav"] == pytest.approx(0.75 * SECONDS, abs=0.01)
     assert lengths["rock/2.wav"] == 2 * SECONDS
+
+
+def test_a_changed_row_of_the_list_is_named_and_people_s_rows_are_theirs(
+    planted: tuple[table.Dataset, dict[str, str]],
+) -> None:
+    dataset, _ = planted
+    path = quarantine_file(dataset)
+    rows = pd.DataFrame([["t1", "silent", "no sound"]], columns=["track_id", "fault", "detail"])
+    quarantine(dataset, rows, ["silent"])
+    with open(path, "a") as file:
+        file.write("t2,mine,I do not like it\n")
+    assert list(quarantined(dataset)["track_id"]) == ["t1", "t2"]
+    path.write_text(path.read_text().replace("mine", "ours"))
+    assert list(quarantined(dataset)["fault"]) == ["silent", "ours"]
+    path.write_text(path.read_text().replace("t1,", "t3,"))
+    with pytest.raises(MgcError, match="the row of 't3' has changed") as caught:
+        quarantined(dataset)
+    assert "empty its last two columns" in caught.value.hint
