@@ -81,7 +81,9 @@ class RecordedStrategy(RecordedPlugin):
 class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
 
-    ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks.
+    ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks, ``identity`` what
+    `mgc.runs.identity` makes of the request (empty in runs of earlier versions), ``tracking`` the
+    settings of the tracker.
     """
 
     raw: Values
@@ -105,6 +107,8 @@ class RunRecord(Mapping[str, Any]):
     metrics: Mapping[str, Values] = field(default_factory=dict)
     seconds: float | None = None
     calibration: Values | None = None
+    identity: Values = field(default_factory=dict)
+    tracking: Values | None = None
     problem: str = ""
 
     def __getitem__(self, key: str) -> Any:
