@@ -96,7 +96,7 @@ class Run:
         return self.predictions.drop_duplicates("track_id").set_index("track_id")
 
     @cached_property
-    def figures(self) -> Mapping[str, Mapping[str, Any]]:
+    def scores(self) -> Mapping[str, Mapping[str, Any]]:
         """The `mgc.runs.metrics.summary` of each scored part, computed from the predictions."""
         from mgc.runs.metrics import scores
 
@@ -108,7 +108,7 @@ class Run:
         from mgc.runs.metrics import agree
 
         said = self.record.metrics
-        return not all(agree(said.get(part), made) for part, made in self.figures.items())
+        return not all(agree(said.get(part), made) for part, made in self.scores.items())
 
     @cached_property
     def embeddings(self) -> np.ndarray:

@@ -15,18 +15,24 @@ of runs of its kind. Of equal figures, the newest wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
 
 from mgc.errors import MgcError
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs import PREFIX, Run, damaged
+from mgc.runs import PREFIX, Run, damaged, identity
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 LEVEL = 0.05
+ROUNDING = 1e-6  # of an accuracy in run.json
 SINGLE, PLAIN, LEARNT = range(3)  # how complex a run is
+
+
+#: For each track its genre, whether the run is right, and its group.
+_Rows: TypeAlias = Mapping[str, tuple[str, bool, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A run with the true genre, whether it is right, and the group of each track of a part."""
+
     run: Run
     complexity: int
-    accuracy: float
-    tracks: int
+    rows: _Rows
+
+    @cached_property
+    def accuracy(self) -> float:
+        """The share of the tracks on which it is right, in [0, 1]."""
+        return sum(right for _, right, _ in self.rows.values()) / len(self.rows)
+
+    def like(self, other: _Candidate) -> bool:
+        """Whether both were scored by the same genres and, as far as is known, audio."""
+        theirs = other.rows
+        genres = all(theirs[t][0] == row[0] for t, row in self.rows.items() if t in theirs)
+        return genres and identity.same_audio(self.run, other.run) is not False
+
+    def altered(self, part: str) -> bool:
+        """Whether ``run.json`` claims another accuracy."""
+        said = self.run.record.metrics.get(part, {}).get("accuracy")
+        return not isinstance(said, int | float) or abs(said - self.accuracy) > ROUNDING
 
 
 def answering(found: Iterable[Run], dataset: str) -> Choice | None:
@@ -63,7 +86,10 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
     for part, kind in (("test", "out-of-fold"), ("validation", "validation")):
         known = [c for run in rivals if (c := _candidate(run, part)) is not None]
         if known:
-            return _best(known, part, kind)
+            choice = _best([c for c in known if c.like(known[-1])], part, kind)
+            altered = ", ".join(c.run.name for c in known if c.altered(part))
+            said = f"; figures that do not match the predictions: {altered}" if altered else ""
+            return replace(choice, reason=choice.reason + said)
     return Choice(there[-1], "the newest; no run has a figure on tracks it did not learn from")
 
 
@@ -73,10 +99,8 @@ def _candidate(run: Run, part: str) -> _Candidate | None:
     folds = run.record.dataset.folds > 1
     if folds != (part == "test") or (not folds and complexity == LEARNT):
         return None
-    figures = run.record.metrics.get(part)
-    if not figures:
-        return None
-    return _Candidate(run, complexity, float(figures["accuracy"]), int(figures["tracks"]))
+    rows = _scored(run, part)
+    return _Candidate(run, complexity, rows) if rows else None
 
 
 def _complexity(run: Run) -> int:
@@ -104,7 +128,7 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     for rival, tests in rivals:
         why = _not_better(rival, taken, part, tests)
         taken, refused = (taken, why or refused) if why is not None else (rival, "")
-    figure = f"{100 * taken.accuracy:.1f} % of {taken.tracks:,} {kind} tracks"
+    figure = f"{100 * taken.accuracy:.1f} % of {len(taken.rows):,} {kind} tracks"
     others = "the only run with such a figure" if len(known) == 1 else f"the best of {len(known)}"
     return Choice(taken.run, f"{figure}; {refused or others}")
 
@@ -115,9 +139,9 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
     if complex_one.accuracy <= simple.accuracy:
         return ""
     name = complex_one.run.name
-    if min(complex_one.tracks, simple.tracks) < MIN_TRACKS:
+    if min(len(complex_one.rows), len(simple.rows)) < MIN_TRACKS:
         return f"too few tracks to prefer {name}, which is not as simple"
-    p = _p(complex_one.run, simple.run, part)
+    p = _p(complex_one.rows, simple.rows)
     if p is None:
         return f"too few tracks in common with {name}, which is not as simple"
     p = min(1.0, p * tests)
@@ -126,22 +150,22 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
     return f"{name} is not as simple and not shown to be better (p = {p:.2f})"
 
 
-def _p(first: Run, second: Run, part: str) -> float | None:
+def _p(one: _Rows, other: _Rows) -> float | None:
     """The paired test on the tracks that both have; None if they are too few."""
     import numpy as np
 
     from mgc.runs.paired_test import paired_p
 
-    one, other = _right(first, part), _right(second, part)
     tracks = sorted(one.keys() & other.keys())
     if len(tracks) < MIN_TRACKS:
         return None
-    differences = np.array([float(one[t][0]) - float(other[t][0]) for t in tracks])
-    return paired_p(differences, np.array([one[t][1] for t in tracks]))
+    differences = np.array([float(one[t][1]) - float(other[t][1]) for t in tracks])
+    return paired_p(differences, np.array([one[t][2] for t in tracks]))
 
 
-def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
-    """Whether a run is right, and the group, by track id.
+def _scored(run: Run, part: str) -> _Rows:
+    """The genre, whether the run is right, and the group, by track id; nothing if a probability is
+    not finite.
 
     Reads with pyarrow and converts by lists: its filters and its ``to_numpy`` import pandas, which
     takes longer than everything else here.
@@ -154,13 +178,16 @@ def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
         with parquet.ParquetFile(path) as file:
             table = file.read()
         columns = {name: table[name].to_pylist() for name in table.column_names}
-        answers = np.array([columns[PREFIX + genre] for genre in run.genres]).argmax(0)
+        probabilities = np.array([columns[PREFIX + genre] for genre in run.genres], np.float64)
         ids, genres, parts = columns["track_id"], columns["genre"], columns["part"]
     except (OSError, ValueError, KeyError) as error:
         raise damaged(run.folder, error) from error
+    if not np.isfinite(probabilities).all():
+        return {}
+    answers = probabilities.argmax(0)
     rows = zip(ids, answers, genres, columns.get("group", ids), parts, strict=True)
     return {
-        track: (run.genres[answer] == genre, group)
+        track: (genre, run.genres[answer] == genre, group)
         for track, answer, genre, group, where in rows
         if where == part
     }

@@ -66,6 +66,15 @@ def of_members(members: Sequence[Run]) -> dict[str, Any]:
     return shared | identity(members=[dict(each) for each in identities])
 
 
+def same_audio(one: Run, other: Run) -> bool | None:
+    """Whether two runs heard the same audio; None if that cannot be told: it is not recorded, or
+    their tracks differ."""
+    mine, theirs = one.record.identity, other.record.identity
+    if not all(_comparable(mine, theirs, name) for name in ("tracks", "audio")):
+        return None
+    return mine["audio"] == theirs["audio"] if mine["tracks"] == theirs["tracks"] else None
+
+
 def unlike(one: Run, other: Run) -> str:
     """In what the tracks that two runs share differ, in words; "" if nothing is known to.
 
@@ -73,6 +82,8 @@ def unlike(one: Run, other: Run) -> str:
     """
     import pandas as pd
 
+    if one is other:
+        return ""
     mine, theirs = one.tracks, other.tracks
     shared = mine.index.intersection(theirs.index).sort_values()
     genres = [tracks.loc[shared, "genre"] for tracks in (mine, theirs)]
@@ -86,17 +97,9 @@ def unlike(one: Run, other: Run) -> str:
         one_code, other_code = (pd.factorize(t.loc[shared, "group"])[0] for t in (mine, theirs))
         if count := int((one_code != other_code).sum()):
             return f"the group (artist) of {count:,} tracks"
-    if _same_audio(one, other) is False:
+    if same_audio(one, other) is False:
         return "the audio of their tracks"
     return ""
-
-
-def _same_audio(one: Run, other: Run) -> bool | None:
-    """None if that cannot be told: it is not recorded, or the tracks are others."""
-    mine, theirs = one.record.identity, other.record.identity
-    if not all(_comparable(mine, theirs, name) for name in ("tracks", "audio")):
-        return None
-    return mine["audio"] == theirs["audio"] if mine["tracks"] == theirs["tracks"] else None
 
 
 def check_alike(found: Sequence[Run]) -> None:
@@ -111,7 +114,7 @@ def check_alike(found: Sequence[Run]) -> None:
 
 def doubts(found: Sequence[Run]) -> list[str]:
     """What could not be checked of runs put side by side, and whose figures were altered."""
-    unknown = [run.name for run in found[1:] if _same_audio(found[0], run) is None]
+    unknown = [run.name for run in found[1:] if same_audio(found[0], run) is None]
     altered = [run.name for run in found if run.altered]
     said = []
     if unknown:

@@ -38,6 +38,14 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
     return taken
 
 
+def say_doubts(found: Sequence[Run]) -> None:
+    """Report what of these runs could not be checked, or does not match."""
+    from mgc.runs import identity
+
+    for doubt in identity.doubts(found):
+        output.note(doubt)
+
+
 def all_runs() -> list[Run]:
     """All runs, oldest first; reports those that cannot be read."""
     from mgc import runs
