@@ -167,25 +167,27 @@ def _scored(run: Run, part: str) -> _Rows:
     """The genre, whether the run is right, and the group, by track id; nothing if a probability is
     not finite.
 
-    Reads with pyarrow and converts by lists: its filters and its ``to_numpy`` import pandas, which
-    takes longer than everything else here.
+    Reads with pyarrow and converts without pandas, whose import takes longer than everything else
+    here; pyarrow's filters, ``take`` and ``to_numpy`` import it.
     """
     import numpy as np
     from pyarrow import parquet
 
-    path = run.folder / "predictions.parquet"
+    wanted = [PREFIX + genre for genre in run.genres]
     try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-        columns = {name: table[name].to_pylist() for name in table.column_names}
-        probabilities = np.array([columns[PREFIX + genre] for genre in run.genres], np.float64)
-        ids, genres, parts = columns["track_id"], columns["genre"], columns["part"]
-    except (OSError, ValueError, KeyError) as error:
+        with parquet.ParquetFile(run.folder / "predictions.parquet") as file:
+            there = file.schema_arrow.names
+            group = "group" if "group" in there else "track_id"
+            table = file.read(columns=list({*wanted, "track_id", "genre", "part", group}))
+        shares = np.array([np.from_dlpack(table[name].combine_chunks()) for name in wanted])
+        ids, genres, parts, groups = (
+            table[name].to_pylist() for name in ("track_id", "genre", "part", group)
+        )
+    except (OSError, ValueError, KeyError, BufferError, TypeError) as error:
         raise damaged(run.folder, error) from error
-    if not np.isfinite(probabilities).all():
+    if not np.isfinite(shares).all():
         return {}
-    answers = probabilities.argmax(0)
-    rows = zip(ids, answers, genres, columns.get("group", ids), parts, strict=True)
+    rows = zip(ids, shares.argmax(0).tolist(), genres, groups, parts, strict=True)
     return {
         track: (genre, run.genres[answer] == genre, group)
         for track, answer, genre, group, where in rows
