@@ -146,7 +146,7 @@ def _ours(run: Run) -> bool:
 def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
     """Fit, combine, and return all runs of the plan.
 
-    A fit that fails is recorded and the others continue; a seed with a failed fit gets no
+    What fails is recorded and the others continue; a seed with a failed fit gets no
     ensembles.
     """
     progress = progress or Silent()
@@ -159,13 +159,17 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)
     learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
-    combined = []
+    combined: list[Run] = []
     for seed in [seed for seed in plan.seeds if seed not in failed]:
         members = [run for run in made if run.record.seed == seed]
         for name, calibrate in plan.ensembles:
             spec = StrategySpec(name, plan.strategy.get(name, {}))
             request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
-            combined.append(_ensemble(request, members, found, progress))
+            try:
+                combined.append(_ensemble(request, members, found, progress))
+            except MgcError as error:
+                failures.append((seed, f"{name}, seed {seed}", error))
+                progress.say(f"{name}: {error.message} {error.hint}")
     return StudyResult([*made, *combined], [(name, error) for _, name, error in failures])
 
 

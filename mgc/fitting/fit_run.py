@@ -139,6 +139,8 @@ def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress
     if processes.is_main():
         done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
         tracker.finish(_summary(done), done.folder)
+        if wandb is not None and wandb.where:
+            progress.say(wandb.where)
     processes.wait()
     return runs.load(str(run.folder))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -58,18 +59,23 @@ def ensemble(
 
     values = params.parse_assignments(settings or [])
     specs = _specs(_names(strategy), values)
-    for spec in specs:
-        spec.make()
-    done: list[Run] = []
-    for group in _members(members or [], data):
-        _say_members(group)
-        for spec in specs:
-            request = EnsembleRequest(spec, calibrate, learn_from, min_overlap)
-            request = replace(request, command=_command(request, group))
-            if strategy == SEARCH:
-                _show_search(request, group)
-            done.append(ensemble(request, group))
+    groups = _members(members or [], data)
+
+    def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
+        if spec is specs[0]:
+            _say_members(group)
+        request = EnsembleRequest(spec, calibrate, learn_from, min_overlap)
+        request = replace(request, command=_command(request, group))
+        if strategy == SEARCH:
+            _show_search(request, group)
+        return ensemble(request, group)
+
+    jobs = [(spec.name, partial(combine, spec, group)) for group in groups for spec in specs]
+    done, failed = choice.one_by_one(jobs)
+    for group in groups:
+        choice.say_doubts(group)
     _report(done, as_json)
+    choice.end_with(failed, len(jobs))
 
 
 def _command(request: EnsembleRequest, group: Sequence[Run]) -> list[str]:
