@@ -52,8 +52,8 @@ class PluginSpec:
         except (MgcError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise self.failure(f"failed in {method}: {reason.rstrip(': ')}") from error
+            reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
+            raise self.failure(f"failed in {method}: {reason}.") from error
 
     def failure(self, what: str) -> MgcError:
         """The error for a plug-in that did ``what``."""

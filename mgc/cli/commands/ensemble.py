@@ -59,6 +59,8 @@ def ensemble(
 
     values = params.parse_assignments(settings or [])
     specs = _specs(_names(strategy), values)
+    for spec in specs:
+        spec.params  # noqa: B018 - checks them
     groups = _members(members or [], data)
 
     def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
