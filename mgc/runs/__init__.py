@@ -102,14 +102,6 @@ class Run:
 
         return scores(self, self.predictions)
 
-    @property
-    def altered(self) -> bool:
-        """Whether the figures in ``run.json`` are not those of the predictions."""
-        from mgc.runs.metrics import agree
-
-        said = self.record.metrics
-        return not all(agree(said.get(part), made) for part, made in self.scores.items())
-
     @cached_property
     def embeddings(self) -> np.ndarray:
         """(row of `predictions`, dimension) float32. Each fold is a separate model, so only

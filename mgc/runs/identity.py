@@ -112,19 +112,27 @@ def check_alike(found: Sequence[Run]) -> None:
             )
 
 
+def altered(run: Run) -> bool:
+    """Whether the figures in ``run.json`` are not those of the predictions."""
+    from mgc.runs.metrics import agree
+
+    said = run.record.metrics
+    return not all(agree(said.get(part), made) for part, made in run.scores.items())
+
+
 def doubts(found: Sequence[Run]) -> list[str]:
     """What could not be checked of runs put side by side, and whose figures were altered."""
     unknown = [run.name for run in found[1:] if same_audio(found[0], run) is None]
-    altered = [run.name for run in found if run.altered]
+    edited = [run.name for run in found if altered(run)]
     said = []
     if unknown:
         said.append(
             f"Not checked: whether {', '.join(unknown)} heard the same audio as {found[0].name} "
             "(it is not recorded, or their tracks differ)."
         )
-    if altered:
+    if edited:
         said.append(
-            f"Run {', '.join(altered)}: its figures do not match its predictions, from which the "
+            f"Run {', '.join(edited)}: its figures do not match its predictions, from which the "
             "figures here are computed."
         )
     return said

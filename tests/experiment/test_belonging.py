@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,18 @@ from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError
 from mgc.evaluation.systems import systems
 from mgc.experiment.study import steps
+from mgc.extractors.mel import Mfcc, MfccParams
 from mgc.home import write_json
 from mgc.plugins import registry
 from mgc.prediction.model import Model
 from mgc.runs import Run, answering
+
+
+@dataclass(frozen=True)
+class Fewer(MfccParams):
+    """MFCC with another default."""
+
+    n_mfcc: int = 13
 
 
 @pytest.fixture
@@ -180,17 +188,12 @@ def test_a_run_that_records_no_identity_is_made_again_once_and_not_resumed(songs
 def test_a_default_that_changes_changes_nothing(
     songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mgc.extractors.mfcc import Mfcc
-
     first = fitting.fit(asked("mfcc"))
     clip = sorted(songs.rglob("*.wav"))[5]
     before = Model(first).predict(clip).probabilities
     begun = cut_short(first)
     assert first.record.extractor.identity["params"]["n_mfcc"] != 13
-    fewer = type("Params", (Mfcc.Params,), {"n_mfcc": 13, "__annotations__": {"n_mfcc": int}})
-    from dataclasses import dataclass
-
-    monkeypatch.setattr(Mfcc, "Params", dataclass(frozen=True)(fewer))
+    monkeypatch.setattr(Mfcc, "Params", Fewer)
     assert asked("mfcc").source.params.n_mfcc == 13
     assert Model(runs.load(first.name)).predict(clip).probabilities == before
     assert fitting.resume(begun.name).scores == first.scores

@@ -100,8 +100,8 @@ def test_edited_figures_are_named_and_computed_anew(mgc_home: Path) -> None:
     edited = {part: {**made, "accuracy": 123.0} for part, made in poor.record.metrics.items()}
     write_json(poor.folder / "run.json", {**poor.record, "metrics": edited})
     poor = runs.load(poor.name)
-    assert poor.altered
-    assert not good.altered
+    assert identity.altered(poor)
+    assert not identity.altered(good)
     assert "do not match" in identity.doubts([good, poor])[-1]
     assert poor.scores["test"]["accuracy"] < 0.5
     found = answering.answering(runs.everything()[0], "made-up")
