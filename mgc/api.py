@@ -50,7 +50,7 @@ class FinishedRun(runs.Run):
     @property
     def figures(self) -> dict[str, Any]:
         """The figures of the test tracks: accuracy, precision, recall, f1, nll, ece, …"""
-        return dict(self.record["metrics"]["test"])
+        return dict(self.scores["test"])
 
     def report(
         self, path: str | os.PathLike[str], *, title: str = "", progress: Progress | None = None

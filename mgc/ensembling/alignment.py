@@ -11,7 +11,7 @@ import pandas as pd
 
 from mgc import runs
 from mgc.errors import MgcError, UsageError
-from mgc.runs import Run
+from mgc.runs import Run, identity
 
 KEYS = ["fold", "part", "track_id"]
 TOLERANCE = 1e-3  # how far the sum of a row of stored probabilities may be from 1
@@ -78,8 +78,8 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
     Raises:
         UsageError: fewer than two runs, an ensemble among them, one named twice, or runs that
             differ in dataset, genres or splits, or share too few tracks.
-        MgcError: a run lists a track twice, runs differ in a track's genre, or probabilities are
-            not finite.
+        MgcError: a run lists a track twice, runs differ in labels, groups or audio, or
+            probabilities are not finite.
     """
     _check(members)
     runs.same_tracks(members)
@@ -97,8 +97,7 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
             "Fit the runs again on the same files, or allow less with --min-overlap.",
         )
     tables = [table.loc[common] for table in tables]
-    for run, table in zip(members[1:], tables[1:], strict=True):
-        _same_genres(members[0], run, tables[0]["genre"], table["genre"])
+    identity.check_alike(members)
     first = members[0].predictions
     positions = [table["row"].to_numpy() for table in tables]
     columns = [c for c in first.columns if not c.startswith(runs.PREFIX)]
@@ -143,8 +142,8 @@ def checked(run: Run) -> np.ndarray:
 
 
 def _indexed(run: Run) -> pd.DataFrame:
-    """A run's genres and row numbers, by `KEYS`."""
-    table = run.predictions[[*KEYS, "genre"]].copy()
+    """A run's row numbers, by `KEYS`."""
+    table = run.predictions[KEYS].copy()
     table["row"] = np.arange(len(table))
     table = table.set_index(KEYS)
     if not table.index.is_unique:
@@ -155,14 +154,3 @@ def _indexed(run: Run) -> pd.DataFrame:
 
 def _tracks(index: pd.Index) -> set[str]:
     return set(index.get_level_values("track_id"))
-
-
-def _same_genres(first: Run, other: Run, mine: pd.Series, theirs: pd.Series) -> None:
-    differs = (mine != theirs).to_numpy()
-    if differs.any():
-        row = int(differs.argmax())
-        raise MgcError(
-            f"{first.name} and {other.name} differ in the genre of {int(differs.sum()):,} rows, "
-            f"starting with track {mine.index[row][2]!r}: {mine.iloc[row]} and {theirs.iloc[row]}.",
-            "They were fitted on different versions of the dataset: fit them again.",
-        )

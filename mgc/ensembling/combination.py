@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from mgc.plugins import registry
 from mgc.plugins.plugin_spec import PluginSpec
 from mgc.runs import Run
 from mgc.strategies.calibration import tempered
+from mgc.training import outputs
 
 FILE = "strategy.safetensors"
 LEARNT = "learnt."  # prefix of the strategy's own arrays in the file
@@ -35,9 +37,11 @@ class StrategySpec(PluginSpec):
     kind_of_plugin: ClassVar[str] = "strategy"
 
     def make(self, seed: int = 0) -> Any:
-        """A new, unfitted strategy. Raises MgcError if it cannot be found or a parameter cannot be
-        set."""
-        return self.implementation(self.params, seed)
+        """A new, unfitted strategy. Raises MgcError if it cannot be found or made, or a parameter
+        cannot be set."""
+        implementation, params = self.implementation, self.params
+        with self.blamed("__init__"):
+            return implementation(params, seed)
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,22 @@ class Combination:
         members: Any = embeddings
         if self.spec.info.combines == "probabilities":
             members = tempered(probabilities, self.temperatures[:, None, None])
-        answer = checked(self.strategy.combine(members), probabilities.shape[1:], self.spec)
-        return tempered(answer, self.pooled)
+        with self.spec.blamed("combine"):
+            answer = self.strategy.combine(members)
+        _, *shape = probabilities.shape
+        found = outputs.probabilities(self.spec, answer, (shape[0], shape[1]), TOLERANCE)
+        return tempered(found / found.sum(1, keepdims=True), self.pooled)
 
-    @property
+    @cached_property
     def learnt(self) -> dict[str, np.ndarray]:
         """What the strategy learnt, as named arrays."""
-        return {} if self.spec.info.learns == "nothing" else dict(self.strategy.state())
+        if self.spec.info.learns == "nothing":
+            return {}
+        with self.spec.blamed("state"):
+            arrays = {name: np.asarray(a) for name, a in self.strategy.state().items()}
+            if odd := [name for name, a in arrays.items() if a.dtype.kind not in "biuf"]:
+                raise TypeError(f"{odd[0]} is not an array of numbers")
+            return arrays
 
     def save(self, folder: Path) -> None:
         """Write temperatures and what was learnt; no pickle."""
@@ -102,27 +115,9 @@ def restore(spec: StrategySpec, folder: Path, seed: int) -> Combination:
         ) from error
     strategy = spec.make(seed)
     if spec.info.learns != "nothing":
-        strategy.restore({name.removeprefix(LEARNT): a for name, a in arrays.items()})
+        with spec.blamed("restore"):
+            strategy.restore({name.removeprefix(LEARNT): a for name, a in arrays.items()})
     return Combination(spec, strategy, temperatures, pooled)
-
-
-def checked(answer: Any, shape: tuple[int, ...], spec: StrategySpec) -> np.ndarray:
-    """Check that a strategy's answer is probabilities (track, genre); return it with rows
-    that sum to exactly 1."""
-    found = np.asarray(answer, np.float64)
-    problem = ""
-    if found.shape != shape:
-        problem = f"an array of shape {found.shape} instead of {shape}"
-    elif not np.isfinite(found).all() or (found < 0).any():
-        problem = "values that are negative or not finite"
-    elif (np.abs(found.sum(1) - 1) > TOLERANCE).any():
-        problem = "rows that do not sum to 1"
-    if problem:
-        raise MgcError(
-            f"Strategy {spec.name!r} of {spec.entry.distribution} returned {problem}.",
-            f"Run: mgc plugins check {spec.name}",
-        )
-    return np.asarray(found / found.sum(1, keepdims=True))
 
 
 def strategy_folder(run: Run, fold: int) -> Path:

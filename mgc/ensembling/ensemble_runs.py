@@ -17,7 +17,7 @@ from mgc.ensembling.alignment import Aligned, align
 from mgc.ensembling.combination import Combination, EnsembleRequest, strategy_folder
 from mgc.ensembling.learner import Learner
 from mgc.plugins import params
-from mgc.runs import PREFIX, Run, metrics
+from mgc.runs import PREFIX, Run, identity, metrics
 from mgc.strategies.calibration import tempered
 
 #: What an ensemble keeps of each member: everything that prediction and reports need.
@@ -50,7 +50,7 @@ def ensemble(request: EnsembleRequest, members: Sequence[Run]) -> Run:
         made.save(strategy_folder(run, fold))
     columns = [PREFIX + genre for genre in run.genres]
     predictions = pd.concat([aligned.table, pd.DataFrame(answers, columns=columns)], axis=1)
-    scored = {part: _score(run, predictions, part) for part in ("validation", "test")}
+    scored = metrics.scores(run, predictions)
     # An ensemble's embedding of a track: its members' probabilities, (row, member × genre).
     embeddings = np.concatenate(list(aligned.probabilities), axis=1).astype(np.float32)
     return runs.finish(run, predictions, embeddings, {"metrics": scored, **results})
@@ -128,6 +128,7 @@ def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[
         "member_labels": [run.label for run in members],
         "overlap": {"tracks": aligned.tracks, "of": aligned.of},
         "seed": _seed(members),
+        "identity": identity.of_members(members),
         "failures": list(failures.values()),
     }
 
@@ -135,11 +136,6 @@ def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[
 def _shown(made: Combination) -> dict[str, Any]:
     """What was learnt, if it is only a few numbers: weights for people to read."""
     return {name: np.asarray(a).tolist() for name, a in made.learnt.items() if np.size(a) <= SHOWN}
-
-
-def _score(run: Run, predictions: pd.DataFrame, part: str) -> dict[str, Any]:
-    rows = predictions[predictions["part"] == part]
-    return metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
 
 
 def _keep(source: Path, target: Path) -> None:

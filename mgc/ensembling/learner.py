@@ -104,7 +104,8 @@ class Learner:
                 )
             n_genres = aligned.probabilities.shape[2]
             seen = self._seen(rows, temperatures)
-            strategy.fit(seen, aligned.genres[rows], aligned.groups[rows], n_genres)
+            with self.asked.spec.blamed("fit"):
+                strategy.fit(seen, aligned.genres[rows], aligned.groups[rows], n_genres)
         return Combination(self.asked.spec, strategy, temperatures)
 
     def _seen(self, rows: np.ndarray, temperatures: np.ndarray) -> Any:

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mgc.runs import Run
-from mgc.runs.paired_test import paired_p
+from mgc.runs.paired_test import LEVEL, MIN_GROUPS, paired_test
 
 #: A member is much weaker if the best is right on that much more of the tracks, and shown to be.
 WEAK = 0.05
-LEVEL = 0.05
 
 
 def notes(run: Run, members: Sequence[Run]) -> Iterator[str]:
@@ -47,10 +46,15 @@ def _weak(members: Sequence[Run]) -> list[str]:
     return [
         run.label
         for run, (one, groups) in zip(members, right, strict=True)
-        if len(one) == len(best[0])
-        and best[0].mean() - one.mean() >= WEAK
-        and paired_p(best[0] - one, groups) < LEVEL
+        if len(one) == len(best[0]) and _weaker(best[0] - one, groups)
     ]
+
+
+def _weaker(differences: np.ndarray, groups: np.ndarray) -> bool:
+    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if differences.mean() < WEAK or len(sizes) < MIN_GROUPS:
+        return False
+    return bool(paired_test(np.bincount(numbers, differences)[:, None], sizes).p[0] < LEVEL)
 
 
 def _right(run: Run) -> tuple[np.ndarray, np.ndarray]:

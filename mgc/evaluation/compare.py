@@ -211,7 +211,7 @@ def by_genre(compared: Sequence[System]) -> pd.DataFrame:
     ``tracks`` counts the genre's tracks."""
     columns: dict[str, Any] = {}
     for system in compared:
-        per_run = [run.record.metrics["test"]["by_genre"] for run in system.runs]
+        per_run = [run.scores["test"]["by_genre"] for run in system.runs]
         genres = list(per_run[0])
         columns[system.name] = [float(np.mean([r[g]["f1"] for r in per_run])) for g in genres]
         columns.setdefault("tracks", [per_run[0][g]["tracks"] for g in genres])

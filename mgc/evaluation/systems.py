@@ -14,7 +14,7 @@ import pandas as pd
 
 from mgc.ensembling.alignment import checked
 from mgc.errors import UsageError
-from mgc.runs import Run
+from mgc.runs import Run, identity
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ class System:
         return right.groupby(level=0).mean()
 
     def figures(self, name: str) -> list[float]:
-        """One of the test figures of run.json, run by run."""
-        tests: list[Any] = [run.record.metrics["test"] for run in self.runs]
-        return [float(test[name]) for test in tests]
+        """One of the figures of the test rows, run by run."""
+        return [float(run.scores["test"][name]) for run in self.runs]
 
 
 def _scored(run: Run) -> pd.DataFrame:
@@ -65,13 +64,14 @@ def systems(found: Sequence[Run]) -> list[System]:
     """Group runs into systems, in the order given; a run of the same request and seed as another (a
     repetition) becomes a separate system.
 
-    Raises UsageError if runs differ in dataset, genres or number of folds: their figures mean
-    different things and do not belong in one table.
+    Raises UsageError if runs differ in dataset, genres or number of folds, MgcError if they differ
+    in labels, groups or audio: their figures mean different things and do not belong in one table.
     """
     if not found:
         raise UsageError("There are no runs to compare.", "Run: mgc fit --extractor mfcc")
     for run in found[1:]:
         _same_protocol(found[0], run)
+    identity.check_alike(found)
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
     for run in {run.folder: run for run in found}.values():

@@ -1,13 +1,13 @@
 """Carries out a plan step by step; steps that are already done are not repeated.
 
 A step is identified by what it asks for, not by a separate record: a finished run with the same
-dataset, split, features, head and seed *is* the step, whoever made it. A run that an experiment
-began and did not finish is continued.
+identity (`mgc.runs.identity`) *is* the step, whoever made it. A run that an experiment began and
+did not finish is continued. A run whose identity is not recorded is not the step: it is made again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.experiment.plan import Plan
 from mgc.fitting import FitRequest
+from mgc.fitting.request import head_values, identify, identify_tracks, varies_with_seed
 from mgc.plugins.params import as_dict
 from mgc.progress import Progress, Silent
-from mgc.runs import Run
+from mgc.runs import Run, identity
 from mgc.runs.selection import by_seed
 
 COMMAND = ("mgc", "experiment", "run")
@@ -31,12 +32,14 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Step:
-    """One run that a plan asks for, and the matching run if there is one, finished or begun."""
+    """One run that a plan asks for, and the matching run if there is one, finished or begun; if
+    not, ``why`` a run that looks alike does not match."""
 
     name: str
     seed: int
     run: Run | None
     request: FitRequest
+    why: str = ""
 
     @property
     def state(self) -> str:
@@ -93,36 +96,47 @@ def ensure_dataset(plan: Plan, progress: Progress) -> None:
 
 def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
     """Each fit with its run, if there is one: the newest finished one, else one that was begun."""
-    made = []
+    made, tracks = [], None
     for request in wanted:
         name = f"{request.source.name} · {request.head.name}"
-        asked = _asked(request)
-        seeded = request.head.info.seeded
-        same = [run for run in found if run.kind == "single" and _made(run, seeded) == asked]
-        usable = [run for run in same if _ours(run)] + [run for run in same if run.finished]
-        made.append(Step(name, request.seed, usable[-1] if usable else None, request))
+        asked, varies = _asked(request), varies_with_seed(request)
+        alike = [run for run in found if run.kind == "single" and _made(run, varies) == asked]
+        usable = [run for run in alike if _ours(run)] + [run for run in alike if run.finished]
+        if usable:
+            tracks = tracks or identify_tracks(request.dataset)
+            now = identify(request, tracks)
+            same = [run for run in usable if run.record.identity == now]
+            why = "" if same else _why(usable[-1], now)
+            made.append(Step(name, request.seed, same[-1] if same else None, request, why))
+        else:
+            made.append(Step(name, request.seed, None, request))
     return made
 
 
+def _why(run: Run, now: Mapping[str, str]) -> str:
+    """Why a run is not the step that it looks like."""
+    changed = identity.differing(run.record.identity, now)
+    if changed:
+        return f"{run.name} is of other {' and '.join(changed)}"
+    unknown = sorted(identity.unverified(run.record.identity, now))
+    return f"{run.name} does not record its {', '.join(unknown)}, so it is made again"
+
+
 def _asked(request: FitRequest) -> tuple[Any, ...]:
-    """The key by which two fits are the same."""
-    dataset, head = request.dataset, request.head
-    seed = request.seed if head.info.seeded else None
-    training = as_dict(head.training) if head.info.trained_by == "gradient" else None
+    """What tells a fit without looking at the dataset's tracks."""
+    head, seed = request.head, request.seed if varies_with_seed(request) else None
     return (
-        (dataset.name, fitting.split_of(request), seed),
-        request.source.store.fingerprint,
-        (head.name, head.entry.version, as_dict(head.params), training),
+        (request.dataset.name, request.folds, seed, request.source.store.fingerprint),
+        (head.name, *head_values(head)),
     )
 
 
-def _made(run: Run, seeded: bool) -> tuple[Any, ...]:
-    """The key of the fit that a run is; see `_asked`."""
-    dataset, head = run.record.dataset, run.record.head
+def _made(run: Run, varies: bool) -> tuple[Any, ...]:
+    """The same of a run; see `_asked`."""
+    dataset, head, seed = run.record.dataset, run.record.head, run.record.seed
     return (
-        (dataset.name, dataset.split, run.record.seed if seeded else None),
-        run.record.extractor.fingerprint,
-        (head.name, head.version, head.params, head.training),
+        (dataset.name, dataset.folds, seed if varies else None, run.record.extractor.fingerprint),
+        (head.name, head.params, head.training),
     )
 
 
@@ -134,7 +148,7 @@ def _ours(run: Run) -> bool:
 def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
     """Fit, combine, and return all runs of the plan.
 
-    A fit that fails is recorded and the others continue; a seed with a failed fit gets no
+    What fails is recorded and the others continue; a seed with a failed fit gets no
     ensembles.
     """
     progress = progress or Silent()
@@ -149,13 +163,17 @@ def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None
         if run.kind == "ensemble" and _ours(run):
             runs.remove(run.name)
     learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
-    combined = []
+    combined: list[Run] = []
     complete = len({step.name for step in todo})
     for members in [group for group in by_seed(made) if len(group) == complete]:
         for name, calibrate in plan.ensembles:
             spec = StrategySpec(name, plan.strategy.get(name, {}))
             request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
-            combined.append(_ensemble(request, members, found, progress))
+            try:
+                combined.append(_ensemble(request, members, found, progress))
+            except MgcError as error:
+                failures.append((f"{name} of {members[0].name}, …", error))
+                progress.say(f"{name}: {error.message} {error.hint}")
     return StudyResult([*made, *combined], failures)
 
 
@@ -180,7 +198,7 @@ def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> R
     if step.run is not None:
         progress.say(f"{about}: continuing {step.run.name}")
         return fitting.resume(step.run.name, progress)
-    progress.say(about)
+    progress.say(f"{about} ({step.why})" if step.why else about)
     return fitting.fit(step.request, progress, ready[step.request.source.store.fingerprint])
 
 
@@ -205,4 +223,5 @@ def _combines(run: Run, request: EnsembleRequest, members: Sequence[Run]) -> boo
         (made.name, made.version, made.params) == asked
         and (made.calibrate, made.learn_from) == (request.calibrate, request.learn_from)
         and run.record.members == [member.name for member in members]
+        and run.record.identity == identity.of_members(members)
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from mgc.audio import decoding
 from mgc.audio.file_cache import FileCache, Stamp, stamp
+from mgc.errors import AudioError
 
-__all__ = ["Stamp", "known", "remember", "stamp"]
+__all__ = ["Stamp", "hashes", "known", "remember", "stamp"]
 
 _ADDED = ("ctime_ns INTEGER", "inode INTEGER")
 _CACHE = FileCache(
@@ -32,6 +35,19 @@ def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
                 partial[path] = now, sha
     remember(partial)
     return found
+
+
+def hashes(paths: Sequence[Path]) -> list[str]:
+    """SHA-256 of the content of each file, "" if it cannot be read; only changed files are read."""
+    found = known(paths)
+    new: dict[Path, tuple[Stamp, str]] = {}
+    for path in paths:
+        if path not in found and (before := stamp(path)):
+            with suppress(AudioError):
+                new[path] = before, decoding.content_hash(path)
+    remember(new)
+    found |= new
+    return [found[path][1] if path in found else "" for path in paths]
 
 
 def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> str:

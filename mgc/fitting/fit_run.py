@@ -13,7 +13,7 @@ from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
-from mgc.fitting.request import FitRequest, check_fits, describe, load_request
+from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
@@ -27,7 +27,8 @@ def fit(
 ) -> Run:
     """Fit one extractor × head on a dataset and return the finished run.
 
-    ``prepared`` saves repeated work if several requests share a dataset and extractor. Raises
+    A run of the same request that was interrupted is continued. ``prepared`` saves repeated work
+    if several requests share a dataset and extractor. Raises
     MgcError if nothing can be fitted; files that cannot be used are left out of every part and
     listed in the run.
     """
@@ -36,10 +37,26 @@ def fit(
     if prepared is None:
         prepared = prepare_for([request], progress)[request.source.store.fingerprint]
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
-    started = runs.start(name, describe(request, prepared)).name if processes.is_main() else ""
-    run = runs.load(processes.from_main(started))
+    folder = ""
+    if processes.is_main():
+        begun = _interrupted(request, progress)
+        folder = str((begun or runs.start(name, describe(request, prepared))).folder)
+    run = runs.load(processes.from_main(folder))
     with _kept(run):
         return _train(run, request, prepared, progress)
+
+
+def _interrupted(request: FitRequest, progress: Progress) -> Run | None:
+    """The newest run of the same request that was interrupted, if there is one."""
+    asked = request.dataset.name, request.head.name, request.device, request.tracking is None
+    for run in reversed(runs.everything()[0]):
+        record = run.record
+        begun = record.dataset.name, record.head.name, record.device, record.tracking is None
+        cut_short = begun == asked and state.state(run) == "interrupted"
+        if cut_short and record.identity and record.identity == identify(request):
+            progress.say(f"Continuing run {run.name}, which was interrupted.")
+            return run
+    return None
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
@@ -69,7 +86,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
     request = load_request(run, resolve.dataset(run.record.dataset.name))
     prepared = prepare_for([request], progress)[request.source.store.fingerprint]
     with _kept(run):
-        return _train(run, request, prepared, progress, resume=True)
+        return _train(run, request, prepared, progress)
 
 
 @contextmanager
@@ -89,13 +106,12 @@ def _kept(run: Run) -> Iterator[None]:
             raise
 
 
-def _train(
-    run: Run, request: FitRequest, prepared: Prepared, progress: Progress, resume: bool = False
-) -> Run:
+def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress) -> Run:
+    """Train what is not trained yet; see `fit`."""
     begun = time.perf_counter()
     wandb = None
-    if request.tracking is not None and processes.is_main():
-        wandb = WandbTracker(run.name, WandbSettings(**request.tracking))
+    if run.record.tracking is not None and processes.is_main():
+        wandb = WandbTracker(run.name, WandbSettings(**run.record.tracking))
     tracker = Guarded(wandb, progress)
     tracker.start(dict(run.record))
     folds = prepared.folds(request.folds, request.seed)
@@ -114,17 +130,19 @@ def _train(
             folder=run.folder / name,
             progress=progress,
             tracker=Guarded(tracker, progress, name if len(folds) > 1 else ""),
-            resume=resume,
+            resume=True,
         )
         predicted.append(_predict(fitted, prepared, fold))
     tables, embeddings = zip(*predicted, strict=True)
     predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    figures = {"metrics": _score(run, predictions), "seconds": time.perf_counter() - begun}
+    figures = {"metrics": metrics.scores(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
         done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
         tracker.finish(_summary(done), done.folder)
+        if wandb is not None and wandb.where:
+            progress.say(wandb.where)
     processes.wait()
-    return runs.load(run.name)
+    return runs.load(str(run.folder))
 
 
 def _summary(run: Run) -> Summary:
@@ -149,12 +167,3 @@ def _predict(
     table["fold"], table["part"] = fold.number, parts
     columns = [PREFIX + genre for genre in genres]
     return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1), embedding
-
-
-def _score(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, object]]:
-    """Metrics of the validation and test rows, pooled over folds."""
-    parts = {part: predictions[predictions["part"] == part] for part in ("validation", "test")}
-    return {
-        part: metrics.summary(run.truth(rows), run.probabilities(rows), run.genres)
-        for part, rows in parts.items()
-    }

@@ -3,21 +3,28 @@ that is written into ``run.json`` and read back."""
 
 from __future__ import annotations
 
+import secrets
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from mgc import resolve
 from mgc.datasets import grouping, splits
+from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
+from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.plugins.params import as_dict
 from mgc.plugins.plugin_spec import PluginSpec
-from mgc.runs import Run
+from mgc.runs import Run, identity
 from mgc.runs.models import load_source
+from mgc.runs.selection import repeat_command
 from mgc.training.head_spec import HeadSpec, can_take
 
 
@@ -101,6 +108,12 @@ def split_of(request: FitRequest) -> str:
     return splits.split_hash(request.dataset.tracks, folds)
 
 
+def varies_with_seed(request: FitRequest) -> bool:
+    """Whether the folds or what the head learns depend on the seed."""
+    drawn = request.folds > 0 and request.folds != request.dataset.record.get("folds")
+    return drawn or request.head.info.seeded
+
+
 def fitted_once(made: Sequence[FitRequest], seeds: int) -> str:
     """Which heads are fitted once instead of with each of so many seeds; "" if none is."""
     counts = Counter(request.head.name for request in made if not request.head.info.seeded)
@@ -121,11 +134,46 @@ def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
         )
 
 
+def identify_tracks(dataset: Dataset, include_bad: bool = False) -> dict[str, str]:
+    """The parts of an identity that belong to a dataset. Audio files that have changed since they
+    were last read are read."""
+    tracks = usable(dataset, include_bad)[0].sort_values("track_id", ignore_index=True)
+    by = dataset.record.get("group_by", "none")
+    return identity.identity(
+        tracks=tracks["track_id"].tolist(),
+        labels=tracks["genre"].tolist(),
+        groups=pd.factorize(splits.groups(tracks, by))[0].tolist(),
+        audio=file_hashes.hashes([dataset.root / path for path in tracks["path"]]),
+    )
+
+
+def identify(request: FitRequest, tracks: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The identity of a request, see `mgc.runs.identity`; ``tracks`` are its `identify_tracks`."""
+    dataset, head = request.dataset, request.head
+    folds = make_folds(dataset, request.folds, request.seed)
+    return {
+        **(tracks or identify_tracks(dataset, request.include_bad)),
+        **identity.identity(
+            folds=splits.split_hash(dataset.tracks, folds),
+            extractor=request.source.store.fingerprint,
+            head=[head.name, head.entry.distribution, head.entry.version, *head_values(head)],
+            seed=request.seed if head.info.seeded else None,
+        ),
+    }
+
+
+def head_values(head: HeadSpec) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The parameters of a head, and the settings of its training if it is a gradient head."""
+    gradient = head.info.trained_by == "gradient"
+    return as_dict(head.params), as_dict(head.training) if gradient else None
+
+
 def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     """The request with all defaults filled in, and what was left out."""
     dataset, source, head = request.dataset, request.source, request.head
     folds = make_folds(dataset, request.folds, request.seed)
     by = dataset.record.get("group_by", "none")
+    params, training = head_values(head)
     return {
         "kind": "single",
         "command": list(request.command),
@@ -150,13 +198,15 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
         "head": {
             **_plugin(head),
             "training_settings": dict(head.training_settings),
-            "params": as_dict(head.params),
-            "training": as_dict(head.training) if head.info.trained_by == "gradient" else None,
+            "params": params,
+            "training": training,
         },
+        "identity": identify(request),
         "seed": request.seed,
         "seeded": head.info.seeded,
         "device": request.device,
         "include_bad": request.include_bad,
+        "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
         "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
     }
 
@@ -173,24 +223,36 @@ def _plugin(spec: PluginSpec) -> dict[str, Any]:
 def load_request(run: Run, dataset: Dataset) -> FitRequest:
     """The request that a run was started with, on the dataset as it is now.
 
-    Raises MgcError if the dataset's split has changed since.
+    Raises MgcError if its identity has changed since, or cannot be checked.
     """
-    record = run.record
-    asked = record.head
+    record, head = run.record, run.record.head
     request = FitRequest(
         dataset,
         load_source(run, record.device),
-        HeadSpec(asked.name, asked.settings, asked.training_settings),
+        HeadSpec(
+            head.name,
+            head.settings if head.params is None else head.params,
+            head.training or head.training_settings,
+        ),
         record.dataset.folds,
         record.seed or 0,
         record.device,
         record.include_bad,
         record.command,
+        record.tracking,
     )
-    folds = make_folds(dataset, request.folds, request.seed)
-    if splits.split_hash(dataset.tracks, folds) != record.dataset.split:
+    now, again = identify(request), f"Start afresh: {shlex.join(repeat_command(run))}"
+    if unknown := identity.unverified(record.identity, now):
         raise MgcError(
-            f"Dataset {dataset.name!r} has changed since run {run.name!r} began.",
-            "Fit again: its folds are no longer the same.",
+            f"Run {run.name!r} cannot be continued: an earlier mgc began it, and whether its "
+            f"{' and '.join(sorted(unknown))} are still the same cannot be checked.",
+            again,
+        )
+    if changed := identity.differing(record.identity, now):
+        what = {"extractor": record.extractor.name, "head": head.name}.get(changed[0])
+        raise MgcError(
+            f"{f'{changed[0].capitalize()} {what!r}' if what else f'Dataset {dataset.name!r}'} has "
+            f"changed since run {run.name!r} began: other {' and '.join(changed)}.",
+            again,
         )
     return request

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
+from mgc.errors import MgcError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 
@@ -38,6 +40,28 @@ class PluginSpec:
     def implementation(self) -> Any:
         """The plug-in's class, imported on first use."""
         return registry.load(self.entry)
+
+    @contextmanager
+    def blamed(self, method: str) -> Iterator[None]:
+        """Turn whatever the plug-in's code raises into an MgcError that names it; SystemExit too.
+
+        Ctrl-C passes.
+        """
+        try:
+            yield
+        except (MgcError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
+            raise self.failure(f"failed in {method}: {reason}.") from error
+
+    def failure(self, what: str) -> MgcError:
+        """The error for a plug-in that did ``what``."""
+        kind, entry = self.kind_of_plugin.capitalize(), self.entry
+        return MgcError(
+            f"{kind} {self.name!r} ({entry.distribution} {entry.version}) {what}",
+            f"Run: mgc plugins check {self.name}",
+        )
 
     @cached_property
     def params(self) -> Any:

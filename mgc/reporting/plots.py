@@ -100,7 +100,7 @@ def confusion(named: Sequence[tuple[str, Run]], normalise: bool = False) -> Figu
 
 def matrix(run: Run, normalise: bool) -> np.ndarray:
     """(true genre, predicted genre): tracks, or shares of each row."""
-    counts = np.array(run.record.metrics["test"]["confusion"], np.float64)
+    counts = np.array(run.scores["test"]["confusion"], np.float64)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1) if normalise else counts
 
 
@@ -209,7 +209,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> Figure:
         figure, axes = _panels(len(named), COLUMN * 0.8, COLUMN * 0.8)
         for axis, (name, run) in zip(axes, named, strict=True):
             _draw_calibration(axis, run)
-            axis.set_title(f"{short(name, 34)}\nECE {run.record.metrics['test']['ece']:.3f}")
+            axis.set_title(f"{short(name, 34)}\nECE {run.scores['test']['ece']:.3f}")
         axes[0].set_ylabel("share right")
     return figure
 

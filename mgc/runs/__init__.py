@@ -94,6 +94,18 @@ class Run:
             raise damaged(self.folder, error) from error
 
     @cached_property
+    def tracks(self) -> pd.DataFrame:
+        """The first of the `predictions` of each track, by track id."""
+        return self.predictions.drop_duplicates("track_id").set_index("track_id")
+
+    @cached_property
+    def scores(self) -> Mapping[str, Mapping[str, Any]]:
+        """The `mgc.runs.metrics.summary` of each scored part, computed from the predictions."""
+        from mgc.runs.metrics import scores
+
+        return scores(self, self.predictions)
+
+    @cached_property
     def embeddings(self) -> np.ndarray:
         """(row of `predictions`, dimension) float32. Each fold is a separate model, so only
         rows of one fold share a space."""

@@ -15,17 +15,23 @@ of runs of its kind. Of equal figures, the newest wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
 
 from mgc.errors import MgcError
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs import PREFIX, Run, damaged
+from mgc.runs import PREFIX, Run, damaged, identity
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
+ROUNDING = 1e-6  # of an accuracy in run.json
 SINGLE, PLAIN, LEARNT = range(3)  # how complex a run is
+
+
+#: For each track its genre, whether the run is right, and its group.
+_Rows: TypeAlias = Mapping[str, tuple[str, bool, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A run with the true genre, whether it is right, and the group of each track of a part."""
+
     run: Run
     complexity: int
-    accuracy: float
-    tracks: int
+    rows: _Rows
+
+    @cached_property
+    def accuracy(self) -> float:
+        """The share of the tracks on which it is right, in [0, 1]."""
+        return sum(right for _, right, _ in self.rows.values()) / len(self.rows)
+
+    def like(self, other: _Candidate) -> bool:
+        """Whether both were scored by the same genres and, as far as is known, audio."""
+        theirs = other.rows
+        genres = all(theirs[t][0] == row[0] for t, row in self.rows.items() if t in theirs)
+        return genres and identity.same_audio(self.run, other.run) is not False
+
+    def altered(self, part: str) -> bool:
+        """Whether ``run.json`` claims another accuracy."""
+        said = self.run.record.metrics.get(part, {}).get("accuracy")
+        return not isinstance(said, int | float) or abs(said - self.accuracy) > ROUNDING
 
 
 def answering(found: Iterable[Run], dataset: str) -> Choice | None:
@@ -62,7 +85,10 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
     for part, kind in (("test", "out-of-fold"), ("validation", "validation")):
         known = [c for run in rivals if (c := _candidate(run, part)) is not None]
         if known:
-            return _best(known, part, kind)
+            choice = _best([c for c in known if c.like(known[-1])], part, kind)
+            altered = ", ".join(c.run.name for c in known if c.altered(part))
+            said = f"; figures that do not match the predictions: {altered}" if altered else ""
+            return replace(choice, reason=choice.reason + said)
     return Choice(there[-1], "the newest; no run has a figure on tracks it did not learn from")
 
 
@@ -72,10 +98,8 @@ def _candidate(run: Run, part: str) -> _Candidate | None:
     folds = run.record.dataset.folds > 1
     if folds != (part == "test") or (not folds and complexity == LEARNT):
         return None
-    figures = run.record.metrics.get(part)
-    if not figures:
-        return None
-    return _Candidate(run, complexity, float(figures["accuracy"]), int(figures["tracks"]))
+    rows = _scored(run, part)
+    return _Candidate(run, complexity, rows) if rows else None
 
 
 def _complexity(run: Run) -> int:
@@ -103,7 +127,7 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     for rival, tests in rivals:
         why = _not_better(rival, taken, part, tests)
         taken, refused = (taken, why or refused) if why is not None else (rival, "")
-    figure = f"{100 * taken.accuracy:.1f} % of {taken.tracks:,} {kind} tracks"
+    figure = f"{100 * taken.accuracy:.1f} % of {len(taken.rows):,} {kind} tracks"
     others = "the only run with such a figure" if len(known) == 1 else f"the best of {len(known)}"
     return Choice(taken.run, f"{figure}; {refused or others}")
 
@@ -114,54 +138,60 @@ def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: i
     if complex_one.accuracy <= simple.accuracy:
         return ""
     name = complex_one.run.name
-    if min(complex_one.tracks, simple.tracks) < MIN_TRACKS:
+    if min(len(complex_one.rows), len(simple.rows)) < MIN_TRACKS:
         return f"too few tracks to prefer {name}, which is not as simple"
-    why = _not_shown(complex_one.run, simple.run, part, tests)
+    why = _not_shown(complex_one, simple, tests)
     return f"{name} is not as simple and not shown to be better ({why})" if why else None
 
 
-def _not_shown(first: Run, second: Run, part: str, tests: int) -> str:
+def _not_shown(first: _Candidate, second: _Candidate, tests: int) -> str:
     """What the paired test says, on the tracks that both have; "" if the first is better."""
     import numpy as np
 
     from mgc.runs.paired_test import LEVEL, paired_test, too_few, unit_of
 
-    one, other = _right(first, part), _right(second, part)
+    one, other = first.rows, second.rows
     tracks = sorted(one.keys() & other.keys())
     if len(tracks) < MIN_TRACKS:
         return "too few tracks in common"
-    differences = [float(one[t][0]) - float(other[t][0]) for t in tracks]
+    differences = [float(one[t][1]) - float(other[t][1]) for t in tracks]
     names, groups, sizes = np.unique(
-        [one[t][1] for t in tracks], return_inverse=True, return_counts=True
+        [one[t][2] for t in tracks], return_inverse=True, return_counts=True
     )
     totals = np.bincount(groups, weights=differences)
-    if lacking := too_few(len(names), unit_of(first.record.dataset.group_by)):
+    if lacking := too_few(len(names), unit_of(first.run.record.dataset.group_by)):
         return lacking
     p = min(1.0, float(paired_test(totals[:, None], sizes).p[0]) * tests)
     return "" if p < LEVEL else f"p = {p:.2f}"
 
 
-def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
-    """Whether a run is right, and the group, by track id.
+def _scored(run: Run, part: str) -> _Rows:
+    """The genre, whether the run is right, and the group, by track id; nothing if a probability is
+    not finite.
 
-    Reads with pyarrow and converts by lists: its filters and its ``to_numpy`` import pandas, which
-    takes longer than everything else here.
+    Reads with pyarrow and converts without pandas, whose import takes longer than everything else
+    here; pyarrow's filters, ``take`` and ``to_numpy`` import it.
     """
     import numpy as np
     from pyarrow import parquet
 
-    path = run.folder / "predictions.parquet"
+    wanted = [PREFIX + genre for genre in run.genres]
     try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-        columns = {name: table[name].to_pylist() for name in table.column_names}
-        answers = np.array([columns[PREFIX + genre] for genre in run.genres]).argmax(0)
-        ids, genres, parts = columns["track_id"], columns["genre"], columns["part"]
-    except (OSError, ValueError, KeyError) as error:
+        with parquet.ParquetFile(run.folder / "predictions.parquet") as file:
+            there = file.schema_arrow.names
+            group = "group" if "group" in there else "track_id"
+            table = file.read(columns=list({*wanted, "track_id", "genre", "part", group}))
+        shares = np.array([np.from_dlpack(table[name].combine_chunks()) for name in wanted])
+        ids, genres, parts, groups = (
+            table[name].to_pylist() for name in ("track_id", "genre", "part", group)
+        )
+    except (OSError, ValueError, KeyError, BufferError, TypeError) as error:
         raise damaged(run.folder, error) from error
-    rows = zip(ids, answers, genres, columns.get("group", ids), parts, strict=True)
+    if not np.isfinite(shares).all():
+        return {}
+    rows = zip(ids, shares.argmax(0).tolist(), genres, groups, parts, strict=True)
     return {
-        track: (run.genres[answer] == genre, group)
+        track: (genre, run.genres[answer] == genre, group)
         for track, answer, genre, group, where in rows
         if where == part
     }

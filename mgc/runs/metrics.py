@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from math import isclose
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mgc.runs import Run
 
 Z95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 ECE_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
@@ -63,6 +69,28 @@ def summary(genres: np.ndarray, probabilities: np.ndarray, names: Sequence[str])
         },
         "confusion": confusion_matrix(genres, predicted, labels=labels).tolist(),
     }
+
+
+def scores(run: Run, predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """`summary` of the validation and the test rows of a run's predictions, pooled over folds."""
+    parts = {part: predictions[predictions["part"] == part] for part in ("validation", "test")}
+    return {
+        part: summary(run.truth(rows), run.probabilities(rows), run.genres)
+        for part, rows in parts.items()
+        if len(rows)
+    }
+
+
+def agree(said: Any, made: Mapping[str, Any]) -> bool:
+    """Whether figures that were read from a file are those that were computed, but for rounding."""
+    if not isinstance(said, Mapping) or said.get("confusion") != made["confusion"]:
+        return False
+    figures = {name: value for name, value in made.items() if isinstance(value, float)}
+    return all(
+        isinstance(said.get(name), int | float)
+        and isclose(said[name], value, rel_tol=1e-6, abs_tol=1e-6)
+        for name, value in figures.items()
+    )
 
 
 def negative_log_likelihood(genres: np.ndarray, probabilities: np.ndarray) -> float:

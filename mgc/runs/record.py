@@ -83,7 +83,9 @@ class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
 
     ``seeded`` is False for a run that is the same with every seed on its split.
-    ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks.
+    ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks, ``identity`` what
+    `mgc.runs.identity` makes of the request (empty in runs of earlier versions), ``tracking`` the
+    settings of the tracker.
     """
 
     raw: Values
@@ -108,6 +110,8 @@ class RunRecord(Mapping[str, Any]):
     metrics: Mapping[str, Values] = field(default_factory=dict)
     seconds: float | None = None
     calibration: Values | None = None
+    identity: Values = field(default_factory=dict)
+    tracking: Values | None = None
     problem: str = ""
     checksums: Values = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import FILES, home, problem_of, read_json, settle
-from mgc.runs import Run, everything, load_finished, names
+from mgc.runs import Run, everything, identity, load_finished, names
 
 RESULTS = "table.json"  # what an experiment writes, with the names of its runs
 
@@ -77,11 +77,11 @@ def _reason(run: Run, last: Run, split: str | None, older: bool, every: bool) ->
         return f"{_division(folds)} (--folds {folds})"
     if run.genres != last.genres:
         return "with other genres (name them)"
-    if every:
-        return ""
-    if run.record.dataset.split != split:
+    if not every and run.record.dataset.split != split:
         return "with an older division into splits (--all)"
-    return "older, of the same label and seed (--all)" if older else ""
+    if not every and older:
+        return "older, of the same label and seed (--all)"
+    return "of other labels or audio (fit again)" if identity.unlike(last, run) else ""
 
 
 def _nothing(dataset: str, folds: int | None, finished: Sequence[Run]) -> UsageError:

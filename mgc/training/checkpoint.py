@@ -60,8 +60,9 @@ def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device
     path = folder / NAME
     if not path.exists():
         return Checkpoint(setup)
+    where = "cpu" if device.type == "cpu" else str(device)  # safetensors does not know "cpu:0"
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(path, framework="pt", device=where) as file:
             facts = json.loads(file.metadata()["mgc"])
             flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

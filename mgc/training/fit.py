@@ -79,21 +79,14 @@ def fit_head(
 @contextmanager
 def _named_failures(spec: HeadSpec) -> Iterator[None]:
     """If a head's code raises an error, name the head and the distribution it comes from."""
-    try:
-        yield
-    except MgcError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise MgcError(
-            f"The device has too little memory to train head {spec.name!r}.",
-            "Try --set batch_size=16, or --set features_on=disk.",
-        ) from error
-    except Exception as error:
-        raise MgcError(
-            f"Head {spec.name!r} of {spec.entry.distribution} failed: "
-            f"{type(error).__name__}: {error}",
-            f"Run: mgc plugins check {spec.name}",
-        ) from error
+    with spec.blamed("fit"):
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise MgcError(
+                f"The device has too little memory to train head {spec.name!r}.",
+                "Try --set batch_size=16, or --set features_on=disk.",
+            ) from error
 
 
 def _fit_estimator(job: TrainingJob) -> FittedHead:

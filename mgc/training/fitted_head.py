@@ -28,6 +28,7 @@ from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.plugins.distributions import package_of
+from mgc.training import outputs
 from mgc.training.batches import ClipTable, DeviceSource
 from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, Normalisation, score_tracks
@@ -123,8 +124,13 @@ class FittedEstimator(FittedHead):
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         rows = np.concatenate(features)
         owner = np.repeat(np.arange(len(features)), [len(clips) for clips in features])
-        probabilities = _means(self.estimator.predict_proba(rows), owner)
-        embeddings = _means(self.estimator.embed(rows), owner)
+        spec, shape = self.facts.spec, (len(rows), self.facts.n_genres)
+        with spec.blamed("predict_proba"):
+            answer = self.estimator.predict_proba(rows)
+        with spec.blamed("embed"):
+            vectors = self.estimator.embed(rows)
+        probabilities = _means(outputs.probabilities(spec, answer, shape), owner)
+        embeddings = _means(outputs.embeddings(spec, vectors, len(rows)), owner)
         return probabilities / probabilities.sum(1, keepdims=True), embeddings.astype(np.float32)
 
     def _save_model(self, folder: Path) -> None:
@@ -140,12 +146,13 @@ class FittedModule(FittedHead):
 
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        parts = [
-            self._score(features[i : i + TRACKS_AT_A_TIME])
-            for i in range(0, len(features), TRACKS_AT_A_TIME)
-        ]
-        probabilities, embeddings = zip(*parts, strict=True)
-        return np.concatenate(probabilities), np.concatenate(embeddings)
+        starts, spec = range(0, len(features), TRACKS_AT_A_TIME), self.facts.spec
+        with spec.blamed("embed or classify"):
+            parts = [self._score(features[i : i + TRACKS_AT_A_TIME]) for i in starts]
+        probabilities, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
+        outputs.embeddings(spec, embeddings, len(features))
+        shape = len(features), self.facts.n_genres
+        return outputs.probabilities(spec, probabilities, shape), embeddings
 
     def _score(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         table = ClipTable(self.facts.shape.kind, features, self.facts.window)
@@ -182,11 +189,12 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
             arrays = safe_arrays.load_file(folder / POOLING)
             pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
     if record["trained_by"] == "estimator":
-        estimator = facts.spec.implementation(facts.spec.params, facts.seed)
-        path = folder / getattr(estimator, "file", ESTIMATOR)
-        if not path.exists() and (folder / ESTIMATOR).exists():
-            path = folder / ESTIMATOR  # written before the head had its own file
-        return FittedEstimator(facts, pooling, estimator.restore(path))
+        with facts.spec.blamed("restore"):
+            estimator = facts.spec.implementation(facts.spec.params, facts.seed)
+            path = folder / getattr(estimator, "file", ESTIMATOR)
+            if not path.exists() and (folder / ESTIMATOR).exists():
+                path = folder / ESTIMATOR  # written before the head had its own file
+            return FittedEstimator(facts, pooling, estimator.restore(path))
     model, where = _model(folder / MODEL, facts), resolve_device(device)
     return FittedModule(facts, pooling, model, where, history=read_history(folder))
 

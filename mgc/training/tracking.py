@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,13 +80,14 @@ class Guarded:
 class WandbSettings:
     """Where the run goes. ``offline`` writes files below ``folder`` for a later ``wandb sync``;
     ``online`` uses the login that ``wandb login`` stored, which mgc never reads, and waits
-    ``patience`` seconds for the server."""
+    ``patience`` seconds for the server. A run with the ``id`` of an earlier one continues it."""
 
     mode: Literal["offline", "online"] = "offline"
     project: str = "mgc"
     entity: str | None = None
     folder: Path | None = None
     patience: float = 30.0
+    id: str | None = None
 
 
 class WandbTracker:
@@ -95,6 +97,7 @@ class WandbTracker:
         self.name = name
         self.settings = settings or WandbSettings()
         self._run: Any = None
+        self.folder: Path | None = None
         self._defined: set[str] = set()
 
     def start(self, config: Mapping[str, Any]) -> None:
@@ -109,6 +112,8 @@ class WandbTracker:
                 project=self.settings.project,
                 entity=self.settings.entity,
                 mode=self.settings.mode,
+                id=self.settings.id,
+                resume="allow" if self.settings.id else None,
                 dir=folder,
                 config=dict(config),
                 reinit="create_new",
@@ -123,10 +128,21 @@ class WandbTracker:
                     init_timeout=self.settings.patience,
                 ),
             )
+            self.folder = Path(self._run.dir).parent
         except wandb.Error as error:
             raise MgcError(
                 f"Weights & Biases cannot start: {error}", "Run: wandb login, or use offline."
             ) from error
+
+    @property
+    def where(self) -> str:
+        """Where an offline run's files are and how they are uploaded; "" if there are none."""
+        if self.folder is None or self.settings.mode == "online":
+            return ""
+        parts = sorted(map(str, self.folder.parent.glob(f"offline-run-*-{self._run.id}")))
+        return (
+            f"W&B's files are in {self.folder.parent}. Upload them: wandb sync {shlex.join(parts)}"
+        )
 
     def log(self, row: Mapping[str, Any]) -> None:
         """One row of figures over its axis; those of a fold or seed are ``part/figure``."""

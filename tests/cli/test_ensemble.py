@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc import runs
+from mgc import __version__, runs
 from mgc.datasets.importers import importing
 from tests.ensembling.members import World, accuracy, answers, single, world
 
@@ -169,3 +169,30 @@ def test_auto_says_what_each_member_weighs(mgc: Callable) -> None:
     told = mgc("ensemble", "mean-probability", *names)
     assert "mfcc · cnn, chroma · cnn: much weaker than the best member" in told.err
     assert "mgc ensemble auto" in told.err
+
+
+@pytest.mark.parametrize("raised", [ValueError("odd"), SystemExit(0)])
+def test_a_strategy_that_fails_is_named_and_the_others_go_on(
+    raised: BaseException, mgc: Callable, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgc.strategies.fixed import MeanProbability
+
+    def combine(self: object, members: object) -> object:
+        raise raised
+
+    monkeypatch.setattr(MeanProbability, "combine", combine)
+    three(world())
+    told = mgc("ensemble", "all")
+    assert told.code == 1
+    named = f"'mean-probability' (mgc {__version__}) failed in combine: {type(raised).__name__}"
+    assert named in told.err
+    assert "made-up-majority-voting-1" in told.out
+    assert "mean-probability" not in told.out
+
+
+def test_what_could_not_be_checked_is_said(mgc: Callable, dataset: str) -> None:
+    names = three(world())
+    for words in (("ensemble", "mean-probability"), ("compare", *names)):
+        told = mgc(*words)
+        assert told.code == 0, told.err
+        assert "Not checked: whether made-up-mfcc-cnn-1, made-up-chroma-cnn-1 heard" in told.err

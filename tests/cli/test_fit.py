@@ -192,3 +192,53 @@ def test_a_run_without_one_of_its_folds_is_damaged(
     told = ready("predict", music, "--run", "m-mfcc-logistic-1")
     assert told.code == 1
     assert "is damaged: fold-1 is missing" in told.err
+
+
+def test_a_head_that_fails_is_named_and_the_others_go_on(
+    ready: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgc.heads.svm import Svm
+
+    monkeypatch.setattr(Svm, "predict_proba", lambda self, features: features[:, :2])
+    told = ready("fit", "-e", "mfcc", "--head", "svm", "--head", "logistic")
+    assert told.code == 1
+    assert "mfcc · svm: Head 'svm' (mgc" in told.err
+    assert "1 of 2 runs could not be made" in told.err
+    assert "m-mfcc-logistic-1" in told.out
+    states = {run["name"]: run["state"] for run in ready("runs", "list", "--json").json}
+    assert states == {"m-mfcc-svm-1": "failed", "m-mfcc-logistic-1": "finished"}
+
+
+def test_a_run_elsewhere_is_continued_there(
+    ready: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ready("fit", "-e", "mfcc", "--head", "logistic", "--folds", "2").code == 0
+    home = runs.load("m-mfcc-logistic-1")
+    before = (home.folder / "run.json").read_bytes()
+    elsewhere = Path(shutil.copytree(home.folder, tmp_path / "elsewhere" / home.name))
+    record = {**home.record, "state": "running"}
+    record.pop("metrics")
+    write_json(elsewhere / "run.json", record)
+    shutil.rmtree(elsewhere / "fold-1")
+    told = ready("fit", "--resume", elsewhere)
+    assert told.code == 0, told.err
+    done = runs.load(str(elsewhere))
+    assert done.finished
+    assert done.scores == home.scores
+    assert (home.folder / "run.json").read_bytes() == before
+
+
+def test_a_continued_run_is_tracked_as_the_same_one(ready: Callable, mgc_home: Path) -> None:
+    words = ("fit", "-e", "mfcc", "--head", "logistic", "--track", "wandb")
+    assert ready(*words).code == 0
+    run = runs.load("m-mfcc-logistic-1")
+    record = {**run.record, "state": "running"}
+    record.pop("metrics")
+    write_json(run.folder / "run.json", record)
+    told = ready(*words)
+    assert told.code == 0, told.err
+    assert f"Continuing run {run.name}" in told.err
+    files = sorted((mgc_home / "tracking" / "wandb").glob("offline-run-*"))
+    assert len(files) == 2
+    assert {path.name.split("-")[3] for path in files} == {run.record["tracking"]["id"]}
+    assert f"wandb sync {files[0]} {files[1]}" in told.err

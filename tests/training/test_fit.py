@@ -215,7 +215,9 @@ def test_a_head_whose_code_fails_is_named_with_its_distribution(
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     monkeypatch.setattr(Mlp, "embed", embed)
-    with pytest.raises(MgcError, match="Head 'mlp' of mgc failed: RuntimeError: mat1") as caught:
+    with pytest.raises(
+        MgcError, match=r"Head 'mlp' \(mgc \S+\) failed in fit: RuntimeError: mat1"
+    ) as caught:
         fit("mlp", track_data(), tmp_path)
     assert caught.value.hint == "Run: mgc plugins check mlp"
 

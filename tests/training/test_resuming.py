@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 
 from mgc.errors import MgcError
 from mgc.progress import Silent
+from mgc.training.checkpoint import Checkpoint, load_checkpoint
 from mgc.training.fit import fit_head
 from mgc.training.head_spec import HeadSpec
 from tests.training import worker
@@ -150,6 +151,15 @@ def test_a_checkpoint_of_another_training_is_refused(
         fit(tmp_path, progress=StopAfter(2))
     with pytest.raises(MgcError, match=f"another training: it differs in {named}"):
         fit(tmp_path, resume=True, **changed)
+
+
+def test_a_checkpoint_is_read_on_a_numbered_cpu(tmp_path: Path) -> None:
+    """Of several processes on CPUs, each has the device ``cpu:0``."""
+    setup = {"seed": 1}
+    Checkpoint(setup, epoch=2, tensors={"model": {"weight": torch.ones(3)}}).save(tmp_path)
+    read = load_checkpoint(tmp_path, setup, torch.device("cpu:0"))
+    assert read.epoch == 2
+    assert read.tensors["model"]["weight"].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 64, None])

@@ -48,6 +48,7 @@ def compare(
 
     systems = grouped(choice.selected(names or [], data, folds, every).runs)
     made = compare(systems, reference)
+    choice.say_doubts([run for system in systems for run in system.runs])
     if as_json:
         output.emit_json(_json(made, systems, by_genre, agreement))
     elif as_csv:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -60,19 +61,27 @@ def ensemble(
     values = params.parse_assignments(settings or [])
     specs = _specs(_names(strategy), values)
     for spec in specs:
-        spec.make()
-    done: list[Run] = []
-    for group in _members(members or [], data):
-        _say_members(group)
-        for spec in specs:
-            request = EnsembleRequest(spec, calibrate, learn_from, min_overlap)
-            request = replace(request, command=_command(request, group))
-            if strategy == SEARCH:
-                _show_search(request, group)
-            done.append(ensemble(request, group))
-            for line in notes(done[-1], group):
-                output.note(line)
+        spec.params  # noqa: B018 - checks them
+    groups = _members(members or [], data)
+
+    def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
+        if spec is specs[0]:
+            _say_members(group)
+        request = EnsembleRequest(spec, calibrate, learn_from, min_overlap)
+        request = replace(request, command=_command(request, group))
+        if strategy == SEARCH:
+            _show_search(request, group)
+        made = ensemble(request, group)
+        for line in notes(made, group):
+            output.note(line)
+        return made
+
+    jobs = [(spec.name, partial(combine, spec, group)) for group in groups for spec in specs]
+    done, failed = choice.one_by_one(jobs)
+    for group in groups:
+        choice.say_doubts(group)
     _report(done, as_json)
+    choice.end_with(failed, len(jobs))
 
 
 def _command(request: EnsembleRequest, group: Sequence[Run]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgc.cli.commands import compare
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
 from mgc.errors import MgcError
 from mgc.evaluation import compare_text
@@ -98,6 +98,7 @@ def _report(plan: Plan, done: StudyResult, folder: Path, as_json: bool) -> None:
     from mgc.experiment.published import compare_published
 
     found = systems(done.runs)
+    choice.say_doubts(done.runs)
     made = compare_systems(found)
     lines = compare_published(plan, made)
     _write(plan, made, lines, folder)

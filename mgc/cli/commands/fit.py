@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mgc.cli.ui import choice, options, output
 from mgc.cli.ui.live import progress
-from mgc.errors import MgcError, UsageError
+from mgc.errors import UsageError
 
 if TYPE_CHECKING:
     from mgc.fitting import FitRequest
@@ -86,40 +87,41 @@ def fit(
         if track is None
         else {"mode": wandb_mode, "project": wandb_project, "entity": wandb_entity},
     )
-    if not head:
+    _say_about(requests, seeds, chosen=bool(head))
+    done, failed = _fit_all(requests)
+    _report(done)
+    choice.end_with(failed, len(requests))
+
+
+def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
+    """Which head was taken if none was asked for, and what is fitted once for all seeds."""
+    from mgc import fitting
+
+    if not chosen:
         output.note(
             f"head: {requests[0].head.name} (the default on {requests[0].device}; "
             "others: mgc heads list)"
         )
     if once := fitting.fitted_once(requests, seeds):
         output.note(once)
-    _report(_fit_all(requests))
 
 
-def _fit_all(requests: list[FitRequest]) -> list[Run]:
-    """Fit one after the other; report what fails and continue with the rest."""
+def _fit_all(requests: list[FitRequest]) -> tuple[list[Run], int]:
+    """Fit one after the other: the runs, and how many fits failed."""
     from mgc import fitting
 
-    done, errors = [], []
     news = progress()
     prepared = fitting.prepare_for(requests, news)
-    for request in requests:
-        what = f"{request.source.name} · {request.head.name}"
-        output.note(f"fitting {what}, seed {request.seed}")
-        try:
-            ready = prepared[request.source.store.fingerprint]
-            done.append(fitting.fit(request, news, ready))
-        except MgcError as error:
-            if len(requests) == 1:
-                raise
-            errors.append(error)
-            output.note(f"{what}: {error.message} {error.hint}")
-    if errors and not done:
-        raise type(errors[0])(
-            f"None of {output.count(len(requests), 'fit')} succeeded.",
-            "The reasons are listed above.",
-        )
-    return done
+
+    def fit_one(request: FitRequest) -> Run:
+        output.note(f"fitting {_named(request)}, seed {request.seed}")
+        return fitting.fit(request, news, prepared[request.source.store.fingerprint])
+
+    return choice.one_by_one([(_named(r), partial(fit_one, r)) for r in requests])
+
+
+def _named(request: FitRequest) -> str:
+    return f"{request.source.name} · {request.head.name}"
 
 
 def _report(done: list[Run]) -> None:

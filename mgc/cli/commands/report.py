@@ -65,6 +65,7 @@ def report(
     options = (title, hardest, source, audio, audit, method, reference)
     asked = ReportRequest(*options, ["mgc", *sys.argv[1:]], taken.said())
     page = make_report(found, asked, progress())
+    choice.say_doubts(found)
     path = out or Path(f"report-{found[0].record.dataset.name}.html")
     # A name from a file system may not be valid Unicode; a question mark replaces what is not.
     replace_file(path, page.encode(errors="replace"), "Choose another path with -o.")

@@ -72,15 +72,16 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
         return
     output.say(f"{run.name}: {run.label} on {run.record.dataset.name}, {state.state(run)}")
     if run.finished:
+        choice.say_doubts([run])
         for part in ("validation", "test"):
-            figures = run.record.metrics[part]
+            figures = run.scores[part]
             output.say(
                 f"{part}: accuracy {output.percent(figures['accuracy'])} % "
                 f"({compare_text.interval(figures)}), macro F1 {figures['f1']:.3f}, "
                 f"NLL {figures['nll']:.3f}, ECE {figures['ece']:.3f}, "
                 f"{output.count(figures['tracks'], 'track')}"
             )
-        by_genre = run.record.metrics["test"]["by_genre"]
+        by_genre = run.scores["test"]["by_genre"]
         rows = [
             (genre, f"{f['precision']:.2f}", f"{f['recall']:.2f}", f"{f['f1']:.2f}", f["tracks"])
             for genre, f in by_genre.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mgc.cli.ui import output
@@ -36,6 +36,47 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
     if taken.left_out:
         output.note(taken.said())
     return taken
+
+
+def one_by_one(jobs: Sequence[tuple[str, Callable[[], Run]]]) -> tuple[list[Run], int]:
+    """Make runs one after the other: the runs, and how many could not be made.
+
+    What fails is reported, and the others go on. Raises the error if it is the only one, and an
+    MgcError if nothing succeeds.
+    """
+    done: list[Run] = []
+    errors: list[MgcError] = []
+    for name, make in jobs:
+        try:
+            done.append(make())
+        except MgcError as error:
+            if len(jobs) == 1:
+                raise
+            errors.append(error)
+            output.note(f"{name}: {error.message} {error.hint}")
+    if errors and not done:
+        raise type(errors[0])(
+            f"None of {output.count(len(jobs), 'run')} could be made.",
+            "The reasons are listed above.",
+        )
+    return done, len(errors)
+
+
+def end_with(failed: int, of: int) -> None:
+    """Raise MgcError if some runs could not be made."""
+    if failed:
+        raise MgcError(
+            f"{failed} of {output.count(of, 'run')} could not be made.",
+            "The reasons are listed above.",
+        )
+
+
+def say_doubts(found: Sequence[Run]) -> None:
+    """Report what of these runs could not be checked, or does not match."""
+    from mgc.runs import identity
+
+    for doubt in identity.doubts(found):
+        output.note(doubt)
 
 
 def all_runs() -> list[Run]:

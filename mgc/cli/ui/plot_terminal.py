@@ -113,7 +113,7 @@ def calibration(named: Named) -> None:
             for b in reliability(run)
         ]  # fmt: skip
         columns = ["confidence", "mean", "right", "0 … 1, 95 % interval", "tracks"]
-        ece = run.record.metrics["test"]["ece"]
+        ece = run.scores["test"]["ece"]
         title = f"{name}: expected calibration error {ece:.3f}"
         output.show_table(columns, rows, title=title, right=["mean", "right", "tracks"])
 

@@ -157,7 +157,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
     made = []
     for name, run in named:
         found = reliability(run)
-        figures = run.record.metrics["test"]
+        figures = run.scores["test"]
         made.append(
             {
                 "name": name,
