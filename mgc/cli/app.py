@@ -74,9 +74,16 @@ def options(
         output.note(clash)
 
 
-@output.libraries_silenced()
 def main() -> None:
     """Run the command line; exit with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: mgc … >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+    with output.libraries_silenced():
+        _run()
+
+
+def _run() -> None:
     asked = next(iter(sys.argv[1:]), "-")
     try:
         if asked in COMMANDS:  # if a command comes first, no other is needed
