@@ -45,7 +45,8 @@ def unknown(
 ) -> UsageError:
     """The error for an unknown name: what was asked for, the nearest names, what to run."""
     known = sorted(known)
-    near = get_close_matches(name, known, cutoff=cutoff)
+    folded = {each.casefold(): each for each in reversed(known)}
+    near = [folded[n] for n in get_close_matches(name.casefold(), folded, cutoff=cutoff)]
     if near:
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}? "
     else:

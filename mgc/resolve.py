@@ -1,17 +1,28 @@
-"""Turns the words of a request into what they mean: dataset, sources, heads, device."""
+"""Turns the words of a request into what they mean: dataset, sources, heads, device.
+
+Names are looked up before anything slow is imported, so that a wrong one is refused at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
 from mgc.datasets import table
 from mgc.errors import UsageError, unknown
-from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins import params, registry
-from mgc.training.head_spec import HeadSpec, Training
+
+if TYPE_CHECKING:
+    from mgc.audio.clip_policy import ClipPolicy
+    from mgc.features.extractor_spec import ExtractorSpec
+    from mgc.training.head_spec import HeadSpec
+
+
+def check_names(kind: str, names: Iterable[str]) -> None:
+    """Raise MgcError if a plug-in is unknown or cannot be used; its code is not imported."""
+    for name in names:
+        registry.find(kind, name)
 
 
 def dataset(name: str | None) -> table.Dataset:
@@ -37,6 +48,8 @@ def device(name: str) -> str:
 
 def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolicy:
     """The clip policy asked for."""
+    from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
+
     return ClipPolicy(clip_seconds or DEFAULT_SECONDS, clips_per_track or DEFAULT_CLIPS_PER_TRACK)
 
 
@@ -61,6 +74,9 @@ def parts(
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
     """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
+    from mgc.features.extractor_spec import ExtractorSpec
+    from mgc.training.head_spec import HeadSpec, Training
+
     gradient = [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
     owners = {f"head {name}": parameters_of("head", name) for name in heads}
     if gradient:

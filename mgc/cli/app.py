@@ -15,7 +15,7 @@ import typer
 
 from mgc import __version__
 from mgc.cli.ui import output
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError
 from mgc.plugins.menu import COMMANDS, PLUGINS
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
@@ -74,12 +74,20 @@ def options(
         output.note(clash)
 
 
-@output.libraries_silenced()
 def main() -> None:
     """Run the command line; exit with 0, 1 (failed), 2 (wrong request) or 130 (Ctrl-C)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: mgc … >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+    with output.libraries_silenced():
+        _run()
+
+
+def _run() -> None:
     asked = next(iter(sys.argv[1:]), "-")
     try:
         if asked in COMMANDS:  # if a command comes first, no other is needed
+            _check_words(sys.argv[1:])
             build([asked])()
         elif asked.startswith("-"):
             _menu()()
@@ -105,6 +113,18 @@ def main() -> None:
             )
         )
         sys.exit(1)
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse what only a mistake in a shell's script gives: an empty word, an unknown home."""
+    for before, word in zip(["mgc", *words], words, strict=False):
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        if not value and (equals or not word):
+            what = option or (before if before.startswith("-") else "A path")
+            raise UsageError(f"{what} is empty (a variable that is not set?).", "Give it a value.")
+        if value.startswith("~") and os.path.expanduser(value) == value:
+            user = value[1:].partition("/")[0]
+            raise UsageError(f"There is no user {user!r}.", f"A file of that name is: ./{value}")
 
 
 def _menu() -> typer.Typer:

@@ -137,11 +137,11 @@ def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) ->
 
 def load(name: str) -> Dataset:
     """Read a dataset. Raises UsageError for an unknown name, MgcError for damage."""
-    import pandas as pd
-
     folder = datasets_home() / name
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
+    import pandas as pd
+
     hint = f"Add it again after: mgc data remove {name}"
     record = read_json(folder / "dataset.json", hint)
     if record.get("schema", 0) > SCHEMA:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mgc.cli.ui import choice, output
-from mgc.cli.ui.options import DataName, Every, Folds, Reference
+from mgc.cli.ui.options import DataName, Every, Folds, Reference, refuse_unused
 from mgc.errors import UsageError
 from mgc.evaluation import compare_text
 
@@ -43,10 +43,15 @@ def compare(
     """Put runs side by side: precision, recall, F1 (macro), accuracy, intervals, paired tests."""
     if as_csv + markdown + as_json > 1:
         raise UsageError("Only one of --csv, --markdown and --json can be printed.", "Choose one.")
+    if as_csv or markdown:
+        form = "--csv" if as_csv else "--markdown"
+        refuse_unused(f"with {form}", {"--by-genre": by_genre, "--agreement": agreement})
+    taken = choice.selected(names or [], data, folds, every).runs
+    choice.check_reference(reference, taken)
     from mgc.evaluation.compare import compare
     from mgc.evaluation.systems import systems as grouped
 
-    systems = grouped(choice.selected(names or [], data, folds, every).runs)
+    systems = grouped(taken)
     made = compare(systems, reference)
     choice.say_doubts([run for system in systems for run in system.runs])
     if as_json:

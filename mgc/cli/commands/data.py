@@ -9,7 +9,7 @@ import typer
 
 from mgc.cli.commands import data_add, data_quality
 from mgc.cli.ui import output
-from mgc.cli.ui.options import DatasetName, GroupBy
+from mgc.cli.ui.options import DatasetName, GroupBy, existing, refuse_unused, writable
 from mgc.errors import UsageError
 
 BAR = 30  # characters in the longest bar
@@ -67,9 +67,11 @@ def _grouped(row: dict[str, Any]) -> str:
 def show(name: DatasetName = None, as_json: output.JsonOption = False) -> None:
     """Show what is in a dataset."""
     from mgc.datasets import table
+
+    dataset = table.load(name or table.default_name())
     from mgc.datasets.summary import summary
 
-    found = summary(table.load(name or table.default_name()))
+    found = summary(dataset)
     if as_json:
         output.emit_json(found)
         return
@@ -165,12 +167,14 @@ def split(
         typer.Option(help="Keep tracks with the same value together (default: as when imported)."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Seed of the split; another seed gives another split.")
+        int, typer.Option(help="Seed of the split; another seed gives another split.", min=0)
     ] = 0,
     from_: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Read the split from a table with the columns track_id and split."
+            "--from",
+            help="Read the split from a table with the columns track_id and split.",
+            callback=existing,
         ),
     ] = None,
     use: Annotated[str | None, typer.Option(help="Switch back to the split of this name.")] = None,
@@ -178,12 +182,17 @@ def split(
     as_json: output.JsonOption = False,
 ) -> None:
     """Make a split and name it, read one from a table, or switch back to an earlier one."""
-    from mgc.datasets import grouping, named_splits, table
-    from mgc.datasets.summary import summary
+    from mgc.datasets import table
 
-    dataset = table.load(name or table.default_name())
     if sum([list_, use is not None, from_ is not None]) > 1:
         raise UsageError("--list, --use and --from cannot be combined.", "Give only one of them.")
+    if list_ or use or from_:
+        own = {"--group-by": group_by, "--seed": seed, "--as": called and not from_}
+        refuse_unused("with --list, --use or --from" if not from_ else "with --from", own)
+    dataset = table.load(name or table.default_name())
+    from mgc.datasets import grouping, named_splits
+    from mgc.datasets.summary import summary
+
     by: GroupBy = group_by or dataset.record.get("group_by", "none")
     if use is not None:
         dataset = named_splits.use(dataset, use)
@@ -209,8 +218,8 @@ def split(
         return
     cells = [[*list(row.values())[:-1], "*" if row["in_use"] else ""] for row in rows]
     output.show_table(["split", "made", "grouped by", "seed", "in use"], cells)
-    parts = _counted(found["splits"])
-    output.say(f"{now['name']}: {parts}; {grouping.words(found['grouping'])}")
+    words = grouping.words(found["grouping"])
+    output.say(f"{now['name']}: {_counted(found['splits'])}; {words}")
     for remark in found["remarks"]:
         output.note(f"Note: {remark}")
 
@@ -218,12 +227,16 @@ def split(
 @app.command("export")
 def export(
     name: Annotated[str, typer.Argument(help="The dataset.")],
-    file: Annotated[Path, typer.Argument(help="A .csv, .tsv or .parquet file to write.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .csv, .tsv or .parquet file to write.", callback=writable)
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a dataset's table, including its split; ``mgc data add`` reads it back."""
-    from mgc.datasets import summary, table
+    from mgc.datasets import table
 
     dataset = table.load(name)
+    from mgc.datasets import summary
+
     summary.export(dataset, file, replace=force)
     output.say(f"Wrote {output.count(len(dataset.tracks), 'track')} to {file}.")

@@ -9,7 +9,9 @@ import typer
 
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import GroupBy
+from mgc.cli.ui.options import GroupBy, existing, refuse_unused
+from mgc.datasets import table
+from mgc.datasets.importers import layouts
 from mgc.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -32,50 +34,67 @@ def add(
     ],
     path: Annotated[
         Path | None,
-        typer.Argument(help="A folder of genre folders, a CSV or Parquet table, or a folder tree."),
+        typer.Argument(
+            help="A folder of genre folders, a CSV or Parquet table, or a folder tree.",
+            callback=existing,
+        ),
     ] = None,
-    path_option: Annotated[Path | None, typer.Option("--path", help="The same as PATH.")] = None,
+    path_option: Annotated[
+        Path | None, typer.Option("--path", help="The same as PATH.", callback=existing)
+    ] = None,
     group_by: Annotated[
         GroupBy | None,
         typer.Option(help="Keep tracks with the same value together (default: artist, if known)."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split (and of the demo's music).")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split (and of the demo's music).", min=0)
+    ] = 0,
     drop_rare: Annotated[
         bool, typer.Option("--drop-rare", help="Leave out genres that are too small to split.")
     ] = False,
     called: As = None,
     metadata: Annotated[
         Path | None,
-        typer.Option(help="FMA: the folder of tracks.csv, if it is not beside the audio."),
+        typer.Option(
+            help="FMA: the folder of tracks.csv, if it is not beside the audio.", callback=existing
+        ),
     ] = None,
     filtered: Annotated[
         list[Path] | None,
         typer.Option(
             help="GTZAN: the lists of the fault-filtered split (train…, valid…, test…), or their "
-            "folder; repeatable."
+            "folder; repeatable.",
+            callback=existing,
         ),
     ] = None,
     artists: Annotated[
-        Path | None, typer.Option(help="GTZAN: a list of clip and artist, to group by artist.")
+        Path | None,
+        typer.Option(help="GTZAN: a list of clip and artist, to group by artist."),
     ] = None,
 ) -> None:
     """Add a dataset; the audio stays where it is."""
-    from mgc.datasets.importers import importing
-
     if path and path_option:
         raise UsageError("PATH is given twice.", f"Run: mgc data add {name} {path}")
     path = path or path_option
     _only(name in FMA, metadata is not None, "--metadata", "fma-small, -medium, -large and -full")
     _only(name == GTZAN, bool(filtered or artists), "--filtered and --artists", GTZAN)
-    called = called or name
-    if name == DEMO and path is None:
-        dataset = importing.add_demo(called, seed=seed, progress=progress())
-    elif name in FMA:
+    existing(artists)
+    own = name in FMA or (name == DEMO and path is None)
+    rules = {"--group-by": own and group_by, "--drop-rare": (own or name == GTZAN) and drop_rare}
+    refuse_unused(f"on {name}, which has its own rules", {**rules, "--seed": name in FMA and seed})
+    if path is None and not own:
+        raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
+    called = table.checked_name(called or name)
+    if path is not None and not own and name != GTZAN:
+        layouts.check_layout(called, path)
+    from mgc.datasets.importers import importing
+
+    if name in FMA:
         dataset = importing.add_fma(
             called, name.removeprefix("fma-"), path or _downloaded(name), metadata=metadata
         )
     elif path is None:
-        raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
+        dataset = importing.add_demo(called, seed=seed, progress=progress())
     elif name == GTZAN:
         dataset = importing.add_gtzan(
             called, path, filtered=filtered or (), artists=artists, group_by=group_by, seed=seed
@@ -173,15 +192,15 @@ def download(
     called: As = None,
 ) -> None:
     """Fetch FMA, verify and unpack it, and add it as a dataset; stop and continue at any time."""
-    from mgc.datasets.download import fma_download
-    from mgc.datasets.importers import importing
-
     if name not in FMA:
         if name == GTZAN:
             raise UsageError(
                 "GTZAN's own host is gone.", "With a copy on disk: mgc data add gtzan PATH"
             )
         raise unknown("dataset to fetch", name, FMA, "mgc data download --help")
+    from mgc.datasets.download import fma_download
+    from mgc.datasets.importers import importing
+
     subset = name.removeprefix("fma-")
     sources = fma_download.Sources(url or (), from_ or (), fma_download.read_sha1(sha1 or ()))
     tree = fma_download.download(

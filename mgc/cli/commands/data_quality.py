@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mgc.cli.ui import output
+from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DatasetName, GroupBy, Workers
+from mgc.cli.ui.options import DatasetName, GroupBy, Workers, finite, refuse_unused
 from mgc.cli.ui.output import JsonOption
 
 if TYPE_CHECKING:
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from mgc.datasets.quality.checking import FileCheck
     from mgc.datasets.table import Dataset
 
+CLEAN = "clean"
 SHOWN = 20  # rows of a list on the terminal; the file and --json have all of them
 
 
 def check(
     name: DatasetName = None,
     shortest: Annotated[
-        float, typer.Option(help="Seconds; shorter tracks are left out.", min=0)
+        float, typer.Option(help="Seconds; shorter tracks are left out.", min=0, callback=finite)
     ] = 2.0,
     also: Annotated[
         list[str] | None,
@@ -39,9 +40,10 @@ def check(
 ) -> None:
     """Decode every track once; list the unusable ones, which later commands then leave out."""
     from mgc.datasets import table
-    from mgc.datasets.quality.checking import check as run_check
 
     dataset = table.load(name or table.default_name())
+    from mgc.datasets.quality.checking import check as run_check
+
     found = run_check(
         dataset, workers=workers or 0, shortest=shortest, also=also or (), progress=progress()
     )
@@ -97,9 +99,9 @@ def audit(
             help="With --fix: what must not cross splits (default: everything that is known)."
         ),
     ] = None,
-    called: Annotated[str, typer.Option("--as", help="With --fix: name of the split.")] = "clean",
+    called: Annotated[str, typer.Option("--as", help="With --fix: name of the split.")] = CLEAN,
     seed: Annotated[
-        int, typer.Option(help="With --fix: seed, if everything has to be split again.")
+        int, typer.Option(help="With --fix: seed, if everything has to be split again.", min=0)
     ] = 0,
     run: Annotated[
         str | None, typer.Option(help="Find label errors with this run (default: the newest).")
@@ -111,10 +113,14 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Look for what spoils results: leaks between splits, copies, uneven genres, wrong labels."""
+    if not fix:
+        given = {"--group-by": group_by, "--as": called != CLEAN, "--seed": seed}
+        refuse_unused("without --fix", given)
     from mgc.datasets import table
-    from mgc.datasets.quality import audit as auditing
 
     dataset = table.load(name or table.default_name())
+    from mgc.datasets.quality import audit as auditing
+
     found = auditing.audit(
         dataset, include_bad=include_bad, workers=workers or 0, progress=progress()
     )
@@ -136,16 +142,11 @@ def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | No
     """Suspects by the named run, or by the newest of those that tested the most tracks."""
     from mgc import runs
     from mgc.datasets.quality.label_errors import label_errors
-    from mgc.errors import UsageError
     from mgc.runs import selection
 
     if name is not None:
         run = selection.one(name, dataset.name)
-        if run.record.dataset.name != dataset.name:
-            raise UsageError(
-                f"Run {name!r} is on {run.record.dataset.name!r}, not on {dataset.name!r}.",
-                "See: mgc runs list",
-            )
+        choice.check_dataset([run], dataset.name)
     else:
         there = [
             run

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import choice, output
-from mgc.cli.ui.options import DataName, Settings
+from mgc.cli.ui.options import DataName, Settings, finite, refuse_unused
+from mgc.plugins.contract import StrategyInfo
 
 if TYPE_CHECKING:
     from mgc.ensembling.combination import EnsembleRequest, StrategySpec
@@ -46,23 +47,32 @@ def ensemble(
     min_overlap: Annotated[
         float,
         typer.Option(
-            help="Smallest share of tracks that all runs must have in common.", min=0.0, max=1.0
+            help="Smallest share of tracks that all runs must have in common.",
+            min=0.0,
+            max=1.0,
+            callback=finite,
         ),
     ] = MIN_OVERLAP,
     settings: Settings = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Combine runs into one; the result is a run too."""
+    from mgc import resolve
+    from mgc.plugins import params
+
+    values, names = params.parse_assignments(settings or []), _names(strategy)
+    resolve.check_names("strategy", names)
+    if not calibrate and not any(_learns(name) for name in names):
+        given = {"--learn-from": learn_from != "validation"}
+        refuse_unused(f"on {strategy}, which learns nothing from held-out tracks", given)
+    groups = _members(members or [], data)
     from mgc.ensembling.combination import EnsembleRequest
     from mgc.ensembling.ensemble_runs import ensemble
     from mgc.ensembling.member_notes import notes
-    from mgc.plugins import params
 
-    values = params.parse_assignments(settings or [])
-    specs = _specs(_names(strategy), values)
+    specs = _specs(names, values)
     for spec in specs:
         spec.params  # noqa: B018 - checks them
-    groups = _members(members or [], data)
 
     def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
         if spec is specs[0]:
@@ -133,13 +143,22 @@ def _names(strategy: str) -> list[str]:
     return [entry.info.name for entry in entries if entry.status == "ready"]
 
 
+def _learns(name: str) -> bool:
+    from mgc.plugins import registry
+
+    info = registry.find("strategy", name).info
+    return isinstance(info, StrategyInfo) and info.learns == "held-out"
+
+
 def _members(names: Sequence[str], data: str | None) -> list[list[Run]]:
     from mgc import resolve
     from mgc.runs import selection
 
     if names:
         dataset = choice.dataset_or_none(data)
-        return [[selection.one(name, dataset) for name in names]]
+        named = [selection.one(name, dataset) for name in names]
+        choice.check_dataset(named, data)
+        return [named]
     dataset, found = resolve.dataset_name(data), choice.all_runs()
     groups = selection.groups_of_members(found, dataset)
     taken = {run.name for group in groups for run in group}

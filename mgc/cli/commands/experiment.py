@@ -11,6 +11,7 @@ import typer
 from mgc.cli.commands import compare
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import device_type, existing
 from mgc.errors import MgcError
 from mgc.evaluation import compare_text
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: a whole results table from one file.")
 
-File = Annotated[Path, typer.Argument(help="A TOML file, such as examples/demo.toml.")]
+File = Annotated[
+    Path, typer.Argument(help="A TOML file, such as examples/demo.toml.", callback=existing)
+]
 
 
 @app.command("run")
@@ -33,15 +36,17 @@ def run(
         typer.Option(help="Where to write the tables (default: experiments/NAME in the mgc home)."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="A different device from the one in the file.")
+        str | None,
+        typer.Option(help="A different device from the one in the file.", callback=device_type),
     ] = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Do everything in the file; stop at any time, and the same command continues."""
     from mgc.experiment.plan import read_plan
-    from mgc.experiment.study import perform
 
     plan = read_plan(file)
+    from mgc.experiment.study import perform
+
     plan = plan if device is None else replace(plan, device=device)
     done = perform(plan, ["mgc", "experiment", "run", str(file)], progress())
     if not done.runs:
@@ -62,9 +67,10 @@ def show(file: File, as_json: output.JsonOption = False) -> None:
     from mgc import runs
     from mgc.datasets import table as datasets
     from mgc.experiment.plan import read_plan
-    from mgc.experiment.study import requests, steps
 
     plan = read_plan(file)
+    from mgc.experiment.study import requests, steps
+
     there = plan.dataset in datasets.names()
     found = steps(requests(plan, []), runs.everything()[0]) if there else []
     if as_json:

@@ -33,23 +33,23 @@ class FeatureDrawing:
 
     def one(self, name: str) -> None:
         """Draw features of one track, one below the other."""
+        path, title = self._found([name])[0]
+        sources = self._sources()
         from mgc.reporting import feature_plots
 
-        sources = self._sources()
-        path, title = _track(name, self.data)
         made = feature_plots.pictures(path, sources, self.clip)
         self._save(feature_plots.draw(made, title), _file_name(path.stem))
 
     def several(self, names: Sequence[str]) -> None:
         """Draw features of tracks side by side; an unusable file is reported and left out."""
-        from mgc.reporting import feature_plots
-
-        sources = self._sources()
-        found = [_track(name, self.data) for name in names] or _one_of_each(self.data)
+        found = self._found(names) or _one_of_each(self.data)
         if len(found) > MAX_TRACKS:
             raise UsageError(
                 f"{len(found)} tracks do not fit side by side.", f"Name at most {MAX_TRACKS}."
             )
+        sources = self._sources()
+        from mgc.reporting import feature_plots
+
         columns = []
         for path, title in found:
             try:
@@ -61,6 +61,13 @@ class FeatureDrawing:
         if not columns:
             raise MgcError("None of these files could be used.", "See the reasons above.")
         self._save(feature_plots.draw_grid(columns), "compare")
+
+    def _found(self, names: Sequence[str]) -> list[tuple[Path, str]]:
+        """The file and caption of each track, once the extractors' names have been checked."""
+        from mgc import resolve
+
+        resolve.check_names("extractor", self.extractors)
+        return [_track(name, self.data) for name in names]
 
     def _sources(self) -> list[ExtractorSpec]:
         from mgc import resolve

@@ -14,7 +14,12 @@ from mgc.errors import MgcError, UsageError
 Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
 PictureFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="The picture: .png, .svg or .pdf (default: a .png here)."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="The picture: .png, .svg or .pdf (default: a .png here).",
+        callback=options.writable,
+    ),
 ]
 OpenIt = Annotated[bool, typer.Option("--open", help="Open the picture.")]
 
@@ -41,9 +46,12 @@ def show(
     out: PictureFile = None,
     opened: OpenIt = False,
     as_json: output.JsonOption = False,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Show an extractor and its parameters; or draw features of a track, one below the other."""
+    options.one_name_each("-e", extractors or [], words or [])
     if extractors:
+        options.refuse_unused("with --extractor", {"--json": as_json})
         from mgc.cli.commands.feature_plots import FeatureDrawing
 
         FeatureDrawing(extractors, data, settings, clip, clip_seconds, out, opened).one(name)
@@ -53,6 +61,8 @@ def show(
             f"{name} is a file: which of its features should be drawn?",
             f"Run: mgc features show {name} --extractor mel",
         )
+    drawing = {"--data": data, "--clip": clip > 1, "--clip-seconds": clip_seconds}
+    options.refuse_unused("without -e", {**drawing, "--output": out, "--open": opened})
     size = _size_of_a_thousand(name, settings)
     plugin_list.show_one("extractor", name, as_json, {"size": size} if size else None)
 
@@ -87,6 +97,7 @@ def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
 
     from mgc import resolve
 
+    resolve.check_names("extractor", [name])
     (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
     tell = getattr(source.extractor, "feature_shape", None)
     if tell is None:
@@ -109,6 +120,7 @@ def fetch(name: str, settings: options.Settings = None) -> None:
     """Download the weights that an extractor needs; no other command downloads them."""
     from mgc import resolve
 
+    resolve.check_names("extractor", [name])
     (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
     get = getattr(source.extractor, "fetch", None)
     if get is None:
@@ -135,11 +147,13 @@ def extract(
 ) -> None:
     """Extract features of a dataset; each file is decoded once for all of them."""
     from mgc import resolve
+
+    resolve.check_names("extractor", names)
+    dataset = resolve.dataset(data)
     from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
     from mgc.features import extraction
 
-    dataset = resolve.dataset(data)
     clips = resolve.policy(clip_seconds, clips_per_track)
     sources = resolve.sources(names, settings, clips, resolve.device(device))
     judge_again(dataset, progress())
@@ -154,6 +168,8 @@ def extract(
         f"{made.found:,} already there, {len(made.failures):,} could not be used."
     )
     output.list_failures([failure.reason for failure in made.failures])
+    if made.failures and not made.made + made.found:
+        raise MgcError("No track could be used.", "The reasons are listed above.")
 
 
 @app.command("status")

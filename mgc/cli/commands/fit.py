@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mgc.fitting import FitRequest
     from mgc.runs import Run
 
+WANDB = {"mode": "offline", "project": "mgc", "entity": None}  # the defaults of --wandb-…
+
 
 def fit(
     extractor: Annotated[
@@ -33,7 +35,12 @@ def fit(
     ] = 0,
     seed: options.Seed = 0,
     seeds: Annotated[
-        int, typer.Option(help="Repeat with this many seeds, counting up from --seed.", min=1)
+        int,
+        typer.Option(
+            help="Repeat with this many seeds, counting up from --seed.",
+            min=1,
+            max=options.MAX_SEEDS,
+        ),
     ] = 1,
     settings: options.Settings = None,
     clip_seconds: options.ClipSeconds = None,
@@ -53,27 +60,28 @@ def fit(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")
     ] = None,
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Train: extract what is missing, fit, score the test split once, write a run folder."""
-    from mgc import fitting
     from mgc.training import processes
 
     if not processes.is_main():  # only one of several processes reports
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    tracking = {"mode": wandb_mode, "project": wandb_project, "entity": wandb_entity}
+    unused = {f"--wandb-{name}": value != WANDB[name] for name, value in tracking.items()}
     if resume is not None:
-        others = (extractor, head, data, settings, clip_seconds, clips_per_track, track)
-        if any(others) or folds or seed or seeds > 1 or include_bad:
-            raise UsageError(
-                "--resume uses the run's original options and takes no others.",
-                f"Run: mgc fit --resume {resume}",
-            )
-        _report([fitting.resume(resume, progress())])
+        others = (extractor, head, data, settings, clip_seconds, clips_per_track, track, words)
+        numbers = (folds, seed, seeds > 1, include_bad, device != "auto")
+        _resume(resume, any([*others, *numbers, *unused.values()]))
         return
-    if not extractor:
-        raise UsageError("Which extractor?", "For example: mgc fit --extractor mfcc")
+    if track is None:
+        options.refuse_unused("without --track wandb", unused)
+    _check(extractor or [], head or [], data, words or [])
+    from mgc import fitting
+
     requests = fitting.requests(
         data=data,
-        extractors=extractor,
+        extractors=extractor or [],
         heads=head or [],
         folds=folds,
         seeds=range(seed, seed + seeds),
@@ -83,9 +91,7 @@ def fit(
         device=device,
         include_bad=include_bad,
         command=["mgc", *sys.argv[1:]],
-        tracking=None
-        if track is None
-        else {"mode": wandb_mode, "project": wandb_project, "entity": wandb_entity},
+        tracking=None if track is None else tracking,
     )
     _say_about(requests, seeds, chosen=bool(head))
     done, failed = _fit_all(requests)
@@ -104,6 +110,35 @@ def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
         )
     if once := fitting.fitted_once(requests, seeds):
         output.note(once)
+
+
+def _check(extractors: list[str], heads: list[str], data: str | None, words: list[str]) -> None:
+    """Refuse wrong names before anything slow is imported."""
+    from mgc import resolve
+    from mgc.plugins import registry
+
+    if not extractors:
+        raise UsageError("Which extractor?", "For example: mgc fit --extractor mfcc")
+    known = {entry.info.name for entry in registry.catalogue().entries("head")}
+    option, given = ("--head", heads) if {*words} & known else ("-e", extractors)
+    options.one_name_each(option, given, words)
+    resolve.check_names("extractor", extractors)
+    resolve.check_names("head", heads)
+    resolve.dataset_name(data)
+
+
+def _resume(name: str, others: bool) -> None:
+    from mgc import runs
+
+    if others:
+        raise UsageError(
+            "--resume uses the run's original options and takes no others.",
+            f"Run: mgc fit --resume {name}",
+        )
+    runs.load(name)
+    from mgc import fitting
+
+    _report([fitting.resume(name, progress())])
 
 
 def _fit_all(requests: list[FitRequest]) -> tuple[list[Run], int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import output
+from mgc.cli.ui.options import refuse_unused, writable
 from mgc.errors import UsageError
 from mgc.home import replace_file
 
@@ -25,12 +26,18 @@ app = typer.Typer(
     "LaTeX, CSV).",
 )
 PICTURES = (".png", ".svg", ".pdf")
+DPI = 200
 TABLES = (".md", ".tex", ".csv")
 
 Names = Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, or an experiment.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Write .png, .svg, .pdf, or a table: .md, .tex, .csv."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write .png, .svg, .pdf, or a table: .md, .tex, .csv.",
+        callback=writable,
+    ),
 ]
 Dpi = Annotated[int, typer.Option(help="Dots per inch of a PNG.", min=50, max=1200)]
 Shares = Annotated[
@@ -44,37 +51,37 @@ MapMethod = Annotated[
 
 
 @app.command("confusion")
-def confusion(names: Names, out: Out = None, normalise: Shares = False, dpi: Dpi = 200) -> None:
+def confusion(names: Names, out: Out = None, normalise: Shares = False, dpi: Dpi = DPI) -> None:
     """Draw which genres are mistaken for which."""
     _draw("confusion", names, out, dpi, normalise)
 
 
 @app.command("curves")
-def curves(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
+def curves(names: Names, out: Out = None, dpi: Dpi = DPI) -> None:
     """Draw loss and validation accuracy by epoch (for heads that learn in epochs)."""
     _draw("curves", names, out, dpi)
 
 
 @app.command("embedding")
-def embedding(names: Names, out: Out = None, method: MapMethod = "tsne", dpi: Dpi = 200) -> None:
+def embedding(names: Names, out: Out = None, method: MapMethod = "tsne", dpi: Dpi = DPI) -> None:
     """Draw a map that puts tracks close together if a model finds them alike."""
     _draw("embedding", names, out, dpi, method)
 
 
 @app.command("genres")
-def genres(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
+def genres(names: Names, out: Out = None, dpi: Dpi = DPI) -> None:
     """Draw the F1 of each genre, run by run."""
     _draw("genres", names, out, dpi)
 
 
 @app.command("calibration")
-def calibration(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
+def calibration(names: Names, out: Out = None, dpi: Dpi = DPI) -> None:
     """Draw whether runs are right as often as they are sure."""
     _draw("calibration", names, out, dpi)
 
 
 @app.command("comparison")
-def comparison(names: Names, out: Out = None, dpi: Dpi = 200) -> None:
+def comparison(names: Names, out: Out = None, dpi: Dpi = DPI) -> None:
     """Draw accuracies with their intervals."""
     _draw("comparison", names, out, dpi)
 
@@ -89,6 +96,8 @@ def _draw(
             f"{out}: its suffix is not a known format.",
             f"Pictures: {' '.join(PICTURES)}; tables: {' '.join(TABLES)}.",
         )
+    if out is None or out.suffix.lower() != ".png":
+        refuse_unused("but on a .png", {"--dpi": dpi != DPI})
     drawn = _drawn(kind, names)
     if out is None:
         from mgc.cli.ui import plot_terminal
@@ -115,11 +124,12 @@ def write_tables(made: Sequence[Table], out: Path) -> None:
 
 def _drawn(kind: str, names: Sequence[str]) -> Any:
     """What a kind of figure shows: runs with their titles, systems, or their comparison."""
-    from mgc.evaluation.compare import compare
-    from mgc.evaluation.systems import systems
     from mgc.runs.selection import chosen, titled
 
     found = chosen(names)
     if kind not in ("genres", "comparison"):
         return titled(found)
+    from mgc.evaluation.compare import compare
+    from mgc.evaluation.systems import systems
+
     return systems(found) if kind == "genres" else compare(systems(found))

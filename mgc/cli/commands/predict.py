@@ -10,7 +10,7 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Device, Workers
+from mgc.cli.ui.options import DataName, Device, Workers, existing, refuse_unused, writable
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mgc.prediction.prediction import Prediction
     from mgc.runs import Run
 
+SHOWN = 3
 FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
@@ -46,6 +47,7 @@ def predict(
             "-o",
             metavar="FILE",
             help="Write to FILE.csv, .jsonl or .json; the same command continues it.",
+            callback=writable,
         ),
     ] = None,
     files_from: Annotated[
@@ -54,15 +56,17 @@ def predict(
             metavar="FILE|-", help="Take paths from a file (or stdin): a line or a NUL each; m3u8."
         ),
     ] = None,
-    top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = 3,
+    top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = SHOWN,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
     form = _format(as_json, as_jsonl, as_csv, into)
+    if form is not None:
+        refuse_unused(f"with --{form}", {"--top": top != SHOWN})
+    files = _files(paths or [], files_from)
+    chosen = _run(run, data)
     from mgc import resolve
     from mgc.prediction.model import Model
 
-    files = _files(paths or [], files_from)
-    chosen = _run(run, data)
     model = Model(chosen, resolve.device(device))
     tally = _Tally()
     if into is not None and form is not None:
@@ -86,9 +90,7 @@ def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
 
     if not paths and files_from is None:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
-    if "" in paths:
-        raise UsageError("A path is empty (a variable that is not set?).", "Name a file or folder.")
-    found = collect([Path(path) for path in paths]) if paths else []
+    found = collect([Path(path) for path in existing(paths)]) if paths else []
     return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
 
 
@@ -178,21 +180,23 @@ def _run(name: str | None, data: str | None) -> Run:
     from mgc.runs import answering, selection
 
     if name is not None:
-        return selection.one(name, choice.dataset_or_none(data))
+        found = selection.one(name, choice.dataset_or_none(data))
+        choice.check_dataset([found], data)
+        return found
     dataset = resolve.dataset_name(data)
-    found = answering.answering(runs.everything()[0], dataset)
-    if found is None:
+    answer = answering.answering(runs.everything()[0], dataset)
+    if answer is None:
         raise MgcError(
             f"There is no finished run on {dataset}.",
             f"Run: mgc fit --extractor mfcc --data {dataset}",
         )
-    output.note(f"run: {found.run.name} ({found.run.title} on {dataset}: {found.reason})")
+    output.note(f"run: {answer.run.name} ({answer.run.title} on {dataset}: {answer.reason})")
     if data is None and choice.is_demo(dataset):
         output.note(
             f"{dataset} is the demo: its runs know synthesised music only. For your own music: "
             "mgc data add NAME PATH"
         )
-    return found.run
+    return answer.run
 
 
 def _show(done: list[Prediction], top: int) -> None:

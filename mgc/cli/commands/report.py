@@ -10,10 +10,10 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Every, Folds, Reference
+from mgc.cli.ui.options import DataName, Every, Folds, Reference, refuse_unused, writable
 from mgc.home import replace_file
 
-NO_PICTURE = "none"
+PICTURE, NO_PICTURE = "mel", "none"
 
 
 def report(
@@ -29,7 +29,9 @@ def report(
     every: Every = False,
     out: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page (default: report-DATASET.html)."),
+        typer.Option(
+            "--output", "-o", help="The page (default: report-DATASET.html).", callback=writable
+        ),
     ] = None,
     title: Annotated[str, typer.Option(help="Its title (default: the dataset's name).")] = "",
     reference: Reference = None,
@@ -40,7 +42,7 @@ def report(
             metavar="EXTRACTOR",
             help="Extractor that draws the hard tracks; none: no pictures and no sound.",
         ),
-    ] = "mel",
+    ] = PICTURE,
     audio: Annotated[
         bool, typer.Option(help="Include the hard tracks' sound in the page (150 kB each).")
     ] = True,
@@ -54,12 +56,18 @@ def report(
 ) -> None:
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
+
+    drawn = picture not in (NO_PICTURE, PICTURE)
+    refuse_unused("with --hardest 0", {"--picture": drawn and not hardest})
+    if picture != NO_PICTURE:
+        resolve.check_names("extractor", [picture])
+    taken = choice.selected(names or [], data, folds, every)
+    choice.check_reference(reference, taken.runs)
     from mgc.reporting.page.build import ReportRequest, make_report
 
     source = None
     if picture != NO_PICTURE:
         (source,) = resolve.sources([picture], None, resolve.policy(None, None), "cpu")
-    taken = choice.selected(names or [], data, folds, every)
     found = taken.runs
     output.note(f"Reported: {', '.join(run.name for run in found)}")
     options = (title, hardest, source, audio, audit, method, reference)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mgc.cli.ui import output
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.evaluation import compare_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
                 "--folds and --all cannot be combined with named runs.",
                 "Name no runs, or leave these options out.",
             )
-        return selection.Selection(selection.chosen(names, dataset_or_none(data)), {})
+        found = selection.chosen(names, dataset_or_none(data))
+        check_dataset(found, data)
+        return selection.Selection(found, {})
     taken = selection.comparable(all_runs(), resolve.dataset_name(data), folds, every)
     if taken.left_out:
         output.note(taken.said())
@@ -77,6 +79,24 @@ def say_doubts(found: Sequence[Run]) -> None:
 
     for doubt in identity.doubts(found):
         output.note(doubt)
+
+
+def check_dataset(found: Sequence[Run], data: str | None) -> None:
+    """Raise UsageError if a named run is not on the dataset that is also named."""
+    for run in found:
+        if data not in (None, run.record.dataset.name):
+            raise UsageError(
+                f"Run {run.name!r} is on {run.record.dataset.name!r}, not on {data!r}.",
+                "Name another run or dataset: mgc runs list",
+            )
+
+
+def check_reference(name: str | None, found: Sequence[Run]) -> None:
+    """Raise UsageError if no run has that title or name."""
+    titles = {run.title for run in found}
+    names = {each for run in found for each in (run.name, f"{run.title} ({run.name})")}
+    if name is not None and name not in titles | names:
+        raise unknown("compared system", name, titles, "mgc compare")
 
 
 def all_runs() -> list[Run]:

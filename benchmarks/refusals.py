@@ -1,0 +1,88 @@
+"""How fast a wrong request is refused: ``python -m benchmarks --only refusals``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.timing import Section, Times, row
+
+PEER = "python -c 'import typer, rich.console, rich.table'"
+TEXT = (
+    "Processor milliseconds (user and system) of a whole process, in an empty home; "
+    "at most twice those of the peer are allowed."
+)
+#: One wrong name, path or value each.
+WRONG = (
+    "fit -e MFCC",
+    "fit -e mfcc --head nope",
+    "fit -e mfcc --data nope",
+    "fit -e mfcc --device nope",
+    "fit --resume nope",
+    "predict nofile.mp3",
+    "predict . --run nope",
+    "predict . --data nope",
+    "ensemble nope",
+    "ensemble majority-voting nope",
+    "ensemble majority-voting --data nope",
+    "compare nope",
+    "compare --data nope",
+    "data add x /nonexistent",
+    "data add fma-small --path /nonexistent",
+    "data add gtzan /nonexistent",
+    "data add X_Y! .",
+    "data show nope",
+    "data check nope",
+    "data audit nope",
+    "data split nope",
+    "data export nope x.csv",
+    "data remove nope",
+    "data use nope",
+    "data download nope",
+    "features show nope",
+    "features show x -e nope",
+    "features extract nope",
+    "features fetch nope",
+    "features compare -e nope",
+    "runs show nope",
+    "runs remove nope",
+    "plot confusion nope",
+    "plot comparison nope",
+    "report nope",
+    "report --data nope",
+    "report --picture nope",
+    "experiment run nofile",
+    "experiment show nofile",
+    "plugins check nope",
+    "heads show nope",
+    "strategies show nope",
+)
+
+
+def measure(scratch: Path, turns: int) -> Section:
+    """Every wrong request and the peer, in turns."""
+    environment = {**os.environ, "MGC_HOME": str(scratch / "home")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every import compiles again
+    commands = {f"mgc {words}": ["-m", "mgc", *words.split()] for words in WRONG}
+    commands[PEER] = ["-c", "import typer, rich.console, rich.table"]
+    times = {name: Times() for name in commands}
+    for turn in range(turns + 1):
+        for name, words in commands.items():
+            used = _processor([sys.executable, *words], environment)
+            if turn:  # the first one fills the caches
+                times[name].clock.append(used)
+                times[name].processor.append(used)
+    rows = [row(times, name, PEER, scale=1e3, unit="ms") for name in commands]
+    return Section("Refusing a wrong request", TEXT, rows, {"turns": turns})
+
+
+def _processor(command: list[str], environment: dict[str, str]) -> float:
+    """Seconds of processor time that a process takes."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used.ru_utime + used.ru_stime
