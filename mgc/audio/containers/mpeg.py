@@ -216,11 +216,11 @@ def _frames_in_a_row(header: int) -> list[tuple[int, re.Pattern[bytes]]]:
     # The first frame's bit rate is the likeliest, so it is tried first.
     likely = sorted(others, key=lambda other: (other ^ header) & 0xF000 != 0)
     mode = b"[\xc0-\xff]" if first.form[2] == 1 else b"[\0-\xbf]"
-    sizes = ((_one_of(h >> 8 & 0xFE), frame.size - 4) for h in likely if (frame := _frame(h)))
-    lengths = b"|".join(b"%s%s.{%d}" % (rates, mode, size) for rates, size in sizes)
+    sizes = ((_one_of(h >> 8 & 0xFE), frame.size - 3) for h in likely if (frame := _frame(h)))
+    lengths = b"|".join(b"%s.{%d}" % both for both in sizes)
     # Beside a Xing header, the side information is all zero.
     xing = b"..\0{4}.{%d}(?:%s)" % (first.tag - 8, b"|".join(_TAGS))
-    frame = b"\xff%s(?!%s)(?:%s)" % (_one_of(header >> 16 & 0xFE), xing, lengths)
+    frame = b"\xff%s(?=.%s)(?!%s)(?:%s)" % (_one_of(header >> 16 & 0xFE), mode, xing, lengths)
     return [(n, re.compile(b"(?>%s){%d}" % (frame, n), re.DOTALL)) for n in (64, 1)]
 
 
