@@ -220,8 +220,8 @@ def _frames_in_a_row(header: int) -> list[tuple[int, re.Pattern[bytes]]]:
     lengths = b"|".join(b"%s.{%d}" % both for both in sizes)
     # Beside a Xing header, the side information is all zero.
     xing = b"..\0{4}.{%d}(?:%s)" % (first.tag - 8, b"|".join(_TAGS))
-    frame = b"\xff%s(?=.%s)(?!%s)(?:%s)" % (_one_of(header >> 16 & 0xFE), mode, xing, lengths)
-    return [(n, re.compile(b"(?>%s){%d}" % (frame, n), re.DOTALL)) for n in (64, 1)]
+    one = b"\xff%s(?=.%s)(?!%s)(?:%s)" % (_one_of(header >> 16 & 0xFE), mode, xing, lengths)
+    return [(n, re.compile(b"(?>%s){%d}" % (one, n), re.DOTALL)) for n in (64, 1)]
 
 
 def _one_of(byte: int) -> bytes:
