@@ -107,7 +107,8 @@ class Caller:
         if worker.stdin is None or worker.stdout is None:
             raise ValueError("the process has no pipes")
         words = [self.run if word == RUN else word for word in words]
-        worker.stdin.write(json.dumps(words).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has crashed
+            worker.stdin.write(json.dumps(words).encode() + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
             if not select.select([worker.stdout], [], [], LIMIT)[0]:
@@ -124,7 +125,9 @@ class Caller:
 
     def close(self) -> None:
         """End the worker and what it has started."""
-        started = psutil.Process(self.worker.pid).children(recursive=True)
+        started: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(self.worker.pid).children(recursive=True)
         self.worker.kill()
         self.worker.communicate()
         for process in started:
