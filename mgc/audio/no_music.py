@@ -15,7 +15,7 @@ SILENT = 1e-3  # RMS of the loudest second: -60 dBFS
 #: A mix this much quieter than one channel's share of it (a dead channel leaves that share) means
 #: that the channels cancel each other.
 CANCELLED = 0.5
-FEW = 61  # one sample of so many
+FEW = 251  # one sample of so many
 CONSTANT = 0.1  # of the level: what varies less than this, around a mean, is a constant value
 
 
@@ -97,7 +97,7 @@ def no_music(audio: Audio, clips: Sequence[np.ndarray], rate: int) -> str:
         clips: what is heard of it, mono, each (sample,) float32.
         rate: their rate in Hz.
     """
-    if any(np.std(clip[::FEW], dtype=np.float64) >= 2 * SILENT for clip in clips):
+    if any(np.std(clip[::FEW], dtype=np.float64) >= 4 * SILENT for clip in clips):
         return ""  # a few of the samples show it, at a hundredth of the cost of levels
     if not all(measured([clip[:, None]], rate, 1).no_music() for clip in clips):
         return ""

@@ -5,9 +5,11 @@ ISO/IEC 11172-3 and 13818-3 for the frame header; the Xing header as LAME writes
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from mgc.audio.byte_ranges import Content, Piece
@@ -37,7 +39,7 @@ SEARCHED = 1 << 20  # bytes of something else that may be in front
 _CONFIRMING = 3  # frames of one form in a row: by chance once in 2⁴⁵ positions
 _TAGS = (b"Xing", b"Info")
 _word = struct.Struct(">I").unpack_from
-_two_words = struct.Struct(">II").unpack_from
+_LENGTHS = [(kbits, padding) for kbits in range(1, 15) for padding in (0, 1)]
 
 
 class Frame(NamedTuple):
@@ -190,28 +192,41 @@ def streams(content: Content, at: int, end: int) -> list[MpegStream]:
 def _stretches(content: Content, at: int, end: int) -> Iterator[tuple[int, int, Frame, int]]:
     """(start, end, first frame, frames) where whole frames of one form follow each other; a Xing
     header begins another one."""
-    last, unpack = end - 8, _two_words
     while (start := start_of_frames(content, at, end)) is not None:
         first = frame_at(content, start)
         if first is None:
             return
-        sizes: dict[int, int] = {}
         at, count = start + first.size, 1
-        while at <= last:  # the one loop that takes time: a round a frame
-            head, side = unpack(content, at)
-            head &= _FORM
-            if head not in sizes:
-                frame = frame_at(content, at)
-                if frame is None or frame.form != first.form:
-                    break
-                sizes[head] = frame.size
-            size = sizes[head]
-            # Beside a Xing header, the side information is all zero.
-            if at + size > end or (not side and is_xing(content, at, first)):
-                break
-            at += size
-            count += 1
+        for frames, pattern in _frames_in_a_row(_word(content, start)[0] & _FORM):
+            while found := pattern.match(content, at, end):
+                at, count = found.end(), count + frames
         yield start, at, first, count
+
+
+@cache
+def _frames_in_a_row(header: int) -> list[tuple[int, re.Pattern[bytes]]]:
+    """(n, pattern of n frames of this header's form, none with a Xing header), largest n first.
+
+    A pattern walks through them four times as fast as a loop.
+    """
+    first = _frame(header)
+    if first is None:
+        return []
+    others = (header & ~0xF200 | kbits << 12 | padding << 9 for kbits, padding in _LENGTHS)
+    # The first frame's bit rate is the likeliest, so it is tried first.
+    likely = sorted(others, key=lambda other: (other ^ header) & 0xF000 != 0)
+    mode = b"[\xc0-\xff]" if first.form[2] == 1 else b"[\0-\xbf]"
+    sizes = ((_one_of(h >> 8 & 0xFE), frame.size - 3) for h in likely if (frame := _frame(h)))
+    lengths = b"|".join(b"%s.{%d}" % both for both in sizes)
+    # Beside a Xing header, the side information is all zero.
+    xing = b"..\0{4}.{%d}(?:%s)" % (first.tag - 8, b"|".join(_TAGS))
+    one = b"\xff%s(?=.%s)(?!%s)(?:%s)" % (_one_of(header >> 16 & 0xFE), mode, xing, lengths)
+    return [(n, re.compile(b"(?>%s){%d}" % (one, n), re.DOTALL)) for n in (64, 1)]
+
+
+def _one_of(byte: int) -> bytes:
+    """A pattern of an even byte and the next."""
+    return b"[\\x%02x\\x%02x]" % (byte, byte + 1)
 
 
 def start_of_frames(content: Content, at: int, end: int) -> int | None:
