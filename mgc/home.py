@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import IO, Any, TypeAlias
 from mgc.errors import MgcError
 
 Buffer: TypeAlias = bytes | memoryview
+MAX_JSON = 32 << 20  # bytes; far more than any of our files has
 SPACE = "Free some space or choose another location with --home."
 
 
@@ -82,15 +84,26 @@ def host_name() -> str:
 
 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
-    """Read a JSON object. Raises MgcError naming the file if it is missing or damaged;
-    ``hint`` says what to do then."""
+    """Read a JSON object. Raises MgcError naming the file if it is missing or damaged, larger than
+    `MAX_JSON` or too deep, or has a number that is not finite; ``hint`` says what to do then."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        with open(path, "rb") as file:
+            content = file.read(MAX_JSON + 1)
+        if len(content) > MAX_JSON:
+            raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
+        record = json.loads(content.decode(), parse_float=_finite, parse_constant=_finite)
+    except (OSError, ValueError, RecursionError) as error:
         raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):
         raise MgcError(f"{path} is damaged: it does not contain a JSON object.", hint)
     return record
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def setting(name: str) -> Any:

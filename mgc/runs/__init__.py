@@ -23,6 +23,7 @@ from mgc import __version__
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home, read_json, replace_file, write_json
 from mgc.runs.record import SCHEMA, RunRecord, parse
+from mgc.runs.run_files import read_parquet, run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
+PREDICTIONS = "predictions.parquet"
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
 ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
@@ -83,12 +85,14 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
-        import pandas as pd
-
         try:
-            return pd.read_parquet(self.folder / "predictions.parquet")
+            table = read_parquet(self.folder / PREDICTIONS)
         except (OSError, ValueError) as error:
             raise damaged(self.folder, error) from error
+        needed = ["track_id", "fold", "part", "genre", *(PREFIX + name for name in self.genres)]
+        if lacking := [name for name in needed if name not in table.column_names]:
+            raise damaged(self.folder, f"{PREDICTIONS} lacks the column {lacking[0]!r}")
+        return table.to_pandas()
 
     @cached_property
     def embeddings(self) -> np.ndarray:
@@ -174,7 +178,7 @@ def finish(
     """Write what the run predicted and how good that is; from then on it is ``finished``."""
     from safetensors.numpy import save as tensor_bytes
 
-    replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
+    replace_file(run.folder / PREDICTIONS, predictions.to_parquet(index=False))
     tensor = {"embeddings": embeddings.astype("float32", order="C")}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
@@ -198,14 +202,15 @@ def load(name: str) -> Run:
         folder = Path(name).expanduser()
         if not (folder / "run.json").exists():
             raise unknown("run", name, names(), "mgc runs list")
+    run_files(folder)
     try:
         record = read_json(folder / "run.json")
     except MgcError as error:
         raise damaged(folder, error.message.rstrip(".")) from error
-    if record.get("schema", 0) > SCHEMA:
+    if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
         raise MgcError(
             f"Run {folder.name!r} was made by a newer mgc "
-            f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
+            f"(schema {schema}; this is {__version__}).",
             "Update mgc: pip install -U mgc-music",
         )
     try:

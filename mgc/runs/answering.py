@@ -22,7 +22,8 @@ from typing import Any
 from mgc.errors import MgcError
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs import PREFIX, Run, damaged
+from mgc.runs import PREDICTIONS, PREFIX, Run, damaged
+from mgc.runs.run_files import read_parquet
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 LEVEL = 0.05
@@ -147,12 +148,9 @@ def _right(run: Run, part: str) -> dict[str, tuple[bool, Any]]:
     takes longer than everything else here.
     """
     import numpy as np
-    from pyarrow import parquet
 
-    path = run.folder / "predictions.parquet"
     try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
+        table = read_parquet(run.folder / PREDICTIONS)
         columns = {name: table[name].to_pylist() for name in table.column_names}
         answers = np.array([columns[PREFIX + genre] for genre in run.genres]).argmax(0)
         ids, genres, parts = columns["track_id"], columns["genre"], columns["part"]

@@ -1,0 +1,83 @@
+"""The files of a run folder, checked before any is read: the run may be a stranger's.
+
+A link could make mgc read, copy or fill the disk from something that is not part of the run, and a
+pipe would wait forever: a folder that holds anything but files and folders is refused. A hard link
+cannot be told from a file (ensembles at home share theirs), and is not needed to read what its maker
+could not read; from outside the home, files are therefore copied, never linked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgc.errors import MgcError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_FILES = 100_000
+MAX_RATIO = 100  # of bytes read to bytes in the file; Snappy packs at most 21 to 1
+MAX_DEPTH = 4  # members/NAME/fold-0/model.safetensors
+
+
+def run_files(folder: Path) -> list[Path]:
+    """The files of a run folder, sorted; those deeper than `MAX_DEPTH` are not the run's.
+
+    Raises MgcError that names a link, pipe, device or socket, or a folder that cannot be read, or
+    says that there is too much.
+    """
+    found = []
+    try:
+        for number, entry in enumerate(_inside(folder, 1)):
+            if number == MAX_FILES:
+                raise _refused(folder, f"it holds more than {MAX_FILES:,} files and folders")
+            if entry.is_file(follow_symlinks=False):
+                found.append(Path(entry.path))
+            elif not entry.is_dir(follow_symlinks=False):
+                noun = "a link" if entry.is_symlink() else "not a regular file"
+                raise _refused(folder, f"{Path(entry.path).relative_to(folder)} is {noun}")
+    except OSError as error:
+        raise _refused(folder, f"{error.strerror}: {error.filename}") from error
+    return sorted(found)
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A table of a run.
+
+    Raises ValueError if it is damaged, or claims more rows than it has bytes or more content than
+    compression can hide in them: reading it would take the memory.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    size = path.stat().st_size
+    try:
+        with parquet.ParquetFile(path) as file:
+            facts = file.metadata
+            groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
+            rows = max(facts.num_rows, sum(group.num_rows for group in groups))
+            unpacked = sum(group.total_byte_size for group in groups)
+            if rows <= size and unpacked <= MAX_RATIO * size:
+                return file.read()
+    except (pa.ArrowException, MemoryError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    raise ValueError(f"{path.name} claims {rows:,} rows and {unpacked:,} bytes, but has {size:,}")
+
+
+def _inside(folder: Path, depth: int) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if depth < MAX_DEPTH and entry.is_dir(follow_symlinks=False):
+                yield from _inside(Path(entry.path), depth + 1)
+
+
+def _refused(folder: Path, reason: str) -> MgcError:
+    return MgcError(
+        f"Run {folder.name!r} is not read: {reason}.",
+        "A run holds only files and folders; if you trust it, copy what its links lead to: "
+        "cp -rL OLD NEW",
+    )
