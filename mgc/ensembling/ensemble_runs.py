@@ -143,8 +143,8 @@ def _score(run: Run, predictions: pd.DataFrame, part: str) -> dict[str, Any]:
 
 
 def _keep(source: Path, target: Path) -> None:
-    """Link a member's files below an ensemble; copy those of a run outside the home, whose owner may
-    write into them, and those on another file system."""
+    """Link a member's files below an ensemble; copy those of a run outside the home, whose owner
+    may write into them, and those on another file system."""
     for path in run_files(source):
         name = path.relative_to(source)
         if any(name.match(pattern) for pattern in KEPT):

@@ -92,7 +92,8 @@ class Run:
         needed = ["track_id", "fold", "part", "genre", *(PREFIX + name for name in self.genres)]
         if lacking := [name for name in needed if name not in table.column_names]:
             raise damaged(self.folder, f"{PREDICTIONS} lacks the column {lacking[0]!r}")
-        return table.to_pandas()
+        rows: pd.DataFrame = table.to_pandas()
+        return rows
 
     @cached_property
     def embeddings(self) -> np.ndarray:

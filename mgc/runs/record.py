@@ -208,8 +208,7 @@ def _checked(value: Any, kinds: Sequence[type], name: str) -> Any:
         return _read(kinds[0], value, f"{name}.")
     allowed = (*kinds, int) if float in kinds else tuple(kinds)
     if isinstance(value, allowed) and (bool in kinds or not isinstance(value, bool)):
-        if not isinstance(value, str) or str in kinds:  # text is a Sequence too
-            return value
+        return value
     wanted = " or ".join(NOUNS.get(kind, "object") for kind in kinds)
     raise ValueError(f"run.json: {name} is {value!r:.40}, not {wanted}")
 

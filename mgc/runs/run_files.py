@@ -1,9 +1,9 @@
 """The files of a run folder, checked before any is read: the run may be a stranger's.
 
-A link could make mgc read, copy or fill the disk from something that is not part of the run, and a
-pipe would wait forever: a folder that holds anything but files and folders is refused. A hard link
-cannot be told from a file (ensembles at home share theirs), and is not needed to read what its maker
-could not read; from outside the home, files are therefore copied, never linked.
+A link could make mgc read, copy or fill the disk from what is not part of the run, and a pipe would
+wait forever: a folder that holds anything but files and folders is refused. A hard link cannot be
+told from a file (ensembles at home share theirs); files of a run outside the home are therefore
+copied, never linked.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def read_table(path: Path, fits: Callable[[Sequence[str]], bool]) -> tuple[pd.Da
     try:
         content = path.read_bytes()
         if path.suffix.lower() == ".parquet" or content.startswith(b"PAR1"):
-            return _parquet(path), False
+            return _parquet(content), False
         if content.startswith(b"PK\3\4"):
             raise UsageError(f"{path} is a spreadsheet, not text.", "Save it as CSV (UTF-8).")
         text, encoding = _decoded(content)
@@ -131,8 +131,8 @@ def _fitted(row: list[str], columns: int, where: str) -> list[str]:
     return [*row[:columns], *[""] * (columns - len(row))]
 
 
-def _parquet(path: Path) -> pd.DataFrame:
-    rows = pd.read_parquet(path)
+def _parquet(content: bytes) -> pd.DataFrame:
+    rows = pd.read_parquet(io.BytesIO(content))  # a name may look like an address
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
     return rows.set_axis([str(column).strip().lower() for column in rows.columns], axis=1)
