@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgc.datasets.csv_cells import unguarded
 from mgc.errors import MgcError, UsageError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -96,7 +97,7 @@ def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> p
     if twice is not None:
         raise UsageError(f"{path} has two columns {twice!r}.", "Rename or remove one of them.")
     rows = [
-        _fitted(row, len(header), f"{path}, line {number}")
+        _fitted([unguarded(cell) for cell in row], len(header), f"{path}, line {number}")
         for number, row in list(_lines(text, separator))[1:]
     ]
     return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), dtype=object)
@@ -115,7 +116,7 @@ def _lines(text: str, separator: str, strict: bool = True) -> Iterator[tuple[int
 
 def _names(header: Sequence[str]) -> list[str]:
     """Column names; empty ones at the end are dropped, others (pandas' index) are numbered."""
-    cells = [cell.strip().lower() for cell in header]
+    cells = [unguarded(cell).strip().lower() for cell in header]
     while cells and not cells[-1]:
         cells.pop()
     return [name or f"unnamed: {number}" for number, name in enumerate(cells)]
