@@ -87,11 +87,10 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     """Read a JSON object. Raises MgcError naming the file if it is missing or damaged, larger than
     `MAX_JSON` or too deep, or has a number that is not finite; ``hint`` says what to do then."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_JSON + 1)
-        if len(content) > MAX_JSON:
+        if path.stat().st_size > MAX_JSON:
             raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
-        record = json.loads(content.decode(), parse_float=_finite, parse_constant=_finite)
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):
