@@ -334,3 +334,15 @@ def test_what_a_header_claims_wrongly_is_said_and_kept(tmp_path: Path) -> None:
     lengths = table.load("mine").tracks.set_index("track_id")["duration"]
     assert lengths["rock/0.wav"] == pytest.approx(0.75 * SECONDS, abs=0.01)
     assert lengths["rock/2.wav"] == 2 * SECONDS
+
+
+def test_a_path_that_is_too_long_is_a_missing_file(mgc_home: Path, tmp_path: Path) -> None:
+    names = [f"{genre}{number}.wav" for genre in ("rock", "jazz") for number in range(3)]
+    for number, name in enumerate(names):
+        write(tmp_path / name, music(number, SECONDS))
+    listed = [*(f"{name},{name[:4]}" for name in names), f"{5_000 * 'x'}.wav,rock"]
+    (tmp_path / "tracks.csv").write_text("\n".join(["path,genre", *listed]))
+    asked = {"group_by": "none", "seed": 0, "drop_rare": False}
+    dataset = add_path("d", tmp_path / "tracks.csv", **asked)
+    check(dataset)
+    assert quarantined(dataset)["fault"].tolist() == ["missing"]
