@@ -8,6 +8,7 @@ is several times as fast as the other hashes of the standard library.
 from __future__ import annotations
 
 import json
+import math
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from mgc.errors import MgcError
 Buffer: TypeAlias = bytes | memoryview
 OWN, FILES = "checksum", "checksums"
 CHANGED = "has changed since it was written"
+MAX_JSON = 32 << 20  # bytes; far more than any of our files has
 SPACE = "Free some space or choose another location with --home."
 
 
@@ -176,11 +178,14 @@ def host_name() -> str:
 
 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
-    """Read a JSON object. Raises MgcError naming the file if it is missing or damaged;
-    ``hint`` says what to do then."""
+    """Read a JSON object. Raises MgcError naming the file if it is missing or damaged, larger than
+    `MAX_JSON` or too deep, or has a number that is not finite; ``hint`` says what to do then."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if path.stat().st_size > MAX_JSON:
+            raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (OSError, ValueError, RecursionError) as error:
         raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):
         raise MgcError(f"{path} is damaged: it does not contain a JSON object.", hint)
@@ -190,6 +195,13 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     except ValueError as error:
         raise MgcError(f"{path} is damaged: {error}.", hint) from error
     return record
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def setting(name: str) -> Any:

@@ -174,7 +174,7 @@ def _opened(path: Path | AudioBytes, part: SoundPart, files: ExitStack) -> Reade
     def content() -> Any:
         if part.pieces:
             return files.enter_context(ByteRanges(path, part.pieces))
-        return path.open() if isinstance(path, AudioBytes) else os.fsencode(path)
+        return path.open() if isinstance(path, AudioBytes) else os.fsencode(path.absolute())
 
     def by_av(error: Exception, at: float | None = None) -> Reader:
         if find_spec("av") is None:

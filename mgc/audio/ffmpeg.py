@@ -6,6 +6,7 @@ mono mix-down is 3 dB louder.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from mgc.errors import AudioError
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.
 RUN_UP_SECONDS = 1.0
 MAX_CHANNELS = 8  # of more, PyAV reads memory that is not theirs
+#: What FFmpeg may open if a file names others: files, and no address.
+LOCAL = {"protocol_whitelist": "file"}
 #: Containers without an index: FFmpeg guesses positions from the bit rate.
 UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
 
@@ -31,10 +34,10 @@ UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
 @contextmanager
 def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Iterator[AvReader]:
     """An open reader. Raises AudioError if FFmpeg cannot read the file either."""
-    source = str(path) if file is None or isinstance(file, bytes) else file
+    source = local(path) if file is None or isinstance(file, bytes) else file
     decoders.noted().pyav = decoders.pyav()
     try:
-        with av.open(source, "r") as container:
+        with av.open(source, "r", options=LOCAL) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:
@@ -47,6 +50,11 @@ def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Ite
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise AudioError(f"{path}: does not decode ({reason}).") from error
+
+
+def local(path: Path | AudioBytes) -> str:
+    """The path in a form that FFmpeg never takes for an address, as it does ``http:…``."""
+    return f"file:{os.path.abspath(str(path))}"
 
 
 class AvReader:

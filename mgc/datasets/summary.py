@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc.datasets import grouping, named_splits
+from mgc.datasets.csv_cells import csv_row
 from mgc.datasets.quarantine import quarantined
 from mgc.datasets.remarks import remarks
 from mgc.datasets.table import SPLITS, Dataset
@@ -78,4 +79,6 @@ def export(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
         replace_file(path, tracks.to_parquet(index=False))
     else:
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
-        replace_file(path, tracks.to_csv(index=False, sep=separator).encode())
+        known = tracks.astype(object).where(tracks.notna(), None)
+        rows: list[Any] = [tracks.columns, *known.itertuples(index=False)]
+        replace_file(path, "".join(csv_row(row, separator) for row in rows).encode())

@@ -82,7 +82,7 @@ def align(members: Sequence[Run], smallest_share: float) -> Aligned:
             probabilities are not finite.
     """
     _check(members)
-    runs.same_tracks(members)
+    identity.same_tracks(members)
     tables = [_indexed(run) for run in members]
     common = reduce(pd.Index.intersection, [table.index for table in tables]).sort_values()
     shared = len(_tracks(common))

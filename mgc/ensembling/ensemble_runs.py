@@ -18,10 +18,11 @@ from mgc.ensembling.combination import Combination, EnsembleRequest, strategy_fo
 from mgc.ensembling.learner import Learner
 from mgc.plugins import params
 from mgc.runs import PREFIX, Run, identity, metrics
+from mgc.runs.run_files import run_files
 from mgc.strategies.calibration import tempered
 
 #: What an ensemble keeps of each member: everything that prediction and reports need.
-KEPT = ("run.json", "predictions.parquet", "fold-*")
+KEPT = ("run.json", "predictions.parquet", "fold-*/*")
 SHOWN = 200  # numbers; what a strategy learnt is also written to run.json if it is this small
 
 Learnt = Mapping[int, Combination]  # by fold
@@ -139,20 +140,21 @@ def _shown(made: Combination) -> dict[str, Any]:
 
 
 def _keep(source: Path, target: Path) -> None:
-    """Link a member's files below an ensemble (or copy them, on another file system).
-
-    A link is as safe as a copy: a run's files are replaced, never written into.
-    """
-    target.mkdir(parents=True)
-    for path in [path for pattern in KEPT for path in source.glob(pattern)]:
-        if path.is_dir():
-            shutil.copytree(path, target / path.name, copy_function=_link)
-        else:
-            _link(path, target / path.name)
+    """Link a member's files below an ensemble; copy those of a run outside the home, whose owner
+    may write into them, and those on another file system."""
+    for path in run_files(source):
+        name = path.relative_to(source)
+        if any(name.match(pattern) for pattern in KEPT):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            _copy(path, target / name, source.parent == runs.runs_home())
 
 
-def _link(source: str | Path, target: str | Path) -> None:
+def _copy(source: Path, target: Path, link: bool) -> None:
+    """A link is as safe as a copy: a run's files at home are replaced, never written into."""
     try:
-        os.link(source, target)
+        if link:
+            os.link(source, target, follow_symlinks=False)
+            return
     except OSError:
-        shutil.copy2(source, target)
+        pass
+    shutil.copy2(source, target, follow_symlinks=False)

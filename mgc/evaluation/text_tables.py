@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from mgc.datasets.csv_cells import csv_row
 
 #: LaTeX's special characters, and how to write them.
 LATEX = {
@@ -114,14 +114,11 @@ def _tex(text: str) -> str:
 
 def comma_separated(tables: Sequence[Table]) -> str:
     """CSV; several tables follow one another, each with its title as the first column."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
     many = len(tables) > 1
-    for number, table in enumerate(tables):
-        if number == 0:
-            writer.writerow([*(["what"] if many else []), *table.columns])
-        writer.writerows([*([table.title] if many else []), *row] for row in table.rows)
-    return made.getvalue()
+    rows: list[Sequence[object]] = [[*(["what"] if many else []), *tables[0].columns]]
+    for table in tables:
+        rows += [[*([table.title] if many else []), *row] for row in table.rows]
+    return "".join(map(csv_row, rows))
 
 
 #: The writer of each kind of file.

@@ -17,6 +17,7 @@ A subclass names its parameters and builds a classifier:
 
 from __future__ import annotations
 
+import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -28,6 +29,7 @@ from mgc.home import replace_file
 
 #: Deviations: a standardised feature beyond this is an outlier that would dominate the fit.
 MAX_DEVIATIONS = 4.0
+MAX_RATIO = 20  # of bytes unpacked to bytes in a saved file, which is not compressed
 
 
 class ScikitHead(ABC):
@@ -102,8 +104,11 @@ class ScikitHead(ABC):
         import skops.io
 
         try:
+            _check_size(path)
             foreign = set(skops.io.get_untrusted_types(file=path)) - set(self.trusted)
             state = None if foreign else skops.io.load(path, trusted=list(self.trusted))
+            if state is not None:
+                self._take(state)
         except Exception as error:
             raise MgcError(
                 f"{path} cannot be read: {type(error).__name__}: {error}.",
@@ -114,5 +119,31 @@ class ScikitHead(ABC):
                 f"{path} holds types that mgc does not trust: {', '.join(sorted(foreign))}.",
                 "It was not written by this head, so it was not loaded.",
             )
-        vars(self).update(state)
         return self
+
+    def _take(self, state: Any) -> None:
+        vars(self).update({name: value for name, value in state.items() if name.endswith("_")})
+        statistics = np.stack([self.mean_, self.scale_])
+        if statistics.ndim != 2 or not np.isfinite(statistics).all():
+            raise ValueError("its means and deviations are not two rows of numbers")
+        if self.only_ is None:
+            self.check(self.estimator_)
+
+    def check(self, fitted: Any) -> None:
+        """Raise ValueError if a restored estimator may harm: compiled code follows the indices in
+        its arrays without a check. Extend it if `learn` or ``trusted`` is your own."""
+        if type(self).learn is ScikitHead.learn:
+            require(type(fitted) is type(self.classifier()), type(fitted).__name__)
+
+
+def require(holds: bool, what: str) -> None:
+    """Raise ValueError unless a part of a restored estimator is as it must be."""
+    if not holds:
+        raise ValueError(f"{what} is not what this head stores")
+
+
+def _check_size(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MAX_RATIO * path.stat().st_size:
+        raise ValueError(f"it would unpack to {unpacked:,} bytes")

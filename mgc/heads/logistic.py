@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from mgc import MgcError
-from mgc.heads.estimator import ScikitHead
+from mgc.heads.estimator import ScikitHead, require
 from mgc.home import replace_file
 from mgc.plugins.params import PositiveFloat, PositiveInt
 
@@ -76,6 +76,10 @@ class Logistic(ScikitHead):
         if len(fitted.classes_) == 2:  # numpy has no bit-equal float32 sigmoid
             coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
         return LinearClassifier(np.asfortranarray(coef), intercept, fitted.classes_)
+
+    def check(self, fitted: Any) -> None:
+        """Refuse another estimator than scikit-learn's."""
+        require(type(fitted) is type(self.classifier()), type(fitted).__name__)
 
     def save(self, path: Path) -> None:
         """Write the learnt arrays as safetensors."""

@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
-from mgc.heads.estimator import ScikitHead
+from mgc.heads.estimator import ScikitHead, require
 from mgc.plugins.params import PositiveFloat
 
 CALIBRATION_FOLDS = 4
@@ -57,6 +57,25 @@ class Svm(ScikitHead):
         """Standardised features → probabilities of the genres seen in training."""
         found: np.ndarray = softmax(self.sharpness_ * decisions(self.estimator_, scaled), axis=1)
         return found
+
+    def check(self, fitted: Any) -> None:
+        """Refuse arrays whose sizes do not fit together."""
+        require(type(fitted) is SVC, type(fitted).__name__)
+        classes, (vectors, features) = len(fitted.classes_), fitted.support_vectors_.shape
+        pairs = classes * (classes - 1) // 2
+        require(features == len(self.mean_) == fitted.shape_fit_[1], "the number of features")
+        require(fitted.support_.shape == (vectors,), "the support")
+        counts = fitted._n_support
+        require(counts.shape == (classes,) and counts.min() >= 0, "the support of a genre")
+        require(int(counts.sum(dtype=np.int64)) == vectors, "the support of a genre")
+        for coefficients in (fitted.dual_coef_, fitted._dual_coef_):
+            require(coefficients.shape == (classes - 1, vectors), "the coefficients")
+        for bias in (fitted.intercept_, fitted._intercept_):
+            require(bias.shape == (pairs,), "the intercepts")
+        require(
+            (fitted.kernel, fitted._impl, fitted._sparse) == ("rbf", "c_svc", False), "the kernel"
+        )
+        require(not len(fitted._probA) and not len(fitted._probB), "the calibration")
 
     def _sharpness(self, scaled: np.ndarray, genres: np.ndarray, groups: np.ndarray) -> float:
         seen, numbers = np.unique(genres, return_inverse=True)

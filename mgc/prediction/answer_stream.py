@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import textwrap
 from collections.abc import Sequence
 from typing import IO, Any, Literal, Self
 
+from mgc.datasets.csv_cells import csv_row
 from mgc.prediction.prediction import Prediction
 
 AnswerFormat = Literal["csv", "jsonl", "json"]
@@ -91,6 +90,4 @@ class AnswerStream:
 
 
 def _row(cells: Sequence[object]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    return csv_row(cells).encode("utf-8", "backslashreplace")

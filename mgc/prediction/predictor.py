@@ -36,9 +36,12 @@ class Predictor:
         """The single runs behind the run: itself, or an ensemble's members (its own copies)."""
         if self.run.kind == "single":
             return [self.run]
-        return [
-            runs.load(str(self.run.folder / "members" / name)) for name in self.run.record.members
-        ]
+        folder = self.run.folder / "members"
+        found = [runs.load(str(folder / name)) for name in self.run.record.members]
+        for member in found:
+            if member.kind != "single":
+                raise runs.damaged(self.run.folder, f"its member {member.name!r} is an ensemble")
+        return found
 
     @cached_property
     def sources(self) -> list[ExtractorSpec]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc import __version__
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, unknown
 from mgc.home import FILES, checksums_of, home, problem_of, read_json, replace_file, write_json
 from mgc.runs.record import SCHEMA, RunRecord, parse
+from mgc.runs.run_files import read_parquet, run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
+PREDICTIONS = "predictions.parquet"
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
 #: The files whose checksums ``run.json`` holds; those of ``fold-N/`` are in ``head.json``.
-SCORED = ("predictions.parquet", "embeddings.safetensors", "strategy/*/*.safetensors")
+SCORED = (PREDICTIONS, "embeddings.safetensors", "strategy/*/*.safetensors")
 ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
 
 
@@ -85,13 +87,16 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
-        import pandas as pd
-
-        self.check("predictions.parquet")
+        self.check(PREDICTIONS)
         try:
-            return pd.read_parquet(self.folder / "predictions.parquet")
+            table = read_parquet(self.folder / PREDICTIONS)
         except (OSError, ValueError) as error:
             raise damaged(self.folder, error) from error
+        needed = ["track_id", "fold", "part", "genre", *(PREFIX + name for name in self.genres)]
+        if lacking := [name for name in needed if name not in table.column_names]:
+            raise damaged(self.folder, f"{PREDICTIONS} lacks the column {lacking[0]!r}")
+        rows: pd.DataFrame = table.to_pandas()
+        return rows
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
@@ -197,7 +202,7 @@ def finish(
     """Write what the run predicted and how good that is; from then on it is ``finished``."""
     from safetensors.numpy import save as tensor_bytes
 
-    replace_file(run.folder / "predictions.parquet", predictions.to_parquet(index=False))
+    replace_file(run.folder / PREDICTIONS, predictions.to_parquet(index=False))
     tensor = {"embeddings": embeddings.astype("float32", order="C")}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
@@ -223,14 +228,15 @@ def load(name: str) -> Run:
         folder = Path(name).expanduser()
         if not (folder / "run.json").exists():
             raise unknown("run", name, names(), "mgc runs list")
+    run_files(folder)
     try:
         record = read_json(folder / "run.json")
     except MgcError as error:
         raise damaged(folder, error.message.rstrip(".")) from error
-    if record.get("schema", 0) > SCHEMA:
+    if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
         raise MgcError(
             f"Run {folder.name!r} was made by a newer mgc "
-            f"({record.get('environment', {}).get('mgc', 'unknown')}; this is {__version__}).",
+            f"(schema {schema}; this is {__version__}).",
             "Update mgc: pip install -U mgc-music",
         )
     try:
@@ -283,21 +289,3 @@ def remove(name: str) -> None:
         raise unknown("run", name, names(), "mgc runs list")
     shutil.rmtree(runs_home() / name)
     lock_file(runs_home() / name).unlink(missing_ok=True)
-
-
-def same_tracks(members: Iterable[Run]) -> None:
-    """Refuse runs that cannot be put side by side: different datasets, genres or splits.
-
-    Raises UsageError that names the two runs and what differs.
-    """
-    members = list(members)
-    first = members[0]
-    for run in members[1:]:
-        for what in ("name", "genres", "folds", "split"):
-            mine, other = getattr(first.record.dataset, what), getattr(run.record.dataset, what)
-            if mine != other:
-                word = {"name": "dataset", "split": "division into splits"}.get(what, what)
-                raise UsageError(
-                    f"{first.name} and {run.name} differ in their {word}: {mine} and {other}.",
-                    "Name runs of the same dataset, folds and seed: mgc runs list",
-                )

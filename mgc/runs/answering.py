@@ -23,7 +23,8 @@ from typing import Any, TypeAlias
 from mgc.errors import MgcError
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs import PREFIX, Run, damaged, identity
+from mgc.runs import PREDICTIONS, PREFIX, Run, damaged, identity
+from mgc.runs.run_files import read_parquet
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 ROUNDING = 1e-6  # of an accuracy in run.json
@@ -173,14 +174,13 @@ def _scored(run: Run, part: str) -> _Rows:
     here; pyarrow's filters, ``take`` and ``to_numpy`` import it.
     """
     import numpy as np
-    from pyarrow import parquet
 
+    run.check(PREDICTIONS)
     wanted = [PREFIX + genre for genre in run.genres]
     try:
-        with parquet.ParquetFile(run.folder / "predictions.parquet") as file:
-            there = file.schema_arrow.names
-            group = "group" if "group" in there else "track_id"
-            table = file.read(columns=list({*wanted, "track_id", "genre", "part", group}))
+        columns = [*wanted, "track_id", "genre", "part", "group"]
+        table = read_parquet(run.folder / PREDICTIONS, columns)
+        group = "group" if "group" in table.column_names else "track_id"
         shares = np.array([np.from_dlpack(table[name].combine_chunks()) for name in wanted])
         ids, genres, parts, groups = (
             table[name].to_pylist() for name in ("track_id", "genre", "part", group)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.runs import Run
@@ -100,6 +100,24 @@ def unlike(one: Run, other: Run) -> str:
     if same_audio(one, other) is False:
         return "the audio of their tracks"
     return ""
+
+
+def same_tracks(members: Iterable[Run]) -> None:
+    """Refuse runs that cannot be put side by side: different datasets, genres or splits.
+
+    Raises UsageError that names the two runs and what differs.
+    """
+    members = list(members)
+    first = members[0]
+    for run in members[1:]:
+        for what in ("name", "genres", "folds", "split"):
+            mine, other = getattr(first.record.dataset, what), getattr(run.record.dataset, what)
+            if mine != other:
+                word = {"name": "dataset", "split": "division into splits"}.get(what, what)
+                raise UsageError(
+                    f"{first.name} and {run.name} differ in their {word}: {mine} and {other}.",
+                    "Name runs of the same dataset, folds and seed: mgc runs list",
+                )
 
 
 def check_alike(found: Sequence[Run]) -> None:

@@ -63,9 +63,9 @@ def model_folders(run: Run) -> list[Path]:
     """
     if run.kind != "single":
         return []
-    count = max(1, run.record.dataset.folds)
-    found = [run.folder / f"fold-{number}" for number in range(count)]
-    for folder in found:
-        if not folder.is_dir():
-            raise damaged(run.folder, f"{folder.name} is missing")
+    found = []
+    for number in range(max(1, run.record.dataset.folds)):
+        found.append(run.folder / f"fold-{number}")
+        if not found[-1].is_dir():
+            raise damaged(run.folder, f"{found[-1].name} is missing")
     return found

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 UNSEEDED = ("logistic",)  # heads that do not depend on the seed, for runs that do not say so
 SCHEMA = 1  # of run.json; a larger number comes from a newer version
+MAX_FOLDS = 10_000
+SHARES = ("accuracy", "accuracy_low", "accuracy_high", "precision", "recall", "f1", "ece")
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
 
@@ -78,6 +80,14 @@ class RecordedStrategy(RecordedPlugin):
     learnt: Values = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class RecordedFailure:
+    """A file that could not be used."""
+
+    path: str
+    reason: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
@@ -137,7 +147,59 @@ def parse(raw: Mapping[str, Any]) -> RunRecord:
     for name in needed:
         if name not in raw:
             raise ValueError(f"run.json lacks {name}")
+    _check_lists(made)
+    for part, figures in made.metrics.items():
+        _check_figures(figures, f"metrics.{part}", made.dataset.genres)
     return made
+
+
+def _check_lists(made: RunRecord) -> None:
+    """Raise ValueError for a list of the wrong things, a member that is no plain file name, or a
+    number of folds that no run has."""
+    lists: dict[str, Any] = {"dataset.genres": made.dataset.genres, "command": made.command}
+    lists |= {"members": made.members, "member_labels": made.member_labels}
+    for name, values in lists.items():
+        if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+            raise ValueError(f"run.json: {name} is {values!r:.40}, not a list of text")
+    for member in made.members:
+        if member in ("", ".", "..") or set(member) & set("/\\\0"):
+            raise ValueError(f"run.json: members has {member!r:.40}, not the name of a folder")
+    if not 0 <= made.dataset.folds <= MAX_FOLDS:
+        raise ValueError(
+            f"run.json: dataset.folds is {made.dataset.folds!r:.40}, not 0 to {MAX_FOLDS}"
+        )
+    for failure in made.failures:
+        _checked(failure, [RecordedFailure], "failures")
+
+
+def _check_figures(figures: Any, name: str, genres: Sequence[str]) -> None:
+    """Raise ValueError for figures of a part that no predictions have."""
+    if not isinstance(figures, Mapping):
+        raise ValueError(f"run.json: {name} is {figures!r:.40}, not an object")
+    for key, value in figures.items():
+        if key in SHARES and not (isinstance(value, int | float) and 0 <= value <= 1):
+            raise ValueError(f"run.json: {name}.{key} is {value!r:.40}, not within 0 and 1")
+        if key in ("nll", "tracks") and not (isinstance(value, int | float) and 0 <= value < 2**53):
+            raise ValueError(f"run.json: {name}.{key} is {value!r:.40}, not a number from 0 on")
+    by_genre = figures.get("by_genre", {})
+    if not isinstance(by_genre, Mapping) or not set(by_genre) <= set(genres):
+        raise ValueError(f"run.json: {name}.by_genre is not an object of the genres")
+    for genre, row in by_genre.items():
+        _check_figures(row, f"{name}.by_genre.{genre}", ())
+    confusion = figures.get("confusion")
+    if confusion is not None and not _is_square(confusion, len(genres)):
+        raise ValueError(f"run.json: {name}.confusion is not a table of genre by genre")
+
+
+def _is_square(rows: Any, size: int) -> bool:
+    """Whether these are ``size`` lists of as many counts."""
+    lists = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    return (
+        lists
+        and [len(row) for row in rows] == [size] * size
+        and {type(count) for row in rows for count in row} <= {int}
+        and all(min(row) >= 0 and max(row) < 2**53 for row in rows)
+    )
 
 
 def _read(cls: type[Part], raw: Mapping[str, Any], prefix: str) -> Part:

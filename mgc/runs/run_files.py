@@ -1,63 +1,83 @@
-"""Whether the files of a run are as they were written."""
+"""The files of a run folder, checked before any is read: the run may be a stranger's.
+
+A link could make mgc read, copy or fill the disk from what is not part of the run, and a pipe would
+wait forever: a folder that holds anything but files and folders is refused. A hard link cannot be
+told from a file (ensembles at home share theirs); files of a run outside the home are therefore
+copied, never linked.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgc.errors import MgcError
-from mgc.home import FILES, OWN, Verification, checksums_of, problem_of, read_json, write_json
-from mgc.runs import SCORED, Run
 
-EMBEDDINGS = "embeddings.safetensors"  # an ensemble keeps none of its members'
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_FILES = 100_000
+MAX_RATIO = 100  # of bytes read to bytes in the file; Snappy packs at most 21 to 1
+MAX_DEPTH = 4  # members/NAME/fold-0/model.safetensors
 
 
-def verify(run: Run, *, add: bool = False) -> Verification:
-    """Check every file of a run from which numbers are read, its members' too.
+def run_files(folder: Path) -> list[Path]:
+    """The files of a run folder, sorted; those deeper than `MAX_DEPTH` are not the run's.
 
-    ``add`` gives checksums to the files that lack them, as they are now.
+    Raises MgcError that names a link, pipe, device or socket, or a folder that cannot be read, or
+    says that there is too much.
     """
-    found = Verification()
-    for record in _records(run.folder):
-        _verify(run.folder, record, found, add)
-    return found
-
-
-def _records(folder: Path) -> Iterator[Path]:
-    """The record of a run, and those of its heads and members."""
-    yield folder / "run.json"
-    for pattern in ("fold-*/head.json", "members/*/run.json", "members/*/fold-*/head.json"):
-        yield from sorted(folder.glob(pattern))
-
-
-def _verify(run: Path, record: Path, found: Verification, add: bool) -> None:
-    folder, name = record.parent, record.relative_to(run).as_posix()
+    found = []
     try:
-        said = read_json(record)
-        own = OWN in json.loads(record.read_bytes())
-    except MgcError as error:
-        found.damaged.append(error.message)
-        return
-    listed = said.get(FILES, {})
-    inside = "" if folder == run else f"{folder.relative_to(run).as_posix()}/"
-    names = [n for n in listed if folder.parent.name != "members" or n != EMBEDDINGS]
-    problems = [problem for n in names if (problem := problem_of(folder, n, listed))]
-    found.damaged += [inside + problem for problem in problems]
-    found.verified += len(names) - len(problems) + own
-    missing = {n: now for n, now in _present(record).items() if n not in listed}
-    if add and (missing or not own):
-        write_json(record, {**said, FILES: {**listed, **missing}})
-        found.verified += len(missing) + (not own)
-    else:
-        found.unverified += [inside + n for n in missing] + [name] * (not own)
+        for number, entry in enumerate(_inside(folder, 1)):
+            if number == MAX_FILES:
+                raise _refused(folder, f"it holds more than {MAX_FILES:,} files and folders")
+            if entry.is_file(follow_symlinks=False):
+                found.append(Path(entry.path))
+            elif not entry.is_dir(follow_symlinks=False):
+                noun = "a link" if entry.is_symlink() else "not a regular file"
+                raise _refused(folder, f"{Path(entry.path).relative_to(folder)} is {noun}")
+    except OSError as error:
+        raise _refused(folder, f"{error.strerror}: {error.filename}") from error
+    return sorted(found)
 
 
-def _present(record: Path) -> dict[str, str]:
-    """The checksums of the files that a record should hold."""
-    if record.name == "head.json":
-        from mgc.training.fitted_head import checksums
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table of a run: those of the ``columns`` that it has, or all.
 
-        return checksums(record.parent)
-    written = [path for pattern in SCORED for path in record.parent.glob(pattern)]
-    return checksums_of(record.parent, written)
+    Raises ValueError if it is damaged, or claims more rows than it has bytes or more content than
+    compression can hide in them: reading it would take the memory.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    size = path.stat().st_size
+    try:
+        with parquet.ParquetFile(path) as file:
+            facts = file.metadata
+            groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
+            rows = max(facts.num_rows, sum(group.num_rows for group in groups))
+            unpacked = sum(group.total_byte_size for group in groups)
+            if rows <= size and unpacked <= MAX_RATIO * size:
+                return file.read(columns)
+    except (pa.ArrowException, MemoryError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    raise ValueError(f"{path.name} claims {rows:,} rows and {unpacked:,} bytes, but has {size:,}")
+
+
+def _inside(folder: Path, depth: int) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if depth < MAX_DEPTH and entry.is_dir(follow_symlinks=False):
+                yield from _inside(Path(entry.path), depth + 1)
+
+
+def _refused(folder: Path, reason: str) -> MgcError:
+    return MgcError(
+        f"Run {folder.name!r} is not read: {reason}.",
+        "A run holds only files and folders; if you trust it, copy what its links lead to: "
+        "cp -rL OLD NEW",
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from mgc import runs
 from mgc.errors import MgcError, UsageError
-from mgc.runs import state
+from mgc.runs import identity, state
 from mgc.runs.record import SCHEMA
 
 DATASET = {"name": "d", "genres": ["a", "b"], "folds": 0, "split": "1234"}
@@ -134,8 +134,8 @@ def test_runs_that_cannot_be_compared(mgc_home: Path, key: str, value: object, w
     one = runs.start("x", RECORD)
     other = runs.start("y", {**RECORD, "dataset": {**DATASET, key: value}})
     with pytest.raises(UsageError, match=word):
-        runs.same_tracks([one, other])
-    runs.same_tracks([one, one])
+        identity.same_tracks([one, other])
+    identity.same_tracks([one, one])
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:

@@ -57,7 +57,7 @@ def compare(
     if as_json:
         output.emit_json(_json(made, systems, by_genre, agreement))
     elif as_csv:
-        sys.stdout.write(compare_text.csv_text(made))
+        output.binary().write(compare_text.csv_text(made).encode("utf-8", "backslashreplace"))
     elif markdown:
         output.say("\n".join(compare_text.markdown(made)))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import typer
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
-from mgc.home import home
+from mgc.home import home, replace_file
 
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
@@ -126,5 +127,7 @@ def _unseen_clip(folder: Path) -> Path:
 
     path = folder / f"unseen-{UNSEEN_GENRE}.flac"
     wave = synthesise(UNSEEN_GENRE, UNSEEN_ARTIST, 0, seconds=SECONDS, sample_rate=SAMPLE_RATE)
-    soundfile.write(path, wave, SAMPLE_RATE)
+    made = io.BytesIO()  # libsndfile would not say that a disk is full
+    soundfile.write(made, wave, SAMPLE_RATE, format="FLAC")
+    replace_file(path, made.getvalue())
     return path

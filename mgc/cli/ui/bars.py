@@ -48,7 +48,7 @@ class TerminalProgress:
     def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:
         """Show a bar while the block runs; a task inside a task is a second bar."""
         if self._bars is not None:
-            number = self._bars.add_task(what, total=total, unit=unit)
+            number = self._bars.add_task(output.visible(what), total=total, unit=unit)
             try:
                 yield _BarTask(self._bars, number)
             finally:
@@ -64,7 +64,7 @@ class TerminalProgress:
             bars.TimeRemainingColumn(),
             console=self._console,
         )
-        number = self._bars.add_task(what, total=total, unit=unit)
+        number = self._bars.add_task(output.visible(what), total=total, unit=unit)
         try:
             with Live(get_renderable=self._render, console=self._console, transient=True):
                 yield _BarTask(self._bars, number)
@@ -82,7 +82,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._console.print(Text(line), style="dim")
+        self._console.print(Text(output.visible(line)), style="dim")
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """Add a row to the live table."""

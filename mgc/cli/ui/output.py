@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
@@ -63,10 +64,21 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
+class _Screen(BytesIO):
+    """A terminal for bytes; what is written is shown by `say`'s rule."""
+
+    def write(self, content: Any) -> int:
+        text = bytes(content).decode("utf-8", "backslashreplace")
+        return sys.stdout.write(visible(text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 def binary() -> BinaryIO:
     """Stdout for bytes: other programs read UTF-8, whatever the locale."""
     sys.stdout.flush()
-    return sys.stdout.buffer
+    return _Screen() if sys.stdout.isatty() else sys.stdout.buffer
 
 
 def emit_json(value: Any) -> None:
@@ -79,7 +91,7 @@ def emit_json(value: Any) -> None:
 
 def say(line: str = "") -> None:
     """Print a plain line of the result."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(visible(line) + "\n")
 
 
 def visible(text: str) -> str:
@@ -128,7 +140,7 @@ def show_table(
 
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     align = align or "".join("r" if column in right else "l" for column in columns)
-    table = Table(title, columns, cells, align)
+    table = Table(visible(title), list(map(visible, columns)), cells, align)
     if sys.stdout.isatty():
         _rich_table(table)
     else:

@@ -237,6 +237,8 @@ class _Part:
                 if total is not None and self.size + len(block) > total:
                     self.restart()
                     raise _Again("the server sent more than it announced")
+                if total is None:
+                    self._check_unannounced(len(block))
                 file.write(block)
                 file.flush()
                 self.digest.update(block)
@@ -244,6 +246,16 @@ class _Part:
                 meter.add(len(block))
         if total is not None and self.size < total:
             raise _Again("the connection broke")
+
+    def _check_unannounced(self, more: int) -> None:
+        """Stop at the published size, or when the disk is full, if the server gave no length."""
+        if self.required is not None and self.size + more > self.required:
+            self.restart()
+            raise MgcError(
+                f"{self.url} sends more than the {self.required:,} bytes of the published file.",
+                "Give another address with --url URL or, if it is meant to differ, its --sha1.",
+            )
+        verified_files.need_space(self.target.parent, more, f"Fetching more of {self.target.name}")
 
 
 def _total(answer: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -41,8 +42,10 @@ def _track(folder: Path, genre: str, artist: int, track: int, seed: int) -> dict
     )
     if not (folder / path).exists():
         wave = synthesise(genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed)
+        made = io.BytesIO()  # libsndfile would not say that a disk is full
+        soundfile.write(made, wave, SAMPLE_RATE, format="FLAC")
         with replacing(folder / path, sync=False) as file:
-            soundfile.write(file, wave, SAMPLE_RATE, format="FLAC")
+            file.write(made.getvalue())
     return {
         "track_id": f"{genre}-{artist}-{track}",
         "path": path.as_posix(),

@@ -143,7 +143,7 @@ def _read_tracks(path: Path) -> pd.DataFrame:
     positions, skipped = _header(path)
     try:
         tracks = pd.read_csv(
-            path,
+            path.absolute(),  # a relative one may look like an address
             header=None,
             skiprows=skipped,
             usecols=[0, *positions.values()],
@@ -187,7 +187,7 @@ def _header(path: Path) -> tuple[dict[str, int], int]:
 def _read_genres(path: Path) -> dict[str, dict[str, str]]:
     """genre_id → title and parent's id ("0": a root). Raises MgcError."""
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(path.absolute(), dtype=str, keep_default_na=False)
         return {
             str(row.genre_id): {"title": str(row.title), "parent": str(row.parent)}
             for row in rows[["genre_id", "title", "parent"]].itertuples()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgc.datasets.csv_cells import unguarded
 from mgc.errors import MgcError, UsageError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -45,7 +46,7 @@ def read_table(path: Path, fits: Callable[[Sequence[str]], bool]) -> tuple[pd.Da
     try:
         content = path.read_bytes()
         if path.suffix.lower() == ".parquet" or content.startswith(b"PAR1"):
-            return _parquet(path), False
+            return _parquet(content), False
         if content.startswith(b"PK\3\4"):
             raise UsageError(f"{path} is a spreadsheet, not text.", "Save it as CSV (UTF-8).")
         text, encoding = _decoded(content)
@@ -96,7 +97,7 @@ def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> p
     if twice is not None:
         raise UsageError(f"{path} has two columns {twice!r}.", "Rename or remove one of them.")
     rows = [
-        _fitted(row, len(header), f"{path}, line {number}")
+        _fitted([unguarded(cell) for cell in row], len(header), f"{path}, line {number}")
         for number, row in list(_lines(text, separator))[1:]
     ]
     return pd.DataFrame(rows, columns=pd.Index(header, dtype=object), dtype=object)
@@ -115,7 +116,7 @@ def _lines(text: str, separator: str, strict: bool = True) -> Iterator[tuple[int
 
 def _names(header: Sequence[str]) -> list[str]:
     """Column names; empty ones at the end are dropped, others (pandas' index) are numbered."""
-    cells = [cell.strip().lower() for cell in header]
+    cells = [unguarded(cell).strip().lower() for cell in header]
     while cells and not cells[-1]:
         cells.pop()
     return [name or f"unnamed: {number}" for number, name in enumerate(cells)]
@@ -131,8 +132,8 @@ def _fitted(row: list[str], columns: int, where: str) -> list[str]:
     return [*row[:columns], *[""] * (columns - len(row))]
 
 
-def _parquet(path: Path) -> pd.DataFrame:
-    rows = pd.read_parquet(path)
+def _parquet(content: bytes) -> pd.DataFrame:
+    rows = pd.read_parquet(io.BytesIO(content))  # a name may look like an address
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
     return rows.set_axis([str(column).strip().lower() for column in rows.columns], axis=1)

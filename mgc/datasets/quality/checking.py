@@ -109,7 +109,7 @@ def check(
             raise unknown("remark", name, REMARKS, "mgc data check --help")
     if shortest < 0:
         raise UsageError(f"{shortest} s is not a usable minimum length.", "Use --shortest 2")
-    if not any(path.exists() for path in dataset.paths()):
+    if not any(map(os.path.exists, dataset.paths())):
         raise MgcError(
             f"None of the {len(dataset.tracks):,} files of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
@@ -218,7 +218,7 @@ def _faults(path: Path, heard: ListeningResult, shortest: float) -> list[tuple[s
 
 
 def _kind(path: Path, heard: ListeningResult) -> str:
-    if not path.exists():
+    if not os.path.exists(path):
         return "missing"
     if path.is_file() and not path.stat().st_size:
         return "empty"

@@ -60,11 +60,13 @@ def _taken(path: Path, policy: ClipPolicy, length: float) -> float:
 def _claimed(path: Path) -> float:
     """What the header says, as the first decoder that opens the file reads it."""
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path.absolute())) as file:
             return float(file.frames / file.samplerate)
     except (soundfile.LibsndfileError, OSError):
         import av
-    with av.open(str(path)) as container:
+
+        from mgc.audio import ffmpeg
+    with av.open(ffmpeg.local(path), options=ffmpeg.LOCAL) as container:
         stream = container.streams.audio[0]
         if stream.duration is not None and stream.time_base is not None:
             return float(stream.duration * stream.time_base)

@@ -23,6 +23,7 @@ class Behaviour:
         ranges: obey Range.
         validator: etag | weak | date | none.
         announce: add this to Content-Length.
+        length: give a Content-Length.
         spoil: change a byte of what is sent.
         shift: send a range that begins so many bytes later than asked.
         rate: bytes a second.
@@ -34,6 +35,7 @@ class Behaviour:
     ranges: bool = True
     validator: str = "etag"
     announce: int = 0
+    length: bool = True
     spoil: bool = False
     shift: int = 0
     rate: float = 0.0
@@ -100,7 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
         if known:
             self.send_header("Last-Modified" if do.validator == "date" else "ETag", known)
-        self.send_header("Content-Length", str(len(content) - start + do.announce))
+        if do.length:
+            self.send_header("Content-Length", str(len(content) - start + do.announce))
+        else:
+            self.close_connection = True
         self.end_headers()
         return start
 

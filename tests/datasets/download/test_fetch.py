@@ -306,3 +306,26 @@ def test_a_spoilt_note_of_the_hash_is_no_obstacle(tmp_path: Path) -> None:
     path.write_bytes(CONTENT)
     (tmp_path / ".a.zip.sha1.json").write_text("{")
     assert verified_files.verify(path, SHA1) == SHA1
+
+
+def test_without_a_length_a_file_still_comes_whole(server: Server, tmp_path: Path) -> None:
+    server.usual = Behaviour(length=False)
+    assert get(server, tmp_path / "a.zip", size=SIZE) == SHA1
+
+
+def test_without_a_length_it_stops_at_the_published_size(server: Server, tmp_path: Path) -> None:
+    server.usual = Behaviour(length=False)
+    with pytest.raises(MgcError, match="sends more than the 1,000,000 bytes"):
+        get(server, tmp_path / "a.zip", size=1_000_000)
+    assert kept(tmp_path / "a.zip") == 0
+    assert len(server.requests) == 1
+
+
+def test_without_a_length_it_leaves_the_disk_its_reserve(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.usual = Behaviour(length=False)
+    monkeypatch.setattr(verified_files, "RESERVE", 1 << 60)
+    with pytest.raises(MgcError, match=r"Fetching more of a\.zip needs"):
+        get(server, tmp_path / "a.zip")
+    assert kept(tmp_path / "a.zip") == 0

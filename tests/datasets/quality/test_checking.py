@@ -352,3 +352,15 @@ def test_a_changed_row_of_the_list_is_named_and_people_s_rows_are_theirs(
     with pytest.raises(MgcError, match="the row of 't3' has changed") as caught:
         quarantined(dataset)
     assert "empty its last two columns" in caught.value.hint
+
+
+def test_a_path_that_is_too_long_is_a_missing_file(mgc_home: Path, tmp_path: Path) -> None:
+    names = [f"{genre}{number}.wav" for genre in ("rock", "jazz") for number in range(3)]
+    for number, name in enumerate(names):
+        write(tmp_path / name, music(number, SECONDS))
+    listed = [*(f"{name},{name[:4]}" for name in names), f"{5_000 * 'x'}.wav,rock"]
+    (tmp_path / "tracks.csv").write_text("\n".join(["path,genre", *listed]))
+    asked = {"group_by": "none", "seed": 0, "drop_rare": False}
+    dataset = add_path("d", tmp_path / "tracks.csv", **asked)
+    check(dataset)
+    assert quarantined(dataset)["fault"].tolist() == ["missing"]

@@ -1,0 +1,63 @@
+"""Whether the files of a run are as they were written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from mgc.errors import MgcError
+from mgc.home import FILES, OWN, Verification, checksums_of, problem_of, read_json, write_json
+from mgc.runs import SCORED, Run
+
+EMBEDDINGS = "embeddings.safetensors"  # an ensemble keeps none of its members'
+
+
+def verify(run: Run, *, add: bool = False) -> Verification:
+    """Check every file of a run from which numbers are read, its members' too.
+
+    ``add`` gives checksums to the files that lack them, as they are now.
+    """
+    found = Verification()
+    for record in _records(run.folder):
+        _verify(run.folder, record, found, add)
+    return found
+
+
+def _records(folder: Path) -> Iterator[Path]:
+    """The record of a run, and those of its heads and members."""
+    yield folder / "run.json"
+    for pattern in ("fold-*/head.json", "members/*/run.json", "members/*/fold-*/head.json"):
+        yield from sorted(folder.glob(pattern))
+
+
+def _verify(run: Path, record: Path, found: Verification, add: bool) -> None:
+    folder, name = record.parent, record.relative_to(run).as_posix()
+    try:
+        said = read_json(record)
+        own = OWN in json.loads(record.read_bytes())
+    except MgcError as error:
+        found.damaged.append(error.message)
+        return
+    listed = said.get(FILES, {})
+    inside = "" if folder == run else f"{folder.relative_to(run).as_posix()}/"
+    names = [n for n in listed if folder.parent.name != "members" or n != EMBEDDINGS]
+    problems = [problem for n in names if (problem := problem_of(folder, n, listed))]
+    found.damaged += [inside + problem for problem in problems]
+    found.verified += len(names) - len(problems) + own
+    missing = {n: now for n, now in _present(record).items() if n not in listed}
+    if add and (missing or not own):
+        write_json(record, {**said, FILES: {**listed, **missing}})
+        found.verified += len(missing) + (not own)
+    else:
+        found.unverified += [inside + n for n in missing] + [name] * (not own)
+
+
+def _present(record: Path) -> dict[str, str]:
+    """The checksums of the files that a record should hold."""
+    if record.name == "head.json":
+        from mgc.training.fitted_head import checksums
+
+        return checksums(record.parent)
+    written = [path for pattern in SCORED for path in record.parent.glob(pattern)]
+    return checksums_of(record.parent, written)

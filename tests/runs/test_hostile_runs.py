@@ -1,0 +1,206 @@
+"""Run folders from a stranger: refused with their name; nothing outside them is read, linked or
+written, and they break nothing for the runs beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mgc import runs
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
+from mgc.errors import MgcError
+from mgc.home import MAX_JSON
+from mgc.prediction.predictor import Predictor
+from mgc.runs import models
+from mgc.runs.answering import answering
+from tests.ensembling.members import answers, single, world
+from tests.evaluation.made_runs import made_run
+
+SECRET = "a private key"
+
+
+def edited(path: str, value: Any) -> Callable[[Path], None]:
+    """Set one value at a dotted path of run.json."""
+
+    def change(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        *above, last = path.split(".")
+        inside = record
+        for name in above:
+            inside = inside[name]
+        inside[last] = value
+        (folder / "run.json").write_text(json.dumps(record))
+
+    return change
+
+
+def written(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / "run.json").write_text(text)
+
+
+def huge(folder: Path) -> None:
+    with open(folder / "run.json", "r+b") as file:
+        file.truncate(64 * MAX_JSON)
+
+
+def socket_inside(folder: Path) -> None:
+    before = os.getcwd()
+    os.chdir(folder / "fold-0")  # a socket's path is at most 108 characters
+    try:
+        socket.socket(socket.AF_UNIX).bind("model.safetensors")
+    finally:
+        os.chdir(before)
+
+
+def ensemble_of(*members: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        edited("kind", "ensemble")(folder)
+        edited("strategy", {"name": "mean-probability"})(folder)
+        edited("members", list(members))(folder)
+
+    return change
+
+
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "link to a device": lambda f: (f / "fold-0/model.safetensors").symlink_to("/dev/zero"),
+    "link to a secret": lambda f: (f / "fold-0/notes.txt").symlink_to(f.parents[2] / "secret"),
+    "link to a folder": lambda f: (f / "fold-9").symlink_to(f.parents[2]),
+    "link to itself": lambda f: (f / "loop").symlink_to(f / "loop"),
+    "pipe": lambda f: os.mkfifo(f / "fold-0/head.json"),
+    "socket": socket_inside,
+    "run.json is a link": lambda f: [
+        (f / "run.json").rename(f.parents[2] / "elsewhere"),
+        (f / "run.json").symlink_to(f.parents[2] / "elsewhere"),
+    ],
+    "run.json is huge": huge,
+    "run.json is deep": written('{"a":' * 100_000 + "1" + "}" * 100_000),
+    "NaN": edited("metrics.test.accuracy", float("nan")),
+    "infinity": lambda f: (f / "run.json").write_text(
+        (f / "run.json").read_text().replace('"seconds": 1.0', '"seconds": 1e999')
+    ),
+    "folds": edited("dataset.folds", 10**12),
+    "negative folds": edited("dataset.folds", -1),
+    "accuracy": edited("metrics.test.accuracy", 123.0),
+    "accuracy of text": edited("metrics.test.accuracy", "\x1b[31mbest"),
+    "tracks": edited("metrics.test.tracks", 10**300),
+    "figures": edited("metrics.test", [1, 2]),
+    "confusion": edited("metrics.test.confusion", [[1]]),
+    "genres": edited("dataset.genres", ["folk", 3, None]),
+    "failures": edited("failures", [7]),
+    "schema": edited("schema", 10**9),
+    "absolute member": ensemble_of("/etc", "b"),
+    "member above": ensemble_of("../../secret", "b"),
+    "member of dots": ensemble_of("..", "b"),
+    "members as text": lambda f: [ensemble_of()(f), edited("members", "abc")(f)],
+}
+
+
+@pytest.fixture
+def stranger(mgc_home: Path) -> Path:
+    """A good run named ``bad``, to be spoilt, beside a good one; a secret above the home."""
+    made_run("mel")
+    made = made_run("mfcc")
+    (mgc_home.parent / "secret").write_text(SECRET)
+    return made.folder.rename(made.folder.with_name("bad"))
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_it_is_refused_and_the_others_are_listed(
+    case: str, stranger: Path, mgc: Callable[..., Any]
+) -> None:
+    HOSTILE[case](stranger)
+    tracemalloc.start()
+    with pytest.raises(MgcError, match="'bad'"):
+        runs.load("bad")
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_JSON
+    tracemalloc.stop()
+    found, errors = runs.everything()
+    assert [run.label for run in found] == ["mel · logistic"]
+    assert len(errors) == 1
+    assert answering(found, "made-up") is not None
+    told = mgc("runs", "list")
+    assert told.code == 0
+    assert "'bad'" in told.err
+    assert "\x1b" not in told.out + told.err
+    assert mgc("compare", found[0].name).code == 0
+
+
+def test_what_is_no_run_beside_them(stranger: Path, mgc: Callable[..., Any]) -> None:
+    home = stranger.parent
+    (home / "file").write_text("x")
+    (home / "loop").symlink_to(home / "loop")
+    (home / "empty").mkdir()
+    stranger.rename(home / "\x1b[31mred\n")
+    told = mgc("runs", "list")
+    assert told.code == 0
+    assert "\x1b" not in told.out + told.err
+    assert "'empty'" in told.err
+    assert r"\x1b[31mred" in told.out
+
+
+def test_an_ensemble_copies_only_the_files_of_a_run(mgc_home: Path, tmp_path: Path) -> None:
+    made = world()
+    ours = single(made, answers(made, 0.6, 1), "mel")
+    theirs = single(made, answers(made, 0.6, 2), "mfcc")
+    outside = Path(shutil.move(theirs.folder, tmp_path / "theirs"))
+    for folder in (ours.folder, outside):
+        (folder / "fold-0").mkdir(exist_ok=True)
+        (folder / "fold-0" / "head.json").write_text("{}")
+    (outside / "private.txt").write_text(SECRET)
+    request = EnsembleRequest(StrategySpec("mean-probability"))
+    done = ensemble(request, [runs.load(ours.name), runs.load(str(outside))])
+    copies = {path.name: path for path in (done.folder / "members").glob("*")}
+    assert not list(done.folder.rglob("private.txt"))
+    here = (ours.folder / "fold-0/head.json").stat()
+    there = (outside / "fold-0/head.json").stat()
+    assert (copies[ours.name] / "fold-0/head.json").stat().st_ino == here.st_ino
+    assert (copies["theirs"] / "fold-0/head.json").stat().st_ino != there.st_ino
+    (outside / "fold-0/model.safetensors").symlink_to("/dev/zero")
+    with pytest.raises(MgcError, match="is a link"):
+        ensemble(request, [runs.load(ours.name), runs.Run(outside, theirs.record)])
+
+
+def test_a_member_that_is_an_ensemble_is_refused(stranger: Path) -> None:
+    inside = stranger / "members" / "m"
+    shutil.copytree(stranger, inside)
+    ensemble_of("x", "y")(inside)
+    ensemble_of("m", "m")(stranger)
+    with pytest.raises(MgcError, match="its member 'm' is an ensemble"):
+        _ = Predictor(runs.load("bad")).members
+
+
+def test_folds_that_are_not_there_take_no_time(stranger: Path) -> None:
+    edited("dataset.folds", 9_999)(stranger)
+    with pytest.raises(MgcError, match="fold-3 is missing"):
+        models.model_folders(runs.load("bad"))
+
+
+def test_a_table_that_claims_more_than_it_holds(stranger: Path) -> None:
+    path = stranger / "predictions.parquet"
+    same = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 1_000_000, "int32"), pa.array(["x" * 10_000])
+    )
+    pq.write_table(pa.table({"title": same}), path, store_schema=False)
+    tracemalloc.start()
+    with pytest.raises(MgcError, match="claims 1,000,000 rows"):
+        _ = runs.load("bad").predictions
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_a_table_without_a_genre_is_named(stranger: Path) -> None:
+    run = runs.load("bad")
+    run.predictions.drop(columns="p:folk").to_parquet(stranger / "predictions.parquet")
+    with pytest.raises(MgcError, match="lacks the column 'p:folk'"):
+        _ = runs.load("bad").predictions
