@@ -35,6 +35,7 @@ def fit(
     check_fits(request.source, request.head)
     if prepared is None:
         prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+    prepared.check()
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
     started = runs.start(name, describe(request, prepared)).name if processes.is_main() else ""
     run = runs.load(processes.from_main(started))

@@ -154,6 +154,8 @@ def extract(
         f"{made.found:,} already there, {len(made.failures):,} could not be used."
     )
     output.list_failures([failure.reason for failure in made.failures])
+    if any(failure.fingerprint for failure in made.failures):  # an extractor's, not the file's
+        raise typer.Exit(1)
 
 
 @app.command("status")

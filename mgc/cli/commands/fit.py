@@ -91,7 +91,10 @@ def fit(
             f"head: {requests[0].head.name} (the default on {requests[0].device}; "
             "others: mgc heads list)"
         )
-    _report(_fit_all(requests))
+    done = _fit_all(requests)
+    _report(done)
+    if len(done) < len(requests):  # what failed is named above
+        raise typer.Exit(1)
 
 
 def _fit_all(requests: list[FitRequest]) -> list[Run]:
