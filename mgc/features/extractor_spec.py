@@ -76,7 +76,7 @@ class ExtractorSpec(PluginSpec):
         """Everything that changes the numbers; the fingerprint is made from it."""
         from mgc.audio.decoding import DECODER
 
-        own = getattr(self.extractor, "identity", None)
+        own = hasattr(self.implementation, "identity") and self.extractor.identity
         return {
             "extractor": self.name,
             "distribution": self.entry.distribution,
