@@ -76,7 +76,7 @@ class ExtractorSpec(PluginSpec):
         """Everything that changes the numbers; the fingerprint is made from it."""
         from mgc.audio.decoding import DECODER
 
-        own = hasattr(self.implementation, "identity") and self.extractor.identity
+        own = getattr(self.implementation, "identity", None)
         return {
             "extractor": self.name,
             "distribution": self.entry.distribution,
@@ -86,5 +86,5 @@ class ExtractorSpec(PluginSpec):
             "clip_seconds": self.policy.seconds,
             "clips_per_track": self.policy.per_track,
             "decoder": DECODER,
-            "weights": own() if own else None,
+            "weights": own(self.extractor) if own else None,
         }
