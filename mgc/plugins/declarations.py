@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgc.errors import MgcError
-from mgc.home import home, json_bytes, replace_file
+from mgc.home import home, replace_file
 
 if TYPE_CHECKING:
     import subprocess
@@ -60,11 +60,12 @@ def read(points: Sequence[Point]) -> Iterator[Declared]:
         yield one if one is not None else next(made)
 
 
-def forget_problems() -> None:
-    """Read the modules again that could not be read, unless they take too long."""
+def forget_problems(*, even_slow: bool = False) -> None:
+    """Read the modules again that could not be read; those that take too long only if asked."""
     known = _cache(_file())
-    for key in [key for key, one in known.items() if one["problem"] and not one["is_slow"]]:
-        del known[key]
+    for key, one in list(known.items()):
+        if one["problem"] and (even_slow or not one["is_slow"]):
+            del known[key]
 
 
 def module_source(module: str) -> str | None:
@@ -164,7 +165,7 @@ def _keep(made: Mapping[str, Declared]) -> None:
     known.update(made)
     with suppress(MgcError):
         there = {key: one for key, one in known.items() if os.path.exists(key.partition("\n")[0])}
-        replace_file(_file(), json_bytes(there))
+        replace_file(_file(), json.dumps(there).encode())
 
 
 def _key(value: str, info: str) -> str:

@@ -202,7 +202,8 @@ def read(point: EntryPoint, origin: Origin) -> Plugin:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    text = " ".join(str(error).split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _where(error: BaseException) -> str:

@@ -90,7 +90,7 @@ def check(
     from mgc.checks import subjects
     from mgc.plugins import declarations, params
 
-    declarations.forget_problems()
+    declarations.forget_problems(even_slow=True)
     found = subjects(name, params.parse_assignments(settings or []))
     _name_what_needs_the_former_package({subject.entry.distribution for subject in found})
     if write_golden:

@@ -12,7 +12,7 @@ from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
 from mgc.audio.processes.isolated import Isolated
 from mgc.errors import AudioError, MgcError
-from mgc.features.extraction.one_file import Rows, Run, apply, reason_of
+from mgc.features.extraction.one_file import Rows, Run, apply
 from mgc.features.extractor_spec import ExtractorSpec
 
 
@@ -66,8 +66,8 @@ def isolating(records: Sequence[Mapping[str, Any]]) -> tuple[list[ExtractorSpec]
             return apply(source, clips, path)
         try:
             made = children[id(source)]({"path": str(path), "waves": clips.waves.numpy()})
-        except MgcError as error:
-            raise AudioError(f"{path}: extractor {source.name!r}: {error.message}.") from error
+        except Exception as error:  # what reached the child's end: a crash, a KeyboardInterrupt
+            raise AudioError(f"{path}: extractor {source.name!r}: {error}.") from error
         if made["reason"]:
             raise AudioError(made["reason"])
         rows: Rows = made["rows"]
@@ -88,8 +88,10 @@ def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
             rate = sources[0].info.sample_rate
             clips = Clips(torch.from_numpy(request["waves"]), rate)
             return {"reason": "", "rows": apply(sources[0], clips, request["path"])}
+        except AudioError as error:
+            return {"reason": error.reason}
         except MgcError as error:
-            return {"reason": reason_of(error)}
+            return {"reason": f"{request['path']}: {error.message}"}
 
     return answer
 
