@@ -37,7 +37,7 @@ WAYS = {
     "abort": ("import os; os.abort()", "ends the process (exit code -6)"),
     "kill": ("import os; os.kill(os.getpid(), 9)", "ends the process (exit code -9)"),
     "terminate": ("import os; os.kill(os.getpid(), 15)", "ends the process (exit code -15)"),
-    "odd_summary": (DECLARES.format(name="b").replace('"x"', r'"\x1b[31m"'), "cannot be printed"),
+    "odd_summary": (DECLARES.format(name="b").replace('"x"', r'"\x1b[31m"'), "has summary="),
     "prints": ("import os; print('hello'); os.write(1, b'hello'); os.write(2, b'hello')", ""),
     "closes": ("import os; os.close(1); os.close(2)", ""),
     "closes_all": ("import os; os.closerange(0, 256)", ""),
