@@ -91,10 +91,7 @@ def fit(
             f"head: {requests[0].head.name} (the default on {requests[0].device}; "
             "others: mgc heads list)"
         )
-    done = _fit_all(requests)
-    _report(done)
-    if len(done) < len(requests):  # what failed is named above
-        raise typer.Exit(1)
+    _report(_fit_all(requests), len(requests))
 
 
 def _fit_all(requests: list[FitRequest]) -> list[Run]:
@@ -123,7 +120,8 @@ def _fit_all(requests: list[FitRequest]) -> list[Run]:
     return done
 
 
-def _report(done: list[Run]) -> None:
+def _report(done: list[Run], asked: int = 1) -> None:
+    """Show the runs; leave with 1 if fewer than asked for succeeded."""
     rows = []
     for run in done:
         tracks, seconds = run.record.metrics["test"]["tracks"], f"{run.record.seconds:.0f}"
@@ -135,3 +133,5 @@ def _report(done: list[Run]) -> None:
         for failure in failures[:20]:
             output.note(f"  {failure['reason']}")
     choice.say_next(done[-1].record.dataset.name)
+    if len(done) < asked:
+        raise typer.Exit(1)
