@@ -39,6 +39,10 @@ class Clips:
     def __len__(self) -> int:
         return int(self.waves.shape[0])
 
+    def copy(self) -> Clips:
+        """Clips of their own, for code that may change them."""
+        return Clips(self.waves.clone(), self.sample_rate, self.lengths.clone())
+
     def frame_counts(self, hop_samples: int) -> Tensor:
         """Valid centred frames of each clip: ``1 + length // hop`` (clip,) int64."""
         return 1 + self.lengths // hop_samples

@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.errors import MgcError
 from mgc.features.store import FeatureStore
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind
+from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
 
@@ -38,8 +40,22 @@ class ExtractorSpec(PluginSpec):
     @cached_property
     def extractor(self) -> Extractor:
         """The extractor itself."""
-        made: Extractor = self.implementation(self.params, self.device)
+        try:
+            made: Extractor = self.implementation(self.params, self.device)
+        except (MgcError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # SystemExit too: a plug-in may do anything
+            raise MgcError(
+                f"extractor {self.name!r} of {self.entry.distribution} cannot be set up "
+                f"({type(error).__name__}: {error}).",
+                f"Run: mgc plugins check {self.name}",
+            ) from error
         return made
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the extractor ships with mgc."""
+        return self.entry.distribution == BUILTIN_OWNER
 
     @property
     def kind(self) -> FeatureKind:
@@ -60,7 +76,7 @@ class ExtractorSpec(PluginSpec):
         """Everything that changes the numbers; the fingerprint is made from it."""
         from mgc.audio.decoding import DECODER
 
-        own = getattr(self.extractor, "identity", None)
+        own = getattr(self.implementation, "identity", None)
         return {
             "extractor": self.name,
             "distribution": self.entry.distribution,
@@ -70,5 +86,5 @@ class ExtractorSpec(PluginSpec):
             "clip_seconds": self.policy.seconds,
             "clips_per_track": self.policy.per_track,
             "decoder": DECODER,
-            "weights": own() if own else None,
+            "weights": own(self.extractor) if own else None,
         }

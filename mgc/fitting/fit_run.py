@@ -36,6 +36,7 @@ def fit(
     check_fits(request.source, request.head)
     if prepared is None:
         prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+    prepared.check()
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
     folder = ""
     if processes.is_main():

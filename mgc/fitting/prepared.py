@@ -94,6 +94,13 @@ class Prepared:
         """The audio of the kept tracks."""
         return [path for path, good in zip(self.dataset.paths(), self.good, strict=True) if good]
 
+    def check(self) -> None:
+        """Raise MgcError if no file can be used."""
+        if not len(self.hashes):
+            number = len(self.dataset.tracks)
+            reason = self.failures[0].reason
+            raise MgcError(f"None of the {number} files could be used; the first: {reason}")
+
     @cached_property
     def kept(self) -> pd.DataFrame:
         """The rows of the kept tracks, index 0, 1, …"""
@@ -167,28 +174,29 @@ def prepare(
 ) -> dict[str, Prepared]:
     """Extract what is missing, each file decoded once for all sources.
 
-    Returns fingerprint → prepared features. Raises MgcError if no file can be used.
+    Returns fingerprint → prepared features. Raises MgcError if no file can be used by the only
+    source; of several, `Prepared.check` tells.
     """
     judge_again(dataset, progress)
     tracks, quarantined = usable(dataset, include_bad)
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
     paths = np.array(dataset.paths(), dtype=object)
     made = extract(list(paths[wanted]), list(sources), progress)
-    failed = {failure.path for failure in made.failures}
-    good = wanted & np.array([path not in failed for path in paths])
-    if not good.any():
-        reason = made.failures[0].reason
-        raise MgcError(f"None of the {len(paths)} files could be used; the first: {reason}")
-    gone = set(dataset.tracks["genre"]) - set(dataset.tracks.loc[good, "genre"])
-    if gone:
-        named = ", ".join(sorted(gone))
-        progress.say(
-            f"No tracks are left of {named}: the scores below cover only the other genres."
-        )
-    hashes = [made.hashes[path] for path in paths[good]]
-    return {
-        source.store.fingerprint: Prepared(
-            dataset, source, good, hashes, made.failures, quarantined, progress
-        )
-        for source in sources
-    }
+    prepared = {}
+    for source in sources:
+        whose = ("", source.store.fingerprint)
+        failures = [failure for failure in made.failures if failure.fingerprint in whose]
+        failed = {failure.path for failure in failures}
+        good = wanted & np.array([path not in failed for path in paths])
+        hashes = [made.hashes[path] for path in paths[good]]
+        ready = Prepared(dataset, source, good, hashes, failures, quarantined, progress)
+        prepared[source.store.fingerprint] = ready
+        if len(sources) == 1:
+            ready.check()
+        gone = set(dataset.tracks["genre"]) - set(ready.kept["genre"])
+        if gone and len(hashes):
+            named = ", ".join(sorted(gone))
+            progress.say(
+                f"No tracks are left of {named}: the scores below cover only the other genres."
+            )
+    return prepared

@@ -39,8 +39,8 @@ def way_out_of(owner: str) -> str:
     return f"Run: {REINSTALL}" if owner == BUILTIN_OWNER else f"update or remove {owner}"
 
 
-def entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
-    """Every entry point of the group with its owner, distribution by distribution.
+def entry_points() -> Iterator[tuple[EntryPoint | None, Origin, str]]:
+    """Every entry point of the group with its owner and the folder (``dist-info``) that names it.
 
     ``importlib.metadata.entry_points`` reads all distributions in one go and fails on a damaged
     entry_points.txt; here, such a distribution yields None instead of entry points. If a
@@ -59,11 +59,13 @@ def entry_points() -> Iterator[tuple[EntryPoint | None, Origin]]:
         if name == FORMER:
             continue
         try:
-            yield from [(p, origin) for p in distribution.entry_points.select(group=GROUP)]
+            points = distribution.entry_points.select(group=GROUP)
+            info = str(getattr(distribution, "_path", ""))
+            yield from [(point, origin, info) for point in points]
         except Exception:
-            yield None, origin
+            yield None, origin, ""
     if FORMER in seen and PACKAGE not in seen:
-        yield BUILTIN, seen[FORMER]
+        yield BUILTIN, seen[FORMER], ""
 
 
 def name_clash() -> str:
@@ -85,14 +87,22 @@ def needing_former() -> list[Origin]:
     """The installed packages that depend on ``mgc``, which is no longer this package."""
     found = set()
     for distribution in distributions():
-        headers = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+        headers = _text(distribution, "METADATA").partition("\n\n")[0]
         if _NEEDS_FORMER.search(headers):
             found.add(_origin(distribution))
     return sorted(origin for origin in found if origin[0] not in (FORMER, PACKAGE))
 
 
 def _brings_plugins(distribution: Distribution) -> bool:
-    return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+    return f"[{GROUP}]" in _text(distribution, "entry_points.txt")
+
+
+def _text(distribution: Distribution, name: str) -> str:
+    """A file of a distribution, "" if it has none; what is not UTF-8 in it is replaced."""
+    try:
+        return distribution.read_text(name) or ""
+    except UnicodeDecodeError as error:
+        return error.object.decode(errors="replace")
 
 
 def _origin(distribution: Distribution) -> Origin:

@@ -21,8 +21,8 @@ from typing import Any, Literal, cast
 import pluggy
 
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.plugins import distributions, hookspecs, validation
-from mgc.plugins.contract import LISTINGS, CommandInfo, Info
+from mgc.plugins import declarations, distributions, hookspecs, validation
+from mgc.plugins.contract import KINDS, LISTINGS, CommandInfo, Info
 from mgc.plugins.distributions import BUILTIN_OWNER, Origin
 from mgc.plugins.menu import COMMANDS
 
@@ -113,8 +113,11 @@ def load(entry: Entry) -> Any:
     """
     module_name, _, attribute = entry.info.load.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (Exception, SystemExit) as error:
+        with contextlib.redirect_stdout(sys.stderr):
+            return getattr(importlib.import_module(module_name), attribute)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise MgcError(
             f"{entry.kind} {entry.info.name!r} of {entry.distribution} cannot be loaded from "
             f"{entry.info.load!r}: {type(error).__name__}: {error}",
@@ -145,20 +148,41 @@ def find_recorded(kind: str, wanted: Mapping[str, Any], owner: str) -> Entry:
 @cache
 def catalogue() -> Catalogue:
     """All plug-ins installed in this environment; read once per process."""
-    plugins = [_read(point, origin) for point, origin in distributions.entry_points()]
+    plugins = _read_all()
     plugins.sort(key=lambda plugin: (plugin.distribution != BUILTIN_OWNER, plugin.distribution))
     return Catalogue(_with_conflicts(tuple(plugins)))
 
 
-def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
+def _read_all() -> list[Plugin]:
+    """Read mgc's own entry points here, and those of other packages as `declarations.read` does."""
+    plugins, others = [], []
+    for point, origin, info in distributions.entry_points():
+        if point is None:
+            hint = f"pip install --force-reinstall {distributions.package_of(origin[0])}"
+            problem = "it cannot be read"
+            plugins.append(Plugin("", "entry_points.txt", *origin, problem=problem, hint=hint))
+        elif origin[0] == BUILTIN_OWNER or not sys.executable:
+            plugins.append(read(point, origin))
+        else:
+            others.append(declarations.Point(point.name, point.value, *origin, info))
+    for one, made in zip(others, declarations.read(others), strict=True):
+        plugin = Plugin(one.name, one.value, one.distribution, one.version)
+        entries = tuple(_rebuilt(kind, fields, plugin) for kind, fields in made["records"])
+        plugins.append(replace(plugin, entries=entries, problem=made["problem"], hint=made["hint"]))
+    return plugins
+
+
+def _rebuilt(kind: str, fields: Mapping[str, Any], plugin: Plugin) -> Entry:
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+    return _entry(kind, KINDS[kind](**values), plugin)
+
+
+def read(point: EntryPoint, origin: Origin) -> Plugin:
     """Load one entry point and ask what it declares; any exception is recorded.
 
     What it prints goes to stderr: stdout may be JSON that a program reads.
     """
     distribution, version = origin
-    if point is None:
-        hint = f"pip install --force-reinstall {distributions.package_of(distribution)}"
-        return Plugin("", "entry_points.txt", *origin, problem="it cannot be read", hint=hint)
     plugin = Plugin(point.name, point.value, distribution, version)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -172,13 +196,14 @@ def _read(point: EntryPoint | None, origin: Origin) -> Plugin:
         return replace(plugin, entries=entries)
     except MgcError as error:
         return replace(plugin, problem=error.message, hint=error.hint)
-    except (Exception, SystemExit) as error:  # a third-party module may do anything on import
+    except BaseException as error:  # a third-party module may do anything on import
         problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
         return replace(plugin, problem=problem, hint=distributions.way_out_of(distribution))
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    text = " ".join(str(error).split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _where(error: BaseException) -> str:
@@ -212,7 +237,11 @@ def _declared(module: ModuleType, name: str, plugin: Plugin) -> Iterator[Entry]:
 
 def _checked(kind: str, info: object, plugin: Plugin) -> Entry:
     validation.check(kind, info, plugin.module)
-    info = cast(Info, info)
+    return _entry(kind, cast(Info, info), plugin)
+
+
+def _entry(kind: str, info: Info, plugin: Plugin) -> Entry:
+    """The entry of a valid record, with what stands in the way of its use."""
     entry = Entry(kind, info, plugin.distribution, plugin.version)
     if isinstance(info, CommandInfo) and info.name in COMMANDS:
         problem = f"`mgc {info.name}` is a command of mgc itself"

@@ -49,6 +49,12 @@ def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
             f"{module}: {kind} {name!r} names its code as {values['load']!r}",
             'write load="package.module:Class"',
         )
+    for field, value in values.items():
+        if isinstance(value, str) and not value.replace("\n", "").isprintable():
+            raise MgcError(
+                f"{module}: {kind} {name!r} has {field}={value!a}",
+                "leave out what cannot be printed",
+            )
     for field in ("sample_rate", "hop_samples", "window_samples", "revision"):
         value = values.get(field)
         if value is not None and value < 1:

@@ -136,7 +136,7 @@ def test_the_help_lists_each_command_and_imports_none(site: Path) -> None:
     for name in ("undeclared", "wrong", "Wrong Name", "Summary of fit"):
         assert name not in result.out
     modules = loaded(site, "--help")
-    assert {"say", "single"} <= modules
+    assert not {"say", "single"} & modules
     assert not {m for m in modules if m.endswith("_code")}
     assert "only_head" not in modules  # it has no command: the help does not ask it
     assert not {"importlib.metadata", "numpy", "torch"} & modules

@@ -43,7 +43,7 @@ def receive(link: Connection) -> Any:
     return value
 
 
-def described(error: Exception) -> dict[str, Any]:
+def described(error: BaseException) -> dict[str, Any]:
     """An error as a message, for `raise_error` in the other process."""
     if isinstance(error, MgcError):
         return {"error": error.message, "hint": error.hint}

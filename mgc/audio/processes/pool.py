@@ -231,7 +231,7 @@ class Pool(Generic[J]):
         if worker.is_slow:
             request.end(Lost(f"takes more than {FILE_SECONDS / 60:.0f} min", is_slow=True))
         elif request.crashes >= TRIES:
-            request.end(Lost(_in_words(self.starter.exit_code(worker.link, worker.pid))))
+            request.end(Lost(exit_in_words(self.starter.exit_code(worker.link, worker.pid))))
         else:
             self.suspects.append(request)
 
@@ -253,7 +253,7 @@ def _kill(process: int) -> None:
         psutil.Process(process).kill()
 
 
-def _in_words(code: int) -> str:
+def exit_in_words(code: int) -> str:
     """How a process ended: its signal and what that means, or its exit code."""
     names = {-number: number.name for number in signal.Signals}
     name = names.get(code, f"exit code {code}")

@@ -20,6 +20,8 @@ from typing import IO, Any
 from mgc.audio.processes import launch, messages
 
 DEATH_SECONDS = 2.0  # until the server reports a death
+#: Ends of pipes to other processes that a child forked from this one must not keep open.
+_OPEN: set[int] = set()
 
 
 class ForkServer:
@@ -64,6 +66,30 @@ class ForkServer:
         return self.server.end()
 
 
+class ForkedChild:
+    """A child forked from this process, which has one thread, and our end of the pipe to it."""
+
+    def __init__(self, serve: Callable[[Connection], None]) -> None:
+        self.link, theirs = connection.Pipe()
+        with theirs:
+            ends = [self.link.fileno(), theirs.fileno()]
+            self.pid = _fork(os.dup(theirs.fileno()), ends, serve)
+        _OPEN.add(self.link.fileno())
+
+    def end(self) -> int:
+        """End the child, if it still runs, and return its exit code."""
+        _OPEN.discard(self.link.fileno())
+        self.link.close()
+        deadline = time.monotonic() + DEATH_SECONDS
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        os.kill(self.pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
 def fork_workers(control: Connection, serve: Callable[[Connection], None]) -> None:
     """Run as a fork server: fork a worker for each pipe received, report each one that dies."""
     wake_read, wake_write = os.pipe()
@@ -103,8 +129,10 @@ def _fork(handle: int, others: list[int], serve: Callable[[Connection], None]) -
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for other in others:
+        for other in {*others, *_OPEN}:
             os.close(other)
+        _OPEN.clear()
+        _OPEN.add(handle)
         serve(Connection(handle))
         os._exit(0)
     except BaseException:

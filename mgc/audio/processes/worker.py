@@ -42,9 +42,7 @@ def start(handle: int, method: str) -> None:
             link, lambda parent: serve(parent, work, partial(messages.receive, parent))
         )
     else:
-        requests: SimpleQueue[Any] = SimpleQueue()
-        Thread(target=_read, args=(link, requests), daemon=True).start()
-        serve(link, work, requests.get)
+        serve_alone(link, work)
     os._exit(0)  # tearing down an interpreter with torch takes half a second
 
 
@@ -58,10 +56,17 @@ def serve(link: Connection, work: Callable[[Any], Any], receive: Callable[[], An
             messages.send(link, _answer(work, receive()))
 
 
+def serve_alone(link: Connection, work: Callable[[Any], Any]) -> None:
+    """Like `serve`, but end at once when the parent is gone, even in the middle of a request."""
+    requests: SimpleQueue[Any] = SimpleQueue()
+    Thread(target=_read, args=(link, requests), daemon=True).start()
+    serve(link, work, requests.get)
+
+
 def _answer(work: Callable[[Any], Any], request: Any) -> dict[str, Any]:
     try:
         return {"value": work(request)}
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: it is the work's, not the process's
         return messages.described(error)
 
 

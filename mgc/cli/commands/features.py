@@ -170,6 +170,8 @@ def extract(
     output.list_failures([failure.reason for failure in made.failures])
     if made.failures and not made.made + made.found:
         raise MgcError("No track could be used.", "The reasons are listed above.")
+    if any(failure.fingerprint for failure in made.failures):  # an extractor's, not the file's
+        raise typer.Exit(1)
 
 
 @app.command("status")

@@ -26,9 +26,10 @@ VERDICT_MARKS = {"passed": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
 @app.command("list")
 def list_plugins(as_json: output.JsonOption = False) -> None:
     """List the plug-in packages, what each provides, and any problems."""
-    from mgc.plugins import registry
+    from mgc.plugins import declarations, registry
     from mgc.plugins.distributions import package_of
 
+    declarations.forget_problems()
     plugins = registry.catalogue().plugins
     _name_what_needs_the_former_package()
     if as_json:
@@ -87,8 +88,9 @@ def check(
 ) -> None:
     """Check whether a plug-in keeps the contract; say how to fix what breaks it."""
     from mgc.checks import subjects
-    from mgc.plugins import params
+    from mgc.plugins import declarations, params
 
+    declarations.forget_problems(even_slow=True)
     found = subjects(name, params.parse_assignments(settings or []))
     _name_what_needs_the_former_package({subject.entry.distribution for subject in found})
     if write_golden:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +30,14 @@ SHARD_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be used, and why."""
+    """A file that could not be used, and why.
+
+    ``fingerprint`` is that of the extractor that failed on it, "" if the file is unusable for all.
+    """
 
     path: Path
     reason: str
+    fingerprint: str = ""
 
 
 @dataclass
@@ -63,7 +68,8 @@ def extract(
         paths: the audio files.
         sources: the extractors; each file is decoded once for all of them.
         progress: informed about finished files.
-        workers: processes; None means one per core if that pays off, 1 means this process.
+        workers: processes; None means one per core if that pays off, 1 means this process (which
+            leaves extractors of other packages to a process of their own).
         on: ``ray`` or ``ray://HOST:PORT`` to use a Ray cluster instead of this machine.
 
     Raises:
@@ -79,7 +85,7 @@ def extract(
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
-    chosen = _where(sources, plan.waiting, workers, on)
+    chosen = _where(sources, plan.waiting, workers, on, isolated=True)
     names = " + ".join(source.name for source in sources)
     keeping = _Keeping(sources, progress)
     forecast = Forecast(plan.waiting, progress)
@@ -111,9 +117,10 @@ def features_of_each(
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
-    for job, answer in _where(sources, len(paths), workers, None)(jobs):
-        if answer.reason:
-            yield job.path, Failure(job.path, answer.reason), Heard()
+    chosen = _where(sources, len(paths), workers, None, isolated=workers != 1)
+    for job, answer in chosen(jobs):
+        if reason := answer.reason or next(filter(None, answer.reasons), ""):
+            yield job.path, Failure(job.path, reason), Heard()
         else:
             yield job.path, answer.rows(), Heard(answer.seconds(), answer.remark)
 
@@ -122,9 +129,17 @@ Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, Ta
 
 
 def _where(
-    sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, on: str | None
+    sources: Sequence[ExtractorSpec],
+    waiting: int,
+    workers: int | None,
+    on: str | None,
+    *,
+    isolated: bool,
 ) -> Workplace:
-    """Choose where the work is done: on a cluster, in worker processes, or in this process."""
+    """Choose where the work is done: on a cluster, in worker processes, or in this process.
+
+    ``isolated`` keeps the code of packages other than mgc's out of this process.
+    """
     if on is not None:
         if on.partition(":")[0] != "ray":
             raise UsageError(
@@ -139,6 +154,8 @@ def _where(
         return lambda jobs: on_device(
             sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS
         )
+    if isolated and sys.executable and not all(source.is_built_in for source in sources):
+        count = max(count, 1)
     return lambda jobs: _on_cores(sources, "features", count, jobs)
 
 
@@ -159,18 +176,15 @@ def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: Tas
     """Account for one file: failed, made now, or already stored (from it or an identical file)."""
     if job.audio_hash:
         result.hashes[job.path] = job.audio_hash
-    reason = answer.reason or keeping.failed.get(job.audio_hash, "")
-    if not reason and job.wanted and _has_changed(job):
-        reason = f"{job.path}: changed while it was being read."
-    if reason:
-        result.failures.append(Failure(job.path, reason))
-        keeping.failed[job.audio_hash] = reason
-    elif job.wanted:
-        result.made += 1
-        keeping.add(job, answer)
+    failed = keeping.failures(job, answer)
+    result.failures += [Failure(job.path, reason, whose) for whose, reason in failed.items()]
+    if "" in failed:
+        return
+    if job.wanted:
+        result.made += any(map(len, answer.rows()))
     else:
         result.found += 1
-        keeping.add(job, answer)
+    keeping.add(job, answer)
 
 
 def _has_changed(job: ExtractionJob) -> bool:
@@ -188,9 +202,24 @@ class _Keeping:
         self.bytes = [0 for _ in sources]
         self.shard = 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
-        self.failed: dict[str, str] = {}  # audio hash → reason, for files with the same content
+        # Audio hash → what failed, for files with the same content.
+        self.failed: dict[str, dict[str, str]] = {}
         self.again = Counter[str]()
         self.can_remember = True
+
+    def failures(self, job: ExtractionJob, answer: TaskResult) -> dict[str, str]:
+        """Fingerprint of an extractor (or "": all) → why it has no features of this file."""
+        failed = dict(self.failed.get(job.audio_hash, {}))
+        for number, reason in zip(job.wanted, answer.reasons, strict=False):
+            if reason:
+                failed[self.sources[number].store.fingerprint] = reason
+        if answer.reason:
+            failed = {"": answer.reason}
+        elif "" not in failed and job.wanted and _has_changed(job):
+            failed = {"": f"{job.path}: changed while it was being read."}
+        if failed:
+            self.failed[job.audio_hash] = failed
+        return failed
 
     def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
@@ -202,6 +231,8 @@ class _Keeping:
         for number, origin in job.right.items():
             self.origins[number][job.audio_hash] = origin
         for number, rows in zip(job.wanted, answer.rows(), strict=True):
+            if not rows:
+                continue  # this extractor failed
             self.rows[number][job.audio_hash] = rows
             self.origins[number][job.audio_hash] = Origin(*answer.origin)
             self.bytes[number] += sum(row.nbytes for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from mgc.audio.clips import Clips
 from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
-from mgc.features.extraction.one_file import Rows, apply
+from mgc.features.extraction.one_file import Rows, apply, reason_of
 from mgc.features.extraction.tasks import TaskResult, features_result, heard_by
 from mgc.features.extractor_spec import ExtractorSpec
 
@@ -40,16 +41,14 @@ def on_device(
 
 def extracted(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     """The features of a batch. A file that fails does not affect the others."""
-    try:
+    with suppress(MgcError):
         return _together(sources, batch)
-    except MgcError as error:
-        if len(batch) == 1:
-            return [(batch[0][0], TaskResult(error.message))]
     return [result for one in batch for result in extracted(sources, [one])]
 
 
 def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list[Result]:
     made: list[list[Rows]] = [[[] for _ in job.wanted] for job, _ in batch]
+    reasons = [[""] * len(job.wanted) for job, _ in batch]
     clips: dict[tuple[object, ...], Clips] = {}
     for number, source in enumerate(sources):
         waves, owners = _waves(source, number, batch)
@@ -58,12 +57,18 @@ def _together(sources: Sequence[ExtractorSpec], batch: Sequence[Result]) -> list
         key = (*heard_by(source), *owners)  # the same clips share one spectrum
         if key not in clips:
             clips[key] = padded(waves, source.info.sample_rate, source.device)
-        rows = apply(source, clips[key], batch[owners[0]][0].path)
+        try:
+            rows = apply(source, clips[key], batch[owners[0]][0].path)
+        except MgcError as error:
+            if len(batch) > 1:
+                raise
+            reasons[0][batch[0][0].wanted.index(number)] = reason_of(error)
+            continue
         for owner, row in zip(owners, rows, strict=True):
             made[owner][batch[owner][0].wanted.index(number)].append(row)
     return [
-        (job, answer if answer.reason else _with_features(answer, rows))
-        for (job, answer), rows in zip(batch, made, strict=True)
+        (job, answer if answer.reason else _with_features(answer, rows, failed))
+        for (job, answer), rows, failed in zip(batch, made, reasons, strict=True)
     ]
 
 
@@ -91,8 +96,8 @@ def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     return Clips(together.to(device), rate, lengths)
 
 
-def _with_features(answer: TaskResult, rows: list[Rows]) -> TaskResult:
-    made = features_result(rows, _seconds(answer), answer.origin)
+def _with_features(answer: TaskResult, rows: list[Rows], reasons: list[str]) -> TaskResult:
+    made = features_result(rows, _seconds(answer), answer.origin, reasons)
     return replace(made, remark=answer.remark)
 
 

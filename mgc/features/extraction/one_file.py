@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,20 @@ class Heard(NamedTuple):
 #: The clips of one file for one extractor: one array per clip.
 Rows = list[np.ndarray]
 
+#: Runs an extractor on some clips of a file, as `apply` does.
+Run = Callable[[ExtractorSpec, Clips, Audio], Rows]
+
+DIMENSIONS = {"sequence": 2, "vector": 1, "layers": 2}  # of one clip's feature
+
+
+class Made(NamedTuple):
+    """The features of one file: rows and, if it failed, the reason of each source; the seconds
+    heard (if sources hear different clips, the most)."""
+
+    rows: list[Rows]
+    reasons: list[str]
+    seconds: float
+
 
 def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows]:
     """Each source's features of one file: a list with one array per clip.
@@ -48,9 +62,21 @@ def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
 
 
 def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
-    """Like `rows_of`, with how many seconds were heard: if sources hear different clips, the
-    most."""
+    """Like `rows_of`, with how many seconds were heard."""
+    made = made_of(path, sources)
+    for reason in filter(None, made.reasons):
+        raise AudioError(reason)
+    return made.rows, made.seconds
+
+
+def made_of(path: Audio, sources: Sequence[ExtractorSpec], run: Run | None = None) -> Made:
+    """The features of one file for each source; one that fails does not affect the others.
+
+    ``run`` defaults to `apply`. Raises AudioError if the file cannot be used.
+    """
+    run = run or apply
     made: list[Rows] = [[] for _ in sources]
+    reasons = [""] * len(sources)
     seconds = [0.0]
     for policy, same in by_policy(sources).items():
         rates = {sources[number].info.sample_rate for number in same}
@@ -62,8 +88,17 @@ def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[lis
             }
             for number in same:
                 source = sources[number]
-                made[number] += apply(source, clips[source.info.sample_rate], path)
-    return made, max(seconds)
+                try:
+                    if not reasons[number]:
+                        made[number] += run(source, clips[source.info.sample_rate], path)
+                except MgcError as error:
+                    made[number], reasons[number] = [], reason_of(error)
+    return Made(made, reasons, max(seconds))
+
+
+def reason_of(error: MgcError) -> str:
+    """Why a file has no features, in one line."""
+    return error.reason if isinstance(error, AudioError) else error.message
 
 
 def by_policy(sources: Sequence[ExtractorSpec]) -> dict[ClipPolicy, list[int]]:
@@ -118,23 +153,36 @@ def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
 def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:
     """Run one extractor on some clips of a file: float32 per clip, padding cut off, checked.
 
-    Raises AudioError if the extractor fails or its values are not finite.
+    Raises AudioError if the extractor fails, or if its values are not finite or have not the shape
+    of its kind.
     """
+    if not source.is_built_in:
+        clips = clips.copy()  # the others' clips and spectra stay as they are
+    lengths = clips.lengths.tolist()
     try:
         with torch.inference_mode():
             output = source.extractor(clips).float().cpu()
-    except MgcError:
+        counts = [source.frame_count(n) if source.kind == "sequence" else 1 for n in lengths]
+    except (MgcError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: a plug-in may do anything
         raise AudioError(
             f"{path}: extractor {source.name!r} failed ({type(error).__name__}: {error})."
         ) from error
+    if (
+        output.ndim != 1 + DIMENSIONS[source.kind]
+        or len(output) != len(lengths)
+        or output.shape[-1] < max(counts)
+    ):
+        raise AudioError(
+            f"{path}: extractor {source.name!r} returned an array of shape {tuple(output.shape)} "
+            f"as {source.kind} of {len(lengths)} clips."
+        )
     rows = list(output)
     if source.kind == "sequence":
-        counts = [source.frame_count(int(length)) for length in clips.lengths]
         rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
     for row in rows:
-        if not np.isfinite(_reach(row)):
+        if not row.numel() or not np.isfinite(_reach(row)):
             raise AudioError(
                 f"{path}: extractor {source.name!r} returned values that are not finite."
             )

@@ -29,6 +29,7 @@ class Decoded:
     reason: str = ""
     parts: list[Any] = field(default_factory=list)
     origin: list[Any] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     payload: Any = None
     features: TaskResult | None = None
 
@@ -41,7 +42,8 @@ class Decoded:
 def answer(ray: Any, made: Decoded) -> TaskResult:
     """The answer for a job whose features are made; they are fetched now."""
     if made.is_waiting:
-        return TaskResult("", list(ray.get(made.payload)), made.parts, made.origin)
+        arrays = list(ray.get(made.payload))
+        return TaskResult("", arrays, made.parts, made.origin, reasons=made.reasons)
     return made.features or TaskResult(made.reason)
 
 

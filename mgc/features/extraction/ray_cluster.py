@@ -25,7 +25,8 @@ from mgc.errors import MgcError
 from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
-from mgc.features.extraction.tasks import TaskResult, Work, described, one_thread
+from mgc.features.extraction.remote_sources import described
+from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 
 JOBS_PER_CPU = 2  # out at once

@@ -18,7 +18,8 @@ from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction.gpu import extracted
 from mgc.features.extraction.jobs import ExtractionJob
-from mgc.features.extraction.tasks import Task, TaskResult, Work, built
+from mgc.features.extraction.remote_sources import built
+from mgc.features.extraction.tasks import Task, TaskResult, Work
 
 Record = dict[str, Any]
 
@@ -48,7 +49,8 @@ def do(
         answer = work(path, wanted)
     else:
         answer = _work_on_content(work, path, wanted, content)
-    return {"reason": answer.reason, "parts": answer.parts, "origin": answer.origin}, answer.arrays
+    names = ("reason", "parts", "origin", "reasons")
+    return {name: getattr(answer, name) for name in names}, answer.arrays
 
 
 def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
@@ -56,7 +58,10 @@ def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: byt
         file.write(content)
         file.flush()
         answer = work(Path(file.name), wanted)
-        return replace(answer, reason=answer.reason.replace(file.name, str(path)))
+        reason, *reasons = (
+            one.replace(file.name, str(path)) for one in [answer.reason, *answer.reasons]
+        )
+        return replace(answer, reason=reason, reasons=reasons)
 
 
 @lru_cache(maxsize=4)
@@ -88,8 +93,9 @@ class GpuWorker:
         self,
         files: Sequence[tuple[str, Sequence[int], list[Any], list[Any]]],
         *waves: list[np.ndarray],
-    ) -> list[tuple[str, list[np.ndarray], list[Any], list[Any]]]:
-        """(path, wanted sources, parts, origin) and waveforms of some files → their answers."""
+    ) -> list[tuple[Any, ...]]:
+        """(path, wanted sources, parts, origin) and waveforms of some files → the fields of their
+        answers."""
         batch = [
             (
                 ExtractionJob(number, Path(path), wanted=tuple(wanted)),
@@ -100,4 +106,4 @@ class GpuWorker:
             )
         ]
         made = (answer for _, answer in extracted(self.sources, batch))
-        return [(one.reason, one.arrays, one.parts, one.origin) for one in made]
+        return [tuple(vars(one).values()) for one in made]

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from mgc.audio import decoders
-from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.processes.pool import Lost, Pool
 from mgc.audio.sound_length import HEARING_REVISION
-from mgc.errors import AudioError, MgcError
+from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
-from mgc.features.extraction.one_file import Rows, by_policy, heard, rows_and_seconds
+from mgc.features.extraction.one_file import Rows, Run, by_policy, heard, made_of, reason_of
 from mgc.features.extraction.prefetch import prefetched
+from mgc.features.extraction.remote_sources import described, isolating
 from mgc.features.extractor_spec import ExtractorSpec
 
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
@@ -41,7 +41,8 @@ class TaskResult:
     them: [3, 3]; a last array holds the seconds that were heard. For ``waves``, they are
     waveforms, and ``parts`` says what each is for, in the form of `heard_by`. ``origin`` says how
     the file was heard, in the form of `mgc.features.store.Origin`. ``remark`` says why what was
-    heard holds no music.
+    heard holds no music. ``reasons`` says which of the wanted sources failed, and why: "" if one
+    did not; it is empty if none did.
     """
 
     reason: str = ""
@@ -49,6 +50,7 @@ class TaskResult:
     parts: list[Any] = field(default_factory=list)
     origin: list[Any] = field(default_factory=list)
     remark: str = ""
+    reasons: list[str] = field(default_factory=list)
 
     def rows(self) -> list[Rows]:
         """The features, by wanted source."""
@@ -61,27 +63,32 @@ class TaskResult:
 
 
 class Work:
-    """A task with its sources, in this process."""
+    """A task with its sources, in this process; ``run`` runs an extractor (default: `apply`)."""
 
-    def __init__(self, sources: Sequence[ExtractorSpec], task: Task) -> None:
+    def __init__(
+        self, sources: Sequence[ExtractorSpec], task: Task, run: Run | None = None
+    ) -> None:
         self.sources = sources
         self.task = task
+        self.run = run
 
     def __call__(self, path: Path, wanted: Sequence[int]) -> TaskResult:
         """Process one file. Anything that goes wrong is in the answer."""
         sources = [self.sources[number] for number in wanted]
-        task = self._waves if self.task == "waves" else _features
+        task = self._waves if self.task == "waves" else self._features
         try:
             with decoders.noting() as hearing:
                 made = task(path, sources)
             origin = [HEARING_REVISION, hearing.pyav, round(hearing.seconds, 3)]
             return replace(made, origin=origin, remark=hearing.remark)
-        except AudioError as error:
-            return TaskResult(error.reason)
         except MgcError as error:
-            return TaskResult(error.message)
+            return TaskResult(reason_of(error))
         except Exception as error:  # a decoder or an extractor may raise anything
             return TaskResult(f"{path}: cannot be used ({type(error).__name__}: {error}).")
+
+    def _features(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
+        made = made_of(path, sources, self.run)
+        return features_result(made.rows, made.seconds, reasons=made.reasons)
 
     def _waves(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
         arrays, parts = [], []
@@ -97,7 +104,8 @@ class Work:
 def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
     """Set up a worker process: sources as `described` → the function that answers requests."""
     torch.set_num_threads(1)
-    work = Work(built(sources), task)
+    made, run = isolating(sources)
+    work = Work(made, task, run)
     return lambda request: vars(work(Path(request["path"]), request["wanted"]))
 
 
@@ -126,15 +134,17 @@ def heard_by(source: ExtractorSpec) -> list[float]:
     return [source.policy.seconds, source.policy.per_track, source.info.sample_rate]
 
 
-def _features(path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
-    return features_result(*rows_and_seconds(path, sources))
-
-
-def features_result(made: Sequence[Rows], seconds: float, origin: Sequence[Any] = ()) -> TaskResult:
+def features_result(
+    made: Sequence[Rows],
+    seconds: float,
+    origin: Sequence[Any] = (),
+    reasons: Sequence[str] = (),
+) -> TaskResult:
     """The answer that holds the features of every wanted source."""
-    arrays = [row for rows in made for row in rows]
+    arrays = [*(row for rows in made for row in rows), np.array([seconds])]
     counts = [len(rows) for rows in made]
-    return TaskResult("", [*arrays, np.array([seconds])], counts, list(origin))
+    failed = list(reasons) if any(reasons) else []
+    return TaskResult("", arrays, counts, list(origin), reasons=failed)
 
 
 @contextmanager
@@ -146,36 +156,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
-    """Sources as plain values, to rebuild them in another process."""
-    return [
-        {
-            "name": source.name,
-            "settings": dict(source.settings),
-            "policy": [source.policy.seconds, source.policy.per_track],
-            "device": device,
-            "fingerprint": source.store.fingerprint,
-        }
-        for source in sources
-    ]
-
-
-def built(records: Sequence[Mapping[str, Any]]) -> list[ExtractorSpec]:
-    """The sources of `described`.
-
-    Raises MgcError if the numbers would differ here: another version of a plug-in or decoder.
-    """
-    sources = []
-    for record in records:
-        policy = ClipPolicy(*record["policy"])
-        source = ExtractorSpec(record["name"], record["settings"], policy, record["device"])
-        if source.store.fingerprint != record["fingerprint"]:
-            raise MgcError(
-                f"A worker would make different {source.name!r} features from those requested: "
-                f"it has {source.identity()}.",
-                "Install the same versions of mgc, its plug-ins and soundfile everywhere.",
-            )
-        sources.append(source)
-    return sources

@@ -1,0 +1,46 @@
+"""Reads what one entry point declares and writes it to a file; see `mgc.plugins.declarations`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import EntryPoint
+
+from mgc.plugins import registry
+from mgc.plugins.declarations import Point
+from mgc.plugins.distributions import GROUP
+
+Environment = type(os.environ)
+
+
+class ReadNames(Environment):  # type: ignore[valid-type,misc]
+    """The environment, which writes down the names that are read: also if the process then ends."""
+
+    file = ""
+
+    def __getitem__(self, name: str) -> str:
+        with open(ReadNames.file, "a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{name}\n")
+        value: str = super().__getitem__(name)
+        return value
+
+    def copy(self) -> dict[str, str]:
+        """Copying reads nothing in particular."""
+        return {name: super(ReadNames, self).__getitem__(name) for name in self}
+
+
+def write(point: Sequence[str], out: str) -> None:
+    """Import the module of a `Point` and write what it declares as JSON; then end at once."""
+    name, value, *origin, _ = Point(*point)
+    ReadNames.file = f"{out}.names"
+    os.environ.__class__ = ReadNames
+    plugin = registry.read(EntryPoint(name, value, GROUP), (origin[0], origin[1]))
+    os.environ.__class__ = Environment
+    records = [(entry.kind, asdict(entry.info)) for entry in plugin.entries]
+    made = {"records": records, "problem": plugin.problem, "hint": plugin.hint}
+    with open(f"{out}.part", "w", encoding="utf-8") as file:
+        json.dump(made, file)
+    os.replace(f"{out}.part", out)
+    os._exit(0)  # threads that the module has started do not hold it up
