@@ -94,7 +94,7 @@ def test_the_record_names_the_file_of_the_weights() -> None:
 
 @pytest.mark.usefixtures("weights")
 @parametrize("musicnn")
-def test_pooled_conforms(check: Any) -> None:
+def test_the_default_conforms(check: Any) -> None:
     check()
 
 

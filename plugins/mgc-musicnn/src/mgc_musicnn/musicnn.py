@@ -31,7 +31,7 @@ class MusicnnParams:
     every 16 ms."""
 
     weights: Literal["msd", "mtt"] = "msd"
-    output: Literal["pooled", "penultimate", "tags", "frames"] = "pooled"
+    output: Literal["pooled", "penultimate", "tags", "frames"] = "penultimate"
 
 
 class Musicnn:
@@ -75,7 +75,8 @@ class Musicnn:
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, feature) or (clip, feature, frame) float32."""
         counts = clips.frame_counts(HOP).tolist()
-        rows = [self._heard(mel[:n]) for mel, n in zip(log_mel(clips), counts, strict=True)]
+        bands = log_mel(clips).to(self.device)
+        rows = [self._heard(mel[:n]) for mel, n in zip(bands, counts, strict=True)]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True).movedim(1, -1).to(clips.device)
 
     def _heard(self, mel: Tensor) -> Tensor:
