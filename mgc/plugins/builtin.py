@@ -68,6 +68,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         hop_samples=WHISPER_HOP,
         window_samples=30 * WHISPER_RATE,
         unit="embedding",
+        weights="hub:openai/whisper-base",
         requires=("transformers",),
         install="pip install mgc-music",
     )

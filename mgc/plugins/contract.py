@@ -48,6 +48,8 @@ class ExtractorInfo(PluginInfo):
     ``layers`` (layer, feature). An extractor whose kind depends on a parameter overrides it (see
     `Extractor.kind`). ``hop_samples`` is the whole number of samples from one frame to the next;
     ``window_samples`` the fixed length that the extractor works on, None for any length.
+    ``weights`` is where the weights of the default parameters are kept, a path in mgc's home or
+    ``hub:owner/name``: `mgc features list` says if they are missing.
     Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.
@@ -58,6 +60,7 @@ class ExtractorInfo(PluginInfo):
     kind: FeatureKind = "sequence"
     unit: str = ""
     window_samples: int | None = None
+    weights: str = ""
     revision: int = 1
 
 
@@ -122,7 +125,8 @@ class Extractor(Protocol):
     ``frame_count(samples: int) -> int`` (frames that are valid for this many samples; the default
     is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (which weights the
     numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may
-    return the folder that it filled; only `mgc features fetch` calls it),
+    return the folder that it filled; only `mgc features fetch` calls it, with the path of
+    ``--from FILE`` if it has a parameter for one),
     ``feature_shape(samples: int) -> tuple[int, ...]`` (one clip's shape, so that sizes are known
     before anything is extracted) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
     pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number

@@ -99,6 +99,25 @@ def test_an_extractor_without_weights_has_nothing_to_fetch(mgc) -> None:
     assert "nothing to fetch" in told.out
 
 
+def test_weights_from_a_file_are_for_extractors_that_take_one(mgc, tmp_path: Path) -> None:
+    told = mgc("features", "fetch", "whisper", "--from", tmp_path)
+    assert told.code == 2
+    assert "whisper takes no file (--from)." in told.err
+
+
+def test_the_list_says_that_weights_are_missing(mgc, tmp_path: Path, monkeypatch) -> None:
+    def statuses() -> dict[str, str]:
+        return {row["name"]: row["status"] for row in mgc("features", "list", "--json").json}
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert statuses()["whisper"] == "weights missing: mgc features fetch whisper"
+    assert statuses()["mel"] == "ready"
+    snapshot = tmp_path / "models--openai--whisper-base" / "snapshots" / "0"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
+    assert statuses()["whisper"] == "ready"
+
+
 @pytest.mark.parametrize(
     ("settings", "size"),
     [

@@ -21,6 +21,7 @@ BRINGS = {
     "mgc-lightgbm": {"lightgbm"},
     "mgc-log-pool": {"log-pool"},
     "mgc-lyrics": {"lyrics"},
+    "mgc-musicnn": {"musicnn"},
 }
 
 pytestmark = [
@@ -98,7 +99,7 @@ def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
         done = environment.mgc("predict", song, "--run", run)
         assert done.returncode == 0, done.stderr
     gone: set[str] = set()
-    for package in ["mgc-log-pool", "mgc-lightgbm", "mgc-cqt", "mgc-encoders", "mgc-lyrics"]:
+    for package in [*runs, *(set(BRINGS) - set(runs))]:
         environment.pip("uninstall", package)
         gone.add(package)
         listed = environment.listed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -116,17 +117,26 @@ def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
 
 
 @app.command("fetch")
-def fetch(name: str, settings: options.Settings = None) -> None:
+def fetch(
+    name: str,
+    settings: options.Settings = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take the weights from a file that is here."),
+    ] = None,
+) -> None:
     """Download the weights that an extractor needs; no other command downloads them."""
     from mgc import resolve
 
     resolve.check_names("extractor", [name])
-    (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
-    get = getattr(source.extractor, "fetch", None)
+    (spec,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
+    get = getattr(spec.extractor, "fetch", None)
     if get is None:
         output.say(f"{name} needs no weights: there is nothing to fetch.")
         return
-    where = get()
+    if source and not signature(get).parameters:
+        raise UsageError(f"{name} takes no file (--from).", f"Run: mgc features fetch {name}")
+    where = get(source) if source else get()
     output.say(f"{name}: its weights are ready" + (f" in {where}." if where else "."))
 
 

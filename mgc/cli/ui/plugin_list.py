@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc.cli.ui import output
+from mgc.home import home
 
 if TYPE_CHECKING:
     from mgc.plugins import registry
@@ -21,7 +23,7 @@ def show_list(kind: str, as_json: bool) -> None:
     if as_json:
         output.emit_json([describe(entry) for entry in entries])
     else:
-        rows = [(e.info.name, e.info.summary, _origin(e), e.status) for e in entries]
+        rows = [(e.info.name, e.info.summary, _origin(e), _status(e)) for e in entries]
         output.show_table(["name", "what it is", "from", "status"], rows)
         for entry in entries:
             if entry.problem:
@@ -39,7 +41,7 @@ def describe(entry: registry.Entry) -> dict[str, Any]:
         **asdict(entry.info),
         "distribution": entry.distribution,
         "version": entry.version,
-        "status": entry.status,
+        "status": _status(entry),
         "problem": entry.problem,
         "hint": entry.hint,
     }
@@ -73,6 +75,24 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _status(entry: registry.Entry) -> str:
+    """The status, or what to run if only the weights are missing."""
+    weights = getattr(entry.info, "weights", "")
+    if entry.status != "ready" or not weights or _is_here(weights):
+        return entry.status
+    return f"weights missing: mgc features fetch {entry.info.name}"
+
+
+def _is_here(weights: str) -> bool:
+    """Whether `ExtractorInfo.weights` are on this machine."""
+    if not weights.startswith("hub:"):
+        return (home() / weights).is_file()
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    model = weights.removeprefix("hub:").replace("/", "--")
+    return any(Path(HF_HUB_CACHE).glob(f"models--{model}/snapshots/*/model*.safetensors"))
 
 
 def _origin(entry: registry.Entry) -> str:

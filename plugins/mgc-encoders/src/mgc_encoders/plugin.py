@@ -28,6 +28,7 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         sample_rate=MUSIC_RATE,
         hop_samples=320,
         kind="layers",
+        weights="hub:m-a-p/MERT-v1-95M",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -37,6 +38,7 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         sample_rate=CLAP_RATE,
         hop_samples=480,
         kind="vector",
+        weights="hub:laion/larger_clap_music",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -46,6 +48,7 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         sample_rate=SPEECH_RATE,
         hop_samples=160,
         kind="layers",
+        weights="hub:MIT/ast-finetuned-audioset-10-10-0.4593",
         **NEEDS,
     )
 
@@ -58,6 +61,7 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         sample_rate=SPEECH_RATE,
         hop_samples=320,
         kind="layers",
+        weights="hub:facebook/wav2vec2-base",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -67,6 +71,7 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         sample_rate=SPEECH_RATE,
         hop_samples=320,
         kind="layers",
+        weights="hub:facebook/hubert-base-ls960",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -76,5 +81,6 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         sample_rate=SPEECH_RATE,
         hop_samples=320,
         kind="layers",
+        weights="hub:microsoft/wavlm-base-plus",
         **NEEDS,
     )

@@ -1,0 +1,1 @@
+"""musicnn, a pretrained music tagger, as features for mgc."""

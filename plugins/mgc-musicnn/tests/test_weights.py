@@ -1,0 +1,166 @@
+"""Reading and converting the weights, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from mgc_musicnn import bundle, weights
+
+from mgc import MgcError
+
+from . import made_up
+
+
+@pytest.fixture(autouse=True)
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def good() -> tuple[bytes, bytes]:
+    return made_up.bundle(made_up.in_tensorflow(made_up.network(0).state_dict()))
+
+
+def refused(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> MgcError:
+    """The error for a wheel that has the published one's hash."""
+    monkeypatch.setattr(weights, "SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    with pytest.raises(MgcError) as caught:
+        weights.fetch(wheel)
+    assert not weights.path("msd").parent.exists()
+    assert "mgc features fetch musicnn" in caught.value.hint
+    return caught.value
+
+
+def test_a_bundle_is_read() -> None:
+    wanted = {
+        f"layer_{number}/{name}": np.random.default_rng(number).random(shape, np.float32)
+        for number in range(30)
+        for name, shape in [("kernel", (3, 200, 1)), ("bias", (5,)), ("scale", ())]
+    }
+    found = bundle.read(*made_up.bundle(wanted))
+    assert found.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_the_network_is_that_of_the_bundle(tmp_path: Path, monkeypatch) -> None:
+    made = {"msd": made_up.network(1), "mtt": made_up.network(2)}
+    bundles = {n: made_up.bundle(made_up.in_tensorflow(m.state_dict())) for n, m in made.items()}
+    wheel = made_up.wheel(tmp_path / "wheels", **bundles)
+    monkeypatch.setattr(weights, "SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    folder = weights.fetch(wheel)
+    assert sorted(file.name for file in folder.iterdir()) == ["msd.safetensors", "mtt.safetensors"]
+    patch = torch.rand(1, 187, 96, generator=torch.Generator().manual_seed(0))
+    for name, network in made.items():
+        torch.testing.assert_close(weights.load(name).tags(patch), network.tags(patch))
+
+
+def test_weights_of_another_shape(tmp_path: Path, good, monkeypatch) -> None:
+    state = made_up.network(0).state_dict() | {"dense.weight": torch.zeros(100, 1506)}
+    other = made_up.bundle(made_up.in_tensorflow(state))
+    error = refused(made_up.wheel(tmp_path, msd=good, mtt=other), monkeypatch)
+    assert "MTT_musicnn: " in error.message
+    assert "dense.weight" in error.message
+
+
+def test_a_wheel_without_a_network(tmp_path: Path, good, monkeypatch) -> None:
+    assert "MTT_musicnn" in refused(made_up.wheel(tmp_path, msd=good), monkeypatch).message
+
+
+@pytest.mark.parametrize("kept", [0, 40, 500, -1, -60])
+def test_a_damaged_index(kept: int, tmp_path: Path, good, monkeypatch) -> None:
+    index, data = good
+    wheel = made_up.wheel(tmp_path, msd=(index[:kept], data), mtt=good)
+    assert "MSD_musicnn" in refused(wheel, monkeypatch).message
+
+
+@pytest.mark.parametrize("byte", [1, 1_000, -300])
+def test_a_changed_index(byte: int, tmp_path: Path, good, monkeypatch) -> None:
+    index, data = bytearray(good[0]), good[1]
+    index[byte] ^= 0xFF
+    wheel = made_up.wheel(tmp_path, msd=(bytes(index), data), mtt=good)
+    assert "MSD_musicnn" in refused(wheel, monkeypatch).message
+
+
+def test_data_that_end_early(tmp_path: Path, good, monkeypatch) -> None:
+    index, data = good
+    wheel = made_up.wheel(tmp_path, msd=(index, data[: len(data) // 2]), mtt=good)
+    assert "MSD_musicnn" in refused(wheel, monkeypatch).message
+
+
+def test_another_wheel_half_a_wheel_and_none(tmp_path: Path, good) -> None:
+    wheel = made_up.wheel(tmp_path, msd=good, mtt=good)
+    for content in (wheel.read_bytes(), wheel.read_bytes()[:1000], b""):
+        wheel.write_bytes(content)
+        with pytest.raises(MgcError, match=r"is not musicnn-0.1.0-py3-none-any.whl as published"):
+            weights.fetch(wheel)
+    for path in (tmp_path / "none.whl", tmp_path):
+        with pytest.raises(MgcError, match="cannot be read"):
+            weights.fetch(path)
+    assert not weights.path("msd").parent.exists()
+
+
+@pytest.fixture(params=["pip", "uv"])
+def installer(request, monkeypatch) -> str:
+    if request.param == "uv":
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    try:
+        used = weights.installer()
+    except MgcError:
+        used = []
+    if (request.param == "pip") != ("-m" in used) or not used:
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+def test_an_index_that_does_not_answer(installer, tmp_path: Path, monkeypatch) -> None:
+    for name, value in made_up.index("http://127.0.0.1:9/simple", tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MgcError, match=r"could not be fetched: .*musicnn") as caught:
+        weights.fetch(None)
+    assert "--from musicnn-0.1.0-py3-none-any.whl" in caught.value.hint
+    assert not weights.path("msd").parent.exists()
+
+
+def test_an_index_with_another_wheel(installer, good, tmp_path: Path, monkeypatch) -> None:
+    wheel = made_up.wheel(tmp_path, msd=good, mtt=good)
+    page = tmp_path / "simple" / "musicnn" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(f'<a href="../../{wheel.name}">{wheel.name}</a>')
+    for name, value in made_up.index((tmp_path / "simple").as_uri(), tmp_path / "uv").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MgcError, match=r"(?i)could not be fetched: .*hash"):
+        weights.fetch(None)
+    assert not weights.path("msd").parent.exists()
+    monkeypatch.setattr(weights, "SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert weights.fetch(None) == weights.path("msd").parent
+    assert weights.digest("msd") == weights.digest("mtt")
+
+
+def test_neither_pip_nor_uv(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    with pytest.raises(MgcError, match="neither pip nor uv"):
+        weights.fetch(None)
+
+
+def test_weights_that_are_missing_or_damaged(good, tmp_path: Path) -> None:
+    with pytest.raises(MgcError, match="not on this machine") as caught:
+        weights.digest("msd")
+    assert "mgc features fetch musicnn" in caught.value.hint
+    made_up.wheel(tmp_path, msd=good, mtt=good)
+    weights.convert(zipfile.Path(tmp_path / weights.WHEEL))
+    whole = weights.path("msd").read_bytes()
+    state = safetensors.torch.load(whole)
+    another = safetensors.torch.save({**state, "output.bias": torch.zeros(49)})
+    for content, reason in [(whole[:-9], ""), (b"", ""), (another, "output.bias")]:
+        weights.path("msd").write_bytes(content)
+        with pytest.raises(MgcError, match=f"cannot be used: .*{reason}"):
+            weights.load("msd")
