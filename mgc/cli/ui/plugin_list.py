@@ -21,7 +21,7 @@ def show_list(kind: str, as_json: bool) -> None:
     catalogue = registry.catalogue()
     entries = catalogue.entries(kind)
     if as_json:
-        output.emit_json([describe(entry) for entry in entries])
+        output.emit_json([describe(entry) | {"status": _status(entry)} for entry in entries])
     else:
         rows = [(e.info.name, e.info.summary, _origin(e), _status(e)) for e in entries]
         output.show_table(["name", "what it is", "from", "status"], rows)
@@ -41,7 +41,7 @@ def describe(entry: registry.Entry) -> dict[str, Any]:
         **asdict(entry.info),
         "distribution": entry.distribution,
         "version": entry.version,
-        "status": _status(entry),
+        "status": entry.status,
         "problem": entry.problem,
         "hint": entry.hint,
     }
