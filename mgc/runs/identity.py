@@ -145,12 +145,18 @@ def doubts(found: Sequence[Run]) -> list[str]:
     said = []
     if unknown:
         said.append(
-            f"Not checked: whether {', '.join(unknown)} heard the same audio as {found[0].name} "
+            f"Not checked: whether {_few(unknown)} heard the same audio as {found[0].name} "
             "(it is not recorded, or their tracks differ)."
         )
     if edited:
         said.append(
-            f"Run {', '.join(edited)}: its figures do not match its predictions, from which the "
+            f"Run {_few(edited)}: its figures do not match its predictions, from which the "
             "figures here are computed."
         )
     return said
+
+
+def _few(names: Sequence[str]) -> str:
+    """At most three names, and how many more."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
