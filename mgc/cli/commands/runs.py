@@ -108,7 +108,7 @@ def verify(
     """Check that the files of runs are as they were written."""
     from mgc import runs
     from mgc.home import Verification
-    from mgc.runs.verification import verify as verified
+    from mgc.runs.run_verification import verify as verified
 
     chosen, errors = ([runs.load(name) for name in names], []) if names else runs.everything()
     found = [(run.name, verified(run, add=add)) for run in chosen]

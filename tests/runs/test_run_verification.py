@@ -15,7 +15,7 @@ from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError
 from mgc.home import FILES, OWN, read_json, write_json
 from mgc.runs import state
-from mgc.runs.verification import verify
+from mgc.runs.run_verification import verify
 from mgc.training.fitted_head import restore_head
 from tests.ensembling.members import answers, single, world
 
