@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,6 +52,18 @@ class TrainingJob:
     tracker: Guarded
 
 
+def update_average(
+    decay: float, averages: list[Tensor], current: list[Tensor], count: Tensor | int
+) -> None:
+    """Move an exponential moving average of weights after ``count`` steps.
+
+    Its decay rises to ``decay`` with the steps (as TensorFlow's ExponentialMovingAverage has it):
+    otherwise it would hold the untrained weights for the first 1 / (1 - decay) steps and more.
+    """
+    warm = min(decay, (1 + int(count)) / (10 + int(count)))
+    get_ema_multi_avg_fn(warm)(averages, current, count)
+
+
 class Loop:
     """A training in progress: model, optimiser, average, and the state that a checkpoint holds.
 
@@ -71,7 +84,7 @@ class Loop:
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average: AveragedModel | None = None
         if self.training.ema:
-            average = get_ema_multi_avg_fn(self.training.ema)
+            average = partial(update_average, self.training.ema)
             self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self.rows = len(self.model.basis) or len(self.model.mean)
         self.source = self._source(job.train)

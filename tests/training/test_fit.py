@@ -15,6 +15,7 @@ from mgc.progress import Silent
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import FittedHead, restore_head
 from mgc.training.head_spec import HeadSpec
+from mgc.training.loop import update_average
 from mgc.training.track_data import TrackData
 from tests.tunes import split, track_data
 
@@ -267,3 +268,14 @@ def test_the_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
     averaged: Any = fit(spec("mlp", epochs=3, patience=0, ema=0.9), data, tmp_path / "b")
     a, b = (f.model.state_dict()["head.output.weight"] for f in (plain, averaged))
     assert 0 < (a - b).abs().max() < 0.5
+
+
+def test_the_average_follows_the_weights_from_the_first_steps() -> None:
+    """A weight that jumps from 0 to 1 at the first step: near 1 long before 1 / (1 - decay)."""
+    averages, ones = [torch.zeros(3)], [torch.ones(3)]
+    for count in range(1, 31):
+        update_average(0.99, averages, ones, count)
+    assert averages[0].min() > 0.99  # (9! 31!) / (40!) of the first is left
+    later = [torch.zeros(3)]
+    update_average(0.99, later, ones, 10_000)
+    torch.testing.assert_close(later[0], torch.full((3,), 0.01))
