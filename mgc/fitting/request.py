@@ -180,6 +180,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
         "dataset": {
             "name": dataset.name,
             "genres": dataset.genres,
+            "importer": dataset.record.get("importer", ""),
             "tracks": len(prepared.kept),
             "folds": request.folds,
             "group_by": by,
@@ -194,6 +195,8 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             **_plugin(source),
             "identity": source.identity(),
             "fingerprint": source.store.fingerprint,
+            "licence": source.of_weights("licence"),
+            "pretrained_on": list(source.of_weights("pretrained_on")),
         },
         "head": {
             **_plugin(head),

@@ -50,6 +50,9 @@ class ExtractorInfo(PluginInfo):
     ``window_samples`` the fixed length that the extractor works on, None for any length.
     ``weights`` is where the weights of the default parameters are kept, a path in mgc's home or
     ``hub:owner/name``: `mgc features list` says if they are missing.
+    ``licence`` is that of these weights, ``pretrained_on`` the names of the corpora that they were
+    trained on, such as ``AudioSet``; both are copied into runs, unless a parameter ``model`` names
+    another model.
     Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.
@@ -61,6 +64,8 @@ class ExtractorInfo(PluginInfo):
     unit: str = ""
     window_samples: int | None = None
     weights: str = ""
+    licence: str = ""
+    pretrained_on: tuple[str, ...] = ()
     revision: int = 1
 
 
@@ -121,7 +126,8 @@ Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
 class Extractor(Protocol):
     """Turns equal-rate mono clips into features. ``__init__`` uses no file and no network.
 
-    Optional extras, used if present: ``kind`` (property: the feature kind for these params),
+    Optional extras, used if present: ``kind``, ``licence`` and ``pretrained_on`` (properties: what
+    the record says, for these params),
     ``frame_count(samples: int) -> int`` (frames that are valid for this many samples; the default
     is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (which weights the
     numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may

@@ -20,4 +20,6 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         kind="vector",
         unit="embedding",
         weights="weights/musicnn/msd.safetensors",
+        licence="ISC",
+        pretrained_on=("Million Song Dataset",),
     )
