@@ -173,7 +173,6 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     dataset, source, head = request.dataset, request.source, request.head
     folds = make_folds(dataset, request.folds, request.seed)
     by = dataset.record.get("group_by", "none")
-    params, training = head_values(head)
     return {
         "kind": "single",
         "command": list(request.command),
@@ -191,6 +190,21 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "left_out": dict(dataset.record.get("left_out", {})),
             "quarantined": prepared.quarantined,
         },
+        **describe_parts(source, head),
+        "identity": identify(request),
+        "seed": request.seed,
+        "seeded": head.info.seeded,
+        "device": request.device,
+        "include_bad": request.include_bad,
+        "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
+        "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
+    }
+
+
+def describe_parts(source: ExtractorSpec, head: HeadSpec) -> dict[str, Any]:
+    """The extractor and the head of a run, with all that its record says of them."""
+    params, training = head_values(head)
+    return {
         "extractor": {
             **_plugin(source),
             "identity": source.identity(),
@@ -204,13 +218,6 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "params": params,
             "training": training,
         },
-        "identity": identify(request),
-        "seed": request.seed,
-        "seeded": head.info.seeded,
-        "device": request.device,
-        "include_bad": request.include_bad,
-        "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
-        "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
     }
 
 

@@ -1,6 +1,6 @@
 """What a plug-in declares, and what the code behind a declaration must provide.
 
-The four records are plain data: importing this module loads neither numpy nor torch. The
+The five records are plain data: importing this module loads neither numpy nor torch. The
 protocols say what the class named by ``load="package.module:Class"`` provides; it is imported
 only when it is used.
 
@@ -119,7 +119,25 @@ class CommandInfo(PluginInfo):
     panel: str = ""
 
 
-Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo(PluginInfo):
+    """Declares a ready-made model: a run that answers before anything has been trained here.
+
+    ``load`` names a function ``(folder: Path, source: Path | None) -> None`` that writes a finished
+    run into the empty ``folder``, by copying one that `mgc fit` made or with
+    `mgc.prediction.ready_models.write_run`. Only `mgc models get` calls it (``source`` is the file
+    of ``--from``), and only it may use the network. ``genres`` are in the order of the
+    probabilities; ``bytes`` is the size of what is downloaded; ``licence`` and ``pretrained_on``
+    are as in `ExtractorInfo`.
+    """
+
+    genres: tuple[str, ...]
+    licence: str = ""
+    pretrained_on: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo | ModelInfo
 
 
 @runtime_checkable
@@ -251,9 +269,15 @@ KINDS: Mapping[str, type] = {
     "head": HeadInfo,
     "strategy": StrategyInfo,
     "command": CommandInfo,
+    "model": ModelInfo,
 }
 #: The noun of `mgc … list` for each kind of plug-in that has one.
-NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
+NOUNS: Mapping[str, str] = {
+    "extractor": "features",
+    "head": "heads",
+    "strategy": "strategies",
+    "model": "models",
+}
 #: The command that lists the names of each kind of plug-in.
 LISTINGS: Mapping[str, str] = {
     **{kind: f"mgc {noun} list" for kind, noun in NOUNS.items()},

@@ -2,10 +2,23 @@
 
 from collections.abc import Iterator
 
-from mgc import ExtractorInfo, hookimpl
+from mgc import ExtractorInfo, ModelInfo, hookimpl
 
 RATE = 16_000  # Hz, as the network was trained
 HOP = 256  # samples
+#: The genres of ``musicnn-msd``, and the tags that stand for each.
+GENRES = {
+    "blues": ("blues",),
+    "country": ("country",),
+    "electronic": ("electronic", "electronica", "electro", "House", "dance"),
+    "folk": ("folk",),
+    "hip-hop": ("Hip-Hop",),
+    "jazz": ("jazz",),
+    "metal": ("metal", "heavy metal"),
+    "pop": ("pop",),
+    "rnb": ("rnb", "soul", "funk"),
+    "rock": ("rock", "classic rock", "hard rock", "alternative rock", "indie rock", "punk"),
+}
 
 
 @hookimpl
@@ -22,4 +35,18 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         weights="weights/musicnn/msd.safetensors",
         licence="ISC",
         pretrained_on=("Million Song Dataset",),
+    )
+
+
+@hookimpl
+def mgc_models() -> Iterator[ModelInfo]:
+    """The network's own answer, with no training."""
+    yield ModelInfo(
+        name="musicnn-msd",
+        summary="ten genres from the tags of musicnn, trained on the Million Song Dataset",
+        load="mgc_musicnn.genres:write_run",
+        genres=tuple(GENRES),
+        licence="ISC",
+        pretrained_on=("Million Song Dataset",),
+        bytes=29_292_476,
     )
