@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mgc import runs
 from mgc.errors import MgcError
@@ -17,9 +17,6 @@ from mgc.plugins.contract import ModelInfo
 from mgc.plugins.plugin_spec import PluginSpec
 from mgc.runs import Run
 from mgc.runs.record import SCHEMA
-
-if TYPE_CHECKING:
-    from mgc.plugins.contract import EstimatorHead
 
 
 class ModelSpec(PluginSpec):
@@ -92,7 +89,7 @@ def write_run(
     folder: Path,
     extractor: str,
     head: str,
-    fitted: EstimatorHead,
+    fitted: Any,
     *,
     features: int,
     genres: Sequence[str],
@@ -103,7 +100,8 @@ def write_run(
     Args:
         folder: an empty folder.
         extractor: its name, and its ``settings``; its kind must be ``vector``.
-        head: the name of the head, and ``fitted``, an object of its class in its fitted state.
+        head: the name of an estimator head, and ``fitted``, an object of its class as `fit` leaves
+            it.
         features: the length of the vectors.
         genres: in the order of the head's probabilities.
     """

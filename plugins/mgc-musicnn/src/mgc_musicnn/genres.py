@@ -1,9 +1,10 @@
 """The ready-made model ``musicnn-msd``: genres from the tags of the Million Song Dataset.
 
-A genre's score is the mean of its tags' logits over the patches of 3 s and over the tags, each tag
-less its mean over music at large; the scores, divided by a temperature, go through a softmax. The
-tags' logits are linear in the extractor's penultimate features, so that this is a logistic
-regression on them, and mgc's head ``logistic`` keeps it.
+A genre's score is the mean logit of its tags, over the tags and the patches of 3 s; a share
+`PRIOR` of each tag's logit at the mean of the training songs' features is taken off, since common
+tags are likely for any song. A softmax of the scores, divided by `TEMPERATURE`, is the answer. All
+this is linear in the extractor's penultimate features: it is a logistic regression on them, and
+mgc's head ``logistic`` keeps it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from mgc_musicnn import weights
 from mgc_musicnn.plugin import GENRES
 from mgc_musicnn.tags import MSD
 
-TEMPERATURE = 1.0
+PRIOR = 0.5
+TEMPERATURE = 0.7
 
 
 def write_run(folder: Path, source: Path | None) -> None:
@@ -39,12 +41,13 @@ def classifier() -> Logistic:
         name: tensor.double().numpy() for name, tensor in weights.load("msd").state_dict().items()
     }
     mix = np.array([[tag in tags for tag in MSD] for tags in GENRES.values()], float)
-    mix /= TEMPERATURE * mix.sum(1, keepdims=True)
+    mix /= TEMPERATURE * mix.sum(1, keepdims=True)  # (genre, tag)
     head = Logistic(LogisticParams(), 0)
     head.n_genres_, head.only_ = len(mix), None
     head.mean_, head.scale_ = state["dense_norm.bias"], np.abs(state["dense_norm.weight"])
     coef = mix @ state["output.weight"]
-    intercept = coef @ head.mean_ + mix @ state["output.bias"]
+    # The score at the mean of the training songs' features, where the standardised ones are 0.
+    intercept = (1 - PRIOR) * (coef @ head.mean_ + mix @ state["output.bias"])
     arrays = np.asfortranarray(coef * head.scale_, np.float32), intercept.astype(np.float32)
     head.estimator_ = LinearClassifier(*arrays, np.arange(len(mix)))
     return head
