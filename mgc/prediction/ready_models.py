@@ -15,6 +15,7 @@ from mgc.home import SPACE, model_folder, write_json
 from mgc.plugins import registry
 from mgc.plugins.contract import ModelInfo
 from mgc.plugins.plugin_spec import PluginSpec
+from mgc.plugins.validation import NAME
 from mgc.runs import Run
 from mgc.runs.record import SCHEMA
 
@@ -32,13 +33,13 @@ def declared() -> list[ModelInfo]:
 
 
 def find(name: str) -> Run | None:
-    """The ready-made model of that name; None if there is none, or a run has the name.
+    """The ready-made model of that name; None if there is none, or if a run has the name.
 
     Raises MgcError if it is declared but not on this machine.
     """
-    if name in runs.names():
+    if name in runs.names() or not NAME.fullmatch(name):
         return None
-    if model_folder(name).is_dir() and Path(name).name == name:
+    if model_folder(name).is_dir():
         return runs.load_finished(str(model_folder(name)))
     if name in {info.name for info in declared()}:
         raise MgcError(f"The model {name!r} is not on this machine.", f"Run: mgc models get {name}")

@@ -96,6 +96,11 @@ def test_a_model_that_cannot_be_had_leaves_nothing(declared: list[str], mgc: Cal
     assert mgc("models", "get", "ours", "--from", broken).code == 1
     assert [path.name for path in model_folder("ours").parent.iterdir()] == ["ours"]
     assert public.load("ours", device="cpu").genres == declared  # the one before
+    (model_folder("ours") / "run.json").write_text("{")
+    with pytest.raises(MgcError, match="damaged") as caught:
+        public.load("ours")
+    assert caught.value.hint == "Get it again: mgc models get ours"
+    assert mgc("models", "get", "ours").code == 0
     told = mgc("models", "get", "our")
     assert (told.code, "Did you mean 'ours'?" in told.err) == (2, True)
 

@@ -45,7 +45,7 @@ def mgc_models() -> Iterator[ModelInfo]:
     """The network's own answer, with no training."""
     yield ModelInfo(
         name="musicnn-msd",
-        summary="twelve genres from the tags of musicnn, trained on the Million Song Dataset",
+        summary="twelve genres from musicnn's tags (Million Song Dataset): 72 % right on GTZAN",
         load="mgc_musicnn.genres:write_run",
         genres=tuple(GENRES),
         licence="ISC",
