@@ -17,6 +17,7 @@ from mgc.plugins.contract import (
     ExtractorInfo,
     FeatureShape,
     HeadInfo,
+    ModelInfo,
     StrategyInfo,
 )
 from mgc.plugins.hookspecs import hookimpl
@@ -47,6 +48,7 @@ __all__ = [
     "HeadInfo",
     "MgcError",
     "Model",
+    "ModelInfo",
     "Prediction",
     "Run",
     "StrategyInfo",

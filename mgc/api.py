@@ -92,12 +92,15 @@ class FinishedRun(runs.Run):
 
 
 def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
-    """The model of a finished run, by the run's name or its folder.
+    """The model of a finished run, by the run's name or its folder, or a ready-made one's name.
 
     ``device`` is ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``. Raises
     UsageError if the run or the device does not exist, MgcError if the run has no results.
     """
-    return _finished(run).model(device)
+    from mgc.prediction import ready_models
+
+    ready = ready_models.find(os.fspath(run))
+    return (_public(ready) if ready else _finished(run)).model(device)
 
 
 def extract(

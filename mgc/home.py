@@ -37,6 +37,11 @@ def home() -> Path:
     return user_data_path("mgc")
 
 
+def model_folder(name: str) -> Path:
+    """Where `mgc models get` puts a ready-made model, a run folder."""
+    return home() / "models" / name
+
+
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write JSON with its checksum, whole or not at all: to a temporary name, synced, renamed."""
     replace_file(path, json_bytes(sealed(record)))

@@ -54,8 +54,9 @@ def _functions(subject: Subject) -> Iterator[Callable[[Subject], None]]:
     """The checks of a kind of plug-in; the modules for other kinds, and torch, are not imported."""
     info = subject.info
     modules = ["declaration", "declared_class"]
-    if subject.entry.kind == "command":
-        modules = ["declaration", "typer_commands"]
+    if subject.entry.kind in ("command", "model"):
+        code = "typer_commands" if subject.entry.kind == "command" else "model_functions"
+        modules = ["declaration", code]
     elif subject.entry.kind == "head":
         modules.append("torch_heads" if info.trained_by == "gradient" else "sklearn_heads")
     elif subject.entry.kind == "extractor":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.errors import MgcError
@@ -61,6 +61,14 @@ class ExtractorSpec(PluginSpec):
     def kind(self) -> FeatureKind:
         """The kind of feature for these parameters."""
         return getattr(self.extractor, "kind", self.info.kind)
+
+    def of_weights(self, fact: Literal["licence", "pretrained_on"]) -> Any:
+        """A fact about these parameters' weights; empty for another ``model`` than the default."""
+        known = getattr(self.info, fact)
+        default = plugin_params.params_class(self.implementation)()
+        if getattr(self.params, "model", None) != getattr(default, "model", None):
+            known = type(known)()
+        return getattr(self.extractor, fact, known)
 
     def frame_count(self, samples: int) -> int:
         """Valid frames of a clip of this many samples at the extractor's rate."""

@@ -173,13 +173,13 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
     dataset, source, head = request.dataset, request.source, request.head
     folds = make_folds(dataset, request.folds, request.seed)
     by = dataset.record.get("group_by", "none")
-    params, training = head_values(head)
     return {
         "kind": "single",
         "command": list(request.command),
         "dataset": {
             "name": dataset.name,
             "genres": dataset.genres,
+            "importer": dataset.record.get("importer", ""),
             "tracks": len(prepared.kept),
             "folds": request.folds,
             "group_by": by,
@@ -190,17 +190,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "left_out": dict(dataset.record.get("left_out", {})),
             "quarantined": prepared.quarantined,
         },
-        "extractor": {
-            **_plugin(source),
-            "identity": source.identity(),
-            "fingerprint": source.store.fingerprint,
-        },
-        "head": {
-            **_plugin(head),
-            "training_settings": dict(head.training_settings),
-            "params": params,
-            "training": training,
-        },
+        **describe_parts(source, head),
         "identity": identify(request),
         "seed": request.seed,
         "seeded": head.info.seeded,
@@ -208,6 +198,26 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
         "include_bad": request.include_bad,
         "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
         "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
+    }
+
+
+def describe_parts(source: ExtractorSpec, head: HeadSpec) -> dict[str, Any]:
+    """The extractor and the head of a run, with all that its record says of them."""
+    params, training = head_values(head)
+    return {
+        "extractor": {
+            **_plugin(source),
+            "identity": source.identity(),
+            "fingerprint": source.store.fingerprint,
+            "licence": source.of_weights("licence"),
+            "pretrained_on": list(source.of_weights("pretrained_on")),
+        },
+        "head": {
+            **_plugin(head),
+            "training_settings": dict(head.training_settings),
+            "params": params,
+            "training": training,
+        },
     }
 
 

@@ -69,6 +69,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         window_samples=30 * WHISPER_RATE,
         unit="embedding",
         weights="hub:openai/whisper-base",
+        licence="Apache-2.0",
         requires=("transformers",),
         install="pip install mgc-music",
     )

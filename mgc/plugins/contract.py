@@ -1,6 +1,6 @@
 """What a plug-in declares, and what the code behind a declaration must provide.
 
-The four records are plain data: importing this module loads neither numpy nor torch. The
+The five records are plain data: importing this module loads neither numpy nor torch. The
 protocols say what the class named by ``load="package.module:Class"`` provides; it is imported
 only when it is used.
 
@@ -50,6 +50,9 @@ class ExtractorInfo(PluginInfo):
     ``window_samples`` the fixed length that the extractor works on, None for any length.
     ``weights`` is where the weights of the default parameters are kept, a path in mgc's home or
     ``hub:owner/name``: `mgc features list` says if they are missing.
+    ``licence`` is that of these weights, ``pretrained_on`` the names of the corpora that they were
+    trained on, such as ``AudioSet``; both are copied into runs, unless a parameter ``model`` names
+    another model.
     Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.
@@ -61,6 +64,8 @@ class ExtractorInfo(PluginInfo):
     unit: str = ""
     window_samples: int | None = None
     weights: str = ""
+    licence: str = ""
+    pretrained_on: tuple[str, ...] = ()
     revision: int = 1
 
 
@@ -114,14 +119,33 @@ class CommandInfo(PluginInfo):
     panel: str = ""
 
 
-Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo(PluginInfo):
+    """Declares a ready-made model: a run that answers before anything has been trained here.
+
+    ``load`` names a function ``(folder: Path, source: Path | None) -> None`` that writes a finished
+    run into the empty ``folder``, by copying one that `mgc fit` made or with
+    `mgc.prediction.ready_models.write_run`. Only `mgc models get` calls it (``source`` is the file
+    of ``--from``), and only it may use the network. ``genres`` are in the order of the
+    probabilities; ``bytes`` is the size of what is downloaded; ``licence`` and ``pretrained_on``
+    are as in `ExtractorInfo`.
+    """
+
+    genres: tuple[str, ...]
+    licence: str = ""
+    pretrained_on: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+Info = ExtractorInfo | HeadInfo | StrategyInfo | CommandInfo | ModelInfo
 
 
 @runtime_checkable
 class Extractor(Protocol):
     """Turns equal-rate mono clips into features. ``__init__`` uses no file and no network.
 
-    Optional extras, used if present: ``kind`` (property: the feature kind for these params),
+    Optional extras, used if present: ``kind``, ``licence`` and ``pretrained_on`` (properties: what
+    the record says, for these params),
     ``frame_count(samples: int) -> int`` (frames that are valid for this many samples; the default
     is ``1 + samples // hop_samples``, centred frames), ``identity() -> str`` (which weights the
     numbers come from; enters the fingerprint), ``fetch()`` (downloads the weights and may
@@ -245,9 +269,15 @@ KINDS: Mapping[str, type] = {
     "head": HeadInfo,
     "strategy": StrategyInfo,
     "command": CommandInfo,
+    "model": ModelInfo,
 }
 #: The noun of `mgc … list` for each kind of plug-in that has one.
-NOUNS: Mapping[str, str] = {"extractor": "features", "head": "heads", "strategy": "strategies"}
+NOUNS: Mapping[str, str] = {
+    "extractor": "features",
+    "head": "heads",
+    "strategy": "strategies",
+    "model": "models",
+}
 #: The command that lists the names of each kind of plug-in.
 LISTINGS: Mapping[str, str] = {
     **{kind: f"mgc {noun} list" for kind, noun in NOUNS.items()},

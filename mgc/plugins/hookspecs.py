@@ -1,4 +1,4 @@
-"""The four hooks of mgc. Each docstring contains a working plug-in."""
+"""The five hooks of mgc. Each docstring contains a working plug-in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mgc.plugins.contract import CommandInfo, ExtractorInfo, HeadInfo, StrategyInfo
+from mgc.plugins.contract import CommandInfo, ExtractorInfo, HeadInfo, ModelInfo, StrategyInfo
 
 hookspec = pluggy.HookspecMarker("mgc")
 hookimpl = pluggy.HookimplMarker("mgc")
@@ -80,6 +80,25 @@ def mgc_commands() -> Iterable[CommandInfo]:
             yield CommandInfo(
                 name="serve", summary="Answer over HTTP",
                 load="my_package.serve:serve",
+            )
+    """
+    raise NotImplementedError  # pragma: no cover - pluggy only reads the signature
+
+
+@hookspec
+def mgc_models() -> Iterable[ModelInfo]:
+    """Declare ready-made models.
+
+    .. code-block:: python
+
+        from mgc import ModelInfo, hookimpl
+
+        @hookimpl
+        def mgc_models():
+            yield ModelInfo(
+                name="dances", summary="four ballroom dances, from 2,000 tracks of my own",
+                load="my_package.dances:write_run",
+                genres=("foxtrot", "rumba", "tango", "waltz"), bytes=1_200_000,
             )
     """
     raise NotImplementedError  # pragma: no cover - pluggy only reads the signature

@@ -6,7 +6,17 @@ PLUGINS = "Plug-ins"
 PANELS = {
     "Start here": ("demo",),
     "Data": ("data", "features"),
-    "Models": ("fit", "ensemble", "compare", "experiment", "report", "plot", "predict", "runs"),
+    "Models": (
+        "fit",
+        "ensemble",
+        "compare",
+        "experiment",
+        "report",
+        "plot",
+        "predict",
+        "models",
+        "runs",
+    ),
     PLUGINS: ("heads", "strategies", "plugins"),
 }
 COMMANDS = {name: panel for panel, names in PANELS.items() for name in names}

@@ -31,6 +31,7 @@ HOOKS = {
     "mgc_heads": "head",
     "mgc_strategies": "strategy",
     "mgc_commands": "command",
+    "mgc_models": "model",
 }
 
 Status = Literal["ready", "missing", "broken", "conflict"]

@@ -55,6 +55,12 @@ def _check_values(kind: str, values: Mapping[str, Any], module: str) -> None:
                 f"{module}: {kind} {name!r} has {field}={value!a}",
                 "leave out what cannot be printed",
             )
+    genres = values.get("genres", ("two", "or more"))
+    if len({*genres} - {""}) < max(2, len(genres)):
+        raise MgcError(
+            f"{module}: {kind} {name!r} has genres={genres!r}",
+            "name at least two genres, each once",
+        )
     for field in ("sample_rate", "hop_samples", "window_samples", "revision"):
         value = values.get(field)
         if value is not None and value < 1:

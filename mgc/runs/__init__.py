@@ -152,10 +152,10 @@ def damaged(folder: Path, error: object) -> MgcError:
     """The error for the folder of a run, or of an ensemble's member, that cannot be read."""
     if folder.parent.name == "members":
         return damaged(folder.parent.parent, f"members/{folder.name}: {error}")
-    return MgcError(
-        f"Run {folder.name!r} is damaged: {error}.",
-        f"Remove it and fit again: mgc runs remove {folder.name}",
-    )
+    hint = f"Remove it and fit again: mgc runs remove {folder.name}"
+    if folder.parent.name == "models":
+        hint = f"Get it again: mgc models get {folder.name}"
+    return MgcError(f"Run {folder.name!r} is damaged: {error}.", hint)
 
 
 def start(prefix: str, record: Mapping[str, Any]) -> Run:

@@ -30,6 +30,7 @@ class RecordedDataset:
 
     name: str
     genres: list[str]
+    importer: str = ""
     tracks: int = 0
     folds: int = 0
     group_by: str = "none"
@@ -57,6 +58,8 @@ class RecordedExtractor(RecordedPlugin):
     version: str = ""
     identity: Values = field(default_factory=dict)
     fingerprint: str | None = None
+    licence: str = ""
+    pretrained_on: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def _check_lists(made: RunRecord) -> None:
     number of folds that no run has."""
     lists: dict[str, Any] = {"dataset.genres": made.dataset.genres, "command": made.command}
     lists |= {"members": made.members, "member_labels": made.member_labels}
+    lists["extractor.pretrained_on"] = made.extractor.pretrained_on
     for name, values in lists.items():
         if isinstance(values, str) or not all(isinstance(value, str) for value in values):
             raise ValueError(f"run.json: {name} is {values!r:.40}, not a list of text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mgc.datasets.quality.audit import Audit
     from mgc.datasets.quality.checking import FileCheck
     from mgc.datasets.table import Dataset
+    from mgc.runs import Run
 
 CLEAN = "clean"
 SHOWN = 20  # rows of a list on the terminal; the file and --json have all of them
@@ -119,12 +121,18 @@ def audit(
     from mgc.datasets import table
 
     dataset = table.load(name or table.default_name())
+    from mgc import runs
     from mgc.datasets.quality import audit as auditing
+    from mgc.runs import pretraining
 
     found = auditing.audit(
         dataset, include_bad=include_bad, workers=workers or 0, progress=progress()
     )
-    labels, source = _label_errors(dataset, run)
+    there = [
+        r for r in runs.everything()[0] if r.finished and r.record.dataset.name == dataset.name
+    ]
+    found.warnings.extend(pretraining.warnings(there))
+    labels, source = _label_errors(dataset, run, there)
     moved = None
     if fix:
         dataset, moved = auditing.fix(dataset, found, by=group_by, seed=seed, name=called)
@@ -138,9 +146,10 @@ def audit(
     _show_verdict(dataset, found, moved, called)
 
 
-def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | None, str]:
+def _label_errors(
+    dataset: Dataset, name: str | None, there: Sequence[Run]
+) -> tuple[pd.DataFrame | None, str]:
     """Suspects by the named run, or by the newest of those that tested the most tracks."""
-    from mgc import runs
     from mgc.datasets.quality.label_errors import label_errors
     from mgc.runs import selection
 
@@ -148,11 +157,6 @@ def _label_errors(dataset: Dataset, name: str | None) -> tuple[pd.DataFrame | No
         run = selection.one(name, dataset.name)
         choice.check_dataset([run], dataset.name)
     else:
-        there = [
-            run
-            for run in runs.everything()[0]
-            if run.finished and run.record.dataset.name == dataset.name
-        ]
         if not there:
             return None, ""
         run = max(enumerate(there), key=lambda pair: (len(pair[1].rows("test")), pair[0]))[1]

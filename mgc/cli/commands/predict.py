@@ -177,12 +177,15 @@ def _into_file(
 def _run(name: str | None, data: str | None) -> Run:
     """The named run, or the one that answers; stderr says which it is, and why."""
     from mgc import resolve, runs
+    from mgc.prediction import ready_models
     from mgc.runs import answering, selection
 
     if name is not None:
-        found = selection.one(name, choice.dataset_or_none(data))
+        found = ready_models.find(name) or selection.one(name, choice.dataset_or_none(data))
         choice.check_dataset([found], data)
         return found
+    if data is None and not runs.names():
+        return _ready_made()
     dataset = resolve.dataset_name(data)
     answer = answering.answering(runs.everything()[0], dataset)
     if answer is None:
@@ -197,6 +200,22 @@ def _run(name: str | None, data: str | None) -> Run:
             "mgc data add NAME PATH"
         )
     return answer.run
+
+
+def _ready_made() -> Run:
+    """A ready-made model. Raises UsageError, saying how to get one, if none is here."""
+    from mgc.prediction import ready_models
+
+    if found := ready_models.first():
+        output.note(f"run: {found.name} (ready-made: nothing has been trained here)")
+        return found
+    names = [info.name for info in ready_models.declared()]
+    get = f"mgc models get {(names or ['musicnn-msd'])[0]}"
+    install = "" if names else "pip install mgc-musicnn; "
+    raise UsageError(
+        "Nothing has been trained here.",
+        f"For a ready-made model: {install}{get}. To train your own: mgc fit --extractor mfcc",
+    )
 
 
 def _show(done: list[Prediction], top: int) -> None:

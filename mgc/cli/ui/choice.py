@@ -74,10 +74,10 @@ def end_with(failed: int, of: int) -> None:
 
 
 def say_doubts(found: Sequence[Run]) -> None:
-    """Report what of these runs could not be checked, or does not match."""
-    from mgc.runs import identity
+    """Report what of these runs could not be checked, does not match, or was heard before."""
+    from mgc.runs import identity, pretraining
 
-    for doubt in identity.doubts(found):
+    for doubt in [*identity.doubts(found), *pretraining.warnings(found)]:
         output.note(doubt)
 
 

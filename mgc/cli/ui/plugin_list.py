@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc.cli.ui import output
-from mgc.home import home
+from mgc.home import home, model_folder
 
 if TYPE_CHECKING:
     from mgc.plugins import registry
@@ -78,7 +78,10 @@ def _plain(value: object) -> str:
 
 
 def _status(entry: registry.Entry) -> str:
-    """The status, or what to run if only the weights are missing."""
+    """The status, or what to run if only the weights, or a model's files, are missing."""
+    if entry.kind == "model" and entry.status == "ready":
+        here = model_folder(entry.info.name).is_dir()
+        return "ready" if here else f"not here: mgc models get {entry.info.name}"
     weights = getattr(entry.info, "weights", "")
     if entry.status != "ready" or not weights or _is_here(weights):
         return entry.status

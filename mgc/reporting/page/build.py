@@ -103,7 +103,7 @@ def make_report(
         "agreement": sections.agreement_cells(compared),
         "hard": parts(hardest(shown, asked.hardest), asked.picture, asked.sound, progress),
         "picture": asked.picture.name if asked.picture else "",
-        "facts": data_facts(run, best_single, asked.audit, progress),
+        "facts": data_facts(run, best_single, asked.audit, progress, found),
         "repeat": repeat,
         "commands": [*commands, shlex.join(asked.command)],
         "environment": run.record.environment,

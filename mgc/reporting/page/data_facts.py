@@ -13,7 +13,7 @@ from mgc.datasets import grouping, table
 from mgc.datasets.quality.label_errors import label_errors
 from mgc.errors import MgcError
 from mgc.progress import Progress
-from mgc.runs import PARTS, Run
+from mgc.runs import PARTS, Run, pretraining
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DataFacts:
         genres: for each genre, its name and its number of tracks in each part.
         groups: whether groups (artists) are on both sides of a fold's split: well, ill or unknown,
             and the same in words.
-        doubts: what is wrong with the folds, in words.
+        doubts: what is wrong with the folds, and which encoder knows the music, in words.
         left_out: reasons why tracks are missing, with counts.
         failures: (file, reason) for files that could not be used.
         suspects: likely wrong labels: track_id, title, genre, suggested, margin.
@@ -56,8 +56,12 @@ class DataFacts:
         return max(count for _, counts in self.genres for count in counts)
 
 
-def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFacts:
+def data_facts(
+    run: Run, best: Run, audited: bool, progress: Progress, others: Sequence[Run] = ()
+) -> DataFacts:
     """The facts about a run's dataset, from the run itself; suspects come from the run ``best``.
+
+    Whether encoders were trained on this music is said of ``others`` too.
 
     With ``audited`` all audio is searched for copies of one recording, as `mgc data audit` does.
     """
@@ -74,7 +78,7 @@ def data_facts(run: Run, best: Run, audited: bool, progress: Progress) -> DataFa
         parts=parts,
         genres=genres,
         groups=_groups(run),
-        doubts=record.doubts,
+        doubts=[*record.doubts, *pretraining.warnings([run, *others])],
         left_out=dict(record.left_out),
         # Without the folder names of the machine that the reasons came from.
         failures=[(name, reason.replace(path, name)) for name, path, reason in paths],

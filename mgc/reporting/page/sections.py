@@ -206,6 +206,8 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
             extractor = record.extractor
             facts["extractor"] = f"{extractor.name} {_plain(extractor.identity.get('params'))}"
             facts["fingerprint"] = (extractor.fingerprint or "")[:12]
+            facts["licence"] = extractor.licence
+            facts["pre-trained on"] = ", ".join(extractor.pretrained_on)
             facts["head"] = f"{record.head.name} {_plain(record.head.params)}"
             facts["device"] = record.device
             facts["seconds"] = record.seconds

@@ -29,6 +29,7 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         hop_samples=320,
         kind="layers",
         weights="hub:m-a-p/MERT-v1-95M",
+        licence="CC BY-NC 4.0",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -39,6 +40,7 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         hop_samples=480,
         kind="vector",
         weights="hub:laion/larger_clap_music",
+        licence="Apache-2.0",
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -49,6 +51,8 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         hop_samples=160,
         kind="layers",
         weights="hub:MIT/ast-finetuned-audioset-10-10-0.4593",
+        licence="BSD-3-Clause",
+        pretrained_on=("AudioSet",),
         **NEEDS,
     )
 
@@ -62,6 +66,8 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         hop_samples=320,
         kind="layers",
         weights="hub:facebook/wav2vec2-base",
+        licence="Apache-2.0",
+        pretrained_on=("LibriSpeech",),
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -72,6 +78,8 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         hop_samples=320,
         kind="layers",
         weights="hub:facebook/hubert-base-ls960",
+        licence="Apache-2.0",
+        pretrained_on=("LibriSpeech",),
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -82,5 +90,7 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
         hop_samples=320,
         kind="layers",
         weights="hub:microsoft/wavlm-base-plus",
+        licence="see the model card",
+        pretrained_on=("Libri-Light", "GigaSpeech", "VoxPopuli"),
         **NEEDS,
     )

@@ -19,6 +19,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         hop_samples=WINDOW,
         kind="vector",
         unit="share",
+        licence="Apache-2.0",
         requires=("transformers", "sklearn"),
         install="pip install mgc-lyrics",
     )

@@ -52,6 +52,11 @@ class Musicnn:
         """``sequence`` for ``output=frames``, else ``vector``."""
         return "sequence" if self.params.output == "frames" else "vector"
 
+    @property
+    def pretrained_on(self) -> tuple[str, ...]:
+        """The corpus of these weights."""
+        return ("Million Song Dataset" if self.params.weights == "msd" else "MagnaTagATune",)
+
     def feature_shape(self, samples: int) -> tuple[int, ...]:
         """The shape for a clip of this many samples."""
         width = WIDTHS[self.params.output]
