@@ -72,6 +72,14 @@ def ast(folder: Path) -> Path:
     return folder
 
 
+def letters() -> dict[str, int]:
+    """A byte-level vocabulary without merges: RoBERTa's special tokens, then every byte."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    words = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet())]
+    return {word: number for number, word in enumerate(words)}
+
+
 def clap(folder: Path) -> Path:
     """The whole of CLAP, text side included, as the hub has it."""
     from transformers import (
@@ -80,6 +88,7 @@ def clap(folder: Path) -> Path:
         ClapFeatureExtractor,
         ClapModel,
         ClapTextConfig,
+        RobertaTokenizerFast,
     )
 
     torch.manual_seed(0)
@@ -88,9 +97,10 @@ def clap(folder: Path) -> Path:
         hidden_size=128, projection_dim=24, enable_fusion=False,
     )  # fmt: skip
     text = ClapTextConfig(
-        **SMALL, vocab_size=50, projection_dim=24, pad_token_id=1, max_position_embeddings=20
+        **SMALL, vocab_size=260, projection_dim=24, pad_token_id=1, max_position_embeddings=514
     )
     config = ClapConfig(text_config=text.to_dict(), audio_config=audio.to_dict(), projection_dim=24)
     lively(ClapModel(config)).save_pretrained(folder)
     ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    RobertaTokenizerFast(vocab=letters(), merges=[]).save_pretrained(folder)
     return folder
