@@ -1,4 +1,4 @@
-"""Checks of an extractor that embeds text, too, so that genres can be given by name."""
+"""The check of an extractor that embeds text, too, so that genres can be given by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ ROUNDING = 2e-3  # of the deviation: how much the texts beside it may change a t
 
 
 def check_text(subject: Subject) -> None:
-    """Texts become finite float32 rows of the same width as the audio's vectors."""
+    """Text, if it is embedded, has numbers of its own in the space of the audio's vectors."""
+    if not hasattr(subject.implementation, "embed_text"):
+        raise NotApplicable("it does not embed text")
+    ready(subject)
+    _rows_are_vectors(subject)
+    _scale_and_prompts(subject)
+    _each_text_is_heeded(subject)
+
+
+def _rows_are_vectors(subject: Subject) -> None:
     made = _embedded(subject, TEXTS)
     if source(subject).kind != "vector":
         mend = "offer embed_text for a vector per clip only"
@@ -30,9 +39,7 @@ def check_text(subject: Subject) -> None:
     require.finite(numbers(made), "texts", "mask the padding, and guard divisions by 0")
 
 
-def check_text_scale(subject: Subject) -> None:
-    """``logit_scale`` is a positive number, and each prompt has a place for the name."""
-    _embedded(subject, TEXTS[:1])
+def _scale_and_prompts(subject: Subject) -> None:
     scale = float(getattr(source(subject).extractor, "logit_scale", math.nan))
     if not 0 < scale < math.inf:
         mend = "offer logit_scale: what the model multiplied cosines by, such as exp(logit_scale_a)"
@@ -42,8 +49,7 @@ def check_text_scale(subject: Subject) -> None:
             raise Problem("{} in each prompt", repr(prompt), "write {} for the name")
 
 
-def check_text_is_heeded(subject: Subject) -> None:
-    """A text has its own numbers, the same each time and whatever texts are beside it."""
+def _each_text_is_heeded(subject: Subject) -> None:
     together = _embedded(subject, TEXTS)
     if len({row.numpy().tobytes() for row in together.cpu()}) < len(TEXTS):
         mend = "the result does not depend on the text"
@@ -57,9 +63,6 @@ def check_text_is_heeded(subject: Subject) -> None:
 
 
 def _embedded(subject: Subject, texts: Any) -> Any:
-    """What `embed_text` returns. Raises NotApplicable if it cannot be used here."""
-    if not hasattr(subject.implementation, "embed_text"):
-        raise NotApplicable("it does not embed text (an option for genres given by name)")
-    ready(subject)
+    extractor: Any = source(subject).extractor
     with torch.inference_mode():
-        return source(subject).extractor.embed_text(list(texts))  # type: ignore[attr-defined]
+        return extractor.embed_text(list(texts))
