@@ -101,7 +101,7 @@ def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
 
 
 def zero_shot(
-    genres: Sequence[str],
+    genres: str | Sequence[str],
     extractor: str | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -110,7 +110,7 @@ def zero_shot(
     """The model of genres given by name, without any training.
 
     Args:
-        genres: 2 to 200 names, in any words: the extractor compares each clip with them.
+        genres: 2 to 200 names in any words, as a sequence or between commas.
         extractor: one that embeds text, such as ``clap``; None is the only one installed.
         settings: the extractor's parameters.
         device: as in `load`.

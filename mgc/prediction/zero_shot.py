@@ -29,7 +29,7 @@ EXAMPLE = 'For example: mgc predict song.mp3 --genres "dub techno, shoegaze, bol
 
 
 def zero_shot(
-    genres: Sequence[str], extractor: str | None, assignments: Sequence[str], device: str
+    genres: str | Sequence[str], extractor: str | None, assignments: Sequence[str], device: str
 ) -> Model:
     """The model of genres given by name; see `mgc.zero_shot`."""
     names = checked(genres)
@@ -43,13 +43,14 @@ def zero_shot(
     return Model(ZeroShotPredictor(source, names))
 
 
-def checked(genres: Sequence[str]) -> list[str]:
-    """The names without surplus white space.
+def checked(genres: str | Sequence[str]) -> list[str]:
+    """The names, which a string has between commas, without surplus white space.
 
     Raises UsageError if a name is empty, too long, not printable or given twice (in whatever
     case), or if there are too few or too many.
     """
-    names = [" ".join(genre.split()) for genre in genres]
+    given = genres.split(",") if isinstance(genres, str) else genres
+    names = [" ".join(genre.split()) for genre in given]
     seen: set[str] = set()
     for number, name in enumerate(names, 1):
         if fault := _fault(name):

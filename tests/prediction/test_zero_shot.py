@@ -83,7 +83,7 @@ def test_shares_are_the_softmax_of_the_scaled_cosine(words: Path, songs: Path) -
     model = mgc.zero_shot(["Treble", "treble treble", " much  bass "], "words")
     assert isinstance(model, mgc.Model)
     assert model.genres == ["Treble", "treble treble", "much bass"]
-    model = mgc.zero_shot(["treble", "bass", "bass and treble"])
+    model = mgc.zero_shot("treble, bass, bass and treble")
     answer = model.predict(songs / "low.wav")
     vector = mgc.extract(songs / "low.wav", "words")[0].astype(np.float64)
     texts = np.array([[0, 1], [1, 0], np.array([3, 2]) / np.sqrt(13)])

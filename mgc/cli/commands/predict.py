@@ -210,7 +210,7 @@ def _zero_shot(
     from mgc import resolve
     from mgc.prediction.zero_shot import zero_shot
 
-    model = zero_shot(genres.split(","), extractor, settings or [], resolve.device(device))
+    model = zero_shot(genres, extractor, settings or [], resolve.device(device))
     output.note(f"extractor: {model.name} (compares the audio with the names; nothing was trained)")
     return model
 
