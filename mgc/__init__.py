@@ -25,7 +25,7 @@ from mgc.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mgc import datasets
     from mgc.api import FinishedRun as Run
-    from mgc.api import compare, ensemble, extract, fit, load
+    from mgc.api import compare, ensemble, extract, fit, load, zero_shot
     from mgc.prediction.model import Model
     from mgc.prediction.prediction import Prediction
 
@@ -37,7 +37,10 @@ _HOMES = {
     "Prediction": "mgc.prediction.prediction:Prediction",
     "Run": "mgc.api:FinishedRun",
     "datasets": "mgc.datasets:",
-    **{name: f"mgc.api:{name}" for name in ("compare", "ensemble", "extract", "fit", "load")},
+    **{
+        name: f"mgc.api:{name}"
+        for name in ("compare", "ensemble", "extract", "fit", "load", "zero_shot")
+    },
 }
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "fit",
     "hookimpl",
     "load",
+    "zero_shot",
 ]
 
 

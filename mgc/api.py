@@ -103,6 +103,31 @@ def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     return (_public(ready) if ready else _finished(run)).model(device)
 
 
+def zero_shot(
+    genres: str | Sequence[str],
+    extractor: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+) -> Model:
+    """The model of genres given by name, without any training.
+
+    Args:
+        genres: 2 to 200 names in any words, as a sequence or between commas.
+        extractor: one that embeds text, such as ``clap``; None is the only one installed.
+        settings: the extractor's parameters.
+        device: as in `load`.
+
+    Raises:
+        UsageError: the genres cannot be used, or the extractor does not embed text.
+        MgcError: no installed extractor embeds text.
+    """
+    from mgc.prediction import zero_shot as prediction
+
+    given = _assignments(settings or {})
+    return prediction.zero_shot(genres, extractor, given, resolve.device(device))
+
+
 def extract(
     audio: object,
     extractor: str,

@@ -40,7 +40,7 @@ def test_the_examples_run(
 
 def test_every_public_name_and_column_is_described() -> None:
     text = PAGE.read_text()
-    for name in ("load", "extract", "fit", "ensemble", "compare", "datasets", "Run"):
+    for name in ("load", "extract", "fit", "ensemble", "compare", "datasets", "Run", "zero_shot"):
         assert f"mgc.{name}" in text
         assert name in mgc.__all__
     for column in COLUMNS:

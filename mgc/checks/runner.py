@@ -60,7 +60,7 @@ def _functions(subject: Subject) -> Iterator[Callable[[Subject], None]]:
     elif subject.entry.kind == "head":
         modules.append("torch_heads" if info.trained_by == "gradient" else "sklearn_heads")
     elif subject.entry.kind == "extractor":
-        modules.append("feature_extractors")
+        modules += ["feature_extractors", "text_embeddings"]
     else:
         learning = [] if info.learns == "nothing" else ["learning_strategies"]
         modules += ["combining_strategies", *learning]

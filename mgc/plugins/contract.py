@@ -155,6 +155,13 @@ class Extractor(Protocol):
     before anything is extracted) and ``feature_axis(sample_rate: int) -> (str, sequence)`` (for
     pictures: what the feature rows are, with the unit, such as ``frequency (Hz)``, and the number
     or name of each row).
+
+    For genres given by name (`mgc predict --genres`), an extractor of kind ``vector`` may offer
+    ``embed_text(texts: Sequence[str]) -> Tensor``: (text, dimension) float32 in the space of its
+    vectors, of any length, since they are compared by their cosine. With it, ``logit_scale``
+    (property: the positive number that cosines were multiplied by in training) and, if names
+    alone are not what it was trained on, ``prompts`` (class attribute: texts with ``{}`` for a
+    name; their vectors are averaged).
     """
 
     Params: ClassVar[type]

@@ -1,4 +1,4 @@
-"""A run applied to any audio. Features are computed in memory; nothing is written."""
+"""A run, or genres by name, applied to any audio. Features stay in memory; nothing is written."""
 
 from __future__ import annotations
 
@@ -14,31 +14,37 @@ from mgc.errors import MgcError
 from mgc.features.extraction import Failure
 from mgc.features.extraction.one_file import Heard
 from mgc.prediction.prediction import Prediction
-from mgc.prediction.predictor import Predictor
+from mgc.prediction.predictor import BasePredictor, Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
 
 
 class Model:
-    """A finished run, ready to hear audio.
+    """A finished run, or genres given by name (`mgc.zero_shot`), ready to hear audio.
 
     A run of several folds answers with the mean of its folds' models. Everything is loaded at the
     first prediction.
     """
 
-    def __init__(self, run: Run, device: str = "cpu") -> None:
-        self.run = run
-        self.predictor = Predictor(run, device)
+    def __init__(self, source: Run | BasePredictor, device: str = "cpu") -> None:
+        self.predictor: BasePredictor = (
+            source if isinstance(source, BasePredictor) else Predictor(source, device)
+        )
+
+    @property
+    def run(self) -> Run | None:
+        """The run, if there is one."""
+        return self.predictor.run
 
     @property
     def name(self) -> str:
-        """The run's name."""
-        return self.run.name
+        """The run's name, or the extractor's if there is no run."""
+        return self.predictor.name
 
     @property
     def genres(self) -> list[str]:
         """The genres, in the order of all probabilities."""
-        return self.run.genres
+        return self.predictor.genres
 
     def predict(self, audio: object) -> Prediction:
         """Predict one piece of audio.
@@ -49,7 +55,7 @@ class Model:
 
         Raises:
             AudioError: the audio cannot be used.
-            MgcError: the run cannot be used because a plug-in or weights are missing.
+            MgcError: the model cannot be used because a plug-in or weights are missing.
         """
         found = given(audio)
         made, heard = self.predictor.features(found)
@@ -72,7 +78,7 @@ class Model:
             A prediction per file; one that cannot be used has an ``error``.
 
         Raises:
-            MgcError: the run itself cannot be used.
+            MgcError: the model itself cannot be used.
         """
         files = [Path(path) for path in paths]
         with (progress or Silent()).task(
@@ -109,9 +115,9 @@ class Model:
         return Prediction(path, shares, heard.seconds, remark=heard.remark)
 
     def __repr__(self) -> str:
-        return f"<Model {self.name}: {self.run.label}, {len(self.genres)} genres>"
+        return f"<Model {self.name}: {self.predictor.label}, {len(self.genres)} genres>"
 
     def _repr_html_(self) -> str:
         """Name, parts and genres, for a notebook."""
         genres = escape(", ".join(self.genres))
-        return f"<p><b>{escape(self.name)}</b>: {escape(self.run.label)}<br>{genres}</p>"
+        return f"<p><b>{escape(self.name)}</b>: {escape(self.predictor.label)}<br>{genres}</p>"

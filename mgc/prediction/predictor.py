@@ -1,10 +1,13 @@
-"""A run's parts, and their answer for the features of one piece of audio."""
+"""What answers for audio: extractors, and probabilities from their features."""
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +27,74 @@ from mgc.training.fitted_head import FittedHead, restore_head
 Answers = list[list[tuple[np.ndarray, np.ndarray]]]
 
 
-class Predictor:
-    """The extractors, heads and combinations of a run, loaded when they are first used."""
+class BasePredictor(ABC):
+    """Hears audio with extractors and answers from their features.
+
+    Everything is loaded when it is first used.
+    """
+
+    run: Run | None = None
+    name: str
+    label: str
+    genres: list[str]
+
+    @property
+    @abstractmethod
+    def sources(self) -> list[ExtractorSpec]:
+        """The extractors, one per member."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Load everything but the audio.
+
+        Raises MgcError if nothing can be predicted: a plug-in or weights are missing.
+        """
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What the answers depend on besides the genres, as plain values."""
+
+    @abstractmethod
+    def answers(self, made: Sequence[Rows]) -> Answers:
+        """What every member predicts from the features of one piece of audio."""
+
+    @abstractmethod
+    def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
+        """(genre,) float64: the probabilities of one piece of audio."""
+
+    @cached_property
+    def heard(self) -> dict[str, ExtractorSpec]:
+        """The different extractors, by fingerprint; members with the same one share its work."""
+        return {source.store.fingerprint: source for source in self.sources}
+
+    def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
+        """The features of one piece of audio, in the order of `heard`, and what was heard.
+
+        Raises AudioError if it cannot be used.
+        """
+        sources = list(self.heard.values())
+        if all(source.device == "cpu" for source in sources):
+            with one_thread(), decoders.noting() as hearing:
+                made, seconds = rows_and_seconds(audio, sources)
+            return made, Heard(seconds, hearing.remark)
+        [(_, found, heard)] = features_of_each([audio], sources, workers=1)
+        if isinstance(found, Failure):
+            raise AudioError(found.reason)
+        return found, heard
+
+    def features_of_each(
+        self, paths: Sequence[Path], workers: int | None
+    ) -> Iterator[tuple[Audio, list[Rows] | Failure, Heard]]:
+        """`features` of files, in order, in several processes if that pays."""
+        return features_of_each(paths, list(self.heard.values()), workers=workers)
+
+
+class Predictor(BasePredictor):
+    """The extractors, heads and combinations of a run."""
 
     def __init__(self, run: Run, device: str = "cpu") -> None:
-        self.run = run
+        self.run: Run = run
+        self.name, self.label, self.genres = run.name, run.label, run.genres
         self.device = device
 
     @cached_property
@@ -56,40 +122,15 @@ class Predictor:
             for member in self.members
         ]
 
-    @cached_property
-    def heard(self) -> dict[str, ExtractorSpec]:
-        """The different extractors, by fingerprint; members with the same one share its work."""
-        return {source.store.fingerprint: source for source in self.sources}
-
     def prepare(self) -> None:
-        """Load everything but the audio.
-
-        Raises MgcError if the run cannot predict at all: a plug-in or weights are missing.
-        """
+        """Load everything but the audio."""
         _ = self.sources, self.heads
         if self.run.kind == "ensemble":
             load_combinations(self.run)
 
-    def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
-        """The features of one piece of audio, in the order of `heard`, and what was heard.
-
-        Raises AudioError if it cannot be used.
-        """
-        sources = list(self.heard.values())
-        if all(source.device == "cpu" for source in sources):
-            with one_thread(), decoders.noting() as hearing:
-                made, seconds = rows_and_seconds(audio, sources)
-            return made, Heard(seconds, hearing.remark)
-        [(_, found, heard)] = features_of_each([audio], sources, workers=1)
-        if isinstance(found, Failure):
-            raise AudioError(found.reason)
-        return found, heard
-
-    def features_of_each(
-        self, paths: Sequence[Path], workers: int | None
-    ) -> Iterator[tuple[Audio, list[Rows] | Failure, Heard]]:
-        """`features` of files, in order, in several processes if that pays."""
-        return features_of_each(paths, list(self.heard.values()), workers=workers)
+    def identity(self) -> dict[str, Any]:
+        """The run, by the content of its ``run.json``."""
+        return {"run": hashlib.sha256((self.run.folder / "run.json").read_bytes()).hexdigest()}
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """What every member predicts from the features of one piece of audio."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
 BRINGS = {
     "mgc-cqt": {"cqt", "tempogram", "vqt"},
-    "mgc-encoders": {"ast", "clap", "hubert", "mert", "wav2vec2", "wavlm"},
+    "mgc-encoders": {"ast", "clap", "dasheng", "hubert", "mert", "wav2vec2", "wavlm"},
     "mgc-lightgbm": {"lightgbm"},
     "mgc-log-pool": {"log-pool"},
     "mgc-lyrics": {"lyrics"},

@@ -10,7 +10,15 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Device, Workers, existing, refuse_unused, writable
+from mgc.cli.ui.options import (
+    DataName,
+    Device,
+    Settings,
+    Workers,
+    existing,
+    refuse_unused,
+    writable,
+)
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
@@ -33,6 +41,17 @@ def predict(
         typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
     ] = None,
     data: DataName = None,
+    genres: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Genres in your own words, with commas; no run is needed."
+        ),
+    ] = None,
+    extractor: Annotated[
+        str | None,
+        typer.Option("--extractor", "-e", help="With --genres: the one that compares."),
+    ] = None,
+    settings: Settings = None,
     device: Device = "auto",
     workers: Workers = None,
     as_json: JsonOption = False,
@@ -63,17 +82,17 @@ def predict(
     if form is not None:
         refuse_unused(f"with --{form}", {"--top": top != SHOWN})
     files = _files(paths or [], files_from)
-    chosen = _run(run, data)
-    from mgc import resolve
-    from mgc.prediction.model import Model
-
-    model = Model(chosen, resolve.device(device))
+    model = (
+        _model(run, data, device, {"--extractor": extractor, "--set": settings})
+        if genres is None
+        else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
+    )
     tally = _Tally()
     if into is not None and form is not None:
         files = _into_file(into, form, model, files, workers, tally)
     else:
         answers = tally.counted(model.predict_many(files, workers, progress()))
-        _print(answers, form, chosen.genres, top)
+        _print(answers, form, model.genres, top)
     output.list_failures(tally.remarks)
     if tally.failures:
         output.note(
@@ -158,12 +177,9 @@ def _into_file(
     tally: _Tally,
 ) -> list[Path]:
     """Add the answers that a file lacks; returns the files that these are about."""
-    import hashlib
-
     from mgc.prediction.answer_file import AnswerFile
 
-    digest = hashlib.sha256((model.run.folder / "run.json").read_bytes()).hexdigest()
-    target = AnswerFile(into, form, model.genres, {"run": digest})
+    target = AnswerFile(into, form, model.genres, model.predictor.identity())
     missing = target.missing(files)
     if there := len(files) - len(missing):
         output.note(f"{into} has {output.count(there, 'answer')} of {len(files):,} already.")
@@ -172,6 +188,31 @@ def _into_file(
             add(answer)
     output.note(f"Written: {into} ({output.count(len(files), 'answer')}).")
     return missing
+
+
+def _model(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
+    refuse_unused("without --genres", unused)
+    chosen = _run(run, data)
+    from mgc import resolve
+    from mgc.prediction.model import Model
+
+    return Model(chosen, resolve.device(device))
+
+
+def _zero_shot(
+    genres: str,
+    extractor: str | None,
+    settings: list[str] | None,
+    device: str,
+    unused: dict[str, object],
+) -> Model:
+    refuse_unused("with --genres", unused)
+    from mgc import resolve
+    from mgc.prediction.zero_shot import zero_shot
+
+    model = zero_shot(genres, extractor, settings or [], resolve.device(device))
+    output.note(f"extractor: {model.name} (compares the audio with the names; nothing was trained)")
+    return model
 
 
 def _run(name: str | None, data: str | None) -> Run:

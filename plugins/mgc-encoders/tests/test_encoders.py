@@ -16,6 +16,7 @@ from mgc_encoders import ast, clap, speech
 from mgc_encoders.windows import windows
 from safetensors.torch import load_file, save_file
 
+import mgc
 from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
 from mgc.checks import parametrize
@@ -113,6 +114,67 @@ def test_clap_is_the_projected_audio_embedding() -> None:
     # transformers scales an embedding to unit length in one of the two, not in the other.
     cosine = got @ wanted / np.linalg.norm(got) / np.linalg.norm(wanted)
     assert cosine == pytest.approx(1.0, abs=1e-5)
+
+
+def test_clap_compares_audio_and_text_as_transformers_does() -> None:
+    from transformers import ClapFeatureExtractor, ClapModel, RobertaTokenizerFast
+
+    made, texts = extractor("clap"), ["dub techno", "bolero, sung ö"]
+    sound = wave(7.0, made.rate)
+    audio = ClapFeatureExtractor.from_pretrained(folder("clap"))
+    words = RobertaTokenizerFast.from_pretrained(folder("clap"))
+    inputs = words(texts, padding=True, return_tensors="pt")
+    model = ClapModel.from_pretrained(folder("clap")).eval()
+    with torch.inference_mode():
+        features = model.get_text_features(**inputs).pooler_output
+        heard_by_both = audio(sound, sampling_rate=made.rate, return_tensors="pt")
+        logits = model(**heard_by_both, **inputs).logits_per_audio[0].numpy()
+        embedded = made.embed_text(texts)
+    np.testing.assert_allclose(embedded, features, atol=1e-6)
+    vector = heard(made, sound)
+    cosine = embedded.numpy() @ vector / np.linalg.norm(vector)
+    np.testing.assert_allclose(made.logit_scale * cosine, logits, atol=1e-4)
+
+
+def test_clap_answers_with_genres_in_words(tmp_path: Path) -> None:
+    import soundfile
+
+    sound = wave(3.0, 48_000)
+    soundfile.write(tmp_path / "song.wav", sound, 48_000, subtype="FLOAT")
+    genres = ["dub techno", "shoegaze", "bolero"]
+    model = mgc.zero_shot(genres, settings={"model": str(folder("clap"))}, device="cpu")
+    shares = model.predict(tmp_path / "song.wav").probabilities
+    assert list(shares) == genres
+    made = extractor("clap")
+    with torch.inference_mode():
+        each = torch.stack([made.embed_text([p.format(g) for g in genres]) for p in made.prompts])
+    texts = each.mean(0) / each.mean(0).norm(dim=1, keepdim=True)
+    vector = torch.from_numpy(heard(made, sound))
+    wanted = (made.logit_scale * texts @ vector / vector.norm()).softmax(0)
+    np.testing.assert_allclose(list(shares.values()), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("lost", ["tokenizer.json", "logit_scale_a", "text_model"])
+def test_a_clap_without_its_text_side_hears_but_does_not_compare(lost: str, tmp_path: Path) -> None:
+    tiny.clap(tmp_path)
+    (tmp_path / lost).unlink(missing_ok=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    kept = {name: t for name, t in tensors.items() if not name.startswith(lost)}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    made = extractor("clap", model=str(tmp_path))
+    assert heard(made, wave(1.5, 48_000)).shape == (24,)
+    with pytest.raises(MgcError, match=f"{lost}|tensors are missing") as caught:
+        _ = made.embed_text(["dub techno"]), made.logit_scale
+    assert "another copy" in caught.value.hint
+
+
+def test_words_and_merges_are_a_tokenizer_too(tmp_path: Path) -> None:
+    tiny.clap(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "vocab.json").write_text(json.dumps(tiny.letters()))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    both = [extractor("clap", model=str(place)) for place in (tmp_path, folder("clap"))]
+    np.testing.assert_array_equal(*[made.embed_text(["dub techno"]) for made in both])
 
 
 def test_windows_are_averaged_by_their_length() -> None:

@@ -134,3 +134,27 @@ class Leaves(Sound):
         if "mgc.checks.feature_extractors" not in __import__("sys").modules:
             os._exit(7)
         return super().finished(power)
+
+
+class Literate(Sound):
+    logit_scale = 10.0
+
+    def __call__(self, clips):
+        return super().__call__(clips).mean(-1)
+
+    def embed_text(self, texts):
+        return torch.stack([torch.sin(torch.arange(20.0) * len(text)) for text in texts])
+
+
+class WideTexts(Literate):
+    def embed_text(self, texts):
+        return super().embed_text(texts).repeat(1, 2)
+
+
+class Illiterate(Literate):
+    def embed_text(self, texts):
+        return torch.ones(len(texts), 20)
+
+
+class UnscaledTexts(Literate):
+    logit_scale = 0.0

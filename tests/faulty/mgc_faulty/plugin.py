@@ -22,7 +22,11 @@ EXTRACTORS = (
     "ClockIdentity",
     "Broken",
     "Leaves",
+    "WideTexts",
+    "Illiterate",
+    "UnscaledTexts",
 )
+TEXTS = ("WideTexts", "Illiterate", "UnscaledTexts")
 ESTIMATORS = ("Scores", "WarmStart", "Shifted", "Pickled", "Forgetful", "Unscaled", "Random")
 MODULES = ("BatchStatistics", "IgnoresLengths", "UnusedWeights", "FixedLength")
 STRATEGIES = ("Unnormalised", "FirstWins", "NanMean", "AcrossTracks", "FavouriteGenre")
@@ -37,6 +41,7 @@ def mgc_extractors():
             load=f"mgc_faulty.extractors:{name}",
             sample_rate=16_000,
             hop_samples=400,
+            kind="vector" if name in TEXTS else "sequence",
             revision=2 if name == "Changed" else 1,
         )
     yield ExtractorInfo(

@@ -55,6 +55,16 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         pretrained_on=("AudioSet",),
         **NEEDS,
     )
+    yield ExtractorInfo(
+        name="dasheng",
+        summary="Dasheng: trained on sounds and music (weights Apache-2.0; real ones untested)",
+        load="mgc_encoders.dasheng:Dasheng",
+        sample_rate=SPEECH_RATE,
+        hop_samples=640,
+        kind="layers",
+        weights="hub:mispeech/dasheng-base",
+        **NEEDS,
+    )
 
 
 def _trained_on_speech() -> Iterator[ExtractorInfo]:

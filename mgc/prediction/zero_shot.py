@@ -1,0 +1,155 @@
+"""Genres given by name: an extractor that embeds text, too, compares audio with their names.
+
+Nothing is trained. A genre's vector is the mean over the extractor's prompts, each of unit length;
+the probabilities of a clip are the softmax of ``logit_scale`` × cosine (Radford et al. 2021).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from mgc import resolve
+from mgc.errors import MgcError, UsageError
+from mgc.features.extraction import Rows
+from mgc.features.extractor_spec import ExtractorSpec
+from mgc.plugins import registry
+from mgc.prediction.model import Model
+from mgc.prediction.predictor import Answers, BasePredictor
+from mgc.strategies.calibration import softmax
+
+MIN_GENRES, MAX_GENRES = 2, 200
+MAX_CHARACTERS = 100  # of a name: every tokenizer takes that many
+EXAMPLE = 'For example: mgc predict song.mp3 --genres "dub techno, shoegaze, bolero"'
+
+
+def zero_shot(
+    genres: str | Sequence[str], extractor: str | None, assignments: Sequence[str], device: str
+) -> Model:
+    """The model of genres given by name; see `mgc.zero_shot`."""
+    names = checked(genres)
+    chosen = extractor or _only_extractor()
+    (source,) = resolve.sources([chosen], assignments, resolve.policy(None, None), device)
+    if not hasattr(source.implementation, "embed_text"):
+        raise UsageError(
+            f"Extractor {chosen!r} cannot compare audio with words: it has no embed_text.",
+            f"Those that can: {', '.join(_extractors()) or 'none; pip install mgc-encoders'}.",
+        )
+    return Model(ZeroShotPredictor(source, names))
+
+
+def checked(genres: str | Sequence[str]) -> list[str]:
+    """The names, which a string has between commas, without surplus white space.
+
+    Raises UsageError if a name is empty, too long, not printable or given twice (in whatever
+    case), or if there are too few or too many.
+    """
+    given = genres.split(",") if isinstance(genres, str) else genres
+    names = [" ".join(genre.split()) for genre in given]
+    seen: set[str] = set()
+    for number, name in enumerate(names, 1):
+        if fault := _fault(name):
+            raise UsageError(f"Genre {number} of {len(names)} {fault}.", EXAMPLE)
+        key = unicodedata.normalize("NFKC", name).casefold()
+        if key in seen:
+            raise UsageError(f"Genre {name!r} is given twice.", "Leave one of them out.")
+        seen.add(key)
+    if not MIN_GENRES <= len(names) <= MAX_GENRES:
+        raise UsageError(f"Give {MIN_GENRES} to {MAX_GENRES} genres, not {len(names)}.", EXAMPLE)
+    return names
+
+
+def _fault(name: str) -> str:
+    if not name:
+        return "is empty"
+    if len(name) > MAX_CHARACTERS:
+        return f"has over {MAX_CHARACTERS} characters"
+    return "" if name.isprintable() else "is not readable text"
+
+
+def _extractors() -> list[str]:
+    """The installed extractors that embed text."""
+    return [e.info.name for e in registry.catalogue().entries("extractor") if _embeds_text(e)]
+
+
+def _embeds_text(entry: registry.Entry) -> bool:
+    try:
+        return entry.status == "ready" and hasattr(registry.load(entry), "embed_text")
+    except MgcError:
+        return False
+
+
+def _only_extractor() -> str:
+    able = _extractors()
+    if len(able) == 1:
+        return able[0]
+    if able:
+        raise UsageError(
+            f"Several extractors compare audio with words: {', '.join(able)}.",
+            f"Choose one: --extractor {able[0]}",
+        )
+    raise MgcError(
+        "No installed extractor compares audio with words.",
+        "For example: pip install mgc-encoders, then: mgc features fetch clap",
+    )
+
+
+class ZeroShotPredictor(BasePredictor):
+    """An extractor, and the vectors of the genres' names in its space."""
+
+    label = "zero-shot"
+
+    def __init__(self, source: ExtractorSpec, genres: list[str]) -> None:
+        self.source = source
+        self.name = source.name
+        self.genres = genres
+        self.prompts: Sequence[str] = getattr(source.implementation, "prompts", ("{}",))
+
+    @property
+    def sources(self) -> list[ExtractorSpec]:
+        """The one extractor."""
+        return [self.source]
+
+    def prepare(self) -> None:
+        """Embed the names of the genres."""
+        _ = self.texts
+
+    def identity(self) -> dict[str, Any]:
+        """The extractor and its prompts."""
+        return {"zero-shot": self.source.identity(), "prompts": list(self.prompts)}
+
+    @cached_property
+    def texts(self) -> np.ndarray:
+        """(genre, dimension) float64 of unit length: the mean over the prompts."""
+        extractor: Any = self.source.extractor
+        with self.source.blamed("embed_text"), torch.inference_mode():
+            filled = [[prompt.format(genre) for genre in self.genres] for prompt in self.prompts]
+            made = [extractor.embed_text(texts) for texts in filled]
+            return _unit(np.mean([_unit(np.asarray(text.cpu())) for text in made], axis=0))
+
+    def answers(self, made: Sequence[Rows]) -> Answers:
+        """Probabilities (1, genre), and the clips' mean (1, dimension)."""
+        clips = np.stack(made[0])
+        extractor: Any = self.source.extractor
+        with self.source.blamed("embed_text"):
+            shares = softmax(extractor.logit_scale * (_unit(clips) @ self.texts.T))
+        if not np.isfinite(shares).all():
+            raise self.source.failure("gave text numbers that are not finite.")
+        return [[(shares.mean(0, keepdims=True), clips.mean(0, keepdims=True))]]
+
+    def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
+        """(genre,) float64: the mean over the clips."""
+        shares: np.ndarray = self.answers(made)[0][0][0][0]
+        return shares
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows (row, dimension) as float64 of unit length; a row of zeros stays."""
+    wide = rows.astype(np.float64)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.where(length, length, 1.0))
