@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import (
     FILES,
     home,
@@ -114,14 +114,16 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = made["track_id"][made["track_id"].duplicated()]
     if len(twice):
         raise MgcError(
-            f"{source}: track_id {twice.iloc[0]!r} occurs more than once ({len(twice)} such rows).",
+            f"{source}: track_id {twice.iloc[0]!r} occurs more than once "
+            f"({counted(len(twice), 'such row')}).",
             "Give each track its own id.",
         )
     if before.nunique() > made["genre"].nunique():
         changed = before != made["genre"]
         made.attrs["remarks"] = [
-            f"{changed.sum():,} tracks had a genre ({', '.join(made['genre'][changed].unique())}) "
-            "in another Unicode form (NFD) than others; it is one genre now."
+            f"{counted(changed.sum(), 'track')} had a genre "
+            f"({', '.join(made['genre'][changed].unique())}) in another Unicode form (NFD) than "
+            "others; it is one genre now."
         ]
     return made.sort_values("track_id", ignore_index=True)
 

@@ -189,7 +189,9 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     for run in done:
         shared, of = run.record.overlap["tracks"], run.record.overlap["of"]
         if shared < of:
-            output.note(f"{run.name}: {shared:,} of {of:,} tracks are in every member.")
+            output.note(
+                f"{run.name}: {shared:,} of {output.count(of, 'track')} are in every member."
+            )
     if as_json:
         output.emit_json([{"name": run.name, **run.record} for run in done])
         return
