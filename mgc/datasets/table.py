@@ -8,7 +8,6 @@ listing datasets reads JSON alone.
 from __future__ import annotations
 
 import re
-import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from mgc.home import (
     home,
     problem_of,
     read_json,
+    remove_folder,
     replace_together,
     setting,
     settle,
@@ -199,7 +199,7 @@ def remove(name: str) -> None:
     """Forget a dataset; its audio is not touched unless mgc itself made it (the demo)."""
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
-    shutil.rmtree(datasets_home() / name)
+    remove_folder(datasets_home() / name)
     if setting("dataset") == name:
         store_setting("dataset", None)
 

@@ -250,10 +250,9 @@ def clear(
     ] = None,
 ) -> None:
     """Delete stored features; they can be made again from the audio."""
-    import shutil
-
     from mgc.errors import unknown
     from mgc.features.store_folders import stores
+    from mgc.home import remove_folder
 
     found = list(stores())
     there = {record["identity"]["extractor"] for _, record in found}
@@ -262,5 +261,5 @@ def clear(
             raise unknown("stored feature", name, there, "mgc features status")
     chosen = [folder for folder, r in found if not names or r["identity"]["extractor"] in names]
     for folder in chosen:
-        shutil.rmtree(folder)
+        remove_folder(folder)
     output.say(f"Removed {output.count(len(chosen), 'store')}.")
