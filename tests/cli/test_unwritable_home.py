@@ -26,7 +26,7 @@ READING = (
     "predict SONG", f"predict SONG --run {FIRST} --csv",
     f"plot confusion {FIRST} -o OUT/confusion.png", f"plot comparison {FIRST} {SECOND}",
     f"plot genres {FIRST}",
-    f"plot calibration {FIRST} -o OUT/calibration.png", "heads list", "heads show svm",
+    "heads list", "heads show svm",
     "strategies list", "strategies show weighted", "plugins list", "plugins check confidence",
     "experiment show PLAN",
 )  # fmt: skip
