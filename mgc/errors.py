@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 track``, ``1,024 tracks``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class MgcError(Exception):
     """Something failed that the user can understand and act on.
 

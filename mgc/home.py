@@ -134,6 +134,16 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of the home. Raises MgcError that names it if that is not possible."""
+    import shutil
+
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise MgcError(f"Cannot remove {folder}: {error.strerror or error}.", SPACE) from error
+
+
 def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[str, Buffer]) -> None:
     """Replace files, by their path below the folder of ``path``, and ``path``, the record that
     holds their checksums, in one step: a reader who calls `settle` sees all as old or all as new.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgc.datasets import table
 from mgc.errors import UsageError, unknown
-from mgc.plugins import params, registry
+from mgc.plugins import params, params_source, registry
 
 if TYPE_CHECKING:
     from mgc.audio.clip_policy import ClipPolicy
@@ -74,21 +74,43 @@ def parts(
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
     """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
-    from mgc.features.extractor_spec import ExtractorSpec
-    from mgc.training.head_spec import HeadSpec, Training
-
-    gradient = [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
-    owners = {f"head {name}": parameters_of("head", name) for name in heads}
-    if gradient:
-        owners["training"] = [field.name for field in fields(Training)]
+    owners = head_parameters(heads)
     given = shared_settings(extractors, assignments, owners)
+    from mgc.features.extractor_spec import ExtractorSpec
+    from mgc.training.head_spec import HeadSpec
+
     made = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
     for source in made:
         source.params  # noqa: B018 - checks them
+    gradient = _gradient(heads)
     return made, [
         HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {}).check()
         for name in heads
     ]
+
+
+def head_parameters(heads: Iterable[str]) -> dict[str, list[str]]:
+    """The names of the parameters of each head (``head cnn``) and, if they have one, of their
+    ``training``."""
+    from mgc.training.head_spec import Training
+
+    owners = {f"head {name}": parameters_of("head", name) for name in heads}
+    return owners | ({"training": [f.name for f in fields(Training)]} if _gradient(heads) else {})
+
+
+def _gradient(heads: Iterable[str]) -> list[str]:
+    from mgc.training.head_spec import HeadSpec
+
+    return [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
+
+
+def check_settings(
+    extractors: Sequence[str], heads: Sequence[str], assignments: Sequence[str] | None
+) -> None:
+    """Raise UsageError for a parameter that none of these has; no code of theirs is imported."""
+    owners = _owners(extractors, head_parameters(heads))
+    for name in params.parse_assignments(assignments or []):
+        _having(name, owners)
 
 
 def shared_settings(
@@ -103,17 +125,10 @@ def shared_settings(
     ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
     none of them has it, or if both an extractor and a head do.
     """
-    owners = {name: parameters_of("extractor", name) for name in extractors} | dict(others)
+    owners = _owners(extractors, others)
     given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for name, value in params.parse_assignments(assignments or []).items():
-        prefix, dot, rest = name.partition(".")
-        named = [o for o in owners if dot and prefix == o.removeprefix("head ")]
-        having = named or [o for o, known in owners.items() if name in known]
-        if not having:
-            known = {parameter for parameters in owners.values() for parameter in parameters}
-            raise unknown(
-                f"parameter of {', '.join(owners)}", name, known, "mgc features show NAME"
-            )
+        having, own = _having(name, owners)
         kinds = {"extractor" if o in extractors else o.partition(" ")[0] for o in having}
         if len(kinds) > 1:
             example = having[0].removeprefix("head ")
@@ -122,11 +137,32 @@ def shared_settings(
                 f"Say which: --set {example}.{name}={value}",
             )
         for owner in having:
-            given[owner][rest if named else name] = value
+            given[owner][own] = value
     return given
 
 
+def _owners(
+    extractors: Sequence[str], others: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    return {name: parameters_of("extractor", name) for name in extractors} | dict(others)
+
+
+def _having(name: str, owners: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
+    """The owners of a parameter, and its name without the prefix that names them."""
+    prefix, dot, rest = name.partition(".")
+    named = [o for o in owners if dot and prefix == o.removeprefix("head ")]
+    own, asked = (rest, named) if named else (name, [*owners])
+    if having := [owner for owner in asked if own in owners[owner]]:
+        return having, own
+    known = {parameter for owner in asked for parameter in owners[owner]}
+    raise unknown(f"parameter of {', '.join(asked)}", own, known, "mgc features show NAME")
+
+
 def parameters_of(kind: str, name: str) -> list[str]:
-    """The names of a plug-in's parameters."""
-    implementation = registry.load(registry.find(kind, name))
-    return [field.name for field in fields(params.params_class(implementation))]
+    """The names of a plug-in's parameters; its code is imported only if its source does not tell
+    them."""
+    entry = registry.find(kind, name)
+    try:
+        return params_source.parameter_names(entry.info.load)
+    except LookupError:
+        return [field.name for field in fields(params.params_class(registry.load(entry)))]

@@ -34,6 +34,7 @@ from mgc.errors import AudioError
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
+MAX_SAMPLE = 1e12  # of full scale; float32 power spectra of larger ones overflow
 INSTALL_AV = "Another decoder may read it: pip install 'mgc-music[av]'"
 
 
@@ -121,6 +122,17 @@ def mono(block: np.ndarray) -> np.ndarray:
         return wave
     mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
     return mean
+
+
+def unusable(block: np.ndarray, energy: float) -> str:
+    """Why a block's samples cannot be computed with, in words that follow the file's name; "" if
+    they can. ``energy``, the sum of their squares or more, is looked at first: that is fast."""
+    if energy <= MAX_SAMPLE**2:
+        return ""
+    peak = np.abs(block).max()
+    if not np.isfinite(peak):
+        return "holds samples that are not numbers (NaN or infinite)"
+    return f"holds samples out of range: up to {peak:.0e} of full scale" * bool(peak > MAX_SAMPLE)
 
 
 def content_hash(path: Path) -> str:
@@ -248,9 +260,8 @@ def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> n
         with np.errstate(invalid="ignore", over="ignore"):
             parts.append(mono(block))
             energy = np.dot(parts[-1], parts[-1])
-        # The sum is finite unless a sample is not: one fast pass, no mask. (Overflow needs 1e15.)
-        if not np.isfinite(energy):
-            raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite).")
+        if problem := unusable(block, energy):
+            raise AudioError(f"{path}: {problem}.")
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)

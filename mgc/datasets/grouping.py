@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mgc.errors import UsageError
+from mgc.errors import UsageError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,9 @@ def words(found: Mapping[str, Any]) -> str:
     if not found["known"]:
         return f"not grouped, because no {by.replace('+', ' or ')} is known"
     if found["crossing"]:
-        return f"not grouped: {found['crossing']:,} groups by {by} are in more than one split"
+        verb = "is" if found["crossing"] == 1 else "are"
+        groups = counted(found["crossing"], "group")
+        return f"not grouped: {groups} by {by} {verb} in more than one split"
     return f"grouped by {by}{partly(by, found['known'], found['tracks'])}"
 
 
@@ -57,6 +59,6 @@ def partly(by: str, known: int, tracks: int) -> str:
     if known == tracks:
         return ""
     return (
-        f" ({by.replace('+', ' or ')} known for {known:,} of {tracks:,} tracks; "
+        f" ({by.replace('+', ' or ')} known for {known:,} of {counted(tracks, 'track')}; "
         "the others each count as their own group)"
     )

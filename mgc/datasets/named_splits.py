@@ -17,7 +17,7 @@ from mgc.datasets import grouping, table
 from mgc.datasets.importers.manifest import import_split
 from mgc.datasets.splits import GroupBy, make_split
 from mgc.datasets.table import RECORD, Dataset, checked_name
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import read_json
 
 FIRST = "first"  # the name of the split made at import
@@ -69,7 +69,7 @@ def read(dataset: Dataset, name: str, path: Path) -> Dataset:
     split = dataset.tracks["track_id"].map(import_split(path)).fillna("").astype(str)
     if (split == "").all():
         raise MgcError(
-            f"{path} names none of the {len(split)} tracks of {dataset.name!r}.",
+            f"{path} names none of the {counted(len(split), 'track')} of {dataset.name!r}.",
             f"Its track_id column should hold ids like {dataset.tracks['track_id'].iloc[0]!r}.",
         )
     return put(dataset, name, split, {"made": f"read from {path}"})
@@ -86,7 +86,7 @@ def use(dataset: Dataset, name: str) -> Dataset:
     split = dataset.tracks["track_id"].map(import_split(dataset.folder / _file(name)))
     if split.isna().all():
         raise UsageError(
-            f"Split {name!r} names none of the {len(split)} tracks of {dataset.name!r}.",
+            f"Split {name!r} names none of the {counted(len(split), 'track')} of {dataset.name!r}.",
             f"Make one: mgc data split {dataset.name} --as NAME",
         )
     how = dataset.record.get("splits", {}).get(name, {"made": "stored"})

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.table import Dataset
-from mgc.errors import MgcError
+from mgc.errors import MgcError, counted
 from mgc.home import CHANGED, OWN, checksum, replace_file
 
 COLUMNS = ["track_id", "fault", "detail"]
@@ -84,7 +84,7 @@ def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, d
     kept = dataset.tracks[~dataset.tracks["track_id"].isin(bad["track_id"])]
     if not len(kept):
         raise MgcError(
-            f"All {len(dataset.tracks)} tracks of {dataset.name!r} are quarantined.",
+            f"All {counted(len(dataset.tracks), 'track')} of {dataset.name!r} are quarantined.",
             f"See why: mgc data check {dataset.name}; or use them anyway: --include-bad",
         )
     counts = bad["fault"].value_counts()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mgc.datasets.splits import HELD_OUT, SHARES, Fold
 from mgc.datasets.table import SPLITS, Dataset
+from mgc.errors import counted
 
 #: Genres that other programs write for "there is none", as `_letters` makes them.
 NO_GENRE = frozenset(
@@ -140,4 +141,4 @@ def _letters(name: str) -> str:
 
 
 def _tracks(count: int) -> str:
-    return f"{count:,} track{'' if count == 1 else 's'}"
+    return counted(count, "track")

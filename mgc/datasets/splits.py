@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mgc.datasets.allocation import allocate, repaired
 from mgc.datasets.table import SPLITS
-from mgc.errors import UsageError
+from mgc.errors import UsageError, counted
 
 GroupBy = Literal["artist", "album", "artist+album", "none"]
 SHARES = (0.7, 0.1, 0.2)  # of the tracks, in the order of SPLITS
@@ -159,7 +159,8 @@ def _held_out(
     count = len(np.unique(group[rows]))
     if count < 2:
         raise UsageError(
-            f"No validation part can be held out: all {len(rows)} training tracks form one group.",
+            f"No validation part can be held out: all {counted(len(rows), 'training track')} form "
+            "one group.",
             "Use another grouping: --group-by none, or give the dataset a validation split.",
         )
     genres = tracks["genre"].to_numpy(dtype=str)[rows]

@@ -8,7 +8,6 @@ listing datasets reads JSON alone.
 from __future__ import annotations
 
 import re
-import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import (
     FILES,
     home,
     problem_of,
     read_json,
+    remove_folder,
     replace_together,
     setting,
     settle,
@@ -114,14 +114,16 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = made["track_id"][made["track_id"].duplicated()]
     if len(twice):
         raise MgcError(
-            f"{source}: track_id {twice.iloc[0]!r} occurs more than once ({len(twice)} such rows).",
+            f"{source}: track_id {twice.iloc[0]!r} occurs more than once "
+            f"({counted(len(twice), 'such row')}).",
             "Give each track its own id.",
         )
     if before.nunique() > made["genre"].nunique():
         changed = before != made["genre"]
         made.attrs["remarks"] = [
-            f"{changed.sum():,} tracks had a genre ({', '.join(made['genre'][changed].unique())}) "
-            "in another Unicode form (NFD) than others; it is one genre now."
+            f"{counted(changed.sum(), 'track')} had a genre "
+            f"({', '.join(made['genre'][changed].unique())}) in another Unicode form (NFD) than "
+            "others; it is one genre now."
         ]
     return made.sort_values("track_id", ignore_index=True)
 
@@ -197,7 +199,7 @@ def remove(name: str) -> None:
     """Forget a dataset; its audio is not touched unless mgc itself made it (the demo)."""
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
-    shutil.rmtree(datasets_home() / name)
+    remove_folder(datasets_home() / name)
     if setting("dataset") == name:
         store_setting("dataset", None)
 

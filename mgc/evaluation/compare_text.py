@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mgc.errors import counted
 from mgc.evaluation.text_tables import Table, comma_separated, markdown_lines, pipes_escaped
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def accuracy(row: Mapping[str, Any]) -> str:
     """An accuracy in percent; of several seeds with their standard deviation."""
     if row["seed_sd"] is None:
         return percent(row["accuracy"])
-    return f"{percent(row['accuracy'])} ± {percent(row['seed_sd'])} ({row['seeds']} seeds)"
+    return (
+        f"{percent(row['accuracy'])} ± {percent(row['seed_sd'])} ({counted(row['seeds'], 'seed')})"
+    )
 
 
 def verdict(made: Comparison) -> str:
@@ -107,7 +110,7 @@ def footnote(made: Comparison) -> str:
         return f"Nothing was tested: {made.too_few}."
     units = f"{made.groups:,} {made.unit} of" if made.groups else ""
     return (
-        f"Paired on {units} {made.tracks:,} tracks; sign-flip test of whole {made.unit}; "
+        f"Paired on {units} {counted(made.tracks, 'track')}; sign-flip test of whole {made.unit}; "
         f"* p < {SURE}, ** p < {SURER} after Holm's correction for the number of rows. "
         f"95 % intervals: Wilson's with whole {made.unit} as units; of differences, what the test "
         "does not reject. McNemar's test (mid-p) treats tracks as independent."

@@ -16,7 +16,7 @@ from mgc.datasets import grouping, remarks, splits
 from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
-from mgc.errors import MgcError
+from mgc.errors import MgcError, counted
 from mgc.features.extraction import Failure, extract
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import DamagedShardError
@@ -59,8 +59,7 @@ class StoredFeatures(Sequence[list[np.ndarray]]):
     def _extract_again(self, error: DamagedShardError) -> None:
         """Make all damaged tracks of a shard again. Raises MgcError if that is not possible."""
         damaged = {*self.source.store.take_out(error.name)}
-        counted = "1 track" if len(damaged) == 1 else f"{len(damaged):,} tracks"
-        self.progress.say(f"{error.message} Extracting {counted} again.")
+        self.progress.say(f"{error.message} Extracting {counted(len(damaged), 'track')} again.")
         paths = [p for p, sha in zip(self.paths, self.hashes, strict=True) if sha in damaged]
         made = extract(paths, [self.source], self.progress)
         for failure in made.failures:
@@ -97,9 +96,9 @@ class Prepared:
     def check(self) -> None:
         """Raise MgcError if no file can be used."""
         if not len(self.hashes):
-            number = len(self.dataset.tracks)
+            files = counted(len(self.dataset.tracks), "file")
             reason = self.failures[0].reason
-            raise MgcError(f"None of the {number} files could be used; the first: {reason}")
+            raise MgcError(f"None of the {files} could be used; the first: {reason}")
 
     @cached_property
     def kept(self) -> pd.DataFrame:
@@ -133,8 +132,8 @@ class Prepared:
             if empty:
                 raise MgcError(
                     f"No usable track is left in the {empty[0]} part of fold {fold.number + 1}: "
-                    f"{len(self.failures):,} files could not be used, and "
-                    f"{sum(self.quarantined.values()):,} tracks are quarantined.",
+                    f"{counted(len(self.failures), 'file')} could not be used, and "
+                    f"{counted(sum(self.quarantined.values()), 'track')} in quarantine.",
                     f"See what is wrong with them: mgc data check {self.dataset.name}",
                 )
             thinned.append(splits.Fold(fold.number, **rows))

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mgc.audio import decoding
-from mgc.errors import UsageError
+from mgc.errors import UsageError, counted
 from mgc.features.extraction import features_of
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins.contract import FeatureKind
@@ -65,8 +65,7 @@ def pictures(path: Path, sources: Sequence[ExtractorSpec], clip: int = 1) -> lis
 def _picture(path: Path, source: ExtractorSpec, clips: Sequence[np.ndarray], clip: int) -> Picture:
     if not 1 <= clip <= len(clips):
         raise UsageError(
-            f"{path.name} is heard as {len(clips)} clip{'s' if len(clips) > 1 else ''}; "
-            f"there is no clip {clip}.",
+            f"{path.name} is heard as {counted(len(clips), 'clip')}; there is no clip {clip}.",
             "Choose another with --clip, or cut it differently with --clip-seconds.",
         )
     whole = decoding.probe(path).seconds

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from mgc import __version__
 from mgc.errors import MgcError, unknown
-from mgc.home import FILES, checksums_of, home, problem_of, read_json, replace_file, write_json
+from mgc.home import (
+    FILES,
+    checksums_of,
+    home,
+    problem_of,
+    read_json,
+    remove_folder,
+    replace_file,
+    write_json,
+)
 from mgc.runs.record import SCHEMA, RunRecord, parse
 from mgc.runs.run_files import read_parquet, run_files
 
@@ -287,5 +295,5 @@ def remove(name: str) -> None:
     """Delete a run's folder."""
     if name not in _folders():
         raise unknown("run", name, names(), "mgc runs list")
-    shutil.rmtree(runs_home() / name)
+    remove_folder(runs_home() / name)
     lock_file(runs_home() / name).unlink(missing_ok=True)

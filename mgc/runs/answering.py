@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, counted
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
 from mgc.runs import PREDICTIONS, PREFIX, Run, damaged, identity
@@ -128,7 +128,7 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     for rival, tests in rivals:
         why = _not_better(rival, taken, part, tests)
         taken, refused = (taken, why or refused) if why is not None else (rival, "")
-    figure = f"{100 * taken.accuracy:.1f} % of {len(taken.rows):,} {kind} tracks"
+    figure = f"{100 * taken.accuracy:.1f} % of {counted(len(taken.rows), f'{kind} track')}"
     others = "the only run with such a figure" if len(known) == 1 else f"the best of {len(known)}"
     return Choice(taken.run, f"{figure}; {refused or others}")
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, counted
 
 if TYPE_CHECKING:
     from mgc.runs import Run
@@ -90,13 +90,14 @@ def unlike(one: Run, other: Run) -> str:
     changed = shared[(genres[0] != genres[1]).to_numpy()]
     if len(changed):
         pair = " and ".join(column[changed[0]] for column in genres)
-        return f"the genre of {len(changed):,} rows, starting with track {changed[0]!r}: {pair}"
+        rows = counted(len(changed), "row")
+        return f"the genre of {rows}, starting with track {changed[0]!r}: {pair}"
     if len(shared) < max(len(mine), len(theirs)):  # a lost track may split its group in two
         return ""
     if "group" in mine and "group" in theirs:
         one_code, other_code = (pd.factorize(t.loc[shared, "group"])[0] for t in (mine, theirs))
-        if count := int((one_code != other_code).sum()):
-            return f"the group (artist) of {count:,} tracks"
+        if differing := int((one_code != other_code).sum()):
+            return f"the group (artist) of {counted(differing, 'track')}"
     if same_audio(one, other) is False:
         return "the audio of their tracks"
     return ""

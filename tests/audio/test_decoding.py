@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from mgc.audio import decoding
+from mgc.datasets.quality.listening import listen
 from mgc.errors import AudioError
 from tests.sounds import FORMATS, music, write
 
@@ -183,6 +185,23 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -
     soundfile.write(path, wave, 22_050, subtype="FLOAT")
     with pytest.raises(AudioError, match="not numbers"):
         decoding.decode(path)
+
+
+@pytest.mark.parametrize("value", [1e13, -1e20, 3e38])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_samples_far_out_of_range_are_refused(tmp_path: Path, value: float, channels: int) -> None:
+    """They are numbers, and the whole file and each command say the same."""
+    wave = np.repeat(music(0.5)[:, None], channels, axis=1)
+    wave[100] = value
+    path = tmp_path / "a.wav"
+    soundfile.write(path, wave, 22_050, subtype="FLOAT")
+    said = f"holds samples out of range: up to {abs(value):.0e} of full scale"
+    with pytest.raises(AudioError, match=re.escape(said)):
+        decoding.decode(path)
+    assert listen(path).problem == f"{said}."
+    soundfile.write(path, np.clip(wave, -1e11, 1e11), 22_050, subtype="FLOAT")
+    assert np.isfinite(decoding.decode(path)[0]).all()
+    assert not listen(path).problem
 
 
 @pytest.mark.parametrize("rate", [1, 1_999, 768_001, 2_000_000_000])

@@ -46,8 +46,7 @@ def compare(
     if as_csv or markdown:
         form = "--csv" if as_csv else "--markdown"
         refuse_unused(f"with {form}", {"--by-genre": by_genre, "--agreement": agreement})
-    taken = choice.selected(names or [], data, folds, every).runs
-    choice.check_reference(reference, taken)
+    taken = choice.selected(names or [], data, folds, every, reference).runs
     from mgc.evaluation.compare import compare
     from mgc.evaluation.systems import systems as grouped
 

@@ -65,12 +65,13 @@ def ensemble(
     if not calibrate and not any(_learns(name) for name in names):
         given = {"--learn-from": learn_from != "validation"}
         refuse_unused(f"on {strategy}, which learns nothing from held-out tracks", given)
+    own = _settings(names, values)
     groups = _members(members or [], data)
-    from mgc.ensembling.combination import EnsembleRequest
+    from mgc.ensembling.combination import EnsembleRequest, StrategySpec
     from mgc.ensembling.ensemble_runs import ensemble
     from mgc.ensembling.member_notes import notes
 
-    specs = _specs(names, values)
+    specs = [StrategySpec(name, own[name]) for name in names]
     for spec in specs:
         spec.params  # noqa: B018 - checks them
 
@@ -110,25 +111,18 @@ def _command(request: EnsembleRequest, group: Sequence[Run]) -> list[str]:
     return words
 
 
-def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
-    """Each strategy with the settings that apply to it. Raises UsageError for a setting that
-    applies to none."""
-    from dataclasses import fields
-
-    from mgc.ensembling.combination import StrategySpec
+def _settings(names: Sequence[str], values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings that apply to each strategy. Raises UsageError for one that applies to none."""
+    from mgc import resolve
     from mgc.errors import unknown
-    from mgc.plugins.params import params_class
 
-    made, known = [], set()
-    for name in names:
-        own = {f.name for f in fields(params_class(StrategySpec(name).implementation))}
-        known |= own
-        made.append(StrategySpec(name, {k: v for k, v in values.items() if k in own}))
-    for name in values:
-        if name not in known:
+    own = {name: resolve.parameters_of("strategy", name) for name in names}
+    known = {parameter for parameters in own.values() for parameter in parameters}
+    for value in values:
+        if value not in known:
             owners = names[0] if len(names) == 1 else "the strategies"
-            raise unknown(f"parameter of {owners}", name, known, "mgc strategies show NAME")
-    return made
+            raise unknown(f"parameter of {owners}", value, known, "mgc strategies show NAME")
+    return {name: {k: v for k, v in values.items() if k in own[name]} for name in names}
 
 
 def _names(strategy: str) -> list[str]:
@@ -195,7 +189,9 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     for run in done:
         shared, of = run.record.overlap["tracks"], run.record.overlap["of"]
         if shared < of:
-            output.note(f"{run.name}: {shared:,} of {of:,} tracks are in every member.")
+            output.note(
+                f"{run.name}: {shared:,} of {output.count(of, 'track')} are in every member."
+            )
     if as_json:
         output.emit_json([{"name": run.name, **run.record} for run in done])
         return

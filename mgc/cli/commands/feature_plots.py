@@ -66,7 +66,7 @@ class FeatureDrawing:
         """The file and caption of each track, once the extractors' names have been checked."""
         from mgc import resolve
 
-        resolve.check_names("extractor", self.extractors)
+        resolve.check_settings(self.extractors, [], self.settings)
         return [_track(name, self.data) for name in names]
 
     def _sources(self) -> list[ExtractorSpec]:

@@ -98,7 +98,7 @@ def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
 
     from mgc import resolve
 
-    resolve.check_names("extractor", [name])
+    resolve.check_settings([name], [], settings)
     (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
     tell = getattr(source.extractor, "feature_shape", None)
     if tell is None:
@@ -128,7 +128,7 @@ def fetch(
     """Download the weights that an extractor needs; no other command downloads them."""
     from mgc import resolve
 
-    resolve.check_names("extractor", [name])
+    resolve.check_settings([name], [], settings)
     (spec,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
     get = getattr(spec.extractor, "fetch", None)
     if get is None:
@@ -158,7 +158,7 @@ def extract(
     """Extract features of a dataset; each file is decoded once for all of them."""
     from mgc import resolve
 
-    resolve.check_names("extractor", names)
+    resolve.check_settings(names, [], settings)
     dataset = resolve.dataset(data)
     from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
@@ -187,10 +187,10 @@ def extract(
 @app.command("status")
 def status(as_json: output.JsonOption = False) -> None:
     """Show which features are stored, and how much space they take."""
-    from mgc.features import store
+    from mgc.features.store_folders import stores
 
     rows = []
-    for folder, record in store.stores():
+    for folder, record in stores():
         shards = list(folder.glob("*.safetensors"))
         identity = record["identity"]
         rows.append(
@@ -250,17 +250,16 @@ def clear(
     ] = None,
 ) -> None:
     """Delete stored features; they can be made again from the audio."""
-    import shutil
-
     from mgc.errors import unknown
-    from mgc.features import store
+    from mgc.features.store_folders import stores
+    from mgc.home import remove_folder
 
-    found = list(store.stores())
+    found = list(stores())
     there = {record["identity"]["extractor"] for _, record in found}
     for name in names or []:
         if name not in there:
             raise unknown("stored feature", name, there, "mgc features status")
     chosen = [folder for folder, r in found if not names or r["identity"]["extractor"] in names]
     for folder in chosen:
-        shutil.rmtree(folder)
+        remove_folder(folder)
     output.say(f"Removed {output.count(len(chosen), 'store')}.")

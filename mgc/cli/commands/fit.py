@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mgc.runs import Run
 
 WANDB = {"mode": "offline", "project": "mgc", "entity": None}  # the defaults of --wandb-…
+DEFAULT_HEADS = ["logistic", "cnn"]  # without --head: on a CPU, on a GPU
 
 
 def fit(
@@ -76,7 +77,7 @@ def fit(
         return
     if track is None:
         options.refuse_unused("without --track wandb", unused)
-    _check(extractor or [], head or [], data, words or [])
+    _check(extractor or [], head or [], data, settings or [], words or [])
     from mgc import fitting
 
     requests = fitting.requests(
@@ -112,7 +113,9 @@ def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
         output.note(once)
 
 
-def _check(extractors: list[str], heads: list[str], data: str | None, words: list[str]) -> None:
+def _check(
+    extractors: list[str], heads: list[str], data: str | None, settings: list[str], words: list[str]
+) -> None:
     """Refuse wrong names before anything slow is imported."""
     from mgc import resolve
     from mgc.plugins import registry
@@ -122,8 +125,7 @@ def _check(extractors: list[str], heads: list[str], data: str | None, words: lis
     known = {entry.info.name for entry in registry.catalogue().entries("head")}
     option, given = ("--head", heads) if {*words} & known else ("-e", extractors)
     options.one_name_each(option, given, words)
-    resolve.check_names("extractor", extractors)
-    resolve.check_names("head", heads)
+    resolve.check_settings(extractors, heads or DEFAULT_HEADS, settings)
     resolve.dataset_name(data)
 
 

@@ -61,8 +61,7 @@ def report(
     refuse_unused("with --hardest 0", {"--picture": drawn and not hardest})
     if picture != NO_PICTURE:
         resolve.check_names("extractor", [picture])
-    taken = choice.selected(names or [], data, folds, every)
-    choice.check_reference(reference, taken.runs)
+    taken = choice.selected(names or [], data, folds, every, reference)
     from mgc.reporting.page.build import ReportRequest, make_report
 
     source = None

@@ -16,15 +16,14 @@ app = typer.Typer(no_args_is_help=True, help="Runs: what was trained, and how go
 
 @app.command("list")
 def list_runs(as_json: output.JsonOption = False) -> None:
-    """List the runs, oldest first; ● marks those that `mgc predict` takes."""
+    """List the runs, oldest first."""
     rows = [_row(run) for run in choice.all_runs()]
     if as_json:
         output.emit_json(rows)
     elif rows:
-        answers = {name: choice.answering(name) for name in {r["dataset"] for r in rows}}
         cells = [
             {
-                "run": choice.marked([r["name"]], answers[r["dataset"]]),
+                "run": r["name"],
                 "what": r["label"],
                 "dataset": r["dataset"],
                 "folds": r["folds"] or "split",

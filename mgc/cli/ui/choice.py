@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 ANSWERS = "●"  # marks the run that `mgc predict` takes
 
 
-def selected(names: Sequence[str], data: str | None, folds: int | None, every: bool) -> Selection:
+def selected(
+    names: Sequence[str], data: str | None, folds: int | None, every: bool, reference: str | None
+) -> Selection:
     """The named runs, or those of the dataset; reports what is left out.
 
-    Raises UsageError for an unknown name, for a choice among named runs, or if there is no run.
+    Raises UsageError for an unknown name or reference, for a choice among named runs, or if there
+    is no run.
     """
     from mgc import resolve
     from mgc.runs import selection
@@ -33,8 +36,13 @@ def selected(names: Sequence[str], data: str | None, folds: int | None, every: b
             )
         found = selection.chosen(names, dataset_or_none(data))
         check_dataset(found, data)
+        _check_reference(reference, found)
         return selection.Selection(found, {})
-    taken = selection.comparable(all_runs(), resolve.dataset_name(data), folds, every)
+    dataset, found = resolve.dataset_name(data), all_runs()
+    if there := [run for run in found if run.record.dataset.name == dataset]:
+        _check_reference(reference, there)  # before their predictions are read
+    taken = selection.comparable(found, dataset, folds, every)
+    _check_reference(reference, taken.runs)
     if taken.left_out:
         output.note(taken.said())
     return taken
@@ -91,7 +99,7 @@ def check_dataset(found: Sequence[Run], data: str | None) -> None:
             )
 
 
-def check_reference(name: str | None, found: Sequence[Run]) -> None:
+def _check_reference(name: str | None, found: Sequence[Run]) -> None:
     """Raise UsageError if no run has that title or name."""
     titles = {run.title for run in found}
     names = {each for run in found for each in (run.name, f"{run.title} ({run.name})")}

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
+from mgc.errors import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mgc.evaluation.text_tables import Table
 
 STDERR = 2  # the file descriptor that C libraries write to
+count = counted
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -206,11 +209,6 @@ def _stacked(table: Table) -> None:
 def percent(value: float) -> str:
     """0.634 → ``63.4``."""
     return f"{100 * value:.1f}"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 track``, ``1,024 tracks``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def list_failures(reasons: Sequence[str], shown: int = 20) -> None:

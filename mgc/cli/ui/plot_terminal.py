@@ -64,7 +64,13 @@ def curves(named: Named) -> None:
                 line = drawing.sparkline(values, _room(60))
                 rows.append([words, line, f"{known[0]:.3f}", f"{best:.3f}", f"{known[-1]:.3f}"])
         folds = f", mean of {len(found)} folds" if len(found) > 1 else ""
-        columns = [f"{len(found[0].epochs)} epochs{folds}", "", "first", "best", "last"]
+        columns = [
+            f"{output.count(len(found[0].epochs), 'epoch')}{folds}",
+            "",
+            "first",
+            "best",
+            "last",
+        ]
         output.show_table(columns, rows, title=name, right=columns[2:])
 
 

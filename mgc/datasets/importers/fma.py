@@ -17,7 +17,7 @@ import pandas as pd
 from mgc.audio.audio_files import UNREADABLE
 from mgc.datasets.importers import facts
 from mgc.datasets.table import SPLITS, table
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, counted
 
 NAMES = tuple(f"fma-{subset}" for subset in facts.FMA_SUBSETS)
 #: Ours ← FMA's two header rows.
@@ -62,7 +62,8 @@ def import_fma(
     _count(left_out, "audio file not in the tree", len(with_genre) - len(kept))
     if not len(kept):
         raise UsageError(
-            f"{audio} holds none of the {len(with_genre):,} clips that {tables}/tracks.csv names.",
+            f"{audio} holds none of the {counted(len(with_genre), 'clip')} that "
+            f"{tables}/tracks.csv names.",
             "They should be in folders of three digits: fma_small/000/000002.mp3",
         )
     record = {

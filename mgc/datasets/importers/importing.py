@@ -19,7 +19,7 @@ from mgc.datasets.importers.tabular import SUFFIXES
 from mgc.datasets.quality import checking
 from mgc.datasets.remarks import about_names
 from mgc.datasets.table import Dataset
-from mgc.errors import UsageError
+from mgc.errors import UsageError, counted
 from mgc.progress import Progress
 
 SYNTHESISED = "synthesised"  # the source of a demo
@@ -162,15 +162,15 @@ def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
         slashes = [path.replace("\\", "/") for path in absent]
         turned = any(os.path.exists(root / path) for path in slashes)
         raise UsageError(
-            f"None of the {len(tracks)} files that {source} names exist "
+            f"None of the {counted(len(tracks), 'file')} that {source} names exist "
             f"(the first: {root / tracks['path'].iloc[0]}).",
             f"{'Write the paths with /, not with a backslash. ' if turned else ''}"
             f"Relative paths start at {root}.",
         )
     if absent:
         remark = (
-            f"{len(absent):,} of the {len(tracks):,} files did not exist when they were added, for "
-            f"example {absent[0]}."
+            f"{len(absent):,} of the {counted(len(tracks), 'file')} did not exist when they were "
+            f"added, for example {absent[0]}."
         )
         tracks.attrs["remarks"] = [*tracks.attrs.get("remarks", []), remark]
 
@@ -182,10 +182,9 @@ def _without_rare(
     counts = tracks["genre"].value_counts()
     rare = counts[counts < MIN_TRACKS]
     if len(rare) and not drop:
-        genre, count = rare.index[0], rare.iloc[0]
+        genre, there = rare.index[0], counted(rare.iloc[0], "track")
         raise UsageError(
-            f"Genre {genre!r} has only {count} track{'s' if count > 1 else ''}; training, "
-            f"validation and test need one each.",
+            f"Genre {genre!r} has only {there}; training, validation and test need one each.",
             "Add some, or leave out such genres with --drop-rare.",
         )
     if drop:

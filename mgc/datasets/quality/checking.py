@@ -21,7 +21,7 @@ from mgc.datasets.importers import facts
 from mgc.datasets.quality.listening import ListeningResult, hear
 from mgc.datasets.quarantine import COLUMNS, HEARING, quarantine, quarantined
 from mgc.datasets.table import Dataset
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import SPACE, replace_file
 from mgc.progress import Progress
 
@@ -31,6 +31,7 @@ LEFT_OUT = {
     "empty": "the file has no bytes",
     "undecodable": "no decoder can read it",
     "not numbers": "samples are NaN or infinite",
+    "out of range": "samples are far beyond full scale",
     "too short": "hardly any sound",
     "silent": "mixed to mono, no sound is louder than -60 dBFS",
 }
@@ -111,7 +112,7 @@ def check(
         raise UsageError(f"{shortest} s is not a usable minimum length.", "Use --shortest 2")
     if not any(map(os.path.exists, dataset.paths())):
         raise MgcError(
-            f"None of the {len(dataset.tracks):,} files of {dataset.name!r} exist.",
+            f"None of the {counted(len(dataset.tracks), 'file')} of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
         )
     if not os.access(dataset.folder, os.W_OK):
@@ -224,7 +225,8 @@ def _kind(path: Path, heard: ListeningResult) -> str:
         return "empty"
     if heard.retry:
         return "not read"
-    return "not numbers" if "not numbers" in heard.problem else "undecodable"
+    kinds = ("not numbers", "out of range")
+    return next((kind for kind in kinds if kind in heard.problem), "undecodable")
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,8 @@ class _Measured:
         wave = np.ascontiguousarray(decoding.mono(block))
         before = self.levels.length
         self.levels.add(block, wave)
-        if not np.isfinite(self.levels.energy).all():
-            raise AudioError("holds samples that are not numbers (NaN or infinite).")
+        if problem := decoding.unusable(block, self.levels.energy.max()):
+            raise AudioError(f"{problem}.")
         if self.levels.peak:
             self._note_near(np.abs(block))
         self.digest.update(wave.data)

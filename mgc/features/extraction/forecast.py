@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, counted
 from mgc.features.store import features_root
 from mgc.home import SPACE
 from mgc.progress import Progress
@@ -34,14 +34,14 @@ class Forecast:
         needed = self.stored * share
         about = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{minutes * 60:.0f} s"
         self.progress.say(
-            f"{self.waiting:,} tracks: about {about}, {needed / GB:.1f} GB of features"
+            f"{counted(self.waiting, 'track')}: about {about}, {needed / GB:.1f} GB of features"
         )
         root = features_root()
         free = _free(root) if isinstance(root, Path) else needed
         if needed > free:
             raise MgcError(
-                f"The features of {self.waiting:,} tracks need about {needed / GB:.1f} GB; "
-                f"{free / GB:.1f} GB are free in {root}.",
+                f"The features of {counted(self.waiting, 'track')} need about "
+                f"{needed / GB:.1f} GB; {free / GB:.1f} GB are free in {root}.",
                 f"{SPACE} Fewer or shorter clips need less: --clips-per-track, --clip-seconds",
             )
 

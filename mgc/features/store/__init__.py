@@ -6,9 +6,9 @@ one safetensors file, one float16 (sequence) or float32 tensor per clip, named
 ``<sha-256>.<clip number>``.
 """
 
-from mgc.features.store.backends import features_root
-from mgc.features.store.feature_store import FeatureStore, fingerprint, forget, stores
+from mgc.features.store.feature_store import FeatureStore, fingerprint, forget
 from mgc.features.store.shards import DamagedShardError, Origin
+from mgc.features.store_folders import features_root, stores
 
 __all__ = [
     "DamagedShardError",

@@ -46,15 +46,6 @@ class StoreBackend(Protocol):
         ...
 
 
-def features_root() -> Path | str:
-    """``MGC_FEATURES``, a folder or a URL such as ``s3://bucket/features``; else a folder in the
-    home folder."""
-    named = os.environ.get("MGC_FEATURES", "")
-    if "://" in named:
-        return named.rstrip("/")
-    return Path(named).expanduser().absolute() if named else home() / "features"
-
-
 def place(root: Path | str, name: str) -> StoreBackend:
     """The location of one store below a root.
 

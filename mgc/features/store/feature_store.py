@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import numpy as np
 from mgc.audio import decoders
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.features.store import shards
-from mgc.features.store.backends import StoreBackend, features_root, place
+from mgc.features.store.backends import StoreBackend, place
 from mgc.features.store.shards import FIRST, DamagedShardError, Origin, Row, Shard
-from mgc.home import CHANGED, Verification, read_json
+from mgc.features.store_folders import features_root, stores
+from mgc.home import CHANGED, Verification
 
 SCHEMA = 1
 
@@ -229,12 +230,3 @@ def forget(hashes: Set[str]) -> int:
         if not any(folder.glob(f"*{shards.SUFFIX}")):
             shutil.rmtree(folder, ignore_errors=True)
     return removed
-
-
-def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """(folder, identity record) of every store on this machine."""
-    root = features_root()
-    if isinstance(root, Path):
-        for path in sorted(root.glob("*/identity.json")):
-            remedy = f"Remove them, and the next fit will recompute them: rm -r '{path.parent}'"
-            yield path.parent, read_json(path, remedy)

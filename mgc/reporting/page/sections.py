@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc.errors import UsageError
+from mgc.errors import UsageError, counted
 from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
@@ -58,7 +58,7 @@ def verdict(made: Comparison) -> str:
     low, high = 100 * best["accuracy_low"], 100 * best["accuracy_high"]
     said = (
         f"{best['name']} names the right genre for {100 * best['accuracy']:.0f} % of "
-        f"{best['tracks']:,} tracks (95 % interval {low:.0f} to {high:.0f} %)."
+        f"{counted(best['tracks'], 'track')} (95 % interval {low:.0f} to {high:.0f} %)."
     )
     if made.reference is None:
         return said

@@ -1,0 +1,147 @@
+"""A home that cannot be written, is full, is locked by another process or knows no locks: commands
+that only read work, the others say what and where."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import filelock
+import pytest
+
+FIRST, SECOND = "mine-mfcc-logistic-1", "mine-mfcc-svm-1"
+READING = (
+    "data list", "data show mine", "data audit mine", "data split mine --list",
+    "data export mine OUT/mine.csv --force", "features list", "features show mel",
+    "features status", "features verify", "features show SONG -e mel -o OUT/song.png",
+    "runs list", "runs verify",
+    f"runs show {FIRST}", "compare", "compare --json --by-genre --agreement",
+    "predict SONG", f"predict SONG --run {FIRST} --csv",
+    f"plot confusion {FIRST} -o OUT/confusion.png", f"plot comparison {FIRST} {SECOND}",
+    f"plot genres {FIRST}",
+    "heads list", "heads show svm",
+    "strategies list", "strategies show weighted", "plugins list", "plugins check confidence",
+    "experiment show PLAN",
+)  # fmt: skip
+WRITING = (
+    "data check mine", "data use mine", "data split mine --as other", "data add more MUSIC",
+    "data audit mine --fix --as apart", "features extract chroma --data mine",
+    "fit -e mfcc --data mine --seed 1",
+    f"ensemble confidence {FIRST} {SECOND}",
+    f"runs remove {SECOND}", "features clear", "data remove mine",
+)  # fmt: skip
+PLAN = """name = "plan"
+dataset = "mine"
+extractors = ["mfcc"]
+heads = ["logistic", "svm"]
+strategies = ["confidence"]
+"""
+#: A process of its own, without the rights of a superuser: it prints, as JSON, the exit code and
+#: the output of each command.
+PROGRAM = """
+import contextlib, errno, fcntl, io, json, os, resource, sqlite3, sys, tempfile
+tempfile.tempdir = os.getcwd()  # found by writing a file, else
+state, commands = sys.argv[1], json.loads(sys.argv[2])
+def no_locks(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+def no_database(*_, **__):
+    raise sqlite3.OperationalError("locking protocol")
+if state == "without locks":
+    fcntl.flock = fcntl.lockf = no_locks
+    sqlite3.connect = no_database
+from mgc.audio import file_cache
+file_cache.FileCache.find.__defaults__ = (0.01,)
+file_cache.LOCKED_SECONDS = 0.01
+from mgc.cli import app
+told = []
+for words in commands:
+    sys.argv = ["mgc", *words.split()]
+    if state == "full" and "OUT/" not in words:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    code, out, err = 0, io.TextIOWrapper(io.BytesIO()), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            app.main()
+        except SystemExit as left:
+            code = left.code or 0
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    out.flush()
+    told.append((code, out.buffer.getvalue().decode(), err.getvalue()))
+print(json.dumps(told))
+"""
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, music: Path) -> Path:
+    """A folder with a home that holds a dataset and two runs, and a plan of an experiment."""
+    folder = tmp_path_factory.mktemp("unwritable")
+    (folder / "plan.toml").write_text(PLAN)
+    for words in (
+        ["data", "add", "mine", str(music)],
+        ["fit", "-e", "mfcc", "--head", "logistic", "--head", "svm"],
+    ):
+        command = [sys.executable, "-m", "mgc", "--home", str(folder / "home"), *words]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return folder
+
+
+@pytest.mark.parametrize("state", ["read-only", "full", "locked", "without locks"])
+def test_what_only_reads_works_and_the_rest_says_why_not(
+    written: Path, music: Path, tmp_path: Path, state: str
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(written / "home", home)
+    (tmp_path / "OUT").mkdir()
+    names = {"OUT": tmp_path / "OUT", "SONG": next(music.rglob("*.wav")), "MUSIC": music}
+    names["PLAN"] = written / "plan.toml"
+    commands = []
+    for command in (*READING, *WRITING):
+        for name, path in names.items():
+            command = command.replace(name, str(path))
+        commands.append(command)
+    with ExitStack() as held:
+        if state == "locked":
+            for path in home.glob("*.sqlite"):
+                database = held.enter_context(closing(sqlite3.connect(path)))
+                database.execute("BEGIN EXCLUSIVE")
+            for run in (FIRST, SECOND):
+                held.enter_context(filelock.FileLock(home / "runs" / f".{run}.lock"))
+        if state == "read-only":
+            for path in [home, *home.rglob("*")]:
+                path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+        told = _told(state, commands, home)
+    for path in [home, *home.rglob("*")]:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)  # so that pytest can remove it
+    for command, (code, out, err) in zip(READING, told, strict=False):
+        assert (code, bool(out)) == (0, True), f"{command}: {err}"
+    for command, (code, _, err) in zip(WRITING, told[len(READING) :], strict=True):
+        assert "itself failed" not in err, f"{command}: {err}"
+        said = str(home) in err and "Hint:" in err
+        assert (code, said) == (1, True) or (code == 0 and state != "read-only"), (command, err)
+
+
+def _told(state: str, commands: list[str], home: Path) -> list[tuple[int, str, str]]:
+    program = [sys.executable, "-c", PROGRAM, state, json.dumps(commands)]
+    if state == "read-only" and os.geteuid() == 0:
+        if shutil.which(UNPRIVILEGED[0]) is None:
+            pytest.skip("root may write everything, and there is no setpriv")
+        program = UNPRIVILEGED + program
+    done = subprocess.run(
+        program,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=home.parent,
+        env={**os.environ, "MGC_HOME": str(home)},
+    )
+    assert done.returncode == 0, done.stderr
+    told: list[tuple[int, str, str]] = json.loads(done.stdout.splitlines()[-1])
+    return told
