@@ -154,10 +154,9 @@ def shard(path: Path, head: bytes, size: int) -> Shard:
             if data + end > size:
                 raise ValueError("it is cut off")
             shape, dtype = tuple(tensor["shape"]), DTYPES[tensor["dtype"]]
-            clips = rows.setdefault(audio_hash, [])
-            if int(number) != len(clips):
-                raise ValueError(f"clip {len(clips)} of {audio_hash} is missing")
-            clips.append(Row(path, data + begin, shape, dtype, own))
+            row = Row(path, data + begin, shape, dtype, own)
+            # Each type's clips are in order, so all before this one are there, or follow.
+            rows.setdefault(audio_hash, []).insert(int(number), row)
         origins = json.loads(facts.get(ORIGINS, "{}"))
         return Shard(rows, {key: Origin(*origin) for key, origin in origins.items()})
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
