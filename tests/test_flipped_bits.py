@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mgc.errors import MgcError
 from mgc.evaluation.curves import curves
 from mgc.features import file_hashes
 from mgc.features.store import FeatureStore, stores
-from mgc.home import setting
+from mgc.home import FILES, setting
 from mgc.runs.models import model_folders
 from mgc.runs.selection import experiment_runs
 from mgc.training.fitted_head import restore_head
@@ -70,26 +71,28 @@ def features() -> Any:
     return read
 
 
-def scored() -> Any:
+def scored(*names: str) -> Any:
     read = {}
-    for run in (runs.load(name) for name in runs.names()):
+    for run in map(runs.load, names or runs.names()):
         results = run.predictions.to_csv(), run.embeddings.tobytes()
-        read[run.name] = dict(run.record), results, [vars(curve) for curve in curves(run)]
-    return repr(read)
+        # Without their own keys, checksums are unknown and unread: no other number.
+        known = {k: v for k, v in run.record.items() if k in vars(run.record) and k != FILES}
+        read[run.name] = repr((known, results, [vars(curve) for curve in curves(run)]))
+    return read
 
 
-def models() -> Any:
+def models(*names: str) -> Any:
     read: dict[str, Any] = {}
-    for run in (runs.load(name) for name in runs.names()):
+    for run in map(runs.load, names or runs.names()):
         members = sorted((run.folder / "members").glob("*"))
         for one in [runs.load(str(folder)) for folder in members] or [run]:
             heads = [restore_head(folder, "cpu") for folder in model_folders(one)]
             rows, frames = (40, 100) if "mfcc" in one.label else (12, 100)
             clip = np.sin(np.arange(rows * frames, dtype=np.float32)).reshape(rows, frames)
-            read[f"{run.name}/{one.name}"] = [head.predict([[clip]]) for head in heads]
+            read[f"{run.name}/{one.name}"] = repr([head.predict([[clip]]) for head in heads])
         learnt = load_combinations(run) if run.kind == "ensemble" else []
-        read[run.name] = [(made.learnt, made.temperatures, made.pooled) for made in learnt]
-    return repr(read)
+        read[run.name] = repr([(made.learnt, made.temperatures, made.pooled) for made in learnt])
+    return read
 
 
 def others() -> Any:
@@ -134,7 +137,8 @@ def test_one_flipped_bit_is_named_or_without_effect(
         path.write_bytes(flipped)
         name = path.relative_to(full_home)
         for read in READERS.get(name.parts[0], ()):
-            outcome = _outcome(read, first[read])
+            touched = name.parts[1:2] if name.parts[0] == "runs" else ()
+            outcome = _outcome(partial(read, *touched), first[read])
             if outcome in outcomes:
                 outcomes[outcome] += 1
             else:

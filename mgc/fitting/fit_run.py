@@ -99,7 +99,7 @@ def _kept(run: Run) -> Iterator[None]:
     if not processes.is_main():
         yield
         return
-    with state.locked(run):
+    with state.locked(run.folder):
         try:
             yield
         except MgcError as error:

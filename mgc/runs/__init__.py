@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,7 +117,10 @@ class Run:
         """The `mgc.runs.metrics.summary` of each scored part, computed from the predictions."""
         from mgc.runs.metrics import scores
 
-        return scores(self, self.predictions)
+        found = scores(self, self.predictions)
+        if "test" not in found:
+            raise damaged(self.folder, f"{PREDICTIONS} has no row of the part test")
+        return found
 
     @cached_property
     def embeddings(self) -> np.ndarray:
@@ -262,7 +266,9 @@ def load_finished(name: str) -> Run:
             f"Fix that and fit again; remove it with: mgc runs remove {name}",
         )
     if not run.finished:
-        raise MgcError(f"Run {name!r} did not finish.", f"Continue it: mgc fit --resume {name}")
+        again = f"mgc runs remove {name}; {shlex.join(run.record.command)}"
+        hints = {"single": f"Continue it: mgc fit --resume {name}", "ensemble": f"Again: {again}"}
+        raise MgcError(f"Run {name!r} did not finish.", hints[run.kind])
     return run
 
 
@@ -292,8 +298,11 @@ def _age(run: Run) -> tuple[str, int]:
 
 
 def remove(name: str) -> None:
-    """Delete a run's folder."""
+    """Delete a run's folder. Raises MgcError if a process is training it."""
+    from mgc.runs.state import locked
+
     if name not in _folders():
         raise unknown("run", name, names(), "mgc runs list")
-    remove_folder(runs_home() / name)
+    with locked(runs_home() / name):
+        remove_folder(runs_home() / name)
     lock_file(runs_home() / name).unlink(missing_ok=True)

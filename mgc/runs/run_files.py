@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 MAX_RATIO = 100  # of bytes read to bytes in the file; Snappy packs at most 21 to 1
+TEXT = ("string", "large_string", "binary", "large_binary")
 MAX_DEPTH = 4  # members/NAME/fold-0/model.safetensors
 
 
@@ -48,7 +49,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """A table of a run: those of the ``columns`` that it has, or all.
 
     Raises ValueError if it is damaged, or claims more rows than it has bytes or more content than
-    compression can hide in them: reading it would take the memory.
+    compression can hide in them: reading it would take the memory. Text is therefore read as
+    Parquet stores it, each value once, and measured before it is repeated.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -56,15 +58,31 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     size = path.stat().st_size
     try:
         with parquet.ParquetFile(path) as file:
-            facts = file.metadata
-            groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
-            rows = max(facts.num_rows, sum(group.num_rows for group in groups))
-            unpacked = sum(group.total_byte_size for group in groups)
-            if rows <= size and unpacked <= MAX_RATIO * size:
-                return file.read(columns)
+            facts, schema = file.metadata, file.schema_arrow
+        groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
+        rows = max(facts.num_rows, sum(group.num_rows for group in groups))
+        unpacked = sum(group.total_byte_size for group in groups)
+        if rows <= size and unpacked <= MAX_RATIO * size:
+            text = [f.name for f in schema if str(f.type) in TEXT]
+            with parquet.ParquetFile(path, read_dictionary=text) as file:
+                table = file.read(columns)
+            unpacked = sum(map(_text_bytes, table.columns))
+            if unpacked <= MAX_RATIO * size:
+                plain = [schema.field(name) for name in table.column_names]
+                return table.cast(pa.schema(plain, schema.metadata))
     except (pa.ArrowException, MemoryError) as error:
         raise ValueError(f"{path.name}: {error}") from error
     raise ValueError(f"{path.name} claims {rows:,} rows and {unpacked:,} bytes, but has {size:,}")
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """The bytes of a column's text, if each row has its own."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    chunks = column.chunks if pa.types.is_dictionary(column.type) else []
+    lengths = [compute.binary_length(c.dictionary).cast("int64").take(c.indices) for c in chunks]
+    return sum(compute.sum(found).as_py() or 0 for found in lengths)
 
 
 def _inside(folder: Path, depth: int) -> Iterator[os.DirEntry[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import filelock
 
@@ -13,13 +14,13 @@ from mgc.runs import Run, lock_file
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Reserve a run's folder for this process. Raises MgcError if another has reserved it."""
     try:
-        held = filelock.FileLock(lock_file(run.folder)).acquire(timeout=0)
+        held = filelock.FileLock(lock_file(folder)).acquire(timeout=0)
     except filelock.Timeout as error:
         raise MgcError(
-            f"Run {run.name!r} is being trained by another process.",
+            f"Run {folder.name!r} is being trained by another process.",
             "Wait for it, or stop it first.",
         ) from error
     with held:
@@ -37,7 +38,7 @@ def state(run: Run) -> str:
     if said != "running":
         return said
     try:
-        with locked(run):
+        with locked(run.folder):
             return "interrupted"
     except (MgcError, OSError):  # someone else's, or on a read-only disk
         return said

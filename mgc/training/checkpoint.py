@@ -19,7 +19,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mgc.errors import MgcError
-from mgc.home import replace_file
+from mgc.home import CHANGED, OWN, checksum, replace_file
+from mgc.progress import Progress
 
 NAME = "checkpoint.safetensors"
 Weights = dict[str, Tensor]
@@ -49,26 +50,30 @@ class Checkpoint:
             for group, tensors in self.tensors.items()
             for name, tensor in tensors.items()
         }
-        replace_file(folder / NAME, save(flat, metadata={"mgc": json.dumps(facts)}))
+        said = {"mgc": json.dumps(facts)}
+        said[OWN] = checksum(save(flat, metadata=said))
+        replace_file(folder / NAME, save(flat, metadata=said))
 
 
-def load_checkpoint(folder: Path, setup: Mapping[str, Any], device: torch.device) -> Checkpoint:
-    """The checkpoint in ``folder``, or a fresh start if there is none.
-
-    Raises MgcError if the file is damaged or belongs to another training.
-    """
+def load_checkpoint(
+    folder: Path, setup: Mapping[str, Any], device: torch.device, progress: Progress
+) -> Checkpoint:
+    """The checkpoint in ``folder``, or a fresh start if there is none or (said to ``progress``) it
+    is damaged. Raises MgcError if it belongs to another training."""
     path = folder / NAME
     if not path.exists():
         return Checkpoint(setup)
     where = "cpu" if device.type == "cpu" else str(device)  # safetensors does not know "cpu:0"
     try:
         with safe_open(path, framework="pt", device=where) as file:
-            facts = json.loads(file.metadata()["mgc"])
+            said = file.metadata()
             flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise MgcError(
-            f"{path} is damaged: {error}.", f"Delete it and start the training again: rm '{path}'"
-        ) from error
+        own, facts = said.pop(OWN, ""), json.loads(said["mgc"])
+        if own and checksum(save(flat, metadata=said)) != own:
+            raise ValueError(f"it {CHANGED}")
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        progress.say(f"{path} is damaged: {error}. This training starts again.")
+        return Checkpoint(setup)
     then, now = facts["setup"], json.loads(json.dumps(dict(setup)))
     changed = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
     if changed:

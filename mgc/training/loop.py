@@ -93,7 +93,7 @@ class Loop:
         self.wrapped, self.optimizer = accelerator.prepare(
             self.model, _optimizer(self.model, self.training)
         )
-        self.state = load_checkpoint(job.folder, setup, accelerator.device)
+        self.state = load_checkpoint(job.folder, setup, accelerator.device, job.tracker.progress)
         if self.state.epoch:
             self.model.load_state_dict(self.state.tensors["model"])
             restore_optimizer(self.optimizer, self.state.tensors["optimizer"])

@@ -94,7 +94,7 @@ class WandbTracker:
     """Loss of each batch, figures of each epoch, confusion matrix, curves, and the run folder."""
 
     def __init__(self, name: str, settings: WandbSettings | None = None) -> None:
-        self.name = name
+        self.name = "".join(letter for letter in name if letter.isprintable())
         self.settings = settings or WandbSettings()
         self._run: Any = None
         self.folder: Path | None = None

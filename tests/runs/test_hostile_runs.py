@@ -31,7 +31,7 @@ SECRET = "a private key"
 
 
 def edited(path: str, value: Any) -> Callable[[Path], None]:
-    """Set one value at a dotted path of run.json."""
+    """Set one value at a dotted path of run.json; a stranger leaves out the checksum."""
 
     def change(folder: Path) -> None:
         record = json.loads((folder / "run.json").read_text())
@@ -40,6 +40,7 @@ def edited(path: str, value: Any) -> Callable[[Path], None]:
         for name in above:
             inside = inside[name]
         inside[last] = value
+        record.pop("checksum", None)
         (folder / "run.json").write_text(json.dumps(record))
 
     return change
@@ -191,6 +192,7 @@ def test_a_table_that_claims_more_than_it_holds(stranger: Path) -> None:
     same = pa.DictionaryArray.from_arrays(
         pa.array([0] * 1_000_000, "int32"), pa.array(["x" * 10_000])
     )
+    edited("checksums", {})(stranger)
     pq.write_table(pa.table({"title": same}), path, store_schema=False)
     tracemalloc.start()
     with pytest.raises(MgcError, match="claims 1,000,000 rows"):
@@ -199,8 +201,31 @@ def test_a_table_that_claims_more_than_it_holds(stranger: Path) -> None:
     tracemalloc.stop()
 
 
+def test_one_long_text_in_many_rows_is_not_repeated_in_memory(stranger: Path) -> None:
+    edited("checksums", {})(stranger)
+    path = stranger / "predictions.parquet"
+    rows = 200_000
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * rows, "int32"), pa.array(["x" * 5_000]))
+    ballast = pa.array(os.urandom(8) for _ in range(rows))  # so that it has a byte for each row
+    pq.write_table(pa.table({"title": same, "n": ballast}), path, store_schema=False)
+    peak = pa.default_memory_pool().max_memory()
+    with pytest.raises(MgcError, match="claims 200,000 rows and 1,001,600,000 bytes"):
+        _ = runs.load("bad").predictions
+    assert pa.default_memory_pool().max_memory() < peak + 100_000_000
+
+
+def test_a_run_without_a_test_row_is_named(stranger: Path) -> None:
+    run = runs.load("bad")
+    edited("checksums", {})(stranger)
+    rows = run.predictions
+    rows[rows["part"] != "test"].to_parquet(stranger / "predictions.parquet")
+    with pytest.raises(MgcError, match="no row of the part test"):
+        _ = runs.load("bad").scores
+
+
 def test_a_table_without_a_genre_is_named(stranger: Path) -> None:
     run = runs.load("bad")
+    edited("checksums", {})(stranger)
     run.predictions.drop(columns="p:folk").to_parquet(stranger / "predictions.parquet")
     with pytest.raises(MgcError, match="lacks the column 'p:folk'"):
         _ = runs.load("bad").predictions

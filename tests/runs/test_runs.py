@@ -143,7 +143,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
     assert state.state(run) == "interrupted"
     program = (
         "import sys\nfrom mgc import runs\nfrom mgc.runs import state\n"
-        "with state.locked(runs.load(sys.argv[1])):\n"
+        "with state.locked(runs.load(sys.argv[1]).folder):\n"
         "    print('kept', flush=True)\n    input()\n"
     )
     other = subprocess.Popen(
@@ -155,11 +155,14 @@ def test_a_run_is_trained_by_one_process_at_a_time(mgc_home: Path) -> None:
     assert state.state(run) == "running"
     with (
         pytest.raises(MgcError, match="is being trained by another process"),
-        state.locked(run),
+        state.locked(run.folder),
     ):
         pass
+    with pytest.raises(MgcError, match="is being trained by another process"):
+        runs.remove(run.name)
+    assert run.folder.exists()
     other.communicate(b"\n", timeout=20)
-    with state.locked(run):
+    with state.locked(run.folder):
         pass
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class StopAfter(Silent):
 
     def __init__(self, epoch: int) -> None:
         self.last = epoch
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def epoch(self, row: Any) -> None:
         if row["epoch"] == self.last:
@@ -157,17 +161,40 @@ def test_a_checkpoint_is_read_on_a_numbered_cpu(tmp_path: Path) -> None:
     """Of several processes on CPUs, each has the device ``cpu:0``."""
     setup = {"seed": 1}
     Checkpoint(setup, epoch=2, tensors={"model": {"weight": torch.ones(3)}}).save(tmp_path)
-    read = load_checkpoint(tmp_path, setup, torch.device("cpu:0"))
+    read = load_checkpoint(tmp_path, setup, torch.device("cpu:0"), Silent())
     assert read.epoch == 2
     assert read.tensors["model"]["weight"].tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x00" * 64, None])
-def test_a_damaged_checkpoint_is_named(damage: bytes | None, tmp_path: Path) -> None:
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: b"", lambda _: b"\x00" * 64, lambda c: c[:-100], lambda c: flipped(c, -100)],
+)
+def test_a_damaged_checkpoint_is_named_and_not_used(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    whole = fit(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path, progress=StopAfter(1))
     path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
-    with pytest.raises(MgcError, match=r"checkpoint.safetensors is damaged") as caught:
-        fit(tmp_path, resume=True)
-    assert "rm " in caught.value.hint
+    path.write_bytes(damage(path.read_bytes()))
+    progress = StopAfter(0)
+    again = fit(tmp_path, resume=True, progress=progress)
+    assert [f"{path} is damaged" in line for line in progress.said] == [True]
+    assert untimed(again.history) == untimed(whole.history)
+
+
+def test_a_checkpoint_with_a_flipped_bit_anywhere_is_damaged(tmp_path: Path) -> None:
+    Checkpoint({"seed": 1}, epoch=2, tensors={"model": {"w": torch.ones(3)}}).save(tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    content = path.read_bytes()
+    header = len(content) - 3 * 4
+    for place in range(len(content)):
+        path.write_bytes(flipped(content, place))
+        read = load_checkpoint(tmp_path, {"seed": 1}, torch.device("cpu"), Silent())
+        same = read.epoch == 2 and read.tensors["model"]["w"].tolist() == [1, 1, 1]
+        assert read.epoch == 0 or (same and place < header), place

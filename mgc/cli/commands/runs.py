@@ -73,8 +73,7 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
     output.say(f"{run.name}: {run.label} on {run.record.dataset.name}, {state.state(run)}")
     if run.finished:
         choice.say_doubts([run])
-        for part in ("validation", "test"):
-            figures = run.scores[part]
+        for part, figures in run.scores.items():
             output.say(
                 f"{part}: accuracy {output.percent(figures['accuracy'])} % "
                 f"({compare_text.interval(figures)}), macro F1 {figures['f1']:.3f}, "

@@ -73,8 +73,9 @@ class FeatureStore:
         }
         for shard in found:
             for audio_hash, rows in shard.rows.items():
-                either = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash, FIRST)
-                origin = max(either, key=lambda origin: origin.hearing)
+                origin, later = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash)
+                if later and later.hearing > origin.hearing:
+                    origin = later
                 before = origins.get(audio_hash)
                 if before is None or _rank(origin) > _rank(before):
                     all_rows[audio_hash], origins[audio_hash] = rows, origin

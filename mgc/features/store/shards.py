@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import mmap
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -144,17 +146,18 @@ def shard(path: Path, head: bytes, size: int) -> Shard:
         facts = header.pop("__metadata__", {})
         if OWN in facts and checksum(_with_own(head[8:data], BLANK)) != facts[OWN]:
             raise ValueError(f"its header {CHANGED}")
-        origins, sums = json.loads(facts.get(ORIGINS, "{}")), facts.get(CLIPS, "")
-        numbered: dict[str, dict[int, Row]] = {}
-        for place, (name, tensor) in enumerate(header.items()):
+        sums = re.findall("." * 8, facts.get(CLIPS, "")) or repeat("", len(header))
+        rows: dict[str, list[Row]] = {}
+        for (name, tensor), own in zip(header.items(), sums, strict=True):
             audio_hash, _, number = name.rpartition(".")
             begin, end = tensor["data_offsets"]
             if data + end > size:
                 raise ValueError("it is cut off")
             shape, dtype = tuple(tensor["shape"]), DTYPES[tensor["dtype"]]
-            row = Row(path, data + begin, shape, dtype, sums[8 * place : 8 * place + 8])
-            numbered.setdefault(audio_hash, {})[int(number)] = row
-        rows = {key: [clips[number] for number in sorted(clips)] for key, clips in numbered.items()}
+            row = Row(path, data + begin, shape, dtype, own)
+            # Each type's clips are in order, so all before this one are there, or follow.
+            rows.setdefault(audio_hash, []).insert(int(number), row)
+        origins = json.loads(facts.get(ORIGINS, "{}"))
         return Shard(rows, {key: Origin(*origin) for key, origin in origins.items()})
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise DamagedShardError(path, error) from error
