@@ -10,8 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from mgc.datasets import table
-from mgc.errors import UsageError, unknown
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import params, registry
+from mgc.plugins.plugin_spec import PluginSpec, postponed
 
 if TYPE_CHECKING:
     from mgc.audio.clip_policy import ClipPolicy
@@ -73,37 +74,45 @@ def parts(
     clips: ClipPolicy,
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
-    """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
+    """Extractors and heads, each with its share of the ``--set`` assignments, all checked.
+
+    A plug-in that fails by itself is returned too, and raises its MgcError when it is used.
+    """
     from mgc.features.extractor_spec import ExtractorSpec
     from mgc.training.head_spec import HeadSpec, Training
 
     gradient = [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
-    owners = {f"head {name}": parameters_of("head", name) for name in heads}
+    bare = {name: ExtractorSpec(name) for name in extractors}
+    owners, broken = parameters_of({**bare, **{f"head {name}": HeadSpec(name) for name in heads}})
     if gradient:
         owners["training"] = [field.name for field in fields(Training)]
-    given = shared_settings(extractors, assignments, owners)
-    made = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
-    for source in made:
-        source.params  # noqa: B018 - checks them
-    return made, [
-        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {}).check()
+    try:
+        given = shared_settings(extractors, assignments, owners)
+    except UsageError as error:
+        raise next(iter(broken), error) from error
+    sources = [ExtractorSpec(name, given[name], clips, where) for name in bare]
+    specs = [
+        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {})
         for name in heads
     ]
+    for spec in [*sources, *specs]:
+        with postponed():
+            spec.check()
+    return sources, specs
 
 
 def shared_settings(
     extractors: Sequence[str],
     assignments: Sequence[str] | None,
-    others: Mapping[str, Sequence[str]],
+    owners: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, Any]]:
     """Hand each ``--set`` to the parts that have such a parameter.
 
-    ``others`` names further owners (``head cnn``, ``training``) with their parameters' names. A
-    bare name goes to every extractor, or every head, or the training, whichever has it;
+    ``owners`` are the extractors, heads (``head cnn``) and ``training``, with their parameters'
+    names. A bare name goes to every extractor, or every head, or the training, whichever has it;
     ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
     none of them has it, or if both an extractor and a head do.
     """
-    owners = {name: parameters_of("extractor", name) for name in extractors} | dict(others)
     given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for name, value in params.parse_assignments(assignments or []).items():
         prefix, dot, rest = name.partition(".")
@@ -126,7 +135,16 @@ def shared_settings(
     return given
 
 
-def parameters_of(kind: str, name: str) -> list[str]:
-    """The names of a plug-in's parameters."""
-    implementation = registry.load(registry.find(kind, name))
-    return [field.name for field in fields(params.params_class(implementation))]
+def parameters_of(
+    specs: Mapping[str, PluginSpec],
+) -> tuple[dict[str, Sequence[str]], list[MgcError]]:
+    """The names of the parameters of each, and the errors of those that have failed."""
+    found: dict[str, Sequence[str]] = {}
+    broken = []
+    for owner, spec in specs.items():
+        try:
+            found[owner] = spec.parameters()
+        except MgcError as error:
+            found[owner] = []
+            broken.append(error)
+    return found, broken

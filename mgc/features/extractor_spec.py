@@ -60,7 +60,10 @@ class ExtractorSpec(PluginSpec):
     @property
     def kind(self) -> FeatureKind:
         """The kind of feature for these parameters."""
-        return getattr(self.extractor, "kind", self.info.kind)
+        extractor = self.extractor
+        with self.blamed("kind"):
+            kind: FeatureKind = getattr(extractor, "kind", self.info.kind)
+            return kind
 
     def frame_count(self, samples: int) -> int:
         """Valid frames of a clip of this many samples at the extractor's rate."""
@@ -77,6 +80,8 @@ class ExtractorSpec(PluginSpec):
         from mgc.audio.decoding import DECODER
 
         own = getattr(self.implementation, "identity", None)
+        with self.blamed("identity"):
+            weights = own(self.extractor) if own else None
         return {
             "extractor": self.name,
             "distribution": self.entry.distribution,
@@ -86,5 +91,5 @@ class ExtractorSpec(PluginSpec):
             "clip_seconds": self.policy.seconds,
             "clips_per_track": self.policy.per_track,
             "decoder": DECODER,
-            "weights": own(self.extractor) if own else None,
+            "weights": weights,
         }

@@ -14,6 +14,7 @@ from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
 from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
+from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
@@ -61,13 +62,20 @@ def _interrupted(request: FitRequest, progress: Progress) -> Run | None:
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
-    """Features for all requests on a dataset, by fingerprint of their source."""
+    """Features for all requests on a dataset, by fingerprint of their source; a source that
+    cannot be set up is left out."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
         made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
         for doubt in doubts(first.dataset, made):
             progress.say(f"Note: {doubt}")
-    sources = {request.source.store.fingerprint: request.source for request in wanted}
+    sources = {}
+    for request in wanted:
+        with postponed():
+            check_fits(request.source, request.head)
+            sources[request.source.store.fingerprint] = request.source
+    if not sources:
+        return {}
     processes.meet(first.device)
     with processes.main_first():
         return prepare(first.dataset, list(sources.values()), progress, first.include_bad)

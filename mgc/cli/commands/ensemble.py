@@ -69,10 +69,12 @@ def ensemble(
     from mgc.ensembling.combination import EnsembleRequest
     from mgc.ensembling.ensemble_runs import ensemble
     from mgc.ensembling.member_notes import notes
+    from mgc.plugins.plugin_spec import postponed
 
     specs = _specs(names, values)
     for spec in specs:
-        spec.params  # noqa: B018 - checks them
+        with postponed():
+            spec.check()
 
     def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
         if spec is specs[0]:
@@ -113,22 +115,19 @@ def _command(request: EnsembleRequest, group: Sequence[Run]) -> list[str]:
 def _specs(names: Sequence[str], values: dict[str, Any]) -> list[StrategySpec]:
     """Each strategy with the settings that apply to it. Raises UsageError for a setting that
     applies to none."""
-    from dataclasses import fields
-
+    from mgc import resolve
     from mgc.ensembling.combination import StrategySpec
     from mgc.errors import unknown
-    from mgc.plugins.params import params_class
 
-    made, known = [], set()
-    for name in names:
-        own = {f.name for f in fields(params_class(StrategySpec(name).implementation))}
-        known |= own
-        made.append(StrategySpec(name, {k: v for k, v in values.items() if k in own}))
+    own, broken = resolve.parameters_of({name: StrategySpec(name) for name in names})
+    known = {parameter for parameters in own.values() for parameter in parameters}
     for name in values:
         if name not in known:
+            for error in broken:
+                raise error
             owners = names[0] if len(names) == 1 else "the strategies"
             raise unknown(f"parameter of {owners}", name, known, "mgc strategies show NAME")
-    return made
+    return [StrategySpec(n, {k: v for k, v in values.items() if k in own[n]}) for n in names]
 
 
 def _names(strategy: str) -> list[str]:
