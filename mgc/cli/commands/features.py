@@ -162,6 +162,7 @@ def extract(
     from mgc import resolve
 
     resolve.check_names("extractor", names)
+    options.refuse_unused("with --on", {"--workers": on and workers})
     dataset = resolve.dataset(data)
     from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
