@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -158,8 +158,13 @@ def damaged(folder: Path, error: object) -> MgcError:
     )
 
 
-def start(prefix: str, record: Mapping[str, Any]) -> Run:
-    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``."""
+def start(
+    prefix: str, record: Mapping[str, Any], reserve: Callable[[Run], object] | None = None
+) -> Run:
+    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``.
+
+    ``reserve`` is called with it before another process can find it.
+    """
     folder = _new_folder(prefix)
     full = {
         "schema": SCHEMA,
@@ -168,8 +173,11 @@ def start(prefix: str, record: Mapping[str, Any]) -> Run:
         "environment": environment(),
         **record,
     }
+    run = Run(folder, parse(full))
+    if reserve is not None:
+        reserve(run)
     write_json(folder / "run.json", full)
-    return Run(folder, parse(full))
+    return run
 
 
 def _new_folder(prefix: str) -> Path:

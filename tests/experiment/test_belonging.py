@@ -21,10 +21,11 @@ from mgc.errors import MgcError
 from mgc.evaluation.systems import systems
 from mgc.experiment.study import steps
 from mgc.extractors.mel import Mfcc, MfccParams
+from mgc.fitting import fit_run
 from mgc.home import write_json
 from mgc.plugins import registry
 from mgc.prediction.model import Model
-from mgc.runs import Run, answering
+from mgc.runs import Run, answering, state
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,31 @@ def test_a_default_that_changes_changes_nothing(
     assert asked("mfcc").source.params.n_mfcc == 13
     assert Model(runs.load(first.name)).predict(clip).probabilities == before
     assert fitting.resume(begun.name).scores == first.scores
+
+
+def test_a_fit_started_beside_the_same_fit_is_a_run_of_its_own(songs: Path) -> None:
+    first = fitting.fit(asked("mfcc"))
+    begun = cut_short(first)
+    with state.locked(begun):
+        other = fitting.fit(asked("mfcc"))
+    assert other.name not in (first.name, begun.name)
+    assert other.scores == first.scores
+    assert fitting.fit(asked("mfcc")).name == begun.name
+
+
+def test_a_run_is_reserved_before_another_process_can_find_it(
+    songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    train = fit_run._train
+
+    def look(run: Run, *rest: Any) -> Run:
+        states.append(state.state(run))
+        return train(run, *rest)
+
+    monkeypatch.setattr(fit_run, "_train", look)
+    fitting.fit(asked("mfcc"))
+    assert states == ["running"]
 
 
 def test_the_same_fit_again_goes_on_with_what_was_interrupted(songs: Path) -> None:
