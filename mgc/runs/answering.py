@@ -151,7 +151,7 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
 def _most_accurate(level: Sequence[_Candidate]) -> _Candidate | None:
     """The best of them, the newest of equals; None if no figure can be computed."""
     best = None
-    for one in sorted(level[::-1], key=lambda c: -c.claimed):
+    for one in sorted(level, key=lambda c: c.claimed)[::-1]:
         if best is not None and one.claimed <= best.accuracy:
             break
         if one.rows and (best is None or one.accuracy > best.accuracy):
