@@ -34,7 +34,7 @@ from mgc.plugins import declaring; declaring.write(**asked)"""
 class Point(NamedTuple):
     """An entry point: its name and value, its distribution with version, its ``dist-info``.
 
-    One without a name is an implementation; its value is the ``load`` of a declaration.
+    One without a name is the module of an implementation.
     """
 
     name: str
@@ -70,9 +70,9 @@ def read(points: Sequence[Point]) -> Iterator[Declared]:
         yield one if one is not None else next(made)
 
 
-def import_problem(load: str, distribution: str, version: str, info: str) -> str:
+def import_problem(module: str, distribution: str, version: str, info: str) -> str:
     """How importing an implementation would end or stop this process; "" if it would not."""
-    [made] = read([Point("", load, distribution, version, info)])
+    [made] = read([Point("", module, distribution, version, info)])
     return str(made["problem"])
 
 

@@ -119,7 +119,7 @@ def load(entry: Entry) -> Any:
     try:
         if entry.folder and entry.kind != "command":
             origin = entry.distribution, entry.version
-            if problem := declarations.import_problem(entry.info.load, *origin, entry.folder):
+            if problem := declarations.import_problem(module_name, *origin, entry.folder):
                 raise ImportError(problem)
         with contextlib.redirect_stdout(sys.stderr):
             return getattr(importlib.import_module(module_name), attribute)
