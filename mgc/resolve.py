@@ -10,8 +10,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from mgc.datasets import table
-from mgc.errors import UsageError, unknown
+from mgc.errors import MgcError, UsageError, unknown
 from mgc.plugins import params, params_source, registry
+from mgc.plugins.plugin_spec import any_spec, postponed
 
 if TYPE_CHECKING:
     from mgc.audio.clip_policy import ClipPolicy
@@ -73,59 +74,70 @@ def parts(
     clips: ClipPolicy,
     where: str,
 ) -> tuple[list[ExtractorSpec], list[HeadSpec]]:
-    """Extractors and heads, each with its share of the ``--set`` assignments, all checked."""
-    owners = head_parameters(heads)
-    given = shared_settings(extractors, assignments, owners)
+    """Extractors and heads, each with its share of the ``--set`` assignments, all checked.
+
+    A plug-in that fails by itself is returned too, and raises its MgcError when it is used.
+    """
+    owners, broken = _owners(extractors, heads)
+    try:
+        given = shared_settings(extractors, assignments, owners)
+    except UsageError as error:
+        raise next(iter(broken), error) from error
     from mgc.features.extractor_spec import ExtractorSpec
     from mgc.training.head_spec import HeadSpec
 
-    made = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
-    for source in made:
-        source.params  # noqa: B018 - checks them
-    gradient = _gradient(heads)
-    return made, [
-        HeadSpec(name, given[f"head {name}"], given["training"] if name in gradient else {}).check()
+    sources = [ExtractorSpec(name, given[name], clips, where) for name in dict.fromkeys(extractors)]
+    specs = [
+        HeadSpec(name, given[f"head {name}"], given["training"] if _is_gradient(name) else {})
         for name in heads
     ]
+    for spec in [*sources, *specs]:
+        with postponed():
+            spec.check()
+    return sources, specs
 
 
-def head_parameters(heads: Iterable[str]) -> dict[str, list[str]]:
-    """The names of the parameters of each head (``head cnn``) and, if they have one, of their
-    ``training``."""
+def _owners(
+    extractors: Sequence[str], heads: Sequence[str]
+) -> tuple[dict[str, list[str]], list[MgcError]]:
+    """`parameters_of` extractors, heads (``head cnn``) and, if a head has one, of ``training``."""
     from mgc.training.head_spec import Training
 
-    owners = {f"head {name}": parameters_of("head", name) for name in heads}
-    return owners | ({"training": [f.name for f in fields(Training)]} if _gradient(heads) else {})
+    wanted = {name: ("extractor", name) for name in extractors}
+    owners, broken = parameters_of(wanted | {f"head {name}": ("head", name) for name in heads})
+    if any(map(_is_gradient, heads)):
+        owners["training"] = [field.name for field in fields(Training)]
+    return owners, broken
 
 
-def _gradient(heads: Iterable[str]) -> list[str]:
+def _is_gradient(head: str) -> bool:
     from mgc.training.head_spec import HeadSpec
 
-    return [name for name in heads if HeadSpec(name).info.trained_by == "gradient"]
+    return HeadSpec(head).info.trained_by == "gradient"
 
 
 def check_settings(
     extractors: Sequence[str], heads: Sequence[str], assignments: Sequence[str] | None
 ) -> None:
     """Raise UsageError for a parameter that none of these has; no code of theirs is imported."""
-    owners = _owners(extractors, head_parameters(heads))
-    for name in params.parse_assignments(assignments or []):
-        _having(name, owners)
+    owners, broken = _owners(extractors, heads)
+    if not broken:  # else it may be a parameter of theirs
+        for name in params.parse_assignments(assignments or []):
+            _having(name, owners)
 
 
 def shared_settings(
     extractors: Sequence[str],
     assignments: Sequence[str] | None,
-    others: Mapping[str, Sequence[str]],
+    owners: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, Any]]:
     """Hand each ``--set`` to the parts that have such a parameter.
 
-    ``others`` names further owners (``head cnn``, ``training``) with their parameters' names. A
-    bare name goes to every extractor, or every head, or the training, whichever has it;
+    ``owners`` are the extractors, heads (``head cnn``) and ``training``, with their parameters'
+    names. A bare name goes to every extractor, or every head, or the training, whichever has it;
     ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
     none of them has it, or if both an extractor and a head do.
     """
-    owners = _owners(extractors, others)
     given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for name, value in params.parse_assignments(assignments or []).items():
         having, own = _having(name, owners)
@@ -141,12 +153,6 @@ def shared_settings(
     return given
 
 
-def _owners(
-    extractors: Sequence[str], others: Mapping[str, Sequence[str]]
-) -> dict[str, Sequence[str]]:
-    return {name: parameters_of("extractor", name) for name in extractors} | dict(others)
-
-
 def _having(name: str, owners: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
     """The owners of a parameter, and its name without the prefix that names them."""
     prefix, dot, rest = name.partition(".")
@@ -158,11 +164,23 @@ def _having(name: str, owners: Mapping[str, Sequence[str]]) -> tuple[list[str], 
     raise unknown(f"parameter of {', '.join(asked)}", own, known, "mgc features show NAME")
 
 
-def parameters_of(kind: str, name: str) -> list[str]:
-    """The names of a plug-in's parameters; its code is imported only if its source does not tell
-    them."""
-    entry = registry.find(kind, name)
-    try:
-        return params_source.parameter_names(entry.info.load)
-    except LookupError:
-        return [field.name for field in fields(params.params_class(registry.load(entry)))]
+def parameters_of(
+    wanted: Mapping[str, tuple[str, str]],
+) -> tuple[dict[str, list[str]], list[MgcError]]:
+    """The names of the parameters of each (kind, name), and the errors of those that have failed.
+
+    A plug-in's code is imported only if its source does not tell them.
+    """
+    found: dict[str, list[str]] = {}
+    broken = []
+    for owner, (kind, name) in wanted.items():
+        entry = registry.find(kind, name)
+        try:
+            found[owner] = params_source.parameter_names(entry.info.load)
+        except LookupError:
+            try:
+                found[owner] = any_spec(kind, name).parameters()
+            except MgcError as error:
+                found[owner] = []
+                broken.append(error)
+    return found, broken

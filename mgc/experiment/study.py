@@ -22,6 +22,7 @@ from mgc.experiment.plan import Plan
 from mgc.fitting import FitRequest
 from mgc.fitting.request import head_values, identify, identify_tracks, varies_with_seed
 from mgc.plugins.params import as_dict
+from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
 from mgc.runs import Run, identity
 from mgc.runs.selection import by_seed
@@ -99,8 +100,10 @@ def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
     made, tracks = [], None
     for request in wanted:
         name = f"{request.source.name} · {request.head.name}"
-        asked, varies = _asked(request), varies_with_seed(request)
-        alike = [run for run in found if run.kind == "single" and _made(run, varies) == asked]
+        alike = []
+        with postponed():
+            asked, varies = _asked(request), varies_with_seed(request)
+            alike = [run for run in found if run.kind == "single" and _made(run, varies) == asked]
         usable = [run for run in alike if _ours(run)] + [run for run in alike if run.finished]
         if usable:
             tracks = tracks or identify_tracks(request.dataset)
@@ -199,7 +202,7 @@ def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> R
         progress.say(f"{about}: continuing {step.run.name}")
         return fitting.resume(step.run.name, progress)
     progress.say(f"{about} ({step.why})" if step.why else about)
-    return fitting.fit(step.request, progress, ready[step.request.source.store.fingerprint])
+    return fitting.fit(step.request, progress, ready.get(step.request.source.store.fingerprint))
 
 
 def _ensemble(

@@ -60,7 +60,10 @@ class ExtractorSpec(PluginSpec):
     @property
     def kind(self) -> FeatureKind:
         """The kind of feature for these parameters."""
-        return getattr(self.extractor, "kind", self.info.kind)
+        extractor = self.extractor
+        with self.blamed("kind"):
+            kind: FeatureKind = getattr(extractor, "kind", self.info.kind)
+            return kind
 
     def of_weights(self, fact: Literal["licence", "pretrained_on"]) -> Any:
         """A fact about these parameters' weights; empty for another ``model`` than the default."""
@@ -85,6 +88,8 @@ class ExtractorSpec(PluginSpec):
         from mgc.audio.decoding import DECODER
 
         own = getattr(self.implementation, "identity", None)
+        with self.blamed("identity"):
+            weights = own(self.extractor) if own else None
         return {
             "extractor": self.name,
             "distribution": self.entry.distribution,
@@ -94,5 +99,5 @@ class ExtractorSpec(PluginSpec):
             "clip_seconds": self.policy.seconds,
             "clips_per_track": self.policy.per_track,
             "decoder": DECODER,
-            "weights": own(self.extractor) if own else None,
+            "weights": weights,
         }

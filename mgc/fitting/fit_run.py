@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
 from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
+from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
@@ -27,7 +28,8 @@ def fit(
 ) -> Run:
     """Fit one extractor × head on a dataset and return the finished run.
 
-    A run of the same request that was interrupted is continued. ``prepared`` saves repeated work
+    A run of the same request that was interrupted, and that no other process continues, is
+    continued. ``prepared`` saves repeated work
     if several requests share a dataset and extractor. Raises
     MgcError if nothing can be fitted; files that cannot be used are left out of every part and
     listed in the run.
@@ -39,35 +41,52 @@ def fit(
     prepared.check()
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
     folder = ""
-    if processes.is_main():
-        begun = _interrupted(request, progress)
-        folder = str((begun or runs.start(name, describe(request, prepared))).folder)
-    run = runs.load(processes.from_main(folder))
-    with _kept(run):
-        return _train(run, request, prepared, progress)
+    with ExitStack() as held:
+        if processes.is_main():
+
+            def reserve(run: Run) -> None:
+                held.enter_context(state.locked(run.folder))
+
+            begun = _interrupted(request, reserve, progress)
+            folder = str((begun or runs.start(name, describe(request, prepared), reserve)).folder)
+        run = runs.load(processes.from_main(folder))
+        with _failure_recorded(run):
+            return _train(run, request, prepared, progress)
 
 
-def _interrupted(request: FitRequest, progress: Progress) -> Run | None:
-    """The newest run of the same request that was interrupted, if there is one."""
+def _interrupted(
+    request: FitRequest, reserve: Callable[[Run], None], progress: Progress
+) -> Run | None:
+    """The newest run of the same request that was interrupted and can be reserved, if there is
+    one."""
     asked = request.dataset.name, request.head.name, request.device, request.tracking is None
     for run in reversed(runs.everything()[0]):
         record = run.record
         begun = record.dataset.name, record.head.name, record.device, record.tracking is None
-        cut_short = begun == asked and state.state(run) == "interrupted"
-        if cut_short and record.identity and record.identity == identify(request):
-            progress.say(f"Continuing run {run.name}, which was interrupted.")
-            return run
+        alike = begun == asked and record.state == "running" and record.identity
+        if alike and record.identity == identify(request):
+            with suppress(state.ReservedError):
+                reserve(run)
+                progress.say(f"Continuing run {run.name}, which was interrupted.")
+                return run
     return None
 
 
 def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
-    """Features for all requests on a dataset, by fingerprint of their source."""
+    """Features for all requests on a dataset, by fingerprint of their source; a source that
+    cannot be set up is left out."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
         made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
         for doubt in doubts(first.dataset, made):
             progress.say(f"Note: {doubt}")
-    sources = {request.source.store.fingerprint: request.source for request in wanted}
+    sources = {}
+    for request in wanted:
+        with postponed():
+            check_fits(request.source, request.head)
+            sources[request.source.store.fingerprint] = request.source
+    if not sources:
+        return {}
     processes.meet(first.device)
     with processes.main_first():
         return prepare(first.dataset, list(sources.values()), progress, first.include_bad)
@@ -86,25 +105,18 @@ def resume(name: str, progress: Progress | None = None) -> Run:
         return run
     request = load_request(run, resolve.dataset(run.record.dataset.name))
     prepared = prepare_for([request], progress)[request.source.store.fingerprint]
-    with _kept(run):
+    with state.locked(run.folder) if processes.is_main() else nullcontext(), _failure_recorded(run):
         return _train(run, request, prepared, progress)
 
 
 @contextmanager
-def _kept(run: Run) -> Iterator[None]:
-    """Lock a run for this training, and record the reason if it fails.
-
-    Raises MgcError if another process trains it.
-    """
-    if not processes.is_main():
+def _failure_recorded(run: Run) -> Iterator[None]:
+    try:
         yield
-        return
-    with state.locked(run.folder):
-        try:
-            yield
-        except MgcError as error:
+    except MgcError as error:
+        if processes.is_main():
             state.fail(run, error.message)
-            raise
+        raise
 
 
 def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress) -> Run:

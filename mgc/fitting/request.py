@@ -21,7 +21,7 @@ from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.plugins.params import as_dict
-from mgc.plugins.plugin_spec import PluginSpec
+from mgc.plugins.plugin_spec import PluginSpec, postponed
 from mgc.runs import Run, identity
 from mgc.runs.models import load_source
 from mgc.runs.selection import repeat_command
@@ -68,7 +68,8 @@ def requests(
     tracking: Mapping[str, Any] | None = None,
 ) -> list[FitRequest]:
     """One request for each seed, extractor and head, in this order of loops; for a head that does
-    not depend on the seed, one for each division into splits.
+    not depend on the seed, one for each division into splits. A plug-in that fails by itself raises
+    its MgcError when it is used.
 
     Raises UsageError for an invalid name, parameter, device or combination.
     """
@@ -86,7 +87,8 @@ def requests(
         for spec in specs
     ]
     for request in made:
-        check_fits(request.source, request.head)
+        with postponed():
+            check_fits(request.source, request.head)
     return _distinct(made)
 
 

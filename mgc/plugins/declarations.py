@@ -1,5 +1,6 @@
 """What other packages declare, read in a process of its own and kept, so that importing a plug-in
-module, whatever it does, affects nothing but its own names.
+module, whatever it does, affects nothing but its own names. The same process tells whether the
+module of an implementation can be imported at all.
 
 A package is read again if its version, its RECORD, the declaring module or the folder that it is
 installed in has changed, or an environment variable that the module read.
@@ -25,18 +26,27 @@ if TYPE_CHECKING:
     import subprocess
 
 READ_SECONDS = 30.0  # a module that takes longer to import counts as hung
+LOAD_SECONDS = 300.0  # the same of an implementation, which may import torch from a slow disk
 _RUN = """import json, sys; asked = json.loads(sys.argv[1]); sys.path[:] = asked.pop("path")
 from mgc.plugins import declaring; declaring.write(**asked)"""
 
 
 class Point(NamedTuple):
-    """An entry point: its name and value, its distribution with version, its ``dist-info``."""
+    """An entry point: its name and value, its distribution with version, its ``dist-info``.
+
+    One without a name is the module of an implementation.
+    """
 
     name: str
     value: str
     distribution: str
     version: str
     info: str
+
+    @property
+    def seconds(self) -> float:
+        """How long importing it may take."""
+        return READ_SECONDS if self.name else LOAD_SECONDS
 
 
 #: ``records`` ([kind, fields] each), or why there are none: ``problem``, with a ``hint``.
@@ -58,6 +68,12 @@ def read(points: Sequence[Point]) -> Iterator[Declared]:
     made = iter(_read_apart(missing) if missing else [])
     for one in known:
         yield one if one is not None else next(made)
+
+
+def import_problem(module: str, distribution: str, version: str, info: str) -> str:
+    """How importing an implementation would end or stop this process; "" if it would not."""
+    [made] = read([Point("", module, distribution, version, info)])
+    return str(made["problem"])
 
 
 def forget_problems(*, even_slow: bool = False) -> None:
@@ -94,9 +110,9 @@ def _read_apart(points: Sequence[Point]) -> list[Declared]:
         outs = [Path(folder, str(number)) for number, _ in enumerate(points)]
         try:
             children += [_start(point, out) for point, out in zip(points, outs, strict=True)]
-            deadline = time.monotonic() + READ_SECONDS
+            begun = time.monotonic()
             made = [
-                _outcome(point, out, _exit_code(child, deadline - time.monotonic()))
+                _outcome(point, out, _exit_code(child, begun + point.seconds - time.monotonic()))
                 for point, out, child in zip(points, outs, children, strict=True)
             ]
         finally:
@@ -142,7 +158,7 @@ def _outcome(point: Point, out: Path, code: int | None) -> Declared:
     except (OSError, ValueError):
         how = f"ends the process (exit code {code})"
         if code is None:
-            how = f"takes more than {READ_SECONDS:.0f} s"
+            how = f"takes more than {point.seconds:.0f} s"
         hint = way_out_of(point.distribution)
         made = {"records": [], "problem": f"importing it {how}", "hint": hint}
     stamp = _stamp(point.value, point.info)

@@ -32,14 +32,19 @@ class ReadNames(Environment):  # type: ignore[valid-type,misc]
 
 
 def write(point: Sequence[str], out: str) -> None:
-    """Import the module of a `Point` and write what it declares as JSON; then end at once."""
+    """Import the module of a `Point` and write what it declares as JSON; then end at once.
+
+    An implementation declares nothing, and what it raises is caught where it is used, except for a
+    KeyboardInterrupt, which is taken for Ctrl-C there.
+    """
     name, value, *origin, _ = Point(*point)
     ReadNames.file = f"{out}.names"
     os.environ.__class__ = ReadNames
     plugin = registry.read(EntryPoint(name, value, GROUP), (origin[0], origin[1]))
     os.environ.__class__ = Environment
     records = [(entry.kind, asdict(entry.info)) for entry in plugin.entries]
-    made = {"records": records, "problem": plugin.problem, "hint": plugin.hint}
+    is_said = name or plugin.problem.startswith("KeyboardInterrupt")
+    made = {"records": records, "problem": plugin.problem if is_said else "", "hint": plugin.hint}
     with open(f"{out}.part", "w", encoding="utf-8") as file:
         json.dump(made, file)
     os.replace(f"{out}.part", out)

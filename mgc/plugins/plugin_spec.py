@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 
@@ -66,5 +66,40 @@ class PluginSpec:
     @cached_property
     def params(self) -> Any:
         """The parameters, checked, with the defaults filled in."""
-        cls = plugin_params.params_class(self.implementation)
-        return plugin_params.build(cls, self.settings, f"{self.kind_of_plugin} {self.name}")
+        implementation = self.implementation
+        with self.blamed("Params"):
+            cls = plugin_params.params_class(implementation)
+            try:
+                return plugin_params.build(cls, self.settings, f"{self.kind_of_plugin} {self.name}")
+            except UsageError as error:
+                if self.settings:
+                    raise
+                raise ValueError(error.message) from error  # its own defaults
+
+    def check(self) -> None:
+        """Find, import and check everything now. Raises MgcError."""
+        _ = self.params
+
+    def parameters(self) -> list[str]:
+        """The names of its parameters."""
+        implementation = self.implementation
+        with self.blamed("Params"):
+            return [field.name for field in fields(plugin_params.params_class(implementation))]
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Leave the failure of a plug-in to whoever uses it next, so that others go on; a UsageError
+    is raised."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except MgcError:
+        pass
+
+
+def any_spec(kind: str, name: str) -> PluginSpec:
+    """The spec of a plug-in of any kind, without the code that uses such a kind."""
+    spec: PluginSpec = type("Spec", (PluginSpec,), {"kind_of_plugin": kind})(name)
+    return spec

@@ -39,12 +39,16 @@ Status = Literal["ready", "missing", "broken", "conflict"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One declared plug-in: its record, which package provides it, and whether it can be used."""
+    """One declared plug-in: its record, which package provides it, and whether it can be used.
+
+    ``folder`` is the ``dist-info`` of a package other than mgc's.
+    """
 
     kind: str
     info: Info
     distribution: str
     version: str
+    folder: str = ""
     status: Status = "ready"
     problem: str = ""
     hint: str = ""
@@ -114,6 +118,10 @@ def load(entry: Entry) -> Any:
     """
     module_name, _, attribute = entry.info.load.partition(":")
     try:
+        if entry.folder and entry.kind != "command":
+            origin = entry.distribution, entry.version
+            if problem := declarations.import_problem(module_name, *origin, entry.folder):
+                raise ImportError(problem)
         with contextlib.redirect_stdout(sys.stderr):
             return getattr(importlib.import_module(module_name), attribute)
     except KeyboardInterrupt:
@@ -168,7 +176,8 @@ def _read_all() -> list[Plugin]:
             others.append(declarations.Point(point.name, point.value, *origin, info))
     for one, made in zip(others, declarations.read(others), strict=True):
         plugin = Plugin(one.name, one.value, one.distribution, one.version)
-        entries = tuple(_rebuilt(kind, fields, plugin) for kind, fields in made["records"])
+        rebuilt = (_rebuilt(kind, fields, plugin) for kind, fields in made["records"])
+        entries = tuple(replace(entry, folder=one.info) for entry in rebuilt)
         plugins.append(replace(plugin, entries=entries, problem=made["problem"], hint=made["hint"]))
     return plugins
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -170,8 +170,13 @@ def damaged(folder: Path, error: object) -> MgcError:
     return MgcError(f"Run {folder.name!r} is damaged: {error}.", hint)
 
 
-def start(prefix: str, record: Mapping[str, Any]) -> Run:
-    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``."""
+def start(
+    prefix: str, record: Mapping[str, Any], reserve: Callable[[Run], object] | None = None
+) -> Run:
+    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``.
+
+    ``reserve`` is called with it before another process can find it.
+    """
     folder = _new_folder(prefix)
     full = {
         "schema": SCHEMA,
@@ -180,8 +185,11 @@ def start(prefix: str, record: Mapping[str, Any]) -> Run:
         "environment": environment(),
         **record,
     }
+    run = Run(folder, parse(full))
+    if reserve is not None:
+        reserve(run)
     write_json(folder / "run.json", full)
-    return Run(folder, parse(full))
+    return run
 
 
 def _new_folder(prefix: str) -> Path:

@@ -11,6 +11,8 @@ The test tracks of a single split are never used to choose. A more complex run (
 single run, an ensemble that learns nothing, one that learns) is taken only if there are
 `MIN_TRACKS` such tracks and the paired test shows that it is better; p is adjusted for the number
 of runs of its kind. Of equal figures, the newest wins.
+
+``run.json`` says whose figures can win; theirs are computed from the predictions.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Any, TypeAlias
 
 from mgc.errors import MgcError, counted
@@ -45,11 +48,22 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A run with the true genre, whether it is right, and the group of each track of a part."""
+    """A run that may answer by its figure on a part."""
 
     run: Run
     complexity: int
-    rows: _Rows
+    part: str
+
+    @cached_property
+    def rows(self) -> _Rows:
+        """The tracks of the part; reading them takes a while."""
+        return _scored(self.run, self.part)
+
+    @property
+    def claimed(self) -> float:
+        """The accuracy in ``run.json``; infinity if there is none, so that it is computed."""
+        said = self.run.record.metrics.get(self.part, {}).get("accuracy")
+        return said if isinstance(said, int | float) else inf
 
     @cached_property
     def accuracy(self) -> float:
@@ -58,14 +72,16 @@ class _Candidate:
 
     def like(self, other: _Candidate) -> bool:
         """Whether both were scored by the same genres and, as far as is known, audio."""
+        if identity.same_labels(self.run, other.run):
+            return identity.same_audio(self.run, other.run) is not False
         theirs = other.rows
         genres = all(theirs[t][0] == row[0] for t, row in self.rows.items() if t in theirs)
         return genres and identity.same_audio(self.run, other.run) is not False
 
-    def altered(self, part: str) -> bool:
-        """Whether ``run.json`` claims another accuracy."""
-        said = self.run.record.metrics.get(part, {}).get("accuracy")
-        return not isinstance(said, int | float) or abs(said - self.accuracy) > ROUNDING
+    def altered(self) -> bool:
+        """Whether ``run.json`` claims another accuracy than the predictions, if these were read."""
+        is_read = bool(vars(self).get("rows"))
+        return is_read and abs(self.claimed - self.accuracy) > ROUNDING
 
 
 def answering(found: Iterable[Run], dataset: str) -> Choice | None:
@@ -85,9 +101,10 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
     rivals = [run for run in there if run in newest.values()]
     for part, kind in (("test", "out-of-fold"), ("validation", "validation")):
         known = [c for run in rivals if (c := _candidate(run, part)) is not None]
-        if known:
-            choice = _best([c for c in known if c.like(known[-1])], part, kind)
-            altered = ", ".join(c.run.name for c in known if c.altered(part))
+        last = next((c for c in reversed(known) if c.rows), None)
+        if last is not None:
+            choice = _best([c for c in known if c.like(last)], part, kind)
+            altered = ", ".join(c.run.name for c in known if c.altered())
             said = f"; figures that do not match the predictions: {altered}" if altered else ""
             return replace(choice, reason=choice.reason + said)
     return Choice(there[-1], "the newest; no run has a figure on tracks it did not learn from")
@@ -99,8 +116,7 @@ def _candidate(run: Run, part: str) -> _Candidate | None:
     folds = run.record.dataset.folds > 1
     if folds != (part == "test") or (not folds and complexity == LEARNT):
         return None
-    rows = _scored(run, part)
-    return _Candidate(run, complexity, rows) if rows else None
+    return _Candidate(run, complexity, part)
 
 
 def _complexity(run: Run) -> int:
@@ -121,9 +137,8 @@ def _complexity(run: Run) -> int:
 def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     """The best of the simplest, replaced by a more complex one that is shown to be better."""
     levels = [[c for c in known if c.complexity == level] for level in (SINGLE, PLAIN, LEARNT)]
-    (taken, _), *rivals = [
-        (max(reversed(level), key=lambda c: c.accuracy), len(level)) for level in levels if level
-    ]
+    best = [(_most_accurate(level), len(level)) for level in levels]
+    (taken, _), *rivals = [(one, count) for one, count in best if one is not None]
     refused = ""
     for rival, tests in rivals:
         why = _not_better(rival, taken, part, tests)
@@ -131,6 +146,17 @@ def _best(known: Sequence[_Candidate], part: str, kind: str) -> Choice:
     figure = f"{100 * taken.accuracy:.1f} % of {counted(len(taken.rows), f'{kind} track')}"
     others = "the only run with such a figure" if len(known) == 1 else f"the best of {len(known)}"
     return Choice(taken.run, f"{figure}; {refused or others}")
+
+
+def _most_accurate(level: Sequence[_Candidate]) -> _Candidate | None:
+    """The best of them, the newest of equals; None if no figure can be computed."""
+    best = None
+    for one in sorted(level, key=lambda c: c.claimed)[::-1]:
+        if best is not None and one.claimed <= best.accuracy:
+            break
+        if one.rows and (best is None or one.accuracy > best.accuracy):
+            best = one
+    return best
 
 
 def _not_better(complex_one: _Candidate, simple: _Candidate, part: str, tests: int) -> str | None:

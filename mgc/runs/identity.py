@@ -75,6 +75,13 @@ def same_audio(one: Run, other: Run) -> bool | None:
     return mine["audio"] == theirs["audio"] if mine["tracks"] == theirs["tracks"] else None
 
 
+def same_labels(one: Run, other: Run) -> bool:
+    """Whether two runs are known to be of the same tracks with the same genres."""
+    mine, theirs = one.record.identity, other.record.identity
+    names = ("tracks", "labels")
+    return all(_comparable(mine, theirs, n) and mine[n] == theirs[n] for n in names)
+
+
 def unlike(one: Run, other: Run) -> str:
     """In what the tracks that two runs share differ, in words; "" if nothing is known to.
 

@@ -13,13 +13,17 @@ from mgc.home import write_json
 from mgc.runs import Run, lock_file
 
 
+class ReservedError(MgcError):
+    """Another process trains the run."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Reserve a run's folder for this process. Raises MgcError if another has reserved it."""
+    """Reserve a run's folder for this process. Raises ReservedError if another has."""
     try:
         held = filelock.FileLock(lock_file(folder)).acquire(timeout=0)
     except filelock.Timeout as error:
-        raise MgcError(
+        raise ReservedError(
             f"Run {folder.name!r} is being trained by another process.",
             "Wait for it, or stop it first.",
         ) from error

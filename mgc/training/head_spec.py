@@ -114,16 +114,16 @@ class HeadSpec(PluginSpec):
                 )
             return Training()
         own = getattr(self.implementation, "training_defaults", {})
-        made = plugin_params.build(
-            Training, {**own, **self.training_settings}, f"training of head {self.name}"
-        )
+        with self.blamed("training_defaults"):
+            made = plugin_params.build(
+                Training, {**own, **self.training_settings}, f"training of head {self.name}"
+            )
         assert isinstance(made, Training)
         return made
 
-    def check(self) -> HeadSpec:
-        """Find, import and check everything now; return self. Raises MgcError."""
+    def check(self) -> None:
+        """Find, import and check everything now. Raises MgcError."""
         _ = self.params, self.training
-        return self
 
 
 def taken_kind(info: HeadInfo, kind: FeatureKind) -> FeatureKind | None:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.refusals import WRONG
 from tests.cli.test_app import HEAVY
 from tests.conftest import Told
+from tests.ensembling.members import answers, single, world
 
 Call = Callable[..., Told]
 
@@ -42,6 +43,11 @@ UNUSED = {
     "features show mel -o x.png": "--output has no effect without -e",
     "features show mel --clip 2": "--clip has no effect without -e",
     "features show SONG -e mel --json": "--json has no effect with --extractor",
+    "features show SONG -e mel --data x": "--data has no effect on files",
+    "features compare SONG -e mel --data x": "--data has no effect on files",
+    "features extract mel --on ray --workers 2": "--workers has no effect with --on",
+    "plugins check mean-probability --write-golden": "--write-golden has no effect without an",
+    "data add x TABLE --seed 3": "A seed has no effect: the tracks have a split",
 }  # fmt: skip
 WRONG_VALUES = {
     "fit -e mfcc --clip-seconds nan": "nan is not a finite number",
@@ -75,11 +81,46 @@ def test_what_would_be_ignored_or_cannot_be_is_refused(
 ) -> None:
     song, fifo = tmp_path / "song.wav", tmp_path / "fifo"
     song.write_bytes(b"RIFF")
+    table = tmp_path / "table.csv"
+    table.write_text("path,genre,split\nsong.wav,jazz,training\n")
     os.mkfifo(fifo)
-    given = [{"SONG": str(song), "FIFO": str(fifo)}.get(word, word) for word in words.split()]
+    given = [
+        {"SONG": str(song), "FIFO": str(fifo), "TABLE": str(table)}.get(word, word)
+        for word in words.split()
+    ]
     told = mgc(*given)
     assert told.code == 2
     assert {**UNUSED, **WRONG_VALUES}[words] in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize(
+    "words", ["compare", "report", "ensemble mean-probability", "predict SONG --run"]
+)
+def test_a_run_that_is_not_on_the_dataset_named_is_refused(
+    mgc: Call, music: Path, words: str
+) -> None:
+    made = world()
+    run = single(made, answers(made, 0.6, 0))
+    assert mgc("data", "add", "other", music).code == 0
+    song = str(next(music.rglob("*.wav")))
+    told = mgc(*words.replace("SONG", song).split(), run.name, "--data", "other")
+    assert told.code == 2
+    assert f"Run {run.name!r} is on 'made-up', not on 'other'" in told.err
+
+
+def test_an_extraction_with_nothing_usable_fails(mgc: Call, tmp_path: Path) -> None:
+    for genre in ("jazz", "rock"):
+        (tmp_path / "songs" / genre).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "songs" / genre / f"{number}.wav").write_bytes(b"RIFF")
+    assert mgc("data", "add", "empty", tmp_path / "songs").code == 0
+    told = mgc("features", "extract", "mel", "--data", "empty")
+    assert told.code == 1
+    assert "0 tracks extracted, 0 already there, 6 could not be used" in told.out
+    assert "No track could be used" in told.err
+    told = mgc("fit", "-e", "mel", "--data", "empty")
+    assert told.code == 1
+    assert "None of the 6 files could be used" in told.err
 
 
 @pytest.mark.parametrize("words", ["predict", "data show", "data add x", "fit -e", "report -o"])

@@ -21,10 +21,11 @@ from mgc.errors import MgcError
 from mgc.evaluation.systems import systems
 from mgc.experiment.study import steps
 from mgc.extractors.mel import Mfcc, MfccParams
+from mgc.fitting import fit_run
 from mgc.home import write_json
 from mgc.plugins import registry
 from mgc.prediction.model import Model
-from mgc.runs import Run, answering
+from mgc.runs import Run, answering, state
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,25 @@ def labels(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_tracks(genre=genres.replace({one: two, two: one}))
 
 
+def renamed(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_tracks(genre=table.load("m").tracks["genre"].replace({"jazz": "swing"}))
+
+
+def folds(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracks = table.load("m").tracks
+    one, other = (tracks.index[tracks["split"] == part][0] for part in ("training", "test"))
+    split = tracks["split"].copy()
+    split[one], split[other] = split[other], split[one]
+    with_tracks(split=split)
+
+
+def figures(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = runs.load("m-mfcc-mlp-1").folder / "run.json"
+    record = json.loads(path.read_text())
+    record["metrics"]["validation"]["accuracy"] = 0.999
+    path.write_text(json.dumps(record))
+
+
 def groups(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_tracks(artist=[f"artist {n // 2}" for n in range(len(table.load("m").tracks))])
 
@@ -99,15 +119,17 @@ def declared(**changes: Any) -> Callable[[Path, pytest.MonkeyPatch], None]:
 
 
 def weights(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = runs.load("m-mfcc-mlp-1").folder / "fold-0" / "model.safetensors"
-    save_file({name: array * float("nan") for name, array in load_file(path).items()}, path)
+    for name in ("m-mfcc-mlp-1", "cut-1"):
+        path = runs.load(name).folder / "fold-0" / "model.safetensors"
+        save_file({name: array * float("nan") for name, array in load_file(path).items()}, path)
 
 
-OTHERS = "fitted on different versions"
+CHANGED = "has changed since it was written"
 REVISED = "uses revision 1 of extractor 'mfcc'"
 RATE = "uses sample rate 22050 of extractor 'mfcc'"
 #: What each command says ("" if the change does not concern it); an experiment says why a step is
-#: made again, ``choice`` is the run that answers.
+#: made again (the resumed run may be the step), ``choice`` is the run that answers. Runs of other
+#: folds are compared without a test.
 TABLE = {
     labels: {
         "resume": "other labels", "experiment": "of other labels", "compare": "the genre of",
@@ -123,11 +145,28 @@ TABLE = {
     },
     declared(revision=7): {"resume": REVISED, "experiment": "to do", "predict": REVISED},
     declared(sample_rate=16_000): {"resume": RATE, "experiment": "to do", "predict": RATE},
-    weights: {"predict": "has changed since it was written"},
+    weights: {
+        "resume": CHANGED, "experiment": "done", "compare": "", "ensemble": "", "predict": CHANGED,
+    },
+    renamed: {
+        "resume": "other labels", "experiment": "of other labels", "compare": "their genres",
+        "ensemble": "their genres", "predict": "", "choice": "m-chroma-mlp-1",
+    },
+    folds: {
+        "resume": "other folds", "experiment": "of other folds", "compare": "",
+        "ensemble": "division into splits", "predict": "",
+    },
+    figures: {
+        "resume": "", "experiment": "done", "compare": CHANGED, "ensemble": CHANGED,
+        "predict": CHANGED, "choice": "m-chroma-mlp-1",
+    },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", TABLE, ids=["labels", "audio", "groups", "rev", "rate", "nan"])
+IDS = ["labels", "audio", "groups", "rev", "rate", "nan", "renamed", "folds", "figures"]
+
+
+@pytest.mark.parametrize("change", TABLE, ids=IDS)
 def test_what_changed_is_refused_by_each_command(
     change: Callable[[Path, pytest.MonkeyPatch], None], songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +177,10 @@ def test_what_changed_is_refused_by_each_command(
     wanted = TABLE[change]
     if "compare" in wanted:
         other = fitting.fit(asked("chroma"))
-        pair = [runs.load(first.name), other]
+
+    def pair() -> list[Run]:
+        return [runs.load(first.name), other]
+
     strategy = EnsembleRequest(StrategySpec("mean-probability"))
 
     def step() -> str:
@@ -150,11 +192,11 @@ def test_what_changed_is_refused_by_each_command(
         return found.run.name if found else ""
 
     commands: dict[str, Callable[[], Any]] = {
-        "resume": lambda: fitting.resume(begun.name),
+        "resume": lambda: fitting.resume(begun.name) and "",
         "experiment": step,
-        "compare": lambda: systems(pair) and "",
-        "ensemble": lambda: ensemble(strategy, pair) and "",
-        "predict": lambda: Model(first).predict(clip) and "",
+        "compare": lambda: systems(pair()) and "",
+        "ensemble": lambda: ensemble(strategy, pair()) and "",
+        "predict": lambda: Model(runs.load(first.name)).predict(clip) and "",
         "choice": chosen,
     }
     for name, said in wanted.items():
@@ -197,6 +239,31 @@ def test_a_default_that_changes_changes_nothing(
     assert asked("mfcc").source.params.n_mfcc == 13
     assert Model(runs.load(first.name)).predict(clip).probabilities == before
     assert fitting.resume(begun.name).scores == first.scores
+
+
+def test_a_fit_started_beside_the_same_fit_is_a_run_of_its_own(songs: Path) -> None:
+    first = fitting.fit(asked("mfcc"))
+    begun = cut_short(first)
+    with state.locked(begun):
+        other = fitting.fit(asked("mfcc"))
+    assert other.name not in (first.name, begun.name)
+    assert other.scores == first.scores
+    assert fitting.fit(asked("mfcc")).name == begun.name
+
+
+def test_a_run_is_reserved_before_another_process_can_find_it(
+    songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    train = fit_run._train
+
+    def look(run: Run, *rest: Any) -> Run:
+        states.append(state.state(run))
+        return train(run, *rest)
+
+    monkeypatch.setattr(fit_run, "_train", look)
+    fitting.fit(asked("mfcc"))
+    assert states == ["running"]
 
 
 def test_the_same_fit_again_goes_on_with_what_was_interrupted(songs: Path) -> None:

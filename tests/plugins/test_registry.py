@@ -151,7 +151,7 @@ def test_the_rest_is_ready(plugins: dict[str, dict]) -> None:
     assert plugins["mgc-good"]["status"] == "ready"
     mine = {entry["name"]: entry["status"] for entry in plugins["mgc"]["brings"]}
     assert mine.pop("mel") == "conflict"
-    assert set(mine.values()) == {"ready"}
+    assert not {"broken", "conflict"} & set(mine.values())
 
 
 def test_what_a_plugin_prints_does_not_spoil_the_json(plugins: dict[str, dict]) -> None:

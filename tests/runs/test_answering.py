@@ -15,6 +15,10 @@ from mgc.ensembling.combination import EnsembleRequest, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
+from mgc.home import write_json
+from mgc.runs import answering as answering_module
+from mgc.runs import identity
+from mgc.runs.answering import _scored as scored
 from mgc.runs.answering import answering
 from tests.ensembling.members import World, answers, single, world
 
@@ -224,3 +228,22 @@ def test_the_demo_is_said_to_be_one(mgc: Callable, mgc_home: Path, music: Path) 
     song = next(music.rglob("*.wav"))
     assert "its runs know synthesised music only" in mgc("predict", song).err
     assert "synthesised" not in mgc("predict", song, "--data", "demo").err
+
+
+def test_only_predictions_that_can_decide_are_read(
+    mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world()
+    found = [single(made, answers(made, 0.3 + n / 20, n), f"e{n}") for n in range(12)]
+    labels = identity.identity(tracks=made.table["track_id"].tolist(), labels=["same"])
+    for run in found:
+        write_json(run.folder / "run.json", {**run.record, "identity": labels})
+    best = max(found, key=lambda run: run.scores["validation"]["accuracy"])
+    read = []
+    monkeypatch.setattr(
+        answering_module, "_scored", lambda run, part: read.append(run.name) or scored(run, part)
+    )
+    name, reason = chosen()
+    assert name == best.name
+    assert "the best of 12" in reason
+    assert set(read) == {best.name, found[-1].name}

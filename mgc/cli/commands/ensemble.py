@@ -70,10 +70,12 @@ def ensemble(
     from mgc.ensembling.combination import EnsembleRequest, StrategySpec
     from mgc.ensembling.ensemble_runs import ensemble
     from mgc.ensembling.member_notes import notes
+    from mgc.plugins.plugin_spec import postponed
 
     specs = [StrategySpec(name, own[name]) for name in names]
     for spec in specs:
-        spec.params  # noqa: B018 - checks them
+        with postponed():
+            spec.check()
 
     def combine(spec: StrategySpec, group: Sequence[Run]) -> Run:
         if spec is specs[0]:
@@ -116,12 +118,13 @@ def _settings(names: Sequence[str], values: dict[str, Any]) -> dict[str, dict[st
     from mgc import resolve
     from mgc.errors import unknown
 
-    own = {name: resolve.parameters_of("strategy", name) for name in names}
+    own, broken = resolve.parameters_of({name: ("strategy", name) for name in names})
     known = {parameter for parameters in own.values() for parameter in parameters}
     for value in values:
         if value not in known:
             owners = names[0] if len(names) == 1 else "the strategies"
-            raise unknown(f"parameter of {owners}", value, known, "mgc strategies show NAME")
+            error = unknown(f"parameter of {owners}", value, known, "mgc strategies show NAME")
+            raise next(iter(broken), error)
     return {name: {k: v for k, v in values.items() if k in own[name]} for name in names}
 
 

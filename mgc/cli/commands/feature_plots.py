@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mgc.cli.ui import output
+from mgc.cli.ui.options import refuse_unused
 from mgc.errors import MgcError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class FeatureDrawing:
         from mgc import resolve
 
         resolve.check_settings(self.extractors, [], self.settings)
+        if names and all(Path(name).expanduser().is_file() for name in names):
+            refuse_unused("on files", {"--data": self.data})
         return [_track(name, self.data) for name in names]
 
     def _sources(self) -> list[ExtractorSpec]:

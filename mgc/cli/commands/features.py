@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgc.cli.ui import options, output, plugin_list, verification
 from mgc.cli.ui.live import progress
 from mgc.errors import MgcError, UsageError
+
+if TYPE_CHECKING:
+    from mgc.features.extractor_spec import ExtractorSpec
 
 Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
 PictureFile = Annotated[
@@ -159,13 +162,14 @@ def extract(
     from mgc import resolve
 
     resolve.check_settings(names, [], settings)
+    options.refuse_unused("with --on", {"--workers": on and workers})
     dataset = resolve.dataset(data)
     from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
     from mgc.features import extraction
 
     clips = resolve.policy(clip_seconds, clips_per_track)
-    sources = resolve.sources(names, settings, clips, resolve.device(device))
+    sources, broken = _ready(resolve.sources(names, settings, clips, resolve.device(device)))
     judge_again(dataset, progress())
     tracks, quarantined = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
@@ -178,10 +182,25 @@ def extract(
         f"{made.found:,} already there, {len(made.failures):,} could not be used."
     )
     output.list_failures([failure.reason for failure in made.failures])
+    output.list_failures(broken)
     if made.failures and not made.made + made.found:
         raise MgcError("No track could be used.", "The reasons are listed above.")
-    if any(failure.fingerprint for failure in made.failures):  # an extractor's, not the file's
+    if broken or any(failure.fingerprint for failure in made.failures):  # not the files' own
         raise typer.Exit(1)
+
+
+def _ready(sources: list[ExtractorSpec]) -> tuple[list[ExtractorSpec], list[str]]:
+    """The extractors that can be imported, and why others cannot. Raises MgcError if none can."""
+    ready: dict[str, ExtractorSpec] = {}
+    broken = []
+    for source in sources:
+        try:
+            ready[source.store.fingerprint] = source
+        except MgcError as error:
+            broken.append(error)
+    if not ready:
+        raise broken[0]
+    return list(ready.values()), [f"{error.message} {error.hint}" for error in broken]
 
 
 @app.command("status")

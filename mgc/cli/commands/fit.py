@@ -152,7 +152,7 @@ def _fit_all(requests: list[FitRequest]) -> tuple[list[Run], int]:
 
     def fit_one(request: FitRequest) -> Run:
         output.note(f"fitting {_named(request)}, seed {request.seed}")
-        return fitting.fit(request, news, prepared[request.source.store.fingerprint])
+        return fitting.fit(request, news, prepared.get(request.source.store.fingerprint))
 
     return choice.one_by_one([(_named(r), partial(fit_one, r)) for r in requests])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import output
-from mgc.cli.ui.options import Settings
+from mgc.cli.ui.options import Settings, refuse_unused
 from mgc.cli.ui.plugin_list import describe
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ def _show(outcome: Outcome) -> None:
 def _write_golden(found: list[Subject]) -> None:
     from mgc.checks import golden
 
-    for subject in (s for s in found if s.entry.kind == "extractor"):
+    extractors = [subject for subject in found if subject.entry.kind == "extractor"]
+    refuse_unused("without an extractor", {"--write-golden": not extractors})
+    for subject in extractors:
         output.note(f"Wrote {golden.write_numbers(subject)}")
 
 

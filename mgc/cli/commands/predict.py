@@ -98,7 +98,7 @@ def predict(
         output.note(
             f"{output.count(len(tally.failures), 'file')} of {len(files):,} could not be used:"
         )
-        output.list_failures(tally.failures)
+        output.list_failures(list(dict.fromkeys(tally.failures)))  # a head's are all the same
     if files and not tally.done:
         raise MgcError("No file could be used.", "The reasons are listed above.")
 

@@ -134,6 +134,8 @@ def _divided(
     """The tracks with a split, how it was made, and the tracks left out by genre."""
     origin = record.pop("split_from", "from the table's own column")
     if (tracks["split"] != "").any():
+        if seed:
+            raise UsageError("A seed has no effect: the tracks have a split.", "Leave it out.")
         tracks, dropped = _learnable(tracks, drop_rare)
         return tracks, {"made": origin}, dropped
     tracks, dropped = _without_rare(tracks, by, drop_rare)
