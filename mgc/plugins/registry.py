@@ -1,8 +1,6 @@
-"""Finds plug-ins and loads what they declare. The only user of pluggy.
+"""Finds plug-ins and loads what they declare; the only user of pluggy.
 
-Each entry point is loaded and queried by itself, so that a broken package breaks nothing but its
-own names. Nothing here imports an implementation until `load` is called.
-"""
+Each entry point is queried by itself: a broken package breaks only its own names."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from mgc.plugins.contract import ModelInfo
 from mgc.plugins.plugin_spec import PluginSpec
 from mgc.plugins.validation import NAME
 from mgc.runs import Run
+from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA
 
 
@@ -120,7 +121,7 @@ def write_run(
         "schema": SCHEMA,
         "kind": "single",
         "state": "finished",
-        "environment": runs.environment(),
+        "environment": versions(),
         "dataset": {"name": folder.name, "genres": list(genres)},
         **describe_parts(source, spec),
     }

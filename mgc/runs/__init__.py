@@ -10,12 +10,10 @@ The libraries for tables and arrays are imported when needed: listing runs only 
 from __future__ import annotations
 
 import datetime
-import platform
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +29,7 @@ from mgc.home import (
     replace_file,
     write_json,
 )
+from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA, RunRecord, parse
 from mgc.runs.run_files import read_parquet, run_files
 
@@ -46,7 +45,6 @@ PREDICTIONS = "predictions.parquet"
 PREFIX = "p:"
 #: The files whose checksums ``run.json`` holds; those of ``fold-N/`` are in ``head.json``.
 SCORED = (PREDICTIONS, "embeddings.safetensors", "strategy/*/*.safetensors")
-ENVIRONMENT = ("torch", "transformers", "scikit-learn", "numpy", "librosa", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -164,25 +162,22 @@ def damaged(folder: Path, error: object) -> MgcError:
     """The error for the folder of a run, or of an ensemble's member, that cannot be read."""
     if folder.parent.name == "members":
         return damaged(folder.parent.parent, f"members/{folder.name}: {error}")
-    hint = f"Remove it and fit again: mgc runs remove {folder.name}"
-    if folder.parent.name == "models":
-        hint = f"Get it again: mgc models get {folder.name}"
-    return MgcError(f"Run {folder.name!r} is damaged: {error}.", hint)
+    again = "Remove it and fit again: mgc runs remove"
+    again = "Get it again: mgc models get" if folder.parent.name == "models" else again
+    return MgcError(f"Run {folder.name!r} is damaged: {error}.", f"{again} {folder.name}")
 
 
 def start(
     prefix: str, record: Mapping[str, Any], reserve: Callable[[Run], object] | None = None
 ) -> Run:
-    """Make the folder of a new run, named ``<prefix>-<number>``, in state ``running``.
-
-    ``reserve`` is called with it before another process can find it.
-    """
+    """Make the folder ``<prefix>-<number>`` of a new run, in state ``running``; ``reserve`` is
+    called with it before another process can find it."""
     folder = _new_folder(prefix)
     full = {
         "schema": SCHEMA,
         "state": "running",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
-        "environment": environment(),
+        "environment": versions(),
         **record,
     }
     run = Run(folder, parse(full))
@@ -203,17 +198,6 @@ def _new_folder(prefix: str) -> Path:
             return folder
         except FileExistsError:
             number += 1
-
-
-def environment() -> dict[str, str]:
-    """The versions of the software behind the numbers."""
-    found = {"mgc": __version__, "python": platform.python_version(), "machine": platform.machine()}
-    for package in ENVIRONMENT:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def finish(

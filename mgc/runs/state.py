@@ -27,6 +27,11 @@ def locked(folder: Path) -> Iterator[None]:
             f"Run {folder.name!r} is being trained by another process.",
             "Wait for it, or stop it first.",
         ) from error
+    except OSError as error:
+        raise MgcError(
+            f"{lock_file(folder)} cannot be locked: {error.strerror}.",
+            "Use a home on a disk that can be written and has locks: --home.",
+        ) from error
     with held:
         yield
 

@@ -139,7 +139,7 @@ class WandbTracker:
         """Where an offline run's files are and how they are uploaded; "" if there are none."""
         if self.folder is None or self.settings.mode == "online":
             return ""
-        parts = sorted(map(str, self.folder.parent.glob(f"offline-run-*-{self._run.id}")))
+        parts = sorted(map(str, self.folder.parent.glob(f"offline-run-*-{self._run.id}*")))
         return (
             f"W&B's files are in {self.folder.parent}. Upload them: wandb sync {shlex.join(parts)}"
         )

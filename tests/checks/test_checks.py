@@ -125,6 +125,7 @@ def test_golden_numbers_tell_a_change_without_a_new_revision(
     kept = json.loads(golden.write_numbers(subject).read_text())
     (same,) = checks.verdicts(subject, "golden")
     assert same.verdict == "passed"
+    del kept["checksum"]
     kept["values"][3] += 0.1 * kept["deviation"]
     (tmp_path / "double.json").write_text(json.dumps(kept))
     (changed,) = checks.verdicts(subject, "golden")

@@ -103,8 +103,9 @@ def test_a_wrong_request_is_one_line_and_code_2(
 def test_predict_without_a_run_says_what_to_do(ready: Callable, music: Path) -> None:
     told = ready("predict", music)
     assert told.code == 1
-    assert "no finished run on m" in told.err
+    assert "Nothing has been trained here." in told.err
     assert "mgc fit" in told.err
+    assert "mgc models get" in told.err
 
 
 def test_predict_a_folder_with_bad_files(ready: Callable, music: Path, tmp_path: Path) -> None:

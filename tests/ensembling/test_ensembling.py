@@ -139,7 +139,7 @@ def test_members_that_differ_in_a_genre_are_refused(mgc_home: Path) -> None:
         single(made, answers(made, 0.6, 0), "mel"),
         single(changed, answers(made, 0.6, 1), "mfcc"),
     ]
-    with pytest.raises(MgcError, match=r"genre of 1 rows, starting with track 't0003'"):
+    with pytest.raises(MgcError, match=r"genre of 1 row, starting with track 't0003'"):
         combine("mean-probability", members)
 
 

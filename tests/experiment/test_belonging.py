@@ -244,7 +244,7 @@ def test_a_default_that_changes_changes_nothing(
 def test_a_fit_started_beside_the_same_fit_is_a_run_of_its_own(songs: Path) -> None:
     first = fitting.fit(asked("mfcc"))
     begun = cut_short(first)
-    with state.locked(begun):
+    with state.locked(begun.folder):
         other = fitting.fit(asked("mfcc"))
     assert other.name not in (first.name, begun.name)
     assert other.scores == first.scores

@@ -58,7 +58,8 @@ class Base:
 def test_source_and_class_name_the_same_parameters(kind: str, entry: registry.Entry) -> None:
     known = [field.name for field in fields(params.params_class(registry.load(entry)))]
     assert params_source.parameter_names(entry.info.load) == known
-    assert resolve.parameters_of(kind, entry.info.name) == known
+    name = entry.info.name
+    assert resolve.parameters_of({name: (kind, name)}) == ({name: known}, [])
 
 
 def test_what_source_can_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import soundfile
 import mgc
 from mgc import MgcError, UsageError
 from mgc.plugins import registry
+from mgc.prediction import zero_shot
 from mgc.prediction.zero_shot import checked
 from tests.conftest import Told
 from tests.plugins.packages import install, write_wheel
@@ -53,7 +54,8 @@ class Words:
 def words(
     tmp_path: Path, mgc_home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """The package, installed; its extractors' names are the fixture's parameter."""
+    """The package, installed; its extractors' names are the fixture's parameter, and only they
+    embed text, whatever else is installed."""
     files = {
         "mgc_words/plugin.py": PLUGIN.format(names=getattr(request, "param", ("words",))),
         "mgc_words/words.py": WORDS,
@@ -61,6 +63,10 @@ def words(
     }
     wheel = write_wheel(tmp_path, "mgc-words", files)
     monkeypatch.syspath_prepend(install([wheel], tmp_path / "site"))
+    embeds = zero_shot._embeds_text
+    monkeypatch.setattr(
+        zero_shot, "_embeds_text", lambda e: e.distribution == "mgc-words" and embeds(e)
+    )
     registry.catalogue.cache_clear()
     yield tmp_path
     monkeypatch.undo()

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from mgc.errors import MgcError
 from mgc.heads.logistic import Logistic
+from mgc.home import FILES, read_json, write_json
 from mgc.training import outputs
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import restore_head
@@ -89,5 +90,7 @@ def test_weights_that_are_not_finite_give_no_answer(tmp_path: Path) -> None:
     fit_head(spec, data, train, validation, seed=0, device="cpu", folder=tmp_path)
     path = tmp_path / "model.safetensors"
     save_file({name: array * np.nan for name, array in load_file(path).items()}, path)
+    facts = read_json(tmp_path / "head.json")
+    write_json(tmp_path / "head.json", {**facts, FILES: {}})
     with pytest.raises(MgcError, match=r"Head 'mlp' .*not finite"):
         restore_head(tmp_path, "cpu").predict([data.features[0]])

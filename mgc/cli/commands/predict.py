@@ -244,7 +244,7 @@ def _run(name: str | None, data: str | None) -> Run:
 
 
 def _ready_made() -> Run:
-    """A ready-made model. Raises UsageError, saying how to get one, if none is here."""
+    """A ready-made model. Raises MgcError, saying how to get one, if none is here."""
     from mgc.prediction import ready_models
 
     if found := ready_models.first():
@@ -253,7 +253,7 @@ def _ready_made() -> Run:
     names = [info.name for info in ready_models.declared()]
     get = f"mgc models get {(names or ['musicnn-msd'])[0]}"
     install = "" if names else "pip install mgc-musicnn; "
-    raise UsageError(
+    raise MgcError(
         "Nothing has been trained here.",
         f"For a ready-made model: {install}{get}. To train your own: mgc fit --extractor mfcc",
     )

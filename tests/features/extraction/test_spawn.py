@@ -55,20 +55,19 @@ del os.fork, signal.SIGCHLD, socket.send_fds, socket.recv_fds
 def test_files_that_crash_or_hang_are_named(
     tmp_path: Path, hostile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "FILE_SECONDS", 3.0)
+    monkeypatch.setattr(pool, "FILE_SECONDS", 15.0)
     paths = [told(tmp_path / f"{n}.wav", 0.05 + n / 1e4) for n in range(12)]
     for number, what in ((2, SEGFAULT), (5, HANG), (8, KILL)):
         told(paths[number], what, seconds=0.5 + number / 100)
     before = set(psutil.Process().children(recursive=True))  # of other tests: W&B's service
     done = extract(paths, sources("mel", hostile), workers=2)
-    assert done.made == 9
-    died = "its worker process crashed 3 times"
-    assert [failure.reason for failure in done.failures] == [
-        f"{paths[2]}: {died} (SIGSEGV: a crash while it made mel + hostile of 2.wav).",
-        f"{paths[5]}: takes more than 0 min.",
-        f"{paths[8]}: {died} (SIGKILL: memory may have run out while it made mel + hostile of"
-        " 8.wav).",
-    ]
+    assert done.made == 11  # mel is kept where the other extractor alone has failed
+    reasons = {failure.path.name: failure.reason for failure in done.failures}
+    crashed = "extractor 'hostile': its process crashed 3 times"
+    assert f"{crashed} (SIGSEGV: a crash" in reasons["2.wav"]
+    assert reasons["5.wav"] == f"{paths[5]}: takes more than 0 min."
+    assert f"{crashed} (SIGKILL: memory may have run out" in reasons["8.wav"]
+    assert len(reasons) == 3
     assert not set(psutil.Process().children(recursive=True)) - before
 
 
@@ -81,6 +80,14 @@ extract(sorted(Path(sys.argv[1]).glob("*.wav")), sources("hostile"), workers=2)
 """
 
 
+def busy(worker: psutil.Process) -> bool:
+    """Whether it works, or was a short one: the reading of a package's declarations."""
+    try:
+        return bool(worker.status() == psutil.STATUS_RUNNING)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_nothing_is_left_when_the_run_is_killed(tmp_path: Path, hostile: str) -> None:
     """Not even a worker that hangs: it is in the middle of a file, and is not asked again."""
     for number in range(4):
@@ -89,7 +96,7 @@ def test_nothing_is_left_when_the_run_is_killed(tmp_path: Path, hostile: str) ->
     run = subprocess.Popen([sys.executable, "-c", site + RUN, str(tmp_path)])
     workers: list[psutil.Process] = []
     deadline = time.monotonic() + 120
-    while len(workers) < 2 or any(w.status() == psutil.STATUS_RUNNING for w in workers):
+    while len(workers) < 2 or any(map(busy, workers)):
         assert time.monotonic() < deadline
         workers = psutil.Process(run.pid).children(recursive=True)
         time.sleep(0.5)

@@ -16,11 +16,12 @@ NEEDS: dict[str, Any] = {
 @hookimpl
 def mgc_extractors() -> Iterator[ExtractorInfo]:
     """Each family has its own name; the model is a parameter."""
-    yield from _trained_on_music_and_sounds()
+    yield from _trained_on_music()
+    yield from _trained_on_sounds()
     yield from _trained_on_speech()
 
 
-def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
+def _trained_on_music() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="mert",
         summary="MERT: trained on music by masked prediction (weights CC BY-NC 4.0)",
@@ -43,6 +44,9 @@ def _trained_on_music_and_sounds() -> Iterator[ExtractorInfo]:
         licence="Apache-2.0",
         **NEEDS,
     )
+
+
+def _trained_on_sounds() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="ast",
         summary="Audio Spectrogram Transformer: trained on AudioSet (weights BSD-3-Clause)",
