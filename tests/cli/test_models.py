@@ -67,7 +67,7 @@ def test_a_model_answers_where_nothing_was_trained(
     song = next(music.rglob("*.wav"))
     assert "not here: mgc models get ours" in mgc("models", "list").out
     told = mgc("predict", song)
-    assert (told.code, told.err.count("mgc models get cut")) == (2, 1)
+    assert (told.code, told.err.count("mgc models get cut")) == (1, 1)
     assert "not on this machine" in mgc("predict", song, "--run", "ours").err
     told = mgc("models", "get", "ours")
     assert told.code == 0
@@ -111,7 +111,7 @@ def test_without_a_package_the_way_to_one_is_said(
     only = [p for p in registry.catalogue().plugins if p.distribution == "mgc"]
     monkeypatch.setattr(registry, "catalogue", lambda: registry.Catalogue(tuple(only)))
     told = mgc("predict", next(music.rglob("*.wav")))
-    assert told.code == 2
+    assert told.code == 1
     assert "pip install mgc-musicnn; mgc models get musicnn-msd" in told.err
 
 

@@ -15,7 +15,7 @@ PLUGINS = [
     (kind, entry)
     for kind in NOUNS
     for entry in registry.catalogue().entries(kind)
-    if entry.status == "ready"
+    if entry.status == "ready" and kind != "model"  # a function, without parameters
 ]
 SOURCE = """
 from dataclasses import dataclass

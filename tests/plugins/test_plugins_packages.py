@@ -21,7 +21,7 @@ BRINGS = {
     "mgc-lightgbm": {"lightgbm"},
     "mgc-log-pool": {"log-pool"},
     "mgc-lyrics": {"lyrics"},
-    "mgc-musicnn": {"musicnn"},
+    "mgc-musicnn": {"musicnn", "musicnn-msd"},
 }
 
 pytestmark = [
