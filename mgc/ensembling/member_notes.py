@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mgc.runs import Run
-from mgc.runs.paired_test import LEVEL, MIN_GROUPS, paired_test
+from mgc.runs.paired_test import LEVEL, MIN_GROUPS, paired_p
 
 #: A member is much weaker if the best is right on that much more of the tracks, and shown to be.
 WEAK = 0.05
@@ -51,10 +51,10 @@ def _weak(members: Sequence[Run]) -> list[str]:
 
 
 def _weaker(differences: np.ndarray, groups: np.ndarray) -> bool:
-    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if differences.mean() < WEAK or len(sizes) < MIN_GROUPS:
+    if differences.mean() < WEAK:
         return False
-    return bool(paired_test(np.bincount(numbers, differences)[:, None], sizes).p[0] < LEVEL)
+    p, count = paired_p(differences, groups)
+    return count >= MIN_GROUPS and p < LEVEL
 
 
 def _right(run: Run) -> tuple[np.ndarray, np.ndarray]:

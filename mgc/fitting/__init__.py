@@ -2,7 +2,7 @@
 
 from mgc.fitting.fit_run import fit, prepare_for, resume
 from mgc.fitting.prepared import make_folds
-from mgc.fitting.request import FitRequest, fitted_once, requests, split_of
+from mgc.fitting.request import FitRequest, fitted_once, requests
 
 __all__ = [
     "FitRequest",
@@ -12,5 +12,4 @@ __all__ = [
     "prepare_for",
     "requests",
     "resume",
-    "split_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 import numpy as np
@@ -60,11 +60,14 @@ def _interrupted(
     """The newest run of the same request that was interrupted and can be reserved, if there is
     one."""
     asked = request.dataset.name, request.head.name, request.device, request.tracking is None
+    now: Mapping[str, str] = {}
     for run in reversed(runs.everything()[0]):
         record = run.record
         begun = record.dataset.name, record.head.name, record.device, record.tracking is None
-        alike = begun == asked and record.state == "running" and record.identity
-        if alike and record.identity == identify(request):
+        if begun != asked or record.state != "running" or not record.identity:
+            continue
+        now = now or identify(request)  # reads the hashes of all tracks: once, and only if needed
+        if record.identity == now:
             with suppress(state.ReservedError):
                 reserve(run)
                 progress.say(f"Continuing run {run.name}, which was interrupted.")

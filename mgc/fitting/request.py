@@ -151,12 +151,11 @@ def identify_tracks(dataset: Dataset, include_bad: bool = False) -> dict[str, st
 
 def identify(request: FitRequest, tracks: Mapping[str, str] | None = None) -> dict[str, str]:
     """The identity of a request, see `mgc.runs.identity`; ``tracks`` are its `identify_tracks`."""
-    dataset, head = request.dataset, request.head
-    folds = make_folds(dataset, request.folds, request.seed)
+    head = request.head
     return {
-        **(tracks or identify_tracks(dataset, request.include_bad)),
+        **(tracks or identify_tracks(request.dataset, request.include_bad)),
         **identity.identity(
-            folds=splits.split_hash(dataset.tracks, folds),
+            folds=split_of(request),
             extractor=request.source.store.fingerprint,
             head=[head.name, head.entry.distribution, head.entry.version, *head_values(head)],
             seed=request.seed if head.info.seeded else None,

@@ -175,20 +175,17 @@ def _not_shown(first: _Candidate, second: _Candidate, tests: int) -> str:
     """What the paired test says, on the tracks that both have; "" if the first is better."""
     import numpy as np
 
-    from mgc.runs.paired_test import LEVEL, paired_test, too_few, unit_of
+    from mgc.runs.paired_test import LEVEL, paired_p, too_few, unit_of
 
     one, other = first.rows, second.rows
     tracks = sorted(one.keys() & other.keys())
     if len(tracks) < MIN_TRACKS:
         return "too few tracks in common"
     differences = [float(one[t][1]) - float(other[t][1]) for t in tracks]
-    names, groups, sizes = np.unique(
-        [one[t][2] for t in tracks], return_inverse=True, return_counts=True
-    )
-    totals = np.bincount(groups, weights=differences)
-    if lacking := too_few(len(names), unit_of(first.run.record.dataset.group_by)):
+    p, groups = paired_p(np.array(differences), np.array([one[t][2] for t in tracks]))
+    if lacking := too_few(groups, unit_of(first.run.record.dataset.group_by)):
         return lacking
-    p = min(1.0, float(paired_test(totals[:, None], sizes).p[0]) * tests)
+    p = min(1.0, p * tests)
     return "" if p < LEVEL else f"p = {p:.2f}"
 
 

@@ -65,6 +65,14 @@ def paired_test(totals: np.ndarray, sizes: np.ndarray) -> PairedTest:
     return PairedTest(p, low, high)
 
 
+def paired_p(differences: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
+    """The p of differences track by track (track,), with group numbers or names (track,), and how
+    many groups there are."""
+    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    totals = np.bincount(numbers, weights=differences)
+    return float(paired_test(totals[:, None], sizes).p[0]), len(sizes)
+
+
 def too_few(groups: int, unit: str) -> str:
     """``too few artists to tell (5; a test needs 6)``; "" if there are enough."""
     enough = groups >= MIN_GROUPS
