@@ -168,6 +168,10 @@ def _outcome(point: Point, out: Path, code: int | None) -> Declared:
 
 @cache
 def _cache(file: Path) -> dict[str, Declared]:
+    return _stored(file)
+
+
+def _stored(file: Path) -> dict[str, Declared]:
     with suppress(OSError, ValueError):
         found = json.loads(file.read_bytes())
         if isinstance(found, dict):
@@ -177,8 +181,8 @@ def _cache(file: Path) -> dict[str, Declared]:
 
 def _keep(made: Mapping[str, Declared]) -> None:
     """Keep the outcomes in the home; without one that can be written, they are read each time."""
-    known = _cache(_file())
-    known.update(made)
+    _cache(_file()).update(made)
+    known = _stored(_file()) | dict(made)  # another process may have written since it was read
     with suppress(MgcError):
         there = {key: one for key, one in known.items() if os.path.exists(key.partition("\n")[0])}
         replace_file(_file(), json.dumps(there).encode())

@@ -121,7 +121,10 @@ def loaded(site: Path, *arguments: str) -> set[str]:
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print(); print(*sys.modules)"
     )
-    environment = {"PYTHONPATH": f"{Path(__file__).parents[2]}:{site}"}
+    environment = {
+        "PYTHONPATH": f"{Path(__file__).parents[2]}:{site}",
+        "MGC_HOME": str(site.parent / "home"),
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
     )
@@ -129,7 +132,7 @@ def loaded(site: Path, *arguments: str) -> set[str]:
 
 
 def test_the_help_lists_each_command_and_imports_none(site: Path) -> None:
-    result = run_mgc("--help", path=site)
+    result = run_mgc("--help", path=site, home=site.parent / "home")
     assert (result.code, result.err) == (0, "")
     for name in ("say", "single", "dead", "tea", "needs"):
         assert result.out.count(f"Summary of {name}\n") == 1
