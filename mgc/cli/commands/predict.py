@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import choice, output
+from mgc.cli.ui import answers, choice, output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import (
     DataName,
@@ -23,13 +23,10 @@ from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
-    from mgc.prediction.answer_stream import AnswerFormat
     from mgc.prediction.model import Model
-    from mgc.prediction.prediction import Prediction
     from mgc.runs import Run
 
 SHOWN = 3
-FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
 def predict(
@@ -78,7 +75,7 @@ def predict(
     top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = SHOWN,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
-    form = _format(as_json, as_jsonl, as_csv, into)
+    form = answers.answer_format(as_json, as_jsonl, as_csv, into)
     if form is not None:
         refuse_unused(f"with --{form}", {"--top": top != SHOWN})
     files = _files(paths or [], files_from)
@@ -87,12 +84,12 @@ def predict(
         if genres is None
         else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     )
-    tally = _Tally()
+    tally = answers.AnswerTally()
     if into is not None and form is not None:
-        files = _into_file(into, form, model, files, workers, tally)
+        files = answers.write_answers(into, form, model, files, workers, tally)
     else:
-        answers = tally.counted(model.predict_many(files, workers, progress()))
-        _print(answers, form, model.genres, top)
+        predictions = tally.counted(model.predict_many(files, workers, progress()))
+        answers.print_answers(predictions, form, model.genres, top)
     output.list_failures(tally.remarks)
     if tally.failures:
         output.note(
@@ -111,83 +108,6 @@ def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
     found = collect([Path(path) for path in existing(paths)]) if paths else []
     return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
-
-
-class _Tally:
-    """Counts the answers that pass through."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.failures: list[str] = []
-        self.remarks: list[str] = []
-
-    def counted(self, answers: Iterable[Prediction]) -> Iterator[Prediction]:
-        for answer in answers:
-            if answer.error:
-                self.failures.append(answer.error)
-            else:
-                self.done += 1
-            if answer.remark:
-                self.remarks.append(f"{answer.path}: {answer.remark}, so the genre means nothing.")
-            yield answer
-
-
-def _format(as_json: bool, as_jsonl: bool, as_csv: bool, into: Path | None) -> AnswerFormat | None:
-    """The format of the answers; None is a table."""
-    asked = {"json": as_json, "jsonl": as_jsonl, "csv": as_csv}
-    named: list[AnswerFormat] = [form for form in FORMATS.values() if asked[form]]
-    if len(named) > 1:
-        raise UsageError(
-            f"Only one of {' and '.join(f'--{form}' for form in named)} can be written.",
-            "Choose one.",
-        )
-    if named or into is None:
-        return named[0] if named else None
-    if into.suffix.lower() not in FORMATS:
-        raise UsageError(
-            f"{into} does not say which format it is.", "End it in .csv, .jsonl or .json."
-        )
-    return FORMATS[into.suffix.lower()]
-
-
-def _print(
-    answers: Iterable[Prediction], form: AnswerFormat | None, genres: list[str], top: int
-) -> None:
-    """Print answers as they come; a table, also after Ctrl-C, when there are no more."""
-    if form is None:
-        done: list[Prediction] = []
-        try:
-            done.extend(answer for answer in answers if not answer.error)
-        finally:
-            _show(done, top)
-        return
-    from mgc.prediction.answer_stream import AnswerStream
-
-    with AnswerStream(output.binary(), form, genres) as stream:
-        for answer in answers:
-            stream.write(answer)
-
-
-def _into_file(
-    into: Path,
-    form: AnswerFormat,
-    model: Model,
-    files: list[Path],
-    workers: int | None,
-    tally: _Tally,
-) -> list[Path]:
-    """Add the answers that a file lacks; returns the files that these are about."""
-    from mgc.prediction.answer_file import AnswerFile
-
-    target = AnswerFile(into, form, model.genres, model.predictor.identity())
-    missing = target.missing(files)
-    if there := len(files) - len(missing):
-        output.note(f"{into} has {output.count(there, 'answer')} of {len(files):,} already.")
-    with target.writing() as add:
-        for answer in tally.counted(model.predict_many(missing, workers, progress())):
-            add(answer)
-    output.note(f"Written: {into} ({output.count(len(files), 'answer')}).")
-    return missing
 
 
 def _model(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
@@ -257,13 +177,3 @@ def _ready_made() -> Run:
         "Nothing has been trained here.",
         f"For a ready-made model: {install}{get}. To train your own: mgc fit --extractor mfcc",
     )
-
-
-def _show(done: list[Prediction], top: int) -> None:
-    rows = []
-    for answer in done:
-        ranked = answer.ranked()
-        others = ", ".join(f"{genre} {output.percent(p)}" for genre, p in ranked[1:top])
-        rows.append((answer.path, ranked[0][0], output.percent(ranked[0][1]), others))
-    if rows:
-        output.show_table(["file", "genre", "%", "else"], rows, right=["%"])
