@@ -41,8 +41,8 @@ _MAGICS = (
 def contents(path: Path | AudioBytes) -> Contents:
     """What is in a file. Raises OSError if it cannot be read."""
     with suppress(struct.error), content(path) as whole:  # struct.error: cut off in a header
-        end = _before_tags(whole)
-        start = min(_behind_id3(whole), end)
+        end = before_tags(whole)
+        start = min(behind_id3(whole), end)
         return (
             _known(whole, 0, end)
             or _known(whole, start, end)
@@ -85,7 +85,7 @@ def _magic(whole: Content, start: int, end: int) -> int:
     return min((at for at in found if at >= 0), default=start)
 
 
-def _behind_id3(whole: Content) -> int:
+def behind_id3(whole: Content) -> int:
     """The end of the ID3v2 tags in front; their sizes have seven bits a byte."""
     at = 0
     while whole[at : at + 3] == b"ID3" and len(whole) >= at + 10:
@@ -96,7 +96,7 @@ def _behind_id3(whole: Content) -> int:
     return at if at < len(whole) else 0
 
 
-def _before_tags(whole: Content) -> int:
+def before_tags(whole: Content) -> int:
     """The start of the ID3v1, APE and Lyrics3 tags behind."""
     end = len(whole)
     while 0 < (size := _tag_behind(whole, end)) <= end:

@@ -1,4 +1,9 @@
-"""Remembers the content hash of audio files, so that an unchanged file is not read again."""
+"""Remembers the hash of the sound in audio files, so that an unchanged file is not read again.
+
+Features and listening results are kept by this hash: a file that is retagged, renamed or moved is
+found again, and files with the same sound share them. Versions before 0.2 kept them by the SHA-256
+of the whole file.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +12,41 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mgc.audio import decoding
 from mgc.audio.file_cache import FileCache, Stamp, stamp
+from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError
 
 __all__ = ["Stamp", "hashes", "known", "remember", "stamp"]
 
-_ADDED = ("ctime_ns INTEGER", "inode INTEGER")
 _CACHE = FileCache(
     "audio-hashes.sqlite",
-    "files",
-    ("path BLOB PRIMARY KEY", "size INTEGER", "mtime_ns INTEGER", "sha256 TEXT", *_ADDED),
-    _ADDED,
+    "sounds",
+    (
+        *("path BLOB PRIMARY KEY", "size INTEGER", "mtime_ns INTEGER", "sound TEXT"),
+        *("ctime_ns INTEGER", "inode INTEGER"),
+    ),
 )
 
 
 def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
     """The stamps and hashes of those files that have not changed since they were hashed."""
-    found, partial = {}, {}
+    found = {}
     by_key = {os.fsencode(path): path for path in paths}
-    for key, (_, size, mtime_ns, sha, *more) in _CACHE.find(by_key).items():
-        path, then = by_key[key], Stamp(size, mtime_ns, *more)
-        now = stamp(path)
-        if now and now.is_same(then):
-            found[path] = now, sha
-            if then.ctime_ns is None:  # an earlier version's
-                partial[path] = now, sha
-    remember(partial)
+    for key, (_, size, mtime_ns, hashed, *more) in _CACHE.find(by_key).items():
+        now = stamp(by_key[key])
+        if now and now.is_same(Stamp(size, mtime_ns, *more)):
+            found[by_key[key]] = now, hashed
     return found
 
 
 def hashes(paths: Sequence[Path]) -> list[str]:
-    """SHA-256 of the content of each file, "" if it cannot be read; only changed files are read."""
+    """The hash of the sound in each file, "" if it cannot be read; only changed files are read."""
     found = known(paths)
     new: dict[Path, tuple[Stamp, str]] = {}
     for path in paths:
         if path not in found and (before := stamp(path)):
             with suppress(AudioError):
-                new[path] = before, decoding.content_hash(path)
+                new[path] = before, sound_hash(path)
     remember(new)
     found |= new
     return [found[path][1] if path in found else "" for path in paths]
@@ -56,7 +58,7 @@ def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> str:
     Returns why that is not possible, or "".
     """
     rows = [
-        (os.fsencode(path), then.size, then.mtime_ns, sha, then.ctime_ns, then.inode)
-        for path, (then, sha) in hashes.items()
+        (os.fsencode(path), then.size, then.mtime_ns, hashed, then.ctime_ns, then.inode)
+        for path, (then, hashed) in hashes.items()
     ]
     return _CACHE.keep(rows)

@@ -19,10 +19,6 @@ from mgc.progress import Silent
 from tests.sounds import album
 
 #: The tables as the first version made them.
-HASHES = (
-    "CREATE TABLE IF NOT EXISTS files"
-    " (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) WITHOUT ROWID"
-)
 HEARD = (
     "CREATE TABLE IF NOT EXISTS heard (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
     " revision TEXT, facts TEXT, codes BLOB)"
@@ -42,21 +38,6 @@ def insert(database: Path, table: str, row: tuple[object, ...]) -> None:
         made.execute(table)
         name = table.split("EXISTS ")[1].split(" ")[0]
         made.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
-
-
-def test_hashes_kept_before_are_found(mgc_home: Path, file: Path) -> None:
-    found = file.stat()
-    row = (str(file).encode(), found.st_size, found.st_mtime_ns, "c" * 64)
-    insert(mgc_home / "audio-hashes.sqlite", HASHES, row)
-    assert file_hashes.known([file]) == {file: (stamp(file), "c" * 64)}
-
-
-def test_a_hash_kept_before_gets_the_whole_stamp(mgc_home: Path, file: Path) -> None:
-    test_hashes_kept_before_are_found(mgc_home, file)
-    before = file.stat()
-    swap(file, b"no music")
-    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert file_hashes.known([file]) == {}
 
 
 def swap(file: Path, content: bytes) -> None:
@@ -231,7 +212,7 @@ def test_a_file_that_changes_while_it_is_heard_is_heard_again(
     assert listening.recall([file]) == {}
 
 
-@pytest.mark.parametrize("column", ["path", "sha256"])
+@pytest.mark.parametrize("column", ["path", "sound"])
 def test_a_changed_row_is_not_used(mgc_home: Path, file: Path, column: str) -> None:
     now = stamp(file)
     assert now is not None
@@ -242,9 +223,9 @@ def test_a_changed_row_is_not_used(mgc_home: Path, file: Path, column: str) -> N
     now = stamp(copy)
     assert now is not None
     file_hashes.remember({file: (now, "c" * 64)})
-    value = {"path": os.fsencode(copy), "sha256": "d" * 64}[column]
+    value = {"path": os.fsencode(copy), "sound": "d" * 64}[column]
     with sqlite3.connect(mgc_home / "audio-hashes.sqlite") as database:
-        database.execute(f"UPDATE files SET {column} = ?", (value,))
+        database.execute(f"UPDATE sounds SET {column} = ?", (value,))
     assert file_hashes.known([file, copy]) == {}
 
 

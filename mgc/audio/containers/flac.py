@@ -68,7 +68,7 @@ def streams(content: Content, at: int, end: int) -> list[FlacStream]:
 
 def _in_order(content: Content, stream: FlacStream) -> bool:
     """Do the samples go on from place to place? In the same stream twice, they begin again."""
-    first = _first_frame(content, stream.start, stream.end)
+    first = first_frame(content, stream.start, stream.end)
     opening = _frame(content, first, 0)
     step = (stream.end - first) // (_PROBES + 1)
     found = [0]
@@ -85,7 +85,7 @@ def _in_order(content: Content, stream: FlacStream) -> bool:
 def _stream(content: Content, start: int, end: int) -> FlacStream:
     info = int.from_bytes(content[start + 18 : start + 26], "big")
     rate, stated = info >> 44, info & (1 << 36) - 1
-    first = _first_frame(content, start, end)
+    first = first_frame(content, start, end)
     last = _last_frame(content, first, end)
     if last is None:
         return FlacStream(start, end, stated, stated, rate)
@@ -95,7 +95,7 @@ def _stream(content: Content, start: int, end: int) -> FlacStream:
     return FlacStream(start, end, stated, samples, rate)
 
 
-def _first_frame(content: Content, start: int, end: int) -> int:
+def first_frame(content: Content, start: int, end: int) -> int:
     """The end of the metadata."""
     at, is_last = start + 4, False
     while not is_last and at + 4 <= end:

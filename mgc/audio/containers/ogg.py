@@ -55,7 +55,7 @@ def links(content: Content, at: int, end: int) -> list[Link]:
     """The streams from a position on."""
     found: list[Link] = []
     begins_before = False
-    for start, stop, packet, flags, granule, serial in _pages(content, at, end):
+    for start, stop, packet, flags, granule, serial in pages(content, at, end):
         begins = bool(flags & _BEGINS)
         if not found or (begins and not begins_before):
             found.append(Link())
@@ -71,7 +71,7 @@ def links(content: Content, at: int, end: int) -> list[Link]:
     return found
 
 
-def _pages(content: Content, at: int, end: int) -> Iterator[tuple[int, int, int, int, int, int]]:
+def pages(content: Content, at: int, end: int) -> Iterator[tuple[int, int, int, int, int, int]]:
     """(start, end, start of the first packet, flags, granule, serial) of every whole page."""
     while at + _header.size <= end:
         magic, version, flags, granule, serial, _, _, segments = _header.unpack_from(content, at)

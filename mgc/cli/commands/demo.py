@@ -83,6 +83,7 @@ def _combine() -> None:
 def _remove() -> None:
     """Remove the demo's dataset, the runs that `mgc demo` made of it, and its features."""
     from mgc import runs
+    from mgc.audio.decoding import content_hash
     from mgc.datasets import table
     from mgc.features import file_hashes, store
 
@@ -97,8 +98,9 @@ def _remove() -> None:
         runs.remove(name)
     shards = 0
     if choice.is_demo(NAME):
-        known = file_hashes.known(table.load(NAME).paths())
-        shards = store.forget({sha for _, sha in known.values()})
+        paths = [path for path in table.load(NAME).paths() if path.is_file()]
+        before = map(content_hash, paths)  # the keys of an earlier version
+        shards = store.forget({*file_hashes.hashes(paths), *before})
         table.remove(NAME)
     others = len(made) - len(ensembles) - len(singles)
     output.say(

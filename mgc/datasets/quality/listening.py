@@ -22,6 +22,7 @@ from mgc.audio import decoders, decoding
 from mgc.audio.containers.contents import claim_remark
 from mgc.audio.file_cache import LOCKED_SECONDS, FileCache, Stamp
 from mgc.audio.no_music import Levels
+from mgc.audio.sound_hash import sound_hash
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.quality import acoustic_fingerprint
 from mgc.errors import AudioError
@@ -224,13 +225,14 @@ class _New:
 
 
 def _listen(path: Path) -> dict[str, Any]:
-    """Hear a file in a worker process, unless a file with the same content was heard before."""
+    """Hear a file in a worker process, unless a file with the same sound was heard before."""
     try:
-        content = decoding.content_hash(path)
+        content, before = sound_hash(path), decoding.content_hash(path)
     except AudioError:
         return vars(listen(path))
-    known = _recalled([content], codes=True, wait=0.1)  # waiting longer would cost a decode
-    return {**vars(known[content] if known else listen(path)), "content": content}
+    known = _recalled([content, before], codes=True, wait=0.1)  # longer would cost a decode
+    heard = known.get(content) or known.get(before) or listen(path)
+    return {**vars(heard), "content": content}
 
 
 def _crashed(path: Path) -> dict[str, Any]:

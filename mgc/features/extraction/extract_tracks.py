@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, counted
 from mgc.features import file_hashes
 from mgc.features.extraction.forecast import Forecast
 from mgc.features.extraction.gpu import on_device
@@ -95,6 +95,10 @@ def extract(
             task.advance()
             forecast.add(sum(array.nbytes for array in answer.arrays))
     keeping.close_shard()
+    if keeping.adopted:
+        progress.say(
+            f"Features of {counted(keeping.adopted, 'track')} of an earlier version found again."
+        )
     for why, count in sorted(keeping.again.items()):
         tracks = "1 track was" if count == 1 else f"{count:,} tracks were"
         progress.say(f"{tracks} {why} and extracted again.")
@@ -199,12 +203,14 @@ class _Keeping:
         self.sources, self.progress = sources, progress
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
         self.origins: list[dict[str, Origin]] = [{} for _ in sources]
+        self.same: list[dict[str, str]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
         self.shard = 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         # Audio hash → what failed, for files with the same content.
         self.failed: dict[str, dict[str, str]] = {}
         self.again = Counter[str]()
+        self.adopted = 0
         self.can_remember = True
 
     def failures(self, job: ExtractionJob, answer: TaskResult) -> dict[str, str]:
@@ -230,6 +236,9 @@ class _Keeping:
         self.again.update([job.again] if job.again else [])
         for number, origin in job.right.items():
             self.origins[number][job.audio_hash] = origin
+        for number, before in job.same.items():
+            self.same[number][job.audio_hash] = before
+        self.adopted += bool(job.same)
         for number, rows in zip(job.wanted, answer.rows(), strict=True):
             if not rows:
                 continue  # this extractor failed
@@ -248,11 +257,12 @@ class _Keeping:
         self.hashes = {}
 
     def _write(self, number: int) -> None:
-        rows, origins = self.rows[number], self.origins[number]
-        self.rows[number], self.origins[number], self.bytes[number] = {}, {}, 0
+        rows, origins, same = self.rows[number], self.origins[number], self.same[number]
+        self.rows[number], self.origins[number], self.same[number] = {}, {}, {}
+        self.bytes[number] = 0
         try:
-            if origins:
-                self.sources[number].store.write_shard(rows, origins)
+            if origins or same:
+                self.sources[number].store.write_shard(rows, origins, same)
         except MgcError as error:
             if rows:
                 raise

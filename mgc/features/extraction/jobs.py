@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mgc.audio import decoding
+from mgc.audio.decoding import content_hash
+from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction.heard_before import present
@@ -36,11 +37,12 @@ class ExtractionJob:
         number: its place among the files of the run.
         path: the file (or audio in memory, if it is worked on in this process).
         stamp: its size and time of change before it was read.
-        audio_hash: SHA-256 of its content; "" if it cannot be read.
+        audio_hash: the hash of its sound; "" if it cannot be read.
         wanted: the numbers of the sources that lack it, or must hear it again; none if they all
             have it, or if an earlier file with the same content provides it.
         right: how the sources, by number, heard it whose features an earlier rule of hearing made
             and that the present one would make too.
+        same: by number, the sources that hold it under a hash of an earlier version, and that hash.
         again: why stored features are made again, in words, or "".
         problem: why it cannot be read, or "".
     """
@@ -51,6 +53,7 @@ class ExtractionJob:
     audio_hash: str = ""
     wanted: tuple[int, ...] = ()
     right: Mapping[int, Origin] = field(default_factory=dict)
+    same: Mapping[int, str] = field(default_factory=dict)
     again: str = ""
     problem: str = ""
 
@@ -77,7 +80,7 @@ class ExtractionPlan:
         seen: set[str] = set(self.there.values())
         todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
         for job in self._looked_at(todo):
-            yield replace(job, wanted=(), right={}) if job.audio_hash in seen else job
+            yield replace(job, wanted=(), right={}, same={}) if job.audio_hash in seen else job
             seen.update([job.audio_hash] if job.audio_hash else [])
 
     def _looked_at(self, todo: Sequence[tuple[int, Path]]) -> Iterator[ExtractionJob]:
@@ -97,6 +100,7 @@ class ExtractionPlan:
         """Hash a file, unless it has not changed, and look up what the stores hold of it."""
         try:
             stamp, sha = self.known.get(path) or self._hash(path)
+            same = self._adopt(path, sha)
         except MgcError as error:
             return ExtractionJob(number, path, problem=error.message)
         wanted, again = [], ""
@@ -111,8 +115,14 @@ class ExtractionPlan:
                 elif origin:
                     wanted.append(n)
                     again = origin
-        return ExtractionJob(number, path, stamp, sha, tuple(wanted), right, again)
+        return ExtractionJob(number, path, stamp, sha, tuple(wanted), right, same, again)
+
+    def _adopt(self, path: Path, sha: str) -> dict[int, str]:
+        """Find what an earlier version stored of a file, by its hash of the file's bytes."""
+        lacking = [n for n, s in enumerate(self.sources) if sha not in s.store and s.store.earlier]
+        before = content_hash(path) if lacking else ""
+        return {n: before for n in lacking if self.sources[n].store.adopt(sha, before)}
 
     def _hash(self, path: Path) -> tuple[Stamp, str]:
         before = file_hashes.stamp(path) or NO_STAMP
-        return before, decoding.content_hash(path)
+        return before, sound_hash(path)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoders
+from mgc.audio.sound_hash import SCHEME
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.features.store import shards
 from mgc.features.store.backends import StoreBackend, place
@@ -44,6 +45,7 @@ class FeatureStore:
         self.place: StoreBackend = place(base, f"{name}-{self.fingerprint[:12]}")
         self._rows: dict[str, list[Row]] | None = None
         self._origins: dict[str, Origin] = {}
+        self._earlier = set[str]()  # hashes of whole files, not yet found again by their sound
         self._intact = set[str]()  # tracks that were read and verified
 
     @property
@@ -58,6 +60,20 @@ class FeatureStore:
         if self._rows is None:
             self._rows, self._origins = self._read_headers()
         return self._rows
+
+    @property
+    def earlier(self) -> bool:
+        """Whether it has tracks of an earlier version that were not found again yet."""
+        return bool(self.rows and self._earlier)
+
+    def adopt(self, audio_hash: str, earlier: str) -> bool:
+        """Take a track for the one that is stored under an earlier hash, if there is one."""
+        if earlier not in self._earlier:
+            return False
+        self._earlier.discard(earlier)
+        self.rows[audio_hash] = self.rows[earlier]
+        self._origins[audio_hash] = self._origins[earlier]
+        return True
 
     def _read_headers(self) -> tuple[dict[str, list[Row]], dict[str, Origin]]:
         """Every track's rows and how it was heard: of two versions, those of the better one."""
@@ -79,6 +95,12 @@ class FeatureStore:
                 before = origins.get(audio_hash)
                 if before is None or _rank(origin) > _rank(before):
                     all_rows[audio_hash], origins[audio_hash] = rows, origin
+        self._earlier = {sha for one in found if one.keys != SCHEME for sha in one.rows}
+        for sound, sha in [pair for shard in found for pair in shard.same.items()]:
+            self._earlier.discard(sha)
+            if sha in all_rows and sound not in all_rows:
+                all_rows[sound] = all_rows[sha]
+                origins[sound] = max(origins[sha], elsewhere.get(sound, FIRST), key=_rank)
         return all_rows, origins
 
     def origin(self, audio_hash: str) -> Origin:
@@ -116,21 +138,27 @@ class FeatureStore:
         self,
         tracks: Mapping[str, Sequence[np.ndarray]],
         origins: Mapping[str, Origin] | None = None,
+        same: Mapping[str, str] | None = None,
+        keys: str = SCHEME,
     ) -> Path:
         """Write audio hash → clips as one shard, completely or not at all.
 
         Args:
             tracks: the clips of each track.
             origins: how these tracks were heard, and others that are stored already.
+            same: under which earlier hash other tracks are stored.
+            keys: the rule of the hashes.
 
         The name follows from the hashes, so doing the work twice gives the same file. Raises
         MgcError if it cannot be written (a full disk); nothing half-written remains.
         """
         self.place.keep_identity(self._record())
-        origins = origins or {}
-        named = sorted(tracks) or ["heard", *sorted(origins)]
+        origins, same = origins or {}, same or {}
+        named = sorted(tracks) or ["heard", *sorted({*origins, *same})]
         name = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
-        path = self.place.put(f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins))
+        path = self.place.put(
+            f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins, same, keys)
+        )
         if self._rows is not None:
             self._rows.update(self._shard(path.name).rows)
             self._intact -= tracks.keys()
@@ -163,8 +191,8 @@ class FeatureStore:
         damaged = [audio_hash for audio_hash in found.rows if audio_hash not in clips]
         if damaged:
             origins = {sha: origin for sha, origin in found.origins.items() if sha not in damaged}
-            if clips or origins:
-                self.write_shard(clips, origins)
+            if clips or origins or found.same:
+                self.write_shard(clips, origins, found.same, found.keys)
             self.place.remove(name)
             self.refresh()
         return damaged
@@ -194,7 +222,7 @@ class FeatureStore:
         """Write a shard anew, with checksums."""
         found = self._shard(name)
         clips = {sha: [shards.view(row) for row in rows] for sha, rows in found.rows.items()}
-        self.place.put(name, shards.serialised(clips, found.origins))
+        self.place.put(name, shards.serialised(clips, *found[1:]))
         self.refresh()
 
     def _shard(self, name: str) -> Shard:
@@ -225,7 +253,7 @@ def forget(hashes: Set[str]) -> int:
     for folder, _ in stores():
         for name, head, size in place(folder.parent, folder.name).heads():
             found = shards.shard(folder / name, head, size)
-            if {*found.rows, *found.origins} <= hashes:
+            if {*found.rows, *found.origins, *found.same} <= hashes:
                 (folder / name).unlink(missing_ok=True)
                 removed += 1
         if not any(folder.glob(f"*{shards.SUFFIX}")):

@@ -23,7 +23,8 @@ from mgc.errors import MgcError
 from mgc.home import CHANGED, OWN, checksum
 
 SUFFIX = ".safetensors"
-ORIGINS, CLIPS = "heard", "clips"  # keys in the metadata
+ORIGINS, CLIPS, KEYS, SAME = "heard", "clips", "keys", "same"  # keys in the metadata
+FILES = "file-sha256-1"  # the keys of shards that do not say: hashes of whole files
 BLANK = "00000000"  # stands for the header's own checksum while that is computed
 OWN_AT = len(f'{{"__metadata__":{{"{OWN}":"')
 DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
@@ -73,14 +74,20 @@ class DamagedShardError(MgcError):
 
 
 class Shard(NamedTuple):
-    """What a shard's header says, by audio hash."""
+    """What a shard's header says, by audio hash: where clips are, how tracks were heard, and under
+    which earlier hash another shard holds them. ``keys`` names the rule of the hashes."""
 
     rows: dict[str, list[Row]]
     origins: dict[str, Origin]
+    same: dict[str, str]
+    keys: str
 
 
 def serialised(
-    tracks: Mapping[str, Sequence[np.ndarray]], origins: Mapping[str, Origin]
+    tracks: Mapping[str, Sequence[np.ndarray]],
+    origins: Mapping[str, Origin],
+    same: Mapping[str, str],
+    keys: str,
 ) -> Iterator[bytes | memoryview]:
     """A safetensors file in pieces: its header, then each clip's bytes, nothing copied.
 
@@ -94,6 +101,7 @@ def serialised(
     clips.sort(key=lambda named: -named[1].itemsize)
     sums = "".join(checksum(_bytes(clip)) for _, clip in clips)
     facts = {OWN: BLANK, "mgc": "1", CLIPS: sums, ORIGINS: json.dumps(origins)}
+    facts |= {KEYS: keys, SAME: json.dumps(same)}
     header: dict[str, Any] = {"__metadata__": facts}
     end = 0
     for name, clip in clips:
@@ -158,7 +166,8 @@ def shard(path: Path, head: bytes, size: int) -> Shard:
             # Each type's clips are in order, so all before this one are there, or follow.
             rows.setdefault(audio_hash, []).insert(int(number), row)
         origins = json.loads(facts.get(ORIGINS, "{}"))
-        return Shard(rows, {key: Origin(*origin) for key, origin in origins.items()})
+        origins = {key: Origin(*origin) for key, origin in origins.items()}
+        return Shard(rows, origins, json.loads(facts.get(SAME, "{}")), facts.get(KEYS, FILES))
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise DamagedShardError(path, error) from error
 

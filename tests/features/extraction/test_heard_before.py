@@ -16,6 +16,7 @@ from mgc.audio import decoders, decoding
 from mgc.audio.audio_format import AudioFormat
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.clips import Clips
+from mgc.audio.sound_hash import sound_hash
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.errors import MgcError
 from mgc.features import file_hashes
@@ -28,6 +29,7 @@ from tests.sounds import FORMATS, album, music, write
 
 RATE = 44_100
 SEVERAL, ONE = ClipPolicy(1.0, 3), ClipPolicy(6.0, 1)
+FOUND = "Features of 1 track of an earlier version found again."
 AGAIN = "1 track was heard in part by an earlier version and extracted again."
 
 
@@ -62,7 +64,8 @@ def stored_by_the_first_version(path: Path, where: list[ExtractorSpec], taken: f
             tensors[f"{decoding.content_hash(path)}.{number}"] = row
         store = source.store
         store.place.keep_identity(store._record())
-        save_file(tensors, store.folder / f"{'0' * 24}.safetensors", metadata={"mgc": "1"})
+        name = f"{decoding.content_hash(path)[:24]}.safetensors"
+        save_file(tensors, store.folder / name, metadata={"mgc": "1"})
         store.refresh()
 
 
@@ -133,7 +136,7 @@ def test_stored_seconds_are_compared_with_counted_ones(
     told = Told()
     done = extract([path], where, told)
     assert (done.made, done.found) == ((0, 1) if case.is_right else (1, 0))
-    assert told.lines == ([] if case.is_right else [AGAIN])
+    assert told.lines == ([FOUND] if case.is_right else [FOUND, AGAIN])
     for source in sources(case.policy):
         assert source.store.fingerprint == before[source.name]
         assert source.store.is_current(done.hashes[path])
@@ -141,7 +144,7 @@ def test_stored_seconds_are_compared_with_counted_ones(
         monkeypatch.setattr(decoding, forbidden, None)
     again = extract([path], sources(case.policy), told)
     assert (again.made, again.found) == (0, 1)
-    assert len(told.lines) == (not case.is_right)
+    assert len(told.lines) == 1 + (not case.is_right)
 
 
 def test_only_what_is_wrong_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +202,7 @@ def test_a_stopped_comparison_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         extract(paths, sources(SEVERAL), workers=1)
     [mfcc, _] = sources(SEVERAL)
-    current = [path for path in paths if mfcc.store.is_current(decoding.content_hash(path))]
+    current = [path for path in paths if mfcc.store.is_current(sound_hash(path))]
     assert current == paths[:32]
 
 
@@ -234,7 +237,7 @@ def test_a_store_that_cannot_be_written_is_read(
     told = Told()
     assert extract([paths[-1]], where, told).found == 1
     said = "The next run will look at all files again: Cannot write the shard"
-    assert [line.startswith(said) for line in told.lines] == [True]
+    assert [line.startswith(said) for line in told.lines[:1]] == [True]
 
 
 def test_only_what_pyav_decoded_is_made_again_when_it_changes(

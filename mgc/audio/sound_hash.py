@@ -1,0 +1,192 @@
+"""The identity of the sound in a file: a hash of the encoded sound without tags.
+
+It stays when a file is retagged, renamed or moved, and nothing is decoded for it. Where tags are:
+
+- ID3v1, ID3v2, APE and Lyrics3 before and behind the sound of any file (mp3, ADTS, WavPack, …);
+- the metadata blocks of FLAC but its first, STREAMINFO (RFC 9639);
+- the second packet of Vorbis and Opus in Ogg, and the pages' numbers, which depend on its length;
+- the chunks `_TAG_CHUNKS` of WAV and AIFF;
+- ``udta`` and ``meta`` in the ``moov`` of MP4, whose size moves the positions of the sound
+  (ISO/IEC 14496-12).
+
+All else counts as sound; so does a whole file that is not as its format says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from mgc.audio.byte_ranges import Content, content
+from mgc.audio.containers import flac, ogg
+from mgc.audio.regular_file import require_regular
+from mgc.audio.sound_length import before_tags, behind_id3
+from mgc.errors import AudioError
+
+#: Names the rule. Another one makes other hashes, so that nothing stored is found by them.
+SCHEME = "sound-sha256-1"
+#: Larger files are mapped instead of read. (A mapped file must not be cut meanwhile.)
+READ_BYTES = 1 << 28
+
+_TAG_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"COMT", b"_PMX"}
+_TAG_CHUNKS |= {b"JUNK", b"PAD ", b"FLLR", b"iXML"}
+_TAG_BOXES = {b"udta", b"meta", b"free", b"skip"}
+_NESTED_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_GAPLESS = b"iTunSMPB"  # a tag that says how many samples are no sound
+
+
+class _IrregularError(Exception):
+    """The file is not as its format says."""
+
+
+def sound_hash(path: Path) -> str:
+    """SHA-256, in hex, of the encoded sound in a file. Raises AudioError if it cannot be read."""
+    require_regular(path)
+    digest = hashlib.sha256(SCHEME.encode())
+    try:
+        if path.stat().st_size <= READ_BYTES:
+            _add(digest, path.read_bytes())
+        else:
+            with content(path) as whole:
+                _add(digest, whole)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{path}: cannot be read ({reason}).") from error
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, whole: Content) -> None:
+    try:
+        pieces = list(_sound(whole))
+    except (_IrregularError, struct.error, IndexError):
+        pieces = [(0, len(whole))]
+    with memoryview(whole) as view:
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                digest.update(piece)
+                continue
+            with view[slice(*piece)] as part:
+                digest.update(part)
+
+
+def _sound(whole: Content) -> Iterator[bytes | tuple[int, int]]:
+    """The pieces that count."""
+    end = before_tags(whole)
+    start = min(behind_id3(whole), end)
+    if whole[start : start + 8] == flac.MAGIC:
+        yield start, start + 42
+        yield flac.first_frame(whole, start, end), end
+    elif whole[start : start + 4] == ogg.MAGIC:
+        yield from _ogg(whole, start, end)
+    elif whole[:4] in (b"RIFF", b"FORM"):
+        yield from _chunks(whole, "<I" if whole[:4] == b"RIFF" else ">I")
+    elif whole[4:8] == b"ftyp":
+        yield from _mp4(whole)
+    else:
+        yield start, end
+
+
+def _ogg(whole: Content, start: int, end: int) -> Iterator[bytes | tuple[int, int]]:
+    pages = ogg.pages(whole, start, end)
+    packets, rest, before = list[bytes](), b"", None
+    headers = 1
+    for at, stop, body, flags, granule, serial in pages:
+        if at != start or before not in (None, serial):
+            raise _IrregularError  # something in between, or several streams
+        start, before = stop, serial
+        sizes = whole[at + 27 : body]
+        if len(packets) == headers:
+            yield struct.pack("<BqB", flags, granule, len(sizes))
+            yield at + 27, stop
+            continue
+        for size in sizes:
+            rest += whole[body : body + size]
+            body += size
+            if size < 255:
+                packets.append(rest)
+                rest = b""
+        headers = _ogg_headers(packets[0]) if packets else 1
+        if len(packets) > headers or (len(packets) == headers and rest):
+            raise _IrregularError
+        if len(packets) == headers:
+            yield b"".join(packets[:1] + packets[2:])
+    if start != end or len(packets) != headers:
+        raise _IrregularError
+
+
+def _ogg_headers(first: bytes) -> int:
+    """How many packets of a stream in Ogg are headers, by its first one; the second is the tags."""
+    if first[:5] == b"\x7fFLAC":
+        return 1 + int.from_bytes(first[7:9], "big")
+    return {b"\x01vorbis": 3, b"OpusHea": 2}.get(first[:7], 0)
+
+
+def _chunks(whole: Content, size_form: str) -> Iterator[bytes | tuple[int, int]]:
+    """WAV and AIFF: their chunks but tags, with their names and sizes."""
+    if struct.unpack_from(size_form, whole, 4)[0] + 8 not in (len(whole), len(whole) - 1):
+        raise _IrregularError
+    yield whole[8:12]
+    at = 12
+    while at + 8 <= len(whole):
+        name = whole[at : at + 4]
+        stop = at + 8 + struct.unpack_from(size_form, whole, at + 4)[0]
+        if stop > len(whole) or not name.isascii():
+            raise _IrregularError
+        if name not in _TAG_CHUNKS or whole[at + 8 : at + 12] == b"wavl":
+            yield at, stop
+        at = stop + (stop & 1)
+
+
+def _mp4(whole: Content) -> Iterator[bytes | tuple[int, int]]:
+    top = list(_boxes(whole, 0, len(whole)))
+    sound = [(first, stop) for name, _, first, stop in top if name == b"mdat"]
+    for name, at, first, stop in top:
+        if name == b"moov":
+            yield from _moov(whole, first, stop, sound)
+            found = whole.find(_GAPLESS, first, stop)
+            yield whole[found : min(found + 200, stop)] if found >= 0 else b""
+        elif name not in (*_TAG_BOXES, b"ftyp"):
+            yield name
+            yield first if name == b"mdat" else at, stop
+
+
+def _moov(
+    whole: Content, start: int, end: int, sound: list[tuple[int, int]]
+) -> Iterator[bytes | tuple[int, int]]:
+    """The boxes in a box but tags; positions are taken from where the sound begins."""
+    for name, at, first, stop in _boxes(whole, start, end):
+        if name in _NESTED_BOXES:
+            yield name
+            yield from _moov(whole, first, stop, sound)
+        elif name in (b"stco", b"co64"):
+            form = ">I" if name == b"stco" else ">Q"
+            data = whole[first + 8 : stop]
+            places = [place for (place,) in struct.iter_unpack(form, data)]
+            yield name + repr([_from_sound(place, sound) for place in places]).encode()
+        elif name not in _TAG_BOXES:
+            yield at, stop
+
+
+def _from_sound(place: int, sound: list[tuple[int, int]]) -> tuple[int, int]:
+    """(which chunk of sound, how far in it) a position is."""
+    for number, (first, stop) in enumerate(sound):
+        if first <= place < stop:
+            return number, place - first
+    raise _IrregularError
+
+
+def _boxes(whole: Content, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """(name, start, start of the content, end) of the boxes between two positions."""
+    while at < end:
+        size, name = struct.unpack_from(">I4s", whole, at)
+        first = at + 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", whole, at + 8)
+            first = at + 16
+        stop = at + size if size else end
+        if not first <= stop <= end:
+            raise _IrregularError
+        yield name, at, first, stop
+        at = stop

@@ -1,0 +1,144 @@
+"""A file keeps the hash of its sound when it is tagged, and gets another with any other sound."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+from mutagen import aiff, apev2, flac, id3, mp4, oggflac, oggopus, oggvorbis, wave
+
+from mgc.audio import decoding
+from mgc.audio.sound_hash import sound_hash
+from mgc.errors import AudioError
+from tests.audio.encoding import MAKERS
+
+LONG = "a title " * 20_000  # several pages of Ogg
+COVER = random.Random(0).randbytes(300_000)
+
+
+def _id3(path: Path) -> None:
+    tags = id3.ID3()
+    tags.add(id3.TIT2(text=LONG))
+    tags.add(id3.APIC(mime="image/jpeg", data=COVER))
+    tags.save(path, v1=2)
+
+
+def _id3_v23(path: Path) -> None:
+    tags = id3.ID3()
+    tags.add(id3.TCON(text="Rock"))
+    tags.save(path, v2_version=3)
+
+
+def _ape(path: Path) -> None:
+    tags = apev2.APEv2()
+    tags["Title"] = "a title"
+    tags.save(path)
+
+
+def _chunk(kind: type[mutagen.FileType]):  # type: ignore[no-untyped-def]
+    def tag(path: Path) -> None:
+        file = kind(path)
+        file.add_tags()
+        file.tags.add(id3.TIT2(text="odd"))
+        file.save()
+
+    return tag
+
+
+def _comment(kind: type[mutagen.FileType]):  # type: ignore[no-untyped-def]
+    def tag(path: Path) -> None:
+        file = kind(path)
+        file["title"] = LONG
+        file["genre"] = ["Rock", "Pop"]
+        file.save()
+
+    return tag
+
+
+def _flac(path: Path) -> None:
+    file = flac.FLAC(path)
+    picture = flac.Picture()
+    picture.data = COVER
+    file.add_picture(picture)
+    file["title"] = "a title"
+    file.save(padding=lambda info: 12_345)
+
+
+def _mp4(path: Path) -> None:
+    file = mp4.MP4(path)
+    file["\xa9nam"] = "a title"
+    file["covr"] = [mp4.MP4Cover(COVER)]
+    file.save()
+
+
+CASES = [
+    *(
+        (name, tag)
+        for name in ("cbr.mp3", "vbr.mp3", "vbr_no_xing.mp3")
+        for tag in (_id3, _id3_v23, _ape)
+    ),
+    ("a.aac", _ape),
+    ("a.mp2", _id3),
+    ("a.flac", _flac),
+    ("a.ogg", _comment(oggvorbis.OggVorbis)),
+    ("a.opus", _comment(oggopus.OggOpus)),
+    ("flac.ogg", _comment(oggflac.OggFLAC)),
+    ("a.m4a", _mp4),
+    ("fast.m4a", _mp4),
+    ("a.wav", _chunk(wave.WAVE)),
+    ("a.aiff", _chunk(aiff.AIFF)),
+]
+
+
+@pytest.mark.parametrize(("name", "tag"), CASES)
+def test_tags_do_not_count(tmp_path: Path, name: str, tag) -> None:  # type: ignore[no-untyped-def]
+    plain, tagged = tmp_path / f"plain-{name}", tmp_path / f"tagged-{name}"
+    for path in (plain, tagged):
+        path.write_bytes(MAKERS[name](24_000, 1, 2.0))
+    tag(tagged)
+    assert plain.read_bytes() != tagged.read_bytes()
+    assert sound_hash(plain) == sound_hash(tagged)
+    one, other = (decoding.decode(path)[0] for path in (plain, tagged))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_other_sound_counts(tmp_path: Path, name: str) -> None:
+    """A byte changed anywhere in the middle of the file, where no tags are."""
+    path = tmp_path / name
+    whole = MAKERS[name](24_000, 1, 2.0)
+    path.write_bytes(whole)
+    found = {sound_hash(path)}
+    places = random.Random(name).sample(range(len(whole) // 2, len(whole) * 3 // 4), 20)
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        found.add(sound_hash(path))
+    assert len(found) == 21
+    path.write_bytes(whole[: len(whole) // 2])  # cut
+    assert sound_hash(path) not in found
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_a_damaged_file_has_a_hash(tmp_path: Path, name: str) -> None:
+    """Whatever is cut or overwritten: a hash, and the same one again."""
+    whole = MAKERS[name](24_000, 1, 0.5)
+    rng = random.Random(name)
+    path = tmp_path / name
+    for _ in range(20):
+        start = rng.randrange(len(whole))
+        damaged = whole[:start] + rng.randbytes(rng.randrange(40)) + whole[start + 7 :]
+        path.write_bytes(damaged[: rng.randrange(1, len(damaged))])
+        assert sound_hash(path) == sound_hash(path)
+        assert len(sound_hash(path)) == 64
+
+
+def test_something_else_is_hashed_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"no sound at all")
+    assert sound_hash(path) == hashlib.sha256(b"sound-sha256-1no sound at all").hexdigest()
+    with pytest.raises(AudioError, match="cannot be read"):
+        sound_hash(tmp_path / "missing")
