@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
 from mgc.plugins import registry
+from mgc.plugins.contract import FeatureShape
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import restore_head
-from mgc.training.head_spec import HeadSpec
+from mgc.training.head_sizes import check_sizes
+from mgc.training.head_spec import HeadSpec, can_take
 from tests.tunes import split, track_data
+
+GRADIENT = [
+    entry.info.name
+    for entry in registry.catalogue().entries("head")
+    if entry.info.trained_by == "gradient" and entry.distribution == "mgc"
+]
 
 
 def fitted(folder: Path, head: str = "mlp") -> Path:
@@ -126,3 +137,59 @@ def test_weights_of_another_shape_are_damaged(tmp_path: Path) -> None:
     change(fitted(tmp_path), genres=7)
     with pytest.raises(MgcError, match=r"model\.safetensors is damaged"):
         restore_head(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (10**9, r"model\.safetensors is damaged: head\..*head\.json"),
+        (10**18, "Head 'mlp' .* failed in its constructor: RuntimeError"),
+    ],
+)
+def test_sizes_that_the_weights_do_not_have_take_no_memory(
+    size: int, said: str, tmp_path: Path
+) -> None:
+    params = read_json(fitted(tmp_path) / "head.json")["params"]
+    change(tmp_path, params={**params, "hidden": size})
+    with pytest.raises(MgcError, match=said):
+        restore_head(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"genres": 10**9},
+        {"genres": "three"},
+        {"window_frames": 10**9},
+        {"kind": "film"},
+        {"shape": {"kind": "vector", "features": 0}},
+        {"shape": {"kind": "vector", "features": 10**12}},
+    ],
+)
+def test_sizes_that_no_head_has_are_damaged(facts: dict[str, Any], tmp_path: Path) -> None:
+    change(fitted(tmp_path, "logistic"), **facts)
+    with pytest.raises(MgcError, match=r"head\.json is damaged: ValueError"):
+        restore_head(tmp_path, "cpu")
+
+
+def test_more_layers_than_the_weights_have_are_not_built(tmp_path: Path) -> None:
+    class Deep(nn.Module):
+        def __init__(self, depth: int) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(depth))
+
+    weights = {f"head.{name}": one for name, one in Deep(3).state_dict().items()}
+    save_file(weights, tmp_path / "model.safetensors")
+    check_sizes(tmp_path / "model.safetensors", lambda: Deep(3))
+    with pytest.raises(ValueError, match="more than its 6 tensors"):
+        check_sizes(tmp_path / "model.safetensors", lambda: Deep(10**9))
+
+
+@pytest.mark.parametrize("head", sorted(GRADIENT))
+def test_every_torch_head_can_be_built_without_memory(head: str) -> None:
+    spec = HeadSpec(head)
+    kind = next(kind for kind in ("sequence", "layers", "vector") if can_take(spec.info, kind))
+    shape = FeatureShape(kind if kind in spec.info.accepts else "vector", 40, 3)
+    with torch.device("meta"):
+        built = spec.implementation(spec.params, shape, 4)
+    assert {tensor.device.type for tensor in built.state_dict().values()} == {"meta"}
