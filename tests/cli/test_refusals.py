@@ -157,7 +157,7 @@ def test_a_closed_stdout_ends_quietly(mgc_home: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["predict", "data add x", "runs show", "fit --resume"])
-def test_a_path_of_5000_characters_is_one_missing_file(mgc: Callable, words: str) -> None:
+def test_a_path_of_5000_characters_is_one_missing_file(mgc: Call, words: str) -> None:
     told = mgc(*words.split(), "a" * 5_000)
     assert told.code == 2
     assert told.err.startswith(("Error: aaa", "Error: No file has a name as long as 'aaa"))
