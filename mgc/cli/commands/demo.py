@@ -13,7 +13,7 @@ import typer
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
-from mgc.home import home, replace_file
+from mgc.home import home, remove_folder, replace_file
 
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
@@ -100,6 +100,8 @@ def _remove() -> None:
         known = file_hashes.known(table.load(NAME).paths())
         shards = store.forget({sha for _, sha in known.values()})
         table.remove(NAME)
+    elif NAME not in table.names() and (music := table.datasets_home() / NAME).exists():
+        remove_folder(music)  # the demo was stopped while it was made
     others = len(made) - len(ensembles) - len(singles)
     output.say(
         f"Removed the demo: {output.count(len(ensembles) + len(singles), 'run')}, "
