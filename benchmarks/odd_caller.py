@@ -33,7 +33,7 @@ for line in calls:
     texts = [one.buffer.getvalue().decode("utf-8", "replace") for one in (out, err)]
     print(json.dumps([code, *texts]), file=answers, flush=True)
 """
-LIMIT = 60  # seconds for a call; the longest usual one takes five
+LIMIT = 60.0  # seconds for a call; the longest usual one takes five
 RUN = "{run}"  # its name has its time
 
 
@@ -57,8 +57,8 @@ class Answer(NamedTuple):
 class Caller:
     """Makes calls in a worker process."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.worker = folder, self._started(folder)
+    def __init__(self, folder: Path, limit: float = LIMIT) -> None:
+        self.folder, self.limit, self.worker = folder, limit, self._started(folder)
         self.run = ""
 
     def _started(self, folder: Path) -> subprocess.Popen[bytes]:
@@ -87,7 +87,7 @@ class Caller:
             worker.stdin.write(json.dumps(words).encode() + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
-            if not select.select([worker.stdout], [], [], LIMIT)[0]:
+            if not select.select([worker.stdout], [], [], self.limit)[0]:
                 return self._again("hang")
             if not (more := os.read(worker.stdout.fileno(), 1 << 20)):
                 return self._again("crash")

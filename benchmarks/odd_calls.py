@@ -21,7 +21,7 @@ from typing import Any
 
 import soundfile
 
-from benchmarks.odd_caller import RUN, Caller
+from benchmarks.odd_caller import LIMIT, RUN, Caller
 from benchmarks.odd_requests import FORMATS, damage, mutated, odd_line
 from mgc.datasets.synthesis.compose import synthesise
 
@@ -35,10 +35,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="+", help="the numbers of calls to repeat")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds until a call hangs")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mgc-odd-") as folder:
-        report = made(Path(folder), asked.calls, asked.seed, asked.only)
+        report = made(Path(folder), asked.calls, asked.seed, asked.only, asked.limit)
     if asked.json:
         print(json.dumps(report))
         return
@@ -49,9 +50,11 @@ def main() -> None:
         print(f"{kind:15}{counts['calls']:>8}" + "".join(f"{counts[n]:>15}" for n in FAULTS))
 
 
-def made(folder: Path, calls: int, seed: int, only: list[int] | None = None) -> dict[str, Any]:
+def made(
+    folder: Path, calls: int, seed: int, only: list[int] | None = None, limit: float = LIMIT
+) -> dict[str, Any]:
     """Make calls in turns of the kinds: how many there were, and the faults they showed."""
-    caller = Caller(folder)
+    caller = Caller(folder, limit)
     try:
         prepare(folder, caller)
         counts = {kind: Counter(calls=0, **dict.fromkeys(FAULTS, 0)) for kind in KINDS}
@@ -88,7 +91,7 @@ def prepare(folder: Path, caller: Caller) -> None:
     ):
         answer = caller.call(words)
         if answer.code:
-            raise SystemExit(f"{shlex.join(words)}: {answer.err}")
+            raise SystemExit(f"{shlex.join(words)}: {answer.code} {answer.err}")
     [caller.run] = [one.name for one in (folder / "home" / "runs").iterdir() if one.is_dir()]
     (folder / "home").rename(folder / "whole")
 

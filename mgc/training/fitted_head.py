@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,7 +33,7 @@ from mgc.training.batches import ClipTable, DeviceSource
 from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, Normalisation, score_tracks
 from mgc.training.devices import resolve_device
-from mgc.training.head_sizes import check_sizes
+from mgc.training.head_sizes import bounded_by
 from mgc.training.head_spec import HeadSpec
 from mgc.training.track_data import Clips, TrackData, pooled
 from mgc.training.tracking import read_history, write_history
@@ -256,11 +255,13 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
 
 
 def _model(path: Path, facts: Facts) -> Classifier:
-    build = partial(facts.spec.implementation, facts.spec.params, facts.shape, facts.n_genres)
-    with _naming(path):
-        check_sizes(path, build)
-    with torch.random.fork_rng([]), facts.spec.blamed("its constructor"):
-        head = build()
+    with (
+        _naming(path),
+        torch.random.fork_rng([]),
+        bounded_by(path),
+        facts.spec.blamed("its constructor"),
+    ):
+        head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
     with _naming(path):
         weights = safe_tensors.load_file(path)
         model = Classifier(head, Normalisation(*(weights[n] for n in ("mean", "scale", "basis"))))

@@ -1,45 +1,42 @@
-"""Whether a torch head is the one whose weights are in a file, told before it takes memory."""
+"""A torch head that is built from a file's facts takes no more memory than the file's weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
+
+from mgc.errors import MgcError
 
 
-def check_sizes(path: Path, build: Callable[[], nn.Module]) -> None:
-    """Build a head on the meta device, which has no memory, and compare its tensors with a file's.
+@contextmanager
+def bounded_by(path: Path) -> Iterator[None]:
+    """Within the block, a module whose parameters are not those of a safetensors file is not built.
 
-    A head whose code needs the numbers in its parameters cannot be built so: it is not checked.
+    Each parameter is looked at before it is initialised: until then, its memory is not used.
 
     Raises:
-        ValueError: a tensor has another shape than in the file, or there are far more of them.
+        MgcError: a parameter is larger than all tensors of the file, or there are far more.
     """
     with safe_open(path, "pt") as file:
-        stored = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    too_many, made = False, dict[str, list[int]]()
-    left = iter(range(2 * len(stored)))  # some parameters are replaced while a head is built
+        sizes = [prod(file.get_slice(name).get_shape()) for name in file.keys()]  # noqa: SIM118
+    left = iter(range(2 * len(sizes)))  # some parameters are replaced while a head is built
 
-    def count(module: nn.Module, name: str, parameter: Tensor) -> None:
-        nonlocal too_many
-        too_many = next(left, None) is None
-        if too_many:
-            raise ValueError
+    def check(module: nn.Module, name: str, parameter: Tensor) -> None:
+        too_large = not is_lazy(parameter) and parameter.numel() > max(sizes)
+        if too_large or next(left, None) is None:
+            raise MgcError(
+                f"{path} is damaged: head.json describes a larger head.", "Fit the head again."
+            )
 
-    hook = register_module_parameter_registration_hook(count)
+    hook = register_module_parameter_registration_hook(check)
     try:
-        with torch.device("meta"):
-            tensors = build().state_dict()
-        made = {f"head.{name}": list(tensor.shape) for name, tensor in tensors.items()}
-    except Exception:
-        if too_many:
-            raise ValueError(f"head.json describes more than its {len(stored)} tensors") from None
+        yield
     finally:
         hook.remove()
-    for name, shape in made.items():
-        if stored.get(name, shape) != shape:
-            raise ValueError(f"{name} has the shape {stored[name]}, not {shape} as in head.json")
