@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from glob import escape
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -170,6 +169,8 @@ def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[st
 
 def settle(folder: Path, checksums: Mapping[str, str]) -> None:
     """Finish what a killed `replace_together` began: rename the files that its record names."""
+    from glob import escape
+
     for name, wanted in checksums.items():
         for waiting in (folder / name).parent.glob(f".{escape(Path(name).name)}.*.tmp"):
             with suppress(OSError):
