@@ -130,6 +130,13 @@ READING = [
     ["features", "list", "--json"],
     ["compare", RUN, "--json"],
     ["predict", "sound.wav", "--json"],
+    ["predict", "sound.wav", "--run", RUN, "--csv"],
+    ["fit", "--resume", RUN],
+    ["runs", "verify", "--json"],
+    ["data", "split", "small", "--list"],
+    ["data", "audit", "small", "--json"],
+    ["data", "export", "small", "out.csv", "--force"],
+    ["plot", "confusion", RUN],
 ]
 
 
