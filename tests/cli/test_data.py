@@ -329,3 +329,9 @@ def test_json_is_json_everywhere(mine: Mgc) -> None:
         told = mine("data", *arguments, "--json")
         assert told.code == 0
         json.loads(told.out)
+
+
+def test_a_track_whose_name_is_no_utf8_is_unknown(mine: Mgc) -> None:
+    told = mine("features", "compare", "\udcff.mp3")
+    assert told.code == 2
+    assert "No file, and no track of dataset 'mine', is named" in told.err
