@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from glob import escape
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -74,11 +74,19 @@ def problem_of(folder: Path, name: str, checksums: Mapping[str, str]) -> str:
     """What is wrong with one file below ``folder``, in words; "" if nothing is, or if a version
     without checksums wrote it."""
     path = folder / name
-    if name not in checksums:
-        return ""
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         return f"{name} is missing"
+    if name not in checksums:
+        return ""
     return "" if checksum(path.read_bytes()) == checksums[name] else f"{name} {CHANGED}"
+
+
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file. Raises OSError, without opening it, for a device or pipe: reading may
+    never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is not a regular file")
+    return path.read_bytes()
 
 
 @dataclass
@@ -161,10 +169,12 @@ def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[st
 
 def settle(folder: Path, checksums: Mapping[str, str]) -> None:
     """Finish what a killed `replace_together` began: rename the files that its record names."""
+    from glob import escape
+
     for name, wanted in checksums.items():
         for waiting in (folder / name).parent.glob(f".{escape(Path(name).name)}.*.tmp"):
             with suppress(OSError):
-                if checksum(waiting.read_bytes()) == wanted:
+                if checksum(bytes_of(waiting)) == wanted:
                     os.replace(waiting, folder / name)
 
 
@@ -198,8 +208,9 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_JSON:
             raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
-        text = path.read_text(encoding="utf-8")
-        record = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        record = json.loads(bytes_of(path).decode(), parse_float=_finite, parse_constant=_finite)
+    except FileNotFoundError as error:
+        raise MgcError(f"{path} is missing.", hint) from error
     except (OSError, ValueError, RecursionError) as error:
         raise MgcError(f"{path} cannot be read: {error}.", hint) from error
     if not isinstance(record, dict):

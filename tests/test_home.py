@@ -1,12 +1,13 @@
 """Writing whole or not at all."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mgc.errors import MgcError
-from mgc.home import read_json, replace_file, replacing, write_json
+from mgc.home import problem_of, read_json, replace_file, replacing, write_json
 
 
 def test_content_comes_in_one_piece_or_in_several(tmp_path: Path) -> None:
@@ -57,3 +58,12 @@ def test_json_is_read_back(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert read_json(tmp_path / "a.json") == record
+
+
+def test_a_device_and_a_pipe_are_refused_before_they_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "device").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("device", "pipe"):
+        with pytest.raises(MgcError, match=rf"{name} cannot be read: it is not a regular file"):
+            read_json(tmp_path / name)
+        assert problem_of(tmp_path, name, {}) == f"{name} is missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import odd_calls
-from benchmarks.odd_calls import Answer
+from benchmarks.odd_caller import Answer, Caller
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_faults_are_told_apart(answer: Answer, fault: str) -> None:
 
 
 def test_a_crash_is_counted_and_the_next_call_is_made(tmp_path: Path) -> None:
-    caller = odd_calls.Caller(tmp_path)
+    caller = Caller(tmp_path)
     caller.worker.kill()
     caller.worker.wait()
     try:

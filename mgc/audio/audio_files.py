@@ -32,6 +32,7 @@ NOT_TAKEN = frozenset(
         *(".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".vob"),
     }
 )
+SYSTEM = ("/dev", "/proc", "/sys")  # hold no music, and some of their files never end
 NOT_AUDIO, UNREADABLE = "not taken for audio", "folder that cannot be read"
 
 
@@ -104,7 +105,7 @@ def audio_files(path: Path) -> list[Path]:
 
 def search(path: Path) -> Search:
     """Look for audio below ``path``; links are followed, hidden files and folders are not."""
-    found, seen = Search(), {os.path.realpath(path)}
+    found, seen = Search(), {os.path.realpath(path), *SYSTEM}
 
     def passed_over(error: OSError) -> None:
         found.unreadable[Path(error.filename)] = str(error.strerror)

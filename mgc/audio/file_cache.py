@@ -95,7 +95,9 @@ class FileCache:
         """The rows with these keys, without the last column unless ``last``, as far as they are as
         they were written; none if the table cannot be read, for example because another process has
         locked it for longer than ``wait`` seconds."""
-        found = {}
+        found: dict[K, tuple[Any, ...]] = {}
+        if not self.path.is_file():  # opening a pipe would wait forever
+            return found
         names: list[str] = self._names if last else self._names[:-1]
         with suppress(OSError, sqlite3.Error), closing(self._read_only(wait)) as database:
             there = {row[1] for row in database.execute(f"PRAGMA table_info({self.table})")}
@@ -134,6 +136,8 @@ class FileCache:
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.is_file():
+            self.path.unlink(missing_ok=True)
         try:
             return self._with_table()
         except sqlite3.OperationalError:

@@ -103,8 +103,9 @@ def _run() -> None:
             output.note(f"Stopped. {AFTER_A_STOP.get(asked, kept + training)}")
         raise
     except OSError as error:
-        _complain(_explained(error))
-        sys.exit(1)
+        explained = _explained(error)
+        _complain(explained)
+        sys.exit(explained.exit_code)
     except Exception as error:
         _complain(
             MgcError(
@@ -188,6 +189,8 @@ def _explained(error: OSError) -> MgcError:
     hint = "Set MGC_DEBUG=1 to see where it happened."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
         hint = "Make it writable, free some space, or choose another location with --home."
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(f"No file has a name as long as {error.filename!r:.60}…", "Check it.")
     named = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
     return MgcError(named, hint)
 

@@ -8,6 +8,7 @@ each of their rows; people may add rows of their own, which a check keeps.
 from __future__ import annotations
 
 from collections.abc import Collection
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ import pandas as pd
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, counted
-from mgc.home import CHANGED, OWN, checksum, replace_file
+from mgc.home import CHANGED, OWN, bytes_of, checksum, replace_file
 
 COLUMNS = ["track_id", "fault", "detail"]
 HEARING = "hearing"  # the revision; "" in rows of people and of the first version
@@ -32,7 +33,7 @@ def quarantined(dataset: Dataset) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=[*COLUMNS, HEARING], dtype=str)
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(BytesIO(bytes_of(path)), dtype=str, keep_default_na=False)
         found = rows[COLUMNS].assign(**{HEARING: rows.get(HEARING, "")}).fillna("")
     except (OSError, ValueError, KeyError) as error:
         raise MgcError(

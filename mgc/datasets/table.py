@@ -145,7 +145,7 @@ def load(name: str) -> Dataset:
     import pandas as pd
 
     hint = f"Add it again after: mgc data remove {name}"
-    record = read_json(folder / "dataset.json", hint)
+    record = read_json(folder / RECORD, hint)
     if record.get("schema", 0) > SCHEMA:
         raise MgcError(
             f"Dataset {name!r} was made by a newer mgc.", "Update: pip install -U mgc-music"
@@ -182,7 +182,7 @@ def records() -> tuple[list[dict[str, Any]], list[MgcError]]:
     found, errors = [], []
     for name in names():
         try:
-            record = read_json(datasets_home() / name / "dataset.json")
+            record = read_json(datasets_home() / name / RECORD)
             found.append({**record, "name": name, "tracks": record["tracks"]})
         except (MgcError, KeyError) as error:
             reason = error.message if isinstance(error, MgcError) else f"{error} is missing"
@@ -191,8 +191,9 @@ def records() -> tuple[list[dict[str, Any]], list[MgcError]]:
 
 
 def names() -> list[str]:
-    """The datasets in the home folder."""
-    return sorted(path.parent.name for path in datasets_home().glob("*/dataset.json"))
+    """The datasets in the home folder, damaged ones included."""
+    either = (path for file in (RECORD, TRACKS) for path in datasets_home().glob(f"*/{file}"))
+    return sorted({path.parent.name for path in either})
 
 
 def remove(name: str) -> None:

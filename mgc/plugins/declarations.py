@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgc.errors import MgcError
-from mgc.home import home, replace_file
+from mgc.home import bytes_of, home, replace_file
 
 if TYPE_CHECKING:
     import subprocess
@@ -173,7 +173,7 @@ def _cache(file: Path) -> dict[str, Declared]:
 
 def _stored(file: Path) -> dict[str, Declared]:
     with suppress(OSError, ValueError):
-        found = json.loads(file.read_bytes())
+        found = json.loads(bytes_of(file))
         if isinstance(found, dict):
             return found
     return {}

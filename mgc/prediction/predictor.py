@@ -15,7 +15,7 @@ from mgc import runs
 from mgc.audio import decoders
 from mgc.audio.given import Audio
 from mgc.ensembling.combination import apply_ensemble, load_combinations
-from mgc.errors import AudioError
+from mgc.errors import AudioError, counted
 from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import Heard, rows_and_seconds
 from mgc.features.extraction.tasks import one_thread
@@ -118,9 +118,16 @@ class Predictor(BasePredictor):
     def heads(self) -> list[list[FittedHead]]:
         """The trained heads of each member, one per fold."""
         return [
-            [restore_head(folder, self.device) for folder in models.model_folders(member)]
+            [self._restored(member, folder) for folder in models.model_folders(member)]
             for member in self.members
         ]
+
+    def _restored(self, member: Run, folder: Path) -> FittedHead:
+        head = restore_head(folder, self.device)
+        if head.facts.n_genres != len(member.genres):
+            wrong = f"{folder.name}/head.json has {counted(head.facts.n_genres, 'genre')}"
+            raise runs.damaged(member.folder, f"{wrong}, run.json {len(member.genres):,}")
+        return head
 
     def prepare(self) -> None:
         """Load everything but the audio."""

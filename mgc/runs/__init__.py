@@ -122,8 +122,7 @@ class Run:
 
     @cached_property
     def embeddings(self) -> np.ndarray:
-        """(row of `predictions`, dimension) float32. Each fold is a separate model, so only
-        rows of one fold share a space."""
+        """(row of `predictions`, dimension) float32; only rows of one fold share a space."""
         from safetensors.numpy import load_file
 
         self.check("embeddings.safetensors")
@@ -183,7 +182,11 @@ def start(
     run = Run(folder, parse(full))
     if reserve is not None:
         reserve(run)
-    write_json(folder / "run.json", full)
+    try:
+        write_json(folder / "run.json", full)
+    except MgcError:
+        remove_folder(folder)
+        raise
     return run
 
 
@@ -238,11 +241,8 @@ def load(name: str) -> Run:
     except MgcError as error:
         raise damaged(folder, error.message.rstrip(".")) from error
     if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
-        raise MgcError(
-            f"Run {folder.name!r} was made by a newer mgc "
-            f"(schema {schema}; this is {__version__}).",
-            "Update mgc: pip install -U mgc-music",
-        )
+        newer = f"a newer mgc (schema {schema}; this is {__version__})"
+        raise MgcError(f"Run {folder.name!r} was made by {newer}.", "pip install -U mgc-music")
     try:
         return Run(folder.absolute(), parse(record))
     except ValueError as error:

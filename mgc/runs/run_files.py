@@ -59,6 +59,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         with parquet.ParquetFile(path) as file:
             facts, schema = file.metadata, file.schema_arrow
+        if odd := [f.name for f in schema if pa.types.is_nested(f.type)]:
+            raise ValueError(f"{path.name}: the column {odd[0]!r:.40} is nested")
         groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
         rows = max(facts.num_rows, sum(group.num_rows for group in groups))
         unpacked = sum(group.total_byte_size for group in groups)

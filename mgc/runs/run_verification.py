@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from mgc.errors import MgcError
@@ -19,16 +18,20 @@ def verify(run: Run, *, add: bool = False) -> Verification:
     ``add`` gives checksums to the files that lack them, as they are now.
     """
     found = Verification()
-    for record in _records(run.folder):
+    for record in sorted(_records(run)):
         _verify(run.folder, record, found, add)
     return found
 
 
-def _records(folder: Path) -> Iterator[Path]:
-    """The record of a run, and those of its heads and members."""
-    yield folder / "run.json"
-    for pattern in ("fold-*/head.json", "members/*/run.json", "members/*/fold-*/head.json"):
-        yield from sorted(folder.glob(pattern))
+def _records(run: Run) -> set[Path]:
+    """The record of a run, and those of its heads and members: all that it should have, if it is
+    finished, and those of folders that are there."""
+    found = {run.folder / "run.json", *run.folder.glob("fold-*/head.json")}
+    if run.finished:
+        found |= {run.folder / "members" / name / "run.json" for name in run.record.members}
+        folds = max(1, run.record.dataset.folds) if run.kind == "single" else 0
+        found |= {run.folder / f"fold-{number}" / "head.json" for number in range(folds)}
+    return found | {fold / "head.json" for fold in run.folder.glob("members/*/fold-*")}
 
 
 def _verify(run: Path, record: Path, found: Verification, add: bool) -> None:

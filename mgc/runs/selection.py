@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc.errors import MgcError, UsageError, unknown
-from mgc.home import FILES, home, problem_of, read_json, settle
+from mgc.home import FILES, bytes_of, home, problem_of, read_json, settle
 from mgc.runs import Run, everything, identity, load_finished, names
 
 RESULTS = "table.json"  # what an experiment writes, with the names of its runs
@@ -207,7 +207,7 @@ def experiment_runs(name: str) -> list[Run]:
             settle(path.parent, said)
             if problem := problem_of(path.parent, RESULTS, said):
                 raise ValueError(problem)
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(bytes_of(path))
         members = [str(run) for row in rows for run in row["runs"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MgcError(

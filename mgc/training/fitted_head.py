@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from mgc.training.batches import ClipTable, DeviceSource
 from mgc.training.checkpoint import NAME as CHECKPOINT
 from mgc.training.classifier import Classifier, Normalisation, score_tracks
 from mgc.training.devices import resolve_device
+from mgc.training.head_sizes import bounded_by
 from mgc.training.head_spec import HeadSpec
 from mgc.training.track_data import Clips, TrackData, pooled
 from mgc.training.tracking import read_history, write_history
@@ -42,6 +43,7 @@ FACTS = "head.json"
 MODEL = "model.safetensors"
 ESTIMATOR = "estimator.skops"
 POOLING = "pooling.safetensors"
+MAX_SIZE = 1 << 20  # of genres, and of a window's frames, features and layers
 TRACKS_AT_A_TIME = 256  # this many tracks' features are in memory during scoring
 
 
@@ -188,7 +190,7 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
         with _naming(folder / POOLING):
             arrays = safe_arrays.load_file(folder / POOLING)
             pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
-    if record["trained_by"] == "estimator":
+    if facts.spec.info.trained_by == "estimator":
         with facts.spec.blamed("restore"):
             estimator = facts.spec.implementation(facts.spec.params, facts.seed)
             path = folder / getattr(estimator, "file", ESTIMATOR)
@@ -215,10 +217,21 @@ def _facts(folder: Path, record: dict[str, Any]) -> Facts:
         spec = HeadSpec(record["head"], record["params"], record["training"] or {})
         others = (record[key] for key in ("genres", "seed", "window_frames"))
         facts = Facts(spec, record["kind"], FeatureShape(**record["shape"]), *others)
-    except (KeyError, TypeError) as error:
+        _check_facts(facts)
+    except (KeyError, TypeError, ValueError) as error:
         raise MgcError(f"{folder / FACTS} is damaged: {error!r}.") from error
     _check_plugin(spec, record)
     return facts
+
+
+def _check_facts(facts: Facts) -> None:
+    """Raise ValueError for a kind that there is not, or a size that no head has."""
+    for kind in (facts.kind, facts.shape.kind):
+        if kind not in get_args(FeatureKind):
+            raise ValueError(f"{kind!r:.40} is no kind of feature")
+    for size in (facts.shape.features, facts.shape.layers, facts.n_genres, facts.window):
+        if type(size) is not int or not 1 <= size <= MAX_SIZE:
+            raise ValueError(f"a size is {size!r:.40}, not 1 to {MAX_SIZE}")
 
 
 def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
@@ -242,7 +255,12 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
 
 
 def _model(path: Path, facts: Facts) -> Classifier:
-    with torch.random.fork_rng([]):
+    with (
+        _naming(path),
+        torch.random.fork_rng([]),
+        bounded_by(path),
+        facts.spec.blamed("its constructor"),
+    ):
         head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
     with _naming(path):
         weights = safe_tensors.load_file(path)

@@ -125,3 +125,15 @@ def test_paths_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no audio"):
         collect([tmp_path])
     assert audio_files(tmp_path) == []
+
+
+def test_system_folders_are_searched_only_if_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "a.wav").touch()
+    (tmp_path / "b.wav").touch()
+    monkeypatch.setattr("mgc.audio.audio_files.SYSTEM", (str(system.resolve()),))
+    assert audio_files(tmp_path) == [tmp_path / "b.wav"]
+    assert audio_files(system) == [system / "a.wav"]

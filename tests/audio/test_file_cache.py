@@ -238,3 +238,15 @@ def test_a_changed_fingerprint_is_not_used(mgc_home: Path, file: Path) -> None:
     with sqlite3.connect(mgc_home / "heard.sqlite") as database:
         database.execute("UPDATE contents SET facts = replace(facts, 'odd', 'add')")
     assert listening.recall([file]) == {}
+
+
+def test_a_cache_that_is_a_pipe_or_a_device_is_made_anew(mgc_home: Path, file: Path) -> None:
+    mgc_home.mkdir()
+    path = mgc_home / "audio-hashes.sqlite"
+    for put in (lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/null")):
+        put()
+        assert file_hashes.known([file]) == {}
+        [sha] = file_hashes.hashes([file])
+        assert path.is_file()
+        assert file_hashes.known([file]) == {file: (stamp(file), sha)}
+        path.unlink()

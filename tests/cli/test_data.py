@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,23 @@ def test_a_damaged_dataset_does_not_hide_the_others(mine: Mgc, mgc_home: Path) -
     assert "Dataset 'odd' is damaged" in told.err
     assert mine("data", "show", "odd").code == 1
     assert mine("data", "remove", "odd").code == 0
+
+
+@pytest.mark.parametrize("record", ["missing", "pipe"])
+def test_a_dataset_without_a_record_that_can_be_read_is_named(
+    mine: Mgc, mgc_home: Path, record: str
+) -> None:
+    path = mgc_home / "datasets" / "mine" / "dataset.json"
+    path.unlink()
+    if record == "pipe":
+        os.mkfifo(path)
+    told = mine("data", "list", "--json")
+    assert told.json == []
+    assert "Dataset 'mine' is damaged" in told.err
+    assert ("is missing" if record == "missing" else "not a regular file") in told.err
+    assert "mgc data remove mine" in mine("data", "show").err
+    assert mine("data", "remove", "mine").code == 0
+    assert mine("data", "list").err == ""
 
 
 def test_show_is_readable_and_complete(mine: Mgc) -> None:
@@ -311,3 +329,9 @@ def test_json_is_json_everywhere(mine: Mgc) -> None:
         told = mine("data", *arguments, "--json")
         assert told.code == 0
         json.loads(told.out)
+
+
+def test_a_track_whose_name_is_no_utf8_is_unknown(mine: Mgc) -> None:
+    told = mine("features", "compare", "\udcff.mp3")
+    assert told.code == 2
+    assert "No file, and no track of dataset 'mine', is named" in told.err

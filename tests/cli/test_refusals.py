@@ -154,3 +154,11 @@ def test_a_closed_stdout_ends_quietly(mgc_home: Path) -> None:
     )
     assert told.stderr == b""
     assert told.returncode == 0
+
+
+@pytest.mark.parametrize("words", ["predict", "data add x", "runs show", "fit --resume"])
+def test_a_path_of_5000_characters_is_one_missing_file(mgc: Call, words: str) -> None:
+    told = mgc(*words.split(), "a" * 5_000)
+    assert told.code == 2
+    assert told.err.startswith(("Error: aaa", "Error: No file has a name as long as 'aaa"))
+    assert len(told.err) < 500

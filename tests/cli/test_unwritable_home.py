@@ -37,6 +37,12 @@ WRITING = (
     f"ensemble confidence {FIRST} {SECOND}",
     f"runs remove {SECOND}", "features clear", "data remove mine",
 )  # fmt: skip
+ELSEWHERE = (
+    "predict SONG -o answers.csv",
+    "predict SONG -o answers.json",
+    "report -o page.html",
+    "demo",
+)
 PLAN = """name = "plan"
 dataset = "mine"
 extractors = ["mfcc"]
@@ -126,6 +132,23 @@ def test_what_only_reads_works_and_the_rest_says_why_not(
         assert "itself failed" not in err, f"{command}: {err}"
         said = (str(home) in err or "trained by another process" in err) and "Hint:" in err
         assert (code, said) == (1, True) or (code == 0 and state != "read-only"), (command, err)
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    written: Path, music: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(written / "home", home)
+    song = str(next(music.rglob("*.wav")))
+    fits = "fit -e mfcc --head svm --seed 2 --data mine"
+    commands = [words.replace("SONG", song) for words in (*ELSEWHERE, fits)]
+    for command, (code, _, err) in zip(commands, _told("full", commands, home), strict=True):
+        assert code == 1, (command, err)
+        assert err.count("Error: Cannot write ") == err.count("Hint: ") == 1, (command, err)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    runs = sorted(path.name for path in (home / "runs").iterdir() if path.is_dir())
+    assert runs == [FIRST, SECOND]
+    assert not list(home.rglob("*.flac"))
 
 
 def _told(state: str, commands: list[str], home: Path) -> list[tuple[int, str, str]]:

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mgc import runs
+from mgc.cli.ui.choice import test_figures as figures_of
 from mgc.ensembling.combination import EnsembleRequest, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError
@@ -24,8 +26,11 @@ from mgc.home import MAX_JSON
 from mgc.prediction.predictor import Predictor
 from mgc.runs import models
 from mgc.runs.answering import answering
+from mgc.training.fit import fit_head
+from mgc.training.head_spec import HeadSpec
 from tests.ensembling.members import answers, single, world
 from tests.evaluation.made_runs import made_run
+from tests.tunes import track_data
 
 SECRET = "a private key"
 
@@ -229,3 +234,31 @@ def test_a_table_without_a_genre_is_named(stranger: Path) -> None:
     run.predictions.drop(columns="p:folk").to_parquet(stranger / "predictions.parquet")
     with pytest.raises(MgcError, match="lacks the column 'p:folk'"):
         _ = runs.load("bad").predictions
+
+
+def test_a_nested_column_is_refused(stranger: Path) -> None:
+    edited("checksums", {})(stranger)
+    path = stranger / "predictions.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("title2", pa.array([["x"]] * len(table))), path)
+    with pytest.raises(MgcError, match="the column 'title2' is nested"):
+        _ = runs.load("bad").predictions
+
+
+def test_figures_that_run_json_lacks_come_from_the_predictions(stranger: Path) -> None:
+    run = runs.load("bad")
+    accuracy = run.scores["test"]["accuracy"]
+    edited("metrics", {})(stranger)
+    said = figures_of(runs.load("bad"))
+    assert said["accuracy %"] == f"{100 * accuracy:.1f}"
+
+
+def test_a_head_of_other_genres_is_named(stranger: Path) -> None:
+    run = runs.load("bad")
+    for fold in range(3):
+        data = track_data(tracks=48, genres=4)
+        numbers = np.arange(48)
+        folder = stranger / f"fold-{fold}"
+        fit_head(HeadSpec("logistic"), data, numbers, numbers, seed=0, folder=folder)
+    with pytest.raises(MgcError, match=r"fold-0/head\.json has 4 genres, run\.json 3"):
+        _ = Predictor(run).heads

@@ -48,6 +48,10 @@ def test_every_file_of_a_run_is_verified_and_a_changed_one_is_named(
         assert name in line
         (fitted.folder / name).write_bytes(kept)
     assert verify(fitted).damaged == []
+    (fitted.folder / "fold-1").rename(fitted.folder / "gone")
+    (line,) = verify(fitted).damaged
+    assert line == f"{fitted.folder / 'fold-1' / 'head.json'} is missing."
+    (fitted.folder / "gone").rename(fitted.folder / "fold-1")
     flip(fitted.folder / "fold-0" / "pooling.safetensors")
     told = mgc("predict", next(music.rglob("*.wav")), "--run", fitted.name)
     assert told.code == 1

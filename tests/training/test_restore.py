@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
+from torch import nn
 
 from mgc.errors import MgcError
 from mgc.home import read_json, write_json
 from mgc.plugins import registry
 from mgc.training.fit import fit_head
 from mgc.training.fitted_head import restore_head
+from mgc.training.head_sizes import bounded_by
 from mgc.training.head_spec import HeadSpec
 from tests.tunes import split, track_data
 
@@ -126,3 +129,52 @@ def test_weights_of_another_shape_are_damaged(tmp_path: Path) -> None:
     change(fitted(tmp_path), genres=7)
     with pytest.raises(MgcError, match=r"model\.safetensors is damaged"):
         restore_head(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (10**6, r"model\.safetensors is damaged: head\.json describes a larger head"),
+        (10**18, "Head 'mlp' .* failed in its constructor: RuntimeError"),
+    ],
+)
+def test_sizes_that_the_weights_do_not_have_take_no_memory(
+    size: int, said: str, tmp_path: Path
+) -> None:
+    params = read_json(fitted(tmp_path) / "head.json")["params"]
+    change(tmp_path, params={**params, "hidden": size})
+    with pytest.raises(MgcError, match=said):
+        restore_head(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"genres": 10**9},
+        {"genres": "three"},
+        {"window_frames": 10**9},
+        {"kind": "film"},
+        {"shape": {"kind": "vector", "features": 0}},
+        {"shape": {"kind": "vector", "features": 10**12}},
+    ],
+)
+def test_sizes_that_no_head_has_are_damaged(facts: dict[str, Any], tmp_path: Path) -> None:
+    change(fitted(tmp_path, "logistic"), **facts)
+    with pytest.raises(MgcError, match=r"head\.json is damaged: ValueError"):
+        restore_head(tmp_path, "cpu")
+
+
+def test_more_layers_than_the_weights_have_are_not_built(tmp_path: Path) -> None:
+    class Deep(nn.Module):
+        def __init__(self, depth: int, width: int = 2) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(width, 2) for _ in range(depth))
+
+    path = tmp_path / "model.safetensors"
+    save_file(Deep(3).state_dict(), path)
+    for depth, width in ((10**9, 2), (1, 3)):
+        with bounded_by(path), pytest.raises(MgcError, match="describes a larger head"):
+            Deep(depth, width)
+    with bounded_by(path):
+        Deep(3)
+    Deep(20)

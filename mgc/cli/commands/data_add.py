@@ -10,8 +10,6 @@ import typer
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import GroupBy, existing, refuse_unused
-from mgc.datasets import table
-from mgc.datasets.importers import layouts
 from mgc.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -84,6 +82,9 @@ def add(
     refuse_unused(f"on {name}, which has its own rules", {**rules, "--seed": name in FMA and seed})
     if path is None and not own:
         raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
+    from mgc.datasets import table
+    from mgc.datasets.importers import layouts
+
     called = table.checked_name(called or name)
     if path is not None and not own and name != GTZAN:
         layouts.check_layout(called, path)

@@ -13,7 +13,7 @@ import typer
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
-from mgc.home import home, replace_file
+from mgc.home import home, remove_folder, replace_file
 
 NAME = "demo"
 EXTRACTORS = ("mel", "mfcc", "chroma")
@@ -102,6 +102,8 @@ def _remove() -> None:
         before = map(content_hash, paths)  # the keys of an earlier version
         shards = store.forget({*file_hashes.hashes(paths), *before})
         table.remove(NAME)
+    elif NAME not in table.names() and (music := table.datasets_home() / NAME).exists():
+        remove_folder(music)  # the demo was stopped while it was made
     others = len(made) - len(ensembles) - len(singles)
     output.say(
         f"Removed the demo: {output.count(len(ensembles) + len(singles), 'run')}, "

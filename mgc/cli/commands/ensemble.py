@@ -200,7 +200,7 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
         return
     rows = []
     for run in done:
-        test = run.record.metrics["test"]
+        test = run.scores["test"]
         own = {"NLL": f"{test['nll']:.3f}", "ECE": f"{test['ece']:.3f}", "tracks": test["tracks"]}
         rows.append(choice.test_figures(run) | own)
     output.show_records(rows, "lr")

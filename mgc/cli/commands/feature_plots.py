@@ -104,7 +104,8 @@ def _track(name: str, data: str | None) -> tuple[Path, str]:
             f"There is no file {name}, and no dataset in which to look for a track {name!r}.",
             "Give the path of a file, or a dataset: --data NAME",
         ) from error
-    rows = dataset.tracks[dataset.tracks["track_id"] == name]
+    same = [track_id == name for track_id in dataset.tracks["track_id"]]  # pandas takes UTF-8 only
+    rows = dataset.tracks[same]
     if not len(rows):
         raise unknown(
             f"file, and no track of dataset {dataset.name!r},", name,

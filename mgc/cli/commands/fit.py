@@ -164,7 +164,7 @@ def _named(request: FitRequest) -> str:
 def _report(done: list[Run]) -> None:
     rows = []
     for run in done:
-        tracks, seconds = run.record.metrics["test"]["tracks"], f"{run.record.seconds:.0f}"
+        tracks, seconds = run.scores["test"]["tracks"], f"{run.record.seconds or 0:.0f}"
         rows.append(choice.test_figures(run) | {"tracks": tracks, "seconds": seconds})
     output.show_records(rows, "lr")
     failures = done[0].record.failures

@@ -171,7 +171,7 @@ def say_next(dataset: str) -> None:
 
 def test_figures(run: Run) -> dict[str, object]:
     """The columns of a run's name and its main figures on the test tracks."""
-    test = run.record.metrics["test"]
+    test = run.scores["test"]
     return {
         "run": run.name,
         "accuracy %": output.percent(test["accuracy"]),

@@ -3,6 +3,7 @@ soon as the command line is read."""
 
 from __future__ import annotations
 
+import errno
 import math
 import re
 import stat
@@ -26,9 +27,9 @@ def existing(given: Any) -> Any:
             raise UsageError(f"{named} is an address.", "Download it, and give the file.")
         try:
             mode = Path(path).expanduser().stat().st_mode
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise UsageError(f"{path} does not exist.", "Check the path.") from error
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", 0) in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                raise UsageError(f"{path!s:.200} does not exist.", "Check the path.") from error
             continue  # whoever reads it says why not
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise UsageError(f"{path} is neither a file nor a folder.", "Copy it to a file.")

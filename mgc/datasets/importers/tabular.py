@@ -16,6 +16,7 @@ import pandas as pd
 
 from mgc.datasets.csv_cells import unguarded
 from mgc.errors import MgcError, UsageError
+from mgc.home import bytes_of
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 SEPARATORS = (",", ";", "\t", "|")
@@ -44,7 +45,7 @@ def read_table(path: Path, fits: Callable[[Sequence[str]], bool]) -> tuple[pd.Da
     if not path.exists():
         raise UsageError(f"{path} does not exist.", "Check the path.")
     try:
-        content = path.read_bytes()
+        content = bytes_of(path)
         if path.suffix.lower() == ".parquet" or content.startswith(b"PAR1"):
             return _parquet(content), False
         if content.startswith(b"PK\3\4"):

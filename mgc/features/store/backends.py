@@ -66,6 +66,8 @@ class Folder:
         """See `StoreBackend`."""
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             try:
+                if path.exists() and not path.is_file():  # opening a pipe would wait forever
+                    raise shards.DamagedShardError(path, "it is not a regular file")
                 with open(path, "rb") as file:
                     yield path.name, shards.head(file), os.fstat(file.fileno()).st_size
             except FileNotFoundError:  # cleared since

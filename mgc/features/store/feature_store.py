@@ -88,12 +88,16 @@ class FeatureStore:
             if audio_hash not in shard.rows
         }
         for shard in found:
+            if not elsewhere and all_rows.keys().isdisjoint(shard.rows):  # the usual case, faster
+                all_rows |= shard.rows
+                origins |= shard.origins
+                continue
             for audio_hash, rows in shard.rows.items():
                 origin, later = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash)
                 if later and later.hearing > origin.hearing:
                     origin = later
-                before = origins.get(audio_hash)
-                if before is None or _rank(origin) > _rank(before):
+                before = origins.get(audio_hash, FIRST)
+                if audio_hash not in all_rows or _rank(origin) > _rank(before):
                     all_rows[audio_hash], origins[audio_hash] = rows, origin
         self._earlier = {sha for one in found if one.keys != SCHEME for sha in one.rows}
         for sound, sha in [pair for shard in found for pair in shard.same.items()]:
@@ -105,11 +109,11 @@ class FeatureStore:
 
     def origin(self, audio_hash: str) -> Origin:
         """How a stored track was heard."""
-        return self._origins[audio_hash] if audio_hash in self.rows else FIRST
+        return self._origins.get(audio_hash, FIRST) if audio_hash in self.rows else FIRST
 
     def is_current(self, audio_hash: str) -> bool:
         """Whether a track is stored as it would be heard now."""
-        return audio_hash in self.rows and all(_rank(self._origins[audio_hash]))
+        return audio_hash in self.rows and all(_rank(self.origin(audio_hash)))
 
     def refresh(self) -> None:
         """Read the disk again on the next use."""

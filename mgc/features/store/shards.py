@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import mmap
-import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -36,13 +34,20 @@ MAPS = 384
 
 
 class Row(NamedTuple):
-    """Where one clip's feature is stored: shard, byte range, shape and type."""
+    """Where one clip's feature is stored: shard, byte range, shape and type; its checksum is one
+    of ``sums``, those of the shard (none if an earlier version wrote it)."""
 
     shard: Path
     begin: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    checksum: str = ""  # written by a version that had none
+    sums: str
+    number: int
+
+    @property
+    def checksum(self) -> str:
+        """Eight hexadecimal digits, or "" if it is unknown."""
+        return self.sums[8 * self.number : 8 * self.number + 8]
 
 
 class Origin(NamedTuple):
@@ -154,15 +159,17 @@ def shard(path: Path, head: bytes, size: int) -> Shard:
         facts = header.pop("__metadata__", {})
         if OWN in facts and checksum(_with_own(head[8:data], BLANK)) != facts[OWN]:
             raise ValueError(f"its header {CHANGED}")
-        sums = re.findall("." * 8, facts.get(CLIPS, "")) or repeat("", len(header))
+        sums = facts.get(CLIPS, "")
+        if len(sums) not in (0, 8 * len(header)):
+            raise ValueError("its checksums are not those of its clips")
         rows: dict[str, list[Row]] = {}
-        for (name, tensor), own in zip(header.items(), sums, strict=True):
+        for place, (name, tensor) in enumerate(header.items()):
             audio_hash, _, number = name.rpartition(".")
             begin, end = tensor["data_offsets"]
             if data + end > size:
                 raise ValueError("it is cut off")
             shape, dtype = tuple(tensor["shape"]), DTYPES[tensor["dtype"]]
-            row = Row(path, data + begin, shape, dtype, own)
+            row = Row(path, data + begin, shape, dtype, sums, place)
             # Each type's clips are in order, so all before this one are there, or follow.
             rows.setdefault(audio_hash, []).insert(int(number), row)
         origins = json.loads(facts.get(ORIGINS, "{}"))

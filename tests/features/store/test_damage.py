@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_only_the_damaged_track_is_taken_out(store: FeatureStore) -> None:
         assert left.origin(audio_hash) == origins[audio_hash]
         np.testing.assert_array_equal(left.read(audio_hash)[1], written[audio_hash][1])
     assert vars(left.verify()) == {"verified": 3, "unverified": [], "damaged": []}
+
+
+def test_a_pipe_in_place_of_a_shard_is_named_and_taken_out(store: FeatureStore) -> None:
+    path = store.write_shard(tracks(2))
+    path.unlink()
+    os.mkfifo(path)
+    (line,) = again(store).verify().damaged
+    assert line == f"{path} is damaged: it is not a regular file."
+    assert not path.exists()
 
 
 def _reads(store: FeatureStore, audio_hash: str) -> bool:
