@@ -72,7 +72,7 @@ class FeatureStore:
             return False
         self._earlier.discard(earlier)
         self.rows[audio_hash] = self.rows[earlier]
-        self._origins[audio_hash] = self._origins[earlier]
+        self._origins[audio_hash] = self.origin(earlier)
         return True
 
     def _read_headers(self) -> tuple[dict[str, list[Row]], dict[str, Origin]]:
@@ -104,7 +104,9 @@ class FeatureStore:
             self._earlier.discard(sha)
             if sha in all_rows and sound not in all_rows:
                 all_rows[sound] = all_rows[sha]
-                origins[sound] = max(origins[sha], elsewhere.get(sound, FIRST), key=_rank)
+                origins[sound] = max(
+                    origins.get(sha, FIRST), elsewhere.get(sound, FIRST), key=_rank
+                )
         return all_rows, origins
 
     def origin(self, audio_hash: str) -> Origin:
