@@ -42,6 +42,8 @@ class MelParams:
 
     def __post_init__(self) -> None:
         check_bands(self.n_mels, self.n_fft, self.fmin, self.fmax)
+        if self.top_db is not None and self.top_db <= 0:
+            raise ValueError("top_db must be above 0, or null for no floor")
 
 
 @dataclass(frozen=True)
