@@ -87,8 +87,8 @@ def _remarks(path: Path, tracks: pd.DataFrame) -> Iterator[str]:
         repeated = ", ".join(sorted(counts.index[counts > 1])[:3])
         yield (
             f"Most folders of the second level ({repeated}, …) occur in several of the first, "
-            "which are taken for the genres. If the second level holds the genres, give a table with "
-            "the columns path, genre and artist."
+            "which are taken for the genres. If the second level holds the genres, give a table "
+            "with the columns path, genre and artist."
         )
 
 
