@@ -6,7 +6,6 @@ Names are looked up before anything slow is imported, so that a wrong one is ref
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from mgc.datasets import table
@@ -99,14 +98,14 @@ def parts(
 
 def _owners(
     extractors: Sequence[str], heads: Sequence[str]
-) -> tuple[dict[str, list[str]], list[MgcError]]:
+) -> tuple[dict[str, params_source.Declared], list[MgcError]]:
     """`parameters_of` extractors, heads (``head cnn``) and, if a head has one, of ``training``."""
     from mgc.training.head_spec import Training
 
     wanted = {name: ("extractor", name) for name in extractors}
     owners, broken = parameters_of(wanted | {f"head {name}": ("head", name) for name in heads})
     if any(map(_is_gradient, heads)):
-        owners["training"] = [field.name for field in fields(Training)]
+        owners["training"] = params_source.fields_of(Training)
     return owners, broken
 
 
@@ -119,24 +118,27 @@ def _is_gradient(head: str) -> bool:
 def check_settings(
     extractors: Sequence[str], heads: Sequence[str], assignments: Sequence[str] | None
 ) -> None:
-    """Raise UsageError for a parameter that none of these has; no code of theirs is imported."""
+    """Raise UsageError for a parameter that none of these has, or a value that it cannot have; no
+    code of theirs is imported."""
     owners, broken = _owners(extractors, heads)
     if not broken:  # else it may be a parameter of theirs
-        for name in params.parse_assignments(assignments or []):
-            _having(name, owners)
+        from mgc.training.head_spec import Training
+
+        given = shared_settings(extractors, assignments, owners)
+        params.build(Training, given.get("training", {}), "training")
 
 
 def shared_settings(
     extractors: Sequence[str],
     assignments: Sequence[str] | None,
-    owners: Mapping[str, Sequence[str]],
+    owners: Mapping[str, params_source.Declared],
 ) -> dict[str, dict[str, Any]]:
     """Hand each ``--set`` to the parts that have such a parameter.
 
-    ``owners`` are the extractors, heads (``head cnn``) and ``training``, with their parameters'
-    names. A bare name goes to every extractor, or every head, or the training, whichever has it;
+    ``owners`` are the extractors, heads (``head cnn``) and ``training``, with their parameters.
+    A bare name goes to every extractor, or every head, or the training, whichever has it;
     ``mel.n_mels``, ``cnn.dropout`` or ``training.epochs`` says which. Raises UsageError if
-    none of them has it, or if both an extractor and a head do.
+    none of them has it, if both an extractor and a head do, or if its type excludes the value.
     """
     given: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for name, value in params.parse_assignments(assignments or []).items():
@@ -149,11 +151,12 @@ def shared_settings(
                 f"Say which: --set {example}.{name}={value}",
             )
         for owner in having:
+            params_source.check(owner, owners[owner], own, value)
             given[owner][own] = value
     return given
 
 
-def _having(name: str, owners: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
+def _having(name: str, owners: Mapping[str, params_source.Declared]) -> tuple[list[str], str]:
     """The owners of a parameter, and its name without the prefix that names them."""
     prefix, dot, rest = name.partition(".")
     named = [o for o in owners if dot and prefix == o.removeprefix("head ")]
@@ -166,21 +169,21 @@ def _having(name: str, owners: Mapping[str, Sequence[str]]) -> tuple[list[str], 
 
 def parameters_of(
     wanted: Mapping[str, tuple[str, str]],
-) -> tuple[dict[str, list[str]], list[MgcError]]:
-    """The names of the parameters of each (kind, name), and the errors of those that have failed.
+) -> tuple[dict[str, params_source.Declared], list[MgcError]]:
+    """The parameters of each (kind, name), and the errors of those that have failed.
 
     A plug-in's code is imported only if its source does not tell them.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, params_source.Declared] = {}
     broken = []
     for owner, (kind, name) in wanted.items():
         entry = registry.find(kind, name)
         try:
-            found[owner] = params_source.parameter_names(entry.info.load)
+            found[owner] = params_source.declared(entry.info.load)
         except LookupError:
             try:
-                found[owner] = any_spec(kind, name).parameters()
+                found[owner] = dict.fromkeys(any_spec(kind, name).parameters())
             except MgcError as error:
-                found[owner] = []
+                found[owner] = {}
                 broken.append(error)
     return found, broken

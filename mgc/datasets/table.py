@@ -1,15 +1,17 @@
 """The table of tracks: what a dataset is, and how it is stored in the home folder.
 
-A dataset is a folder with ``tracks.parquet`` (one row per track, see `COLUMNS`) and
-``dataset.json``. The audio stays where it is. pandas is imported only when a table is used:
-listing datasets reads JSON alone.
+A dataset is a folder with ``tracks.parquet`` (one row per track, see `COLUMNS`), its track ids in
+``track_ids.json`` and ``dataset.json``. The audio stays where it is. pandas is imported only when
+a table is used: listing datasets, or looking for a track id, reads JSON alone.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -37,7 +39,7 @@ SPLITS = ("training", "validation", "test")  # FMA's words
 COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
 #: The keys of dataset.json in addition to `Dataset.record`.
 OWN = ("schema", "name", "root", "tracks", "genres")
-TRACKS, RECORD = "tracks.parquet", "dataset.json"
+TRACKS, IDS, RECORD = "tracks.parquet", "track_ids.json", "dataset.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -133,7 +135,8 @@ def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) ->
     checked_name(dataset.name)
     own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
     record = dict(dataset.record) | dict(zip(OWN, own, strict=True))
-    contents = {TRACKS: dataset.tracks.to_parquet(index=False), **files}
+    ids = json.dumps(dataset.tracks["track_id"].tolist()).encode()
+    contents = {TRACKS: dataset.tracks.to_parquet(index=False), IDS: ids, **files}
     replace_together(dataset.folder / RECORD, record, contents)
 
 
@@ -164,6 +167,17 @@ def load(name: str) -> Dataset:
         ) from error
     rest = {key: value for key, value in record.items() if key not in (*OWN, FILES)}
     return Dataset(name, tracks, root, rest)
+
+
+def track_ids(name: str) -> list[str]:
+    """The ids of a dataset's tracks, without reading its table if they are beside it."""
+    folder = datasets_home() / name
+    with suppress(MgcError, OSError, ValueError):
+        record = read_json(folder / RECORD)
+        check_file(name, record, IDS, "")
+        if IDS in record.get(FILES, {}):
+            return list(json.loads((folder / IDS).read_bytes()))
+    return load(name).tracks["track_id"].tolist()  # damaged, or an earlier mgc wrote none
 
 
 def check_file(name: str, record: Mapping[str, Any], file: str, hint: str) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mgc.audio.clips import Clips
 from mgc.extractors.mel import HOP, check_n_fft
+from mgc.plugins.params import PositiveInt
 
 A0 = 440.0 / 16  # Hz; octaves are counted from this pitch
 # librosa.filters.chroma weights octaves by a bell curve with this centre and this width.
@@ -26,8 +27,8 @@ TUNING_STEPS = 100  # each a hundredth of a bin
 class ChromaParams:
     """``tuning`` is the deviation from A = 440 Hz in bins; None estimates it for each clip."""
 
-    n_chroma: int = 12
-    n_fft: int = 2048
+    n_chroma: PositiveInt = 12
+    n_fft: PositiveInt = 2048
     tuning: float | None = None
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mgc.audio.clips import Clips
+from mgc.plugins.params import PositiveFloat, PositiveInt
 
 HOP = 512  # samples, as declared in mgc.plugins.builtin
 MIN_POWER = 1e-10  # librosa's amin: -100 dB
@@ -32,11 +33,11 @@ class MelParams:
     loudest cell).
     """
 
-    n_mels: int = 128
-    n_fft: int = 2048
+    n_mels: PositiveInt = 128
+    n_fft: PositiveInt = 2048
     fmin: float = 0.0
     fmax: float | None = None
-    top_db: float | None = 80.0
+    top_db: PositiveFloat | None = 80.0
     ref: Literal["one", "max"] = "one"
 
     def __post_init__(self) -> None:
@@ -53,9 +54,9 @@ class MfccParams:
     separated genres better on both collections tested (docs/architecture.md).
     """
 
-    n_mfcc: int = 40
-    n_mels: int = 128
-    n_fft: int = 2048
+    n_mfcc: PositiveInt = 40
+    n_mels: PositiveInt = 128
+    n_fft: PositiveInt = 2048
     fmin: float = 0.0
     fmax: float | None = None
 

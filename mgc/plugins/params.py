@@ -14,13 +14,14 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from mgc.errors import UsageError, unknown
 
 #: pydantic's own, which takes 0.2 s to import.
 PositiveInt = Annotated[int, Gt(0)]
 PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
 PLAIN = (bool, int, float, str, NoneType)
 
 
@@ -74,8 +75,8 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
 
 
 def _as_they_are(cls: type, values: Mapping[str, Any]) -> Any:
-    """An instance if every value clearly has its field's type, without bounds, or is the default,
-    as in the record of a run; else None. This avoids importing pydantic."""
+    """An instance if every value clearly has its field's type, or is the default, as in the record
+    of a run; else None. This avoids importing pydantic."""
     try:
         hints = get_type_hints(cls, include_extras=True) if values else {}
         defaults = {field.name: _default(field) for field in fields(cls)}
@@ -89,12 +90,22 @@ def _as_they_are(cls: type, values: Mapping[str, Any]) -> Any:
 def _is_plain(value: Any, hint: Any, default: Any) -> bool:
     """Whether pydantic would return ``value`` unchanged, as far as can be told without it."""
     if get_origin(hint) is Annotated:
-        return _same(value, default) and _is_plain(value, get_args(hint)[0], default)
+        plain, *bounds = get_args(hint)
+        return _is_plain(value, plain, default) and (
+            _same(value, default) or all(_holds(bound, value) for bound in bounds)
+        )
     if get_origin(hint) in (Union, UnionType):
         return any(_is_plain(value, part, default) for part in get_args(hint))
     if get_origin(hint) is Literal:
         return any(_same(value, one) for one in get_args(hint))
     return type(value) in PLAIN and type(value) is (NoneType if hint is None else hint)
+
+
+def _holds(bound: Any, value: Any) -> bool:
+    """Whether a value is known to be within a bound."""
+    if isinstance(bound, Gt):
+        return bool(value > bound.gt)
+    return isinstance(bound, Ge) and bool(value >= bound.ge)
 
 
 def _same(value: Any, other: Any) -> bool:

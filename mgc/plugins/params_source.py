@@ -1,17 +1,30 @@
-"""The names of a plug-in's parameters, read from source code: a wrong one is refused before
-anything slow is imported."""
+"""The names and types of a plug-in's parameters, read from source code: a wrong name or value is
+refused before anything slow is imported."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeAlias
 
+from mgc.errors import UsageError
 from mgc.plugins.declarations import module_source
 
+#: Parameters by name, in order, as their class declares them; None if only the name is known.
+Declared: TypeAlias = Mapping[str, ast.AnnAssign | None]
+NUMBERS = {
+    "int": "a whole number",
+    "float": "a number",
+    "PositiveInt": "a whole number above 0",
+    "PositiveFloat": "a number above 0",
+    "NonNegativeFloat": "a number of at least 0",
+}
 
-def parameter_names(load: str) -> list[str]:
-    """The names of the parameters of the class ``module:Class``, in order.
+
+def declared(load: str) -> Declared:
+    """The parameters of the class ``module:Class``.
 
     Raises LookupError if its source, and that of the modules it imports them from, does not tell.
     """
@@ -20,6 +33,52 @@ def parameter_names(load: str) -> list[str]:
         return _fields(*_params(module, name))
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise LookupError(load) from error
+
+
+def fields_of(dataclass: type) -> Declared:
+    """The fields of a class of mgc's own, in the same form."""
+    return _fields(*_definition(dataclass.__module__, dataclass.__name__))
+
+
+def check(owner: str, parameters: Declared, name: str, value: Any) -> None:
+    """Raise UsageError for a value that the type of a parameter of ``owner`` clearly excludes."""
+    field = parameters[name]
+    wanted = [] if field is None else [*_wanted(field.annotation, value)]
+    if field and wanted and "" not in wanted:
+        raise UsageError(
+            f"{owner}: {name}={value!r} cannot be used: it must be {' or '.join(wanted)}.",
+            f"Its default is {ast.unparse(field.value)}." if field.value else "",
+        )
+
+
+def _wanted(annotation: ast.expr, value: Any) -> Iterator[str]:
+    """What each type of a union wants instead of a value; "" if it may take the value."""
+    match annotation:
+        case ast.BinOp(left=left, right=right):
+            yield from _wanted(left, value)
+            yield from _wanted(right, value)
+        case ast.Name(kind) if kind in NUMBERS:
+            yield "" if _may_be(kind, value) else NUMBERS[kind]
+        case ast.Constant(None):
+            yield "" if value is None else "null"
+        case ast.Subscript(ast.Name("Literal"), chosen):
+            options = ast.literal_eval(chosen)
+            options = options if isinstance(options, tuple) else (options,)
+            yield "" if value in options else " or ".join(map(str, options))
+        case _:
+            yield ""
+
+
+def _may_be(kind: str, value: Any) -> bool:
+    try:
+        number = float(value)
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        return False
+    return (number.is_integer() or "loat" in kind) and (
+        number > 0 or "tive" not in kind or (number == 0 and kind.startswith("Non"))
+    )
 
 
 def _params(module: str, name: str) -> tuple[str, ast.ClassDef]:
@@ -37,18 +96,18 @@ def _params(module: str, name: str) -> tuple[str, ast.ClassDef]:
     return _params(module, _first_base(found))
 
 
-def _fields(module: str, found: ast.ClassDef) -> list[str]:
+def _fields(module: str, found: ast.ClassDef) -> Declared:
     if not any("dataclass" in ast.unparse(each) for each in found.decorator_list):
         raise LookupError(found.name)
-    inherited = _fields(*_definition(module, _first_base(found))) if found.bases else []
-    own = [
-        node.target.id
+    inherited = _fields(*_definition(module, _first_base(found))) if found.bases else {}
+    own = {
+        node.target.id: node
         for node in found.body
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
         and "ClassVar" not in ast.unparse(node.annotation)
-    ]
-    return list(dict.fromkeys([*inherited, *own]))
+    }
+    return {**inherited, **own}
 
 
 def _first_base(found: ast.ClassDef) -> str:

@@ -31,7 +31,7 @@ from mgc.home import (
 )
 from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA, RunRecord, parse
-from mgc.runs.run_files import read_parquet, run_files
+from mgc.runs.run_files import new_folder, read_parquet, run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,36 +171,19 @@ def start(
 ) -> Run:
     """Make the folder ``<prefix>-<number>`` of a new run, in state ``running``; ``reserve`` is
     called with it before another process can find it."""
-    folder = _new_folder(prefix)
-    full = {
-        "schema": SCHEMA,
-        "state": "running",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
-        "environment": versions(),
-        **record,
-    }
-    run = Run(folder, parse(full))
-    if reserve is not None:
-        reserve(run)
-    try:
+    with new_folder(runs_home(), prefix) as folder:
+        full = {
+            "schema": SCHEMA,
+            "state": "running",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+            "environment": versions(),
+            **record,
+        }
+        run = Run(folder, parse(full))
+        if reserve is not None:
+            reserve(run)
         write_json(folder / "run.json", full)
-    except MgcError:
-        remove_folder(folder)
-        raise
     return run
-
-
-def _new_folder(prefix: str) -> Path:
-    """The first free number; creating the folder claims it, even against another process."""
-    runs_home().mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = runs_home() / f"{prefix}-{number}"
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            number += 1
 
 
 def finish(

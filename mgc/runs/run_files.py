@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,24 @@ MAX_FILES = 100_000
 MAX_RATIO = 100  # of bytes read to bytes in the file; Snappy packs at most 21 to 1
 TEXT = ("string", "large_string", "binary", "large_binary")
 MAX_DEPTH = 4  # members/NAME/fold-0/model.safetensors
+
+
+@contextmanager
+def new_folder(home: Path, prefix: str) -> Iterator[Path]:
+    """The first free ``<prefix>-<number>``; creating the folder claims it, even against another
+    process. It is removed if the block fails, unless something has been written there."""
+    home.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = home / f"{prefix}-{number}"
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 def run_files(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
+from mgc.plugins.params import NonNegativeFloat
 from mgc.strategies.calibration import MIN_PROBABILITY, logits, softmax
 from mgc.strategies.learnt import Learnt
 
@@ -21,7 +22,7 @@ class AutoParams:
     """``pull`` is how strongly the weights are drawn to those of the draws: half of it times the
     squared distance is added to the summed negative log-likelihood (nat)."""
 
-    pull: float = 30.0
+    pull: NonNegativeFloat = 30.0
 
 
 class Auto(Learnt):

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
+from mgc.plugins.params import NonNegativeFloat, PositiveFloat
 from mgc.strategies.calibration import NO_VETO, logits, softmax
 from mgc.strategies.learnt import Learnt
 
@@ -58,7 +59,7 @@ class StackingParams:
     """``penalty`` on the squared distance from the geometric mean: each weight is expected
     within ``1 / sqrt(penalty)`` of it."""
 
-    penalty: float = 30.0
+    penalty: NonNegativeFloat = 30.0
 
 
 class Stacking(Learnt):
@@ -99,7 +100,7 @@ def features(members: np.ndarray) -> np.ndarray:
 class EmbeddingsParams:
     """``C`` is the inverse strength of the L2 penalty, for blocks of unit length."""
 
-    C: float = 3.0
+    C: PositiveFloat = 3.0
 
 
 class Embeddings(Learnt):

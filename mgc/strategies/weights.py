@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 
+from mgc.plugins.params import NonNegativeFloat, PositiveInt
 from mgc.strategies.calibration import MIN_PROBABILITY, softmax
 from mgc.strategies.learnt import Learnt
 
@@ -33,7 +34,7 @@ class WeightedParams:
     tracks of evidence for equal weights, so it matters with tens of tracks but not with
     hundreds."""
 
-    shrinkage: float = 3.0
+    shrinkage: NonNegativeFloat = 3.0
 
 
 class Weighted(WeightedMean):
@@ -66,8 +67,8 @@ class Weighted(WeightedMean):
 class GreedyParams:
     """At most ``picks`` in each of ``bags`` draws of the held-out artists."""
 
-    picks: int = 20
-    bags: int = 20
+    picks: PositiveInt = 20
+    bags: PositiveInt = 20
 
 
 class Greedy(WeightedMean):

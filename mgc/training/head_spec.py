@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from mgc.errors import UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import FeatureKind, HeadInfo
+from mgc.plugins.params import NonNegativeFloat, PositiveFloat, PositiveInt
 from mgc.plugins.plugin_spec import PluginSpec
 
 
@@ -44,15 +45,15 @@ class Training:
         as they are needed, ``auto`` is the former if they take less than half of the free memory.
     """
 
-    epochs: int = 60
-    batch_size: int = 32
-    learning_rate: float = 2e-3
+    epochs: PositiveInt = 60
+    batch_size: PositiveInt = 32
+    learning_rate: PositiveFloat = 2e-3
     warm_up: float = 0.1
-    weight_decay: float = 0.02
-    gradient_clip: float = 5.0
+    weight_decay: NonNegativeFloat = 0.02
+    gradient_clip: NonNegativeFloat = 5.0
     label_smoothing: float = 0.1
     class_weights: Literal["none", "balanced"] = "none"
-    mixup: float = 0.3
+    mixup: NonNegativeFloat = 0.3
     mask_features: float = 0.15
     mask_frames: float = 0.15
     masks: int = 1

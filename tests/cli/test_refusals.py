@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.refusals import WRONG
+from mgc.datasets import table
 from tests.cli.test_app import HEAVY
 from tests.conftest import Told
+from tests.datasets.conftest import rows
 from tests.ensembling.members import answers, single, world
 
 Call = Callable[..., Told]
@@ -132,6 +134,7 @@ def test_an_empty_word_is_refused(mgc: Call, words: str) -> None:
 
 
 def test_wrong_names_are_told_before_anything_slow_is_imported(mgc_home: Path) -> None:
+    table.save(table.Dataset("songs", rows(), Path("/music")))
     program = (
         "import sys, json\nfrom mgc.cli.app import main\ncodes = []\n"
         f"for words in {[words.split() for words in WRONG]!r}:\n"

@@ -126,6 +126,8 @@ def test_what_only_reads_works_and_the_rest_says_why_not(
         told = _told(state, commands, home)
     for path in [home, *home.rglob("*")]:
         path.chmod(path.stat().st_mode | stat.S_IWUSR)  # so that pytest can remove it
+    folders = [path for path in (home / "runs").iterdir() if path.is_dir()]
+    assert [folder.name for folder in folders if not any(folder.iterdir())] == []
     for command, (code, out, err) in zip(READING, told, strict=False):
         assert (code, bool(out)) == (0, True), f"{command}: {err}"
     for command, (code, _, err) in zip(WRITING, told[len(READING) :], strict=True):

@@ -6,7 +6,7 @@ import pytest
 from mgc.datasets import table
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError, UsageError
-from mgc.home import write_json
+from mgc.home import FILES, read_json, write_json
 from tests.datasets.conftest import rows
 
 
@@ -25,6 +25,24 @@ def test_round_trip_keeps_every_value() -> None:
     assert again.genres == ["g0", "g1"]
     assert again.paths()[0] == Path("/music/g0/a0/0.wav")
     assert again.folder == table.datasets_home() / "mine"
+
+
+def test_ids_are_read_beside_the_table_unless_they_are_not_as_written() -> None:
+    ids = saved().tracks["track_id"].tolist()
+    there = table.datasets_home() / "mine" / table.IDS
+    table_file = there.with_name(table.TRACKS)
+    content = table_file.read_bytes()
+    table_file.write_bytes(b"")
+    assert table.track_ids("mine") == ids
+    table_file.write_bytes(content)
+    for damage in (b'["x"]', b"{", b"1"):
+        there.write_bytes(damage)
+        assert table.track_ids("mine") == ids
+    record = {k: v for k, v in read_json(there.with_name(table.RECORD)).items() if k != FILES}
+    write_json(there.with_name(table.RECORD), record)  # an earlier mgc replaced the dataset
+    assert table.track_ids("mine") == ids
+    there.unlink()
+    assert table.track_ids("mine") == ids
 
 
 def test_absolute_paths_stay() -> None:

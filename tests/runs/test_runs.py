@@ -68,6 +68,20 @@ def test_names_count_up_and_are_never_taken_twice(mgc_home: Path) -> None:
     assert [runs.start("x", RECORD).name for _ in range(3)] == ["x-1", "x-2", "x-3"]
 
 
+def test_a_run_that_cannot_begin_leaves_no_folder(
+    mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MgcError("No space left on device.")
+
+    with pytest.raises(MgcError):
+        runs.start("x", RECORD, full)
+    monkeypatch.setattr(runs, "write_json", full)
+    with pytest.raises(MgcError):
+        runs.start("x", RECORD)
+    assert [*runs.runs_home().iterdir()] == []
+
+
 def test_unknown_name_suggests_the_nearest(finished: runs.Run) -> None:
     with pytest.raises(UsageError, match="d-mel-cn-1") as caught:
         runs.load("d-mel-cn-1")

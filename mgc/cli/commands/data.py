@@ -97,7 +97,7 @@ def _hours(found: dict[str, Any]) -> str:
     if unknown == found["tracks"]:
         return "of unknown length"
     hours = found["hours"]
-    text = f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    text = f"{hours:,.1f} hours" if hours >= 1 else output.count(round(60 * hours), "minute")
     return text + (f" (without {unknown:,} of unknown length)" if unknown else "")
 
 

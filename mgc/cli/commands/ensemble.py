@@ -117,6 +117,7 @@ def _settings(names: Sequence[str], values: dict[str, Any]) -> dict[str, dict[st
     """The settings that apply to each strategy. Raises UsageError for one that applies to none."""
     from mgc import resolve
     from mgc.errors import unknown
+    from mgc.plugins import params_source
 
     own, broken = resolve.parameters_of({name: ("strategy", name) for name in names})
     known = {parameter for parameters in own.values() for parameter in parameters}
@@ -125,6 +126,9 @@ def _settings(names: Sequence[str], values: dict[str, Any]) -> dict[str, dict[st
             owners = names[0] if len(names) == 1 else "the strategies"
             error = unknown(f"parameter of {owners}", value, known, "mgc strategies show NAME")
             raise next(iter(broken), error)
+        for name in names:
+            if value in own[name]:
+                params_source.check(name, own[name], value, values[value])
     return {name: {k: v for k, v in values.items() if k in own[name]} for name in names}
 
 

@@ -94,9 +94,10 @@ def _track(name: str, data: str | None) -> tuple[Path, str]:
     if path.is_file():
         return path, path.name
     from mgc import resolve
+    from mgc.datasets import table
 
     try:
-        dataset = resolve.dataset(data)
+        dataset_name = resolve.dataset_name(data)
     except UsageError as error:
         if data is not None:
             raise
@@ -104,14 +105,14 @@ def _track(name: str, data: str | None) -> tuple[Path, str]:
             f"There is no file {name}, and no dataset in which to look for a track {name!r}.",
             "Give the path of a file, or a dataset: --data NAME",
         ) from error
+    ids = table.track_ids(dataset_name)
+    if name not in ids:
+        hint = "mgc data show, or give the path of a file"
+        raise unknown(f"file, and no track of dataset {dataset_name!r},", name, ids, hint)
+    dataset = table.load(dataset_name)
     same = [track_id == name for track_id in dataset.tracks["track_id"]]  # pandas takes UTF-8 only
-    rows = dataset.tracks[same]
-    if not len(rows):
-        raise unknown(
-            f"file, and no track of dataset {dataset.name!r},", name,
-            dataset.tracks["track_id"], "mgc data show, or give the path of a file",
-        )  # fmt: skip
-    return dataset.root / rows.iloc[0]["path"], _title(rows.iloc[0])
+    row = dataset.tracks[same].iloc[0]
+    return dataset.root / row["path"], _title(row)
 
 
 def _one_of_each(data: str | None) -> list[tuple[Path, str]]:

@@ -179,13 +179,15 @@ def _rich_table(table: Table) -> None:
 
 
 def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """The width of each column: the widest shrink first, none so far that a word would break.
-    None if there is not enough room."""
+    """The width of each column: the widest shrink first, none so far that a word, or a name in the
+    first column, would break. None if there is not enough room."""
     from rich.cells import cell_len
 
     cells = list(zip(*lines, strict=True))
-    least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
     widths = [max(cell_len(line) for c in column for line in c.split("\n")) for column in cells]
+    least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
+    names = [line for name in cells[0][1:] for line in name.split("\n")]
+    least[0] = max([least[0], *map(cell_len, names)])
     while sum(widths) > room:
         wide = [number for number, width in enumerate(widths) if width > least[number]]
         if not wide:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +46,7 @@ def import_folder(path: Path) -> pd.DataFrame:
         )
     tracks = table(pd.DataFrame(rows), str(path))
     _not_one_too_high(path, tracks)
+    tracks.attrs["remarks"] = [*tracks.attrs.get("remarks", []), *_remarks(path, tracks)]
     tracks.attrs["left_out"] = dict(left_out)
     tracks.attrs |= {"unreadable": found.unread()} if found.unreadable else {}
     return tracks
@@ -65,6 +69,26 @@ def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:
         raise UsageError(
             f"{path} holds a single folder, {genres[0]}: one genre is nothing to classify.",
             f"Are the genres {', '.join(sorted(inner)[:3])}, …? Then give {path / genres[0]}",
+        )
+
+
+def _remarks(path: Path, tracks: pd.DataFrame) -> Iterator[str]:
+    """What the folders look like if not genres of anyone's own music."""
+    named = [
+        re.fullmatch(rf"{re.escape(genre)}\.\d{{5}}", title) is not None
+        for genre, title in zip(tracks["genre"], tracks["title"], strict=True)
+    ]
+    if 2 * sum(named) > len(named):
+        command = f"mgc data add gtzan --path {shlex.quote(str(path))}"
+        yield f"The files are named as in GTZAN, whose faults and artists {command} knows."
+    pairs = tracks.loc[tracks["artist"] != "", ["genre", "artist"]].drop_duplicates()
+    counts = pairs["artist"].value_counts()
+    if len(counts) and counts.median() > 1:
+        repeated = ", ".join(sorted(counts.index[counts > 1])[:3])
+        yield (
+            f"Most folders of the second level ({repeated}, …) occur in several of the first, "
+            "which are taken for the genres. If the second level holds the genres, give a table "
+            "with the columns path, genre and artist."
         )
 
 

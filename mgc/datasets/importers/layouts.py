@@ -24,11 +24,12 @@ def check_layout(name: str, path: Path) -> None:
     """Raise UsageError, with the command to use, if a folder holds no genre folders."""
     path = path.expanduser()
     inner = _folders(path)
-    if subset := _fma_subset(path, inner):
-        raise UsageError(
-            f"{path} has the layout of FMA.",
-            f"Run: mgc data add fma-{subset} --path {_quoted(path)} --as {name}",
-        )
+    for place in [path, *(path / folder for folder in inner if folder.lower().startswith("fma"))]:
+        if subset := _fma_subset(place, _folders(place)):
+            raise UsageError(
+                f"{place} has the layout of FMA.",
+                f"Run: mgc data add fma-{subset} --path {_quoted(place)} --as {name}",
+            )
     nested = [path / folder for folder in facts.GTZAN_FOLDERS]
     if any(len({*_folders(place)} & {*facts.GTZAN_GENRES}) > 1 for place in nested):
         raise UsageError(

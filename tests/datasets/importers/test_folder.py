@@ -9,6 +9,26 @@ from mgc.errors import UsageError
 from tests.datasets.conftest import music, write
 
 
+@pytest.mark.parametrize(
+    ("names", "remark"),
+    [
+        (["abba/pop/1", "abba/rock/2", "bob/rock/3", "bob/pop/4", "cat/pop/5"], "(pop, rock, …)"),
+        (["pop/abba/1", "pop/bob/2", "rock/various/3", "pop/various/4", "rock/cat/5"], ""),
+        (["blues/blues.00000", "blues/blues.00001", "rock/rock.00000"], "named as in GTZAN"),
+        (["blues/blues", "rock/rock.00000", "rock/3"], ""),
+    ],
+)
+def test_folders_that_are_something_else_are_named(
+    tmp_path: Path, names: list[str], remark: str
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.wav").touch()
+    remarks = import_folder(tmp_path).attrs["remarks"]
+    assert len(remarks) == bool(remark)
+    assert remark in " ".join(remarks)
+
+
 def test_levels_give_genre_artist_and_album(tmp_path: Path) -> None:
     for name in (
         "rock/a.wav",

@@ -17,6 +17,11 @@ from mgc.errors import UsageError
         (["fma_small/000/000002.mp3"], "layout of FMA", "fma-small --path"),
         (["fma_large/000/1.mp3", "fma_metadata/tracks.csv"], "layout of FMA", "fma-large --path"),
         (["000/000002.mp3", "001/001002.mp3"], "layout of FMA", "fma-small --path"),
+        (
+            ["FMA/fma_small/000/1.mp3", "FMA/fma_metadata/a"],
+            "FMA has the layout of FMA",
+            "/FMA --as",
+        ),
         (["genres/blues/b.wav", "genres/rock/r.wav"], "layout of GTZAN", "gtzan --path"),
         (["audio/1.mp3", "tracks.csv"], "There is a tracks.csv in", "/tracks.csv"),
         (["1.mp3", "2.mp3", "tracks.csv"], "There is a tracks.csv in", "/tracks.csv"),
