@@ -9,60 +9,31 @@ chosen, is chosen inside a fold's training part.
 The runs of the default head are made in the user's home if they are not there; the variants are
 fitted on the features that these runs hold (the pooled statistics, standardised by the fold's
 training part), which takes seconds a row.
+
+Any dataset at home will do; its genres need ten tracks each for five folds to hold some of each, so
+FMA's 32-clip sample is too small. One without known artists has tracks as units.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.svm import SVC
 
 import mgc
+from benchmarks.variants import VARIANTS, Fold, Part, Variant
 from mgc import runs as run_folders
 
 DRAWS = 2_000
-GRID = (0.003, 0.01, 0.03, 0.1, 0.3)
-INNER = 4
-C = 0.03  # the default of the head logistic
-LEADING = 20  # rows with correlations and modulations; mgc.heads.pooling
-BANDS = 6
 STRATEGIES = (
     "majority-voting", "mean-probability", "confidence", "geometric-mean",
     "weighted", "greedy", "stacking", "auto",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of a fold: features (track, dimension), genre numbers and groups (track,)."""
-
-    features: np.ndarray
-    genres: np.ndarray
-    groups: np.ndarray
-    tracks: np.ndarray
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold of a run."""
-
-    train: Part
-    test: Part
-    n_genres: int
-    seed: int
-
-
-Variant = Callable[[Fold], np.ndarray]  # → probabilities of the test tracks (track, genre)
 
 
 @dataclass(frozen=True)
@@ -83,100 +54,10 @@ def folds(run: mgc.Run, seed: int) -> Iterator[Fold]:
     tracks = table["track_id"].to_numpy()
     for fold in sorted(table["fold"].unique()):
         parts = []
-        for names in (["training"], ["test"]):
-            at = ((table["fold"] == fold) & table["part"].isin(names)).to_numpy()
+        for name in ("training", "test", "validation"):
+            at = ((table["fold"] == fold) & (table["part"] == name)).to_numpy()
             parts.append(Part(run.embeddings[at], genres[at], groups[at], tracks[at]))
-        yield Fold(*parts, len(run.genres), seed)
-
-
-def logistic(fold: Fold, c: float = C, weights: str | None = "balanced") -> np.ndarray:
-    """scikit-learn's, as the head fits it."""
-    machine = LogisticRegression(C=c, max_iter=2000, class_weight=weights)
-    return _whole(machine.fit(fold.train.features, fold.train.genres), fold)
-
-
-def _whole(machine: Any, fold: Fold) -> np.ndarray:
-    answer = np.zeros((len(fold.test.genres), fold.n_genres))
-    answer[:, machine.classes_] = machine.predict_proba(fold.test.features)
-    return answer
-
-
-def chosen(fold: Fold) -> np.ndarray:
-    """The regularisation with the least log loss in inner folds by artist."""
-    train = fold.train
-    losses = np.zeros(len(GRID))
-    inner = StratifiedGroupKFold(INNER, shuffle=True, random_state=fold.seed)
-    warnings.filterwarnings("ignore", "The least populated class")  # then some lack a genre
-    for inside, outside in inner.split(train.features, train.genres, train.groups):
-        parts = [
-            Part(train.features[at], train.genres[at], train.groups[at], train.tracks[at])
-            for at in (inside, outside)
-        ]
-        for number, c in enumerate(GRID):
-            answer = logistic(Fold(*parts, fold.n_genres, fold.seed), c)
-            told = answer[np.arange(len(outside)), train.genres[outside]]
-            losses[number] -= np.log(np.maximum(told, 1e-7)).sum()
-    return logistic(fold, GRID[int(losses.argmin())])
-
-
-def prior_corrected(fold: Fold) -> np.ndarray:
-    """Each genre's probability divided by its share of the training tracks."""
-    shares = np.bincount(fold.train.genres, minlength=fold.n_genres) / len(fold.train.genres)
-    answer = logistic(fold, weights=None) / np.maximum(shares, 1e-9)
-    return np.asarray(answer / answer.sum(1, keepdims=True))
-
-
-def svm(fold: Fold, weights: str | None = None) -> np.ndarray:
-    """The decisions of the head svm; its probabilities change none."""
-    machine = SVC(C=3.0, class_weight=weights, random_state=fold.seed)
-    machine.fit(fold.train.features, fold.train.genres)
-    answer = np.zeros((len(fold.test.genres), fold.n_genres))
-    answer[np.arange(len(answer)), machine.predict(fold.test.features)] = 1.0
-    return answer
-
-
-def without(*names: str) -> Variant:
-    """The default head without some of the pooled statistics."""
-
-    def variant(fold: Fold) -> np.ndarray:
-        width = fold.train.features.shape[1]
-        rows = _rows(width)
-        leading = min(LEADING, rows)
-        sizes = dict.fromkeys(("mean", "deviation", "step", "skewness", "kurtosis"), rows)
-        sizes |= {"correlation": leading * (leading - 1) // 2, "modulation": leading * BANDS}
-        kept = np.concatenate([np.full(n, name not in names) for name, n in sizes.items()])
-        parts = [
-            Part(part.features[:, kept], part.genres, part.groups, part.tracks)
-            for part in (fold.train, fold.test)
-        ]
-        return logistic(Fold(*parts, fold.n_genres, fold.seed))
-
-    return variant
-
-
-def _rows(width: int) -> int:
-    """How many whitened rows a sequence had, from the number of its statistics."""
-    for rows in range(1, 41):
-        leading = min(LEADING, rows)
-        if 5 * rows + leading * (leading - 1) // 2 + leading * BANDS == width:
-            return rows
-    raise ValueError(f"{width} numbers are not the statistics of a sequence")
-
-
-VARIANTS: dict[str, Variant] = {
-    "default": logistic,
-    **{f"C = {c}": (lambda fold, c=c: logistic(fold, c)) for c in GRID if c != C},
-    "C chosen in inner folds": chosen,
-    "without class weights": lambda fold: logistic(fold, weights=None),
-    "divided by the prior instead": prior_corrected,
-    "head svm": svm,
-    "head svm, balanced": lambda fold: svm(fold, "balanced"),
-    "without skewness and kurtosis": without("skewness", "kurtosis"),
-    "without step": without("step"),
-    "without correlations": without("correlation"),
-    "without modulations": without("modulation"),
-    "mean and deviation only": without("step", "skewness", "kurtosis", "correlation", "modulation"),
-}
+        yield Fold(parts[0], parts[1], len(run.genres), seed, parts[2])
 
 
 def runs_of(data: str, extractor: str, seeds: int, count: int) -> list[mgc.Run]:

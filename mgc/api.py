@@ -231,7 +231,7 @@ def ensemble(
         strategy: its name, such as ``confidence``.
         members: at least two runs, their names or folders.
         calibrate: temper the members and the result.
-        learn_from: the held-out tracks that weights, temperatures and meta-models learn from.
+        learn_from: the held-out tracks that weights and meta-models learn from.
         settings: the strategy's own parameters.
 
     Raises:

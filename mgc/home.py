@@ -42,6 +42,16 @@ def model_folder(name: str) -> Path:
     return home() / "models" / name
 
 
+def weights_here(weights: str) -> bool:
+    """Whether the ``weights`` that an extractor declares are on this machine ("": none needed)."""
+    if not weights.startswith("hub:"):
+        return not weights or (home() / weights).is_file()
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    model = weights.removeprefix("hub:").replace("/", "--")
+    return any(Path(HF_HUB_CACHE).glob(f"models--{model}/snapshots/*/model*.safetensors"))
+
+
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write JSON with its checksum, whole or not at all: to a temporary name, synced, renamed."""
     replace_file(path, json_bytes(sealed(record)))

@@ -22,6 +22,7 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
+from mgc.evaluation.calibration_error import Answered, corrected_error
 from mgc.evaluation.systems import System, by_seed, group_numbers, share_tracks
 from mgc.runs.paired_test import paired_test, too_few, unit_of
 
@@ -101,12 +102,24 @@ def _figures(system: System) -> dict[str, Any]:
         **means,
         "accuracy_low": low,
         "accuracy_high": high,
+        **_calibration(system, groups),
         "tracks": len(system.right),
         "seeds": len(system.runs),
         "seed_sd": float(np.std(each, ddof=1)) if several else None,
         "seed_interval": intervals.seed_interval(each) if several else None,
         "runs": [run.name for run in system.runs],
     }
+
+
+def _calibration(system: System, groups: np.ndarray) -> dict[str, float]:
+    """The corrected calibration error and its interval; ``groups`` are those of all its tracks."""
+    numbers = pd.Series(groups, system.right.index)
+    runs = [
+        Answered(*(part.to_numpy() for part in (t["confidence"], t["right"], numbers[t.index])))
+        for t in system.tables
+    ]
+    names = ("ece_corrected", "ece_low", "ece_high")
+    return dict(zip(names, corrected_error(runs), strict=True))
 
 
 def _reference(

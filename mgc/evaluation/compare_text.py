@@ -17,6 +17,7 @@ COLUMNS = (
     "name", "kind", "precision", "recall", "f1", "accuracy", "accuracy_low", "accuracy_high",
     "tracks", "seeds", "seed_interval", "difference", "difference_low", "difference_high", "p",
     "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "best_share", "rank", "runs", "seed_sd",
+    "nll", "ece", "ece_corrected", "ece_low", "ece_high",
 )  # fmt: skip
 #: The headings of what every table for people shows.
 HEADINGS = ("kind", "precision", "recall", "F1", "accuracy %", "95 % interval")

@@ -27,8 +27,8 @@ class System:
 
     @cached_property
     def tables(self) -> list[pd.DataFrame]:
-        """For each run, its test rows: genre and answer (numbers), right, and group, by track
-        id."""
+        """For each run, its test rows: genre and answer (numbers), right, confidence, and group,
+        by track id."""
         return [_scored(run) for run in self.runs]
 
     @property
@@ -57,6 +57,7 @@ def _scored(run: Run) -> pd.DataFrame:
     genre, answer = run.truth(rows), probabilities.argmax(1)
     group = rows["group"] if "group" in rows else rows["track_id"]
     table = {"genre": genre, "answer": answer, "right": (genre == answer).astype(float)}
+    table["confidence"] = probabilities.max(1)
     return pd.DataFrame({**table, "group": group.to_numpy()}, index=rows["track_id"].to_numpy())
 
 

@@ -80,14 +80,14 @@ def mgc_heads() -> Iterator[HeadInfo]:
     """What ships: torch modules for sequences, scikit-learn on pooled statistics."""
     yield HeadInfo(
         name="cnn",
-        summary="convolutions over time with attentive pooling, beside statistics of the rows",
+        summary="convolutions over time, beside statistics; up to 200 tracks behind logistic",
         load=_code("heads", "cnn"),
         trained_by="gradient",
         accepts=("sequence",),
     )
     yield HeadInfo(
         name="attention",
-        summary="small transformer with gated attention pooling, beside statistics of the rows",
+        summary="small transformer, beside statistics; up to 200 tracks behind logistic",
         load=_code("heads", "attention"),
         trained_by="gradient",
         accepts=("sequence",),

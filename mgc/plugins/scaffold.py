@@ -18,6 +18,7 @@ TRY = {
     "head": "mgc fit --extractor mfcc --head {name}",
     "strategy": "mgc ensemble {name}",
     "command": "mgc {name} --help",
+    "model": "mgc models get {name} --from RUN_FOLDER",
 }
 
 

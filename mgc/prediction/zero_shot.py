@@ -18,7 +18,9 @@ from mgc import resolve
 from mgc.errors import MgcError, UsageError
 from mgc.features.extraction import Rows
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.home import weights_here
 from mgc.plugins import registry
+from mgc.plugins.contract import ExtractorInfo
 from mgc.prediction.model import Model
 from mgc.prediction.predictor import Answers, BasePredictor
 from mgc.strategies.calibration import softmax
@@ -33,12 +35,13 @@ def zero_shot(
 ) -> Model:
     """The model of genres given by name; see `mgc.zero_shot`."""
     names = checked(genres)
-    chosen = extractor or _only_extractor()
+    chosen = extractor or _default_extractor()
     (source,) = resolve.sources([chosen], assignments, resolve.policy(None, None), device)
     if not hasattr(source.implementation, "embed_text"):
+        able = ", ".join(info.name for info in _able())
         raise UsageError(
             f"Extractor {chosen!r} cannot compare audio with words: it has no embed_text.",
-            f"Those that can: {', '.join(_extractors()) or 'none; pip install mgc-encoders'}.",
+            f"Those that can: {able or 'none; pip install mgc-encoders'}.",
         )
     return Model(ZeroShotPredictor(source, names))
 
@@ -72,9 +75,10 @@ def _fault(name: str) -> str:
     return "" if name.isprintable() else "is not readable text"
 
 
-def _extractors() -> list[str]:
+def _able() -> list[ExtractorInfo]:
     """The installed extractors that embed text."""
-    return [e.info.name for e in registry.catalogue().entries("extractor") if _embeds_text(e)]
+    entries = registry.catalogue().entries("extractor")
+    return [e.info for e in entries if _embeds_text(e) and isinstance(e.info, ExtractorInfo)]
 
 
 def _embeds_text(entry: registry.Entry) -> bool:
@@ -84,14 +88,16 @@ def _embeds_text(entry: registry.Entry) -> bool:
         return False
 
 
-def _only_extractor() -> str:
-    able = _extractors()
-    if len(able) == 1:
-        return able[0]
-    if able:
+def _default_extractor() -> str:
+    """The only extractor that embeds text; of several, the only one whose weights are here."""
+    able = _able()
+    names = [i.name for i in able if weights_here(i.weights)] or [i.name for i in able]
+    if len(names) == 1:
+        return names[0]
+    if names:
         raise UsageError(
-            f"Several extractors compare audio with words: {', '.join(able)}.",
-            f"Choose one: --extractor {able[0]}",
+            f"Several extractors compare audio with words: {', '.join(names)}.",
+            f"Choose one: --extractor {names[0]}",
         )
     raise MgcError(
         "No installed extractor compares audio with words.",

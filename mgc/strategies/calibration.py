@@ -41,13 +41,20 @@ def tempered(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.n
     return np.where(np.asarray(temperature) == 1.0, probabilities, scaled)
 
 
-def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
+def fit_temperature(
+    probabilities: np.ndarray, genres: np.ndarray, groups: np.ndarray | None = None
+) -> float:
     """The temperature at which (track, genre) probabilities make the true genres most likely.
 
-    A posterior mode: see `PRIOR_DEVIATION`. 1 if there are no tracks.
+    A posterior mode: see `PRIOR_DEVIATION`. Each of the ``groups`` (track,) counts once, however
+    many tracks it has; without them, each track. 1 if there are no tracks.
     """
     if not len(genres):
         return 1.0
+    weights = np.ones(len(genres))
+    if groups is not None:
+        _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        weights = 1 / sizes[numbers]
     from scipy.optimize import minimize_scalar
 
     scores = logits(probabilities)
@@ -58,7 +65,7 @@ def fit_temperature(probabilities: np.ndarray, genres: np.ndarray) -> float:
         highest = scaled.max(1)
         norm = highest + np.log(np.exp(scaled - highest[:, None]).sum(1))
         prior = (log_temperature / PRIOR_DEVIATION) ** 2 / 2
-        return float((norm - scaled[rows, genres]).sum() + prior)
+        return float(weights @ (norm - scaled[rows, genres]) + prior)
 
     bound = np.log(MAX_TEMPERATURE)
     found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded")

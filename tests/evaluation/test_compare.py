@@ -45,6 +45,7 @@ def test_one_run_has_its_own_figures(mgc_home: Path) -> None:
     assert row["name"] == "mel · cnn"
     assert row["kind"] == "single"
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+    assert 0 <= row["ece_low"] <= row["ece_corrected"] <= row["ece_high"] <= 1
     assert made.reference is None
     assert row["rank"] == 1
 

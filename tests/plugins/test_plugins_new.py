@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mgc import MgcError, UsageError, checks
+from mgc import MgcError, UsageError, checks, runs
+from mgc.home import model_folder
 from mgc.plugins import registry, scaffold
+from mgc.prediction import ready_models
 from tests.plugins.packages import install, run_mgc, write_wheel
 
 
@@ -30,12 +32,25 @@ def fresh_catalogue() -> Iterator[None]:
         ("head", "class"),
         ("command", "lengths"),
         ("command", "4-hands"),
+        ("model", "dances"),
     ],
 )
 def test_what_is_written_installs_loads_and_conforms(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = scaffold.write_package(kind, name, tmp_path / "made")
+    installed(folder, tmp_path, monkeypatch)
+    (subject,) = checks.subjects(name)
+    assert subject.entry.kind == kind
+    failed = [o for o in checks.verdicts(subject) if o.verdict == "failed"]
+    assert failed == []
+    for test in folder.glob("tests/test_*.py"):
+        compile(test.read_text(), str(test), "exec")
+    assert f"mgc plugins check {name}" in (folder / "README.md").read_text()
+
+
+def installed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install what was written, so that this process finds it."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     entry_points = project["project"]["entry-points"]["mgc"]
     source = folder / "src"
@@ -44,13 +59,22 @@ def test_what_is_written_installs_loads_and_conforms(
     wheel = write_wheel(tmp_path, project["project"]["name"], files, entry_points=f"[mgc]\n{lines}")
     monkeypatch.syspath_prepend(install([wheel], tmp_path / "site"))
     registry.catalogue.cache_clear()
-    (subject,) = checks.subjects(name)
-    assert subject.entry.kind == kind
-    failed = [o for o in checks.verdicts(subject) if o.verdict == "failed"]
-    assert failed == []
-    for test in folder.glob("tests/test_*.py"):
-        compile(test.read_text(), str(test), "exec")
-    assert f"mgc plugins check {name}" in (folder / "README.md").read_text()
+
+
+def test_a_written_model_takes_a_run_and_leaves_what_is_private(
+    tmp_path: Path, mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(__file__).parents[1] / "fixtures" / "runs_0_1" / "tiny-mel-cnn-1"
+    folder = scaffold.write_package("model", "dances", tmp_path / "made")
+    declared = folder / "src" / "mgc_dances" / "plugin.py"
+    genres = repr(tuple(runs.load(str(run)).genres))
+    declared.write_text(declared.read_text().replace('("jazz", "rock")', genres))
+    installed(folder, tmp_path, monkeypatch)
+    with pytest.raises(MgcError, match="holds no run") as caught:
+        ready_models.get("dances")
+    assert "--from RUN_FOLDER" in caught.value.hint
+    assert ready_models.get("dances", run).genres == runs.load(str(run)).genres
+    assert {path.name for path in model_folder("dances").iterdir()} == {"run.json", "fold-0"}
 
 
 @pytest.mark.parametrize("name", ["", "Big", "../up", "a b", "-x", "ü"])

@@ -28,7 +28,8 @@ from mgc import ExtractorInfo, hookimpl
 def mgc_extractors():
     for name in {names}:
         yield ExtractorInfo(name=name, summary="bass, treble and words", kind="vector",
-                            load="mgc_words.words:Words", sample_rate=16_000, hop_samples=400)
+                            load="mgc_words.words:Words", sample_rate=16_000, hop_samples=400,
+                            weights="weights/large" if name == "large" else "")
 """
 WORDS = '''
 import torch
@@ -168,6 +169,17 @@ def test_with_two_that_can_one_has_to_be_chosen(words: Path, songs: Path) -> Non
         mgc.zero_shot(["bass", "treble"])
     assert "--extractor" in caught.value.hint
     assert mgc.zero_shot(["bass", "treble"], "others").predict(songs / "low.wav").genre == "bass"
+
+
+@pytest.mark.parametrize("words", [("large", "words")], indirect=True)
+def test_of_two_that_can_the_one_whose_weights_are_here_is_taken(
+    words: Path, mgc_home: Path
+) -> None:
+    assert mgc.zero_shot(["bass", "treble"]).name == "words"
+    (mgc_home / "weights").mkdir(parents=True)
+    (mgc_home / "weights" / "large").touch()
+    with pytest.raises(UsageError, match="large, words"):
+        mgc.zero_shot(["bass", "treble"])
 
 
 def test_without_any_the_hint_names_one(monkeypatch: pytest.MonkeyPatch, mgc_home: Path) -> None:

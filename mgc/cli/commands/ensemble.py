@@ -42,7 +42,7 @@ def ensemble(
     ] = False,
     learn_from: Annotated[
         Literal["validation", "out-of-fold"],
-        typer.Option(help="Held-out tracks that weights, temperatures and meta-models learn from."),
+        typer.Option(help="Held-out tracks that weights and meta-models learn from."),
     ] = "validation",
     min_overlap: Annotated[
         float,

@@ -142,7 +142,7 @@ def _write_golden(found: list[Subject]) -> None:
 @app.command("new")
 def new(
     kind: Annotated[
-        Literal["extractor", "head", "strategy", "command"],
+        Literal["extractor", "head", "strategy", "command", "model"],
         typer.Argument(help="What it provides."),
     ],
     name: Annotated[

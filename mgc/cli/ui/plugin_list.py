@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc.cli.ui import output
-from mgc.home import home, model_folder
+from mgc.home import model_folder, weights_here
 
 if TYPE_CHECKING:
     from mgc.plugins import registry
@@ -83,19 +82,9 @@ def _status(entry: registry.Entry) -> str:
         here = model_folder(entry.info.name).is_dir()
         return "ready" if here else f"not here: mgc models get {entry.info.name}"
     weights = getattr(entry.info, "weights", "")
-    if entry.status != "ready" or not weights or _is_here(weights):
+    if entry.status != "ready" or weights_here(weights):
         return entry.status
     return f"weights missing: mgc features fetch {entry.info.name}"
-
-
-def _is_here(weights: str) -> bool:
-    """Whether `ExtractorInfo.weights` are on this machine."""
-    if not weights.startswith("hub:"):
-        return (home() / weights).is_file()
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    model = weights.removeprefix("hub:").replace("/", "--")
-    return any(Path(HF_HUB_CACHE).glob(f"models--{model}/snapshots/*/model*.safetensors"))
 
 
 def _origin(entry: registry.Entry) -> str:
