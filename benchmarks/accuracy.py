@@ -101,8 +101,8 @@ def _whole(machine: Any, fold: Fold) -> np.ndarray:
     return answer
 
 
-def chosen(fold: Fold) -> np.ndarray:
-    """The regularisation with the least log loss in inner folds by artist."""
+def chosen(fold: Fold, fit: Callable[[Fold, float], np.ndarray] = logistic) -> np.ndarray:
+    """The regularisation of ``fit`` with the least log loss in inner folds by artist."""
     train = fold.train
     losses = np.zeros(len(GRID))
     inner = StratifiedGroupKFold(INNER, shuffle=True, random_state=fold.seed)
@@ -113,10 +113,10 @@ def chosen(fold: Fold) -> np.ndarray:
             for at in (inside, outside)
         ]
         for number, c in enumerate(GRID):
-            answer = logistic(Fold(*parts, fold.n_genres, fold.seed), c)
+            answer = fit(Fold(*parts, fold.n_genres, fold.seed), c)
             told = answer[np.arange(len(outside)), train.genres[outside]]
             losses[number] -= np.log(np.maximum(told, 1e-7)).sum()
-    return logistic(fold, GRID[int(losses.argmin())])
+    return fit(fold, GRID[int(losses.argmin())])
 
 
 def prior_corrected(fold: Fold) -> np.ndarray:
@@ -202,10 +202,10 @@ def runs_of(data: str, extractor: str, seeds: int, count: int) -> list[mgc.Run]:
 
 def scored(runs: Sequence[mgc.Run], variant: Variant) -> Scores:
     """One variant on one corpus and extractor."""
-    return _scores([(list(folds(run, seed)), variant) for seed, run in enumerate(runs)])
+    return scores([(list(folds(run, seed)), variant) for seed, run in enumerate(runs)])
 
 
-def _scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
+def scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
     right, f1, groups = [], [], np.empty(0)
     for parts, variant in asked:
         said = np.concatenate([variant(fold).argmax(1) for fold in parts])
@@ -220,7 +220,7 @@ def _scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
 def combined(members: Sequence[Sequence[mgc.Run]], strategy: str) -> Scores:
     """One strategy over the extractors, seed by seed."""
     made = [mgc.ensemble(strategy, group) for group in zip(*members, strict=True)]
-    return _scores([_answered(run) for run in made])
+    return scores([_answered(run) for run in made])
 
 
 def _answered(run: mgc.Run) -> tuple[list[Fold], Variant]:
