@@ -83,10 +83,10 @@ def runs_of(data: str, extractor: str, seeds: int, count: int) -> list[mgc.Run]:
 
 def scored(runs: Sequence[mgc.Run], variant: Variant) -> Scores:
     """One variant on one corpus and extractor."""
-    return _scores([(list(folds(run, seed)), variant) for seed, run in enumerate(runs)])
+    return scores([(list(folds(run, seed)), variant) for seed, run in enumerate(runs)])
 
 
-def _scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
+def scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
     right, f1, groups = [], [], np.empty(0)
     for parts, variant in asked:
         said = np.concatenate([variant(fold).argmax(1) for fold in parts])
@@ -101,7 +101,7 @@ def _scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
 def combined(members: Sequence[Sequence[mgc.Run]], strategy: str) -> Scores:
     """One strategy over the extractors, seed by seed."""
     made = [mgc.ensemble(strategy, group) for group in zip(*members, strict=True)]
-    return _scores([_answered(run) for run in made])
+    return scores([_answered(run) for run in made])
 
 
 def _answered(run: mgc.Run) -> tuple[list[Fold], Variant]:

@@ -33,6 +33,15 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def real_whisper() -> Path:
+    """The model that ``MGC_WHISPER`` names; skips, saying so, where there is none."""
+    folder = os.environ.get("MGC_WHISPER", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("MGC_WHISPER does not name a folder with a Whisper model")
+    return Path(folder)
+
+
 @dataclass(frozen=True)
 class Told:
     """What one call of the command line said."""

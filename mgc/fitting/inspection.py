@@ -48,7 +48,8 @@ def _shape(source: ExtractorSpec, taken: str) -> tuple[FeatureShape, int]:
     clips = Clips(torch.from_numpy(wave)[None], source.info.sample_rate)
     [feature] = apply(source, clips, Path("(noise)"))
     if taken == "vector":
-        return shape_of("vector", fit_pooling(source.kind, [feature])(feature)), 0
+        pooling = fit_pooling(source.kind, [feature], source.info.unit)
+        return shape_of("vector", pooling(feature)), 0
     frames = feature.shape[1] if source.kind == "sequence" else 0
     return shape_of(source.kind, feature), frames
 

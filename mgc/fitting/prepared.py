@@ -115,6 +115,7 @@ class Prepared:
             genres=genres.astype(np.int64),
             groups=splits.groups(self.kept, self.dataset.record.get("group_by", "none")),
             n_genres=len(self.dataset.genres),
+            unit=self.source.info.unit,
         )
 
     def folds(self, count: int, seed: int) -> list[splits.Fold]:

@@ -5,6 +5,9 @@ chroma, 128 mel bands, 512 Whisper states) into at most 40 uncorrelated rows of 
 Then every row is described by its moments, and the leading rows also by how they move together and
 how fast they change. Statistics of correlated rows repeat the same information; each statistic of
 decorrelated rows adds something new.
+
+An encoder's states are pooled to the mean of each row over time instead: whitening would keep 40 of
+their hundreds of rows, and loses on three collections (see docs/measurement.md).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ FRAME_STEP = 10  # every tenth frame is enough to estimate the covariance
 MODULATION_WINDOW = 256  # frames; 5.9 s at 22,050 Hz and a hop of 512: the slowest band is 0.17 Hz
 MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles per frame
 MIN_POWER = 1e-8
+EMBEDDING = "embedding"  # the unit of an encoder's states
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Pooling:
     """Turns one clip's feature, of any kind, into a vector; learnt by `fit_pooling`.
 
     ``mean`` (feature,) and ``components`` (component, feature) are the whitening PCA of a
-    sequence's frames; both are empty for features that are already vectors.
+    sequence's frames; both are empty for an encoder's states and for features that are already
+    vectors.
     """
 
     kind: FeatureKind
@@ -40,6 +45,8 @@ class Pooling:
         """One clip's (feature, frame), (feature,) or (layer, feature) → float32 (dimension,)."""
         if self.kind != "sequence":
             return np.asarray(feature, np.float32).ravel()
+        if not len(self.components):
+            return np.asarray(feature.mean(1, dtype=np.float32))
         frames = np.asarray(feature, np.float32) - self.mean[:, None]
         return statistics(self.components @ frames)
 
@@ -48,13 +55,14 @@ class Pooling:
         return {"mean": self.mean, "components": self.components}
 
 
-def fit_pooling(kind: FeatureKind, clips: Iterable[np.ndarray]) -> Pooling:
-    """Learn the whitening PCA from clips of the training split (nothing for vectors).
+def fit_pooling(kind: FeatureKind, clips: Iterable[np.ndarray], unit: str = "") -> Pooling:
+    """Learn the whitening PCA from clips of the training split (nothing for vectors and for the
+    unit `EMBEDDING`).
 
     ``clips`` are (feature, frame) arrays of any length; the covariance is that of every tenth
     frame of all of them.
     """
-    if kind != "sequence":
+    if kind != "sequence" or unit == EMBEDDING:
         return Pooling(kind, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
     count, total, outer = 0, np.zeros(()), np.zeros(())
     for clip in clips:

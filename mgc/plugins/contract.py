@@ -48,6 +48,8 @@ class ExtractorInfo(PluginInfo):
     ``layers`` (layer, feature). An extractor whose kind depends on a parameter overrides it (see
     `Extractor.kind`). ``hop_samples`` is the whole number of samples from one frame to the next;
     ``window_samples`` the fixed length that the extractor works on, None for any length.
+    ``unit`` is that of the numbers; a sequence of unit ``embedding`` (an encoder's states) is
+    pooled to its mean over time, any other to statistics (see `mgc.heads.pooling`).
     ``weights`` is where the weights of the default parameters are kept, a path in mgc's home or
     ``hub:owner/name``: `mgc features list` says if they are missing.
     ``licence`` is that of these weights, ``pretrained_on`` the names of the corpora that they were

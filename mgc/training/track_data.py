@@ -20,6 +20,7 @@ Clips = Sequence[np.ndarray] | np.ndarray
 class TrackData:
     """Features of all tracks of a dataset, with genre and group numbers (track,).
 
+    ``unit`` is the extractor's, which decides how sequences are pooled.
     ``features`` may be lazy and memory-mapped: it is read track by track, by index.
     """
 
@@ -28,13 +29,15 @@ class TrackData:
     genres: np.ndarray
     groups: np.ndarray
     n_genres: int
+    unit: str = ""
     _vectors: dict[str, dict[int, np.ndarray]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def pooling(self, train: np.ndarray) -> Pooling:
         """The pooling learnt from the clips of the training tracks."""
-        return fit_pooling(self.kind, (clip for track in train for clip in self.features[track]))
+        clips = (clip for track in train for clip in self.features[track])
+        return fit_pooling(self.kind, clips, self.unit)
 
     def inputs(self, tracks: np.ndarray, pooling: Pooling | None) -> Sequence[Clips]:
         """What a head gets for each of ``tracks``: its features, or (clip, dimension) float32 if

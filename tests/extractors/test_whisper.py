@@ -57,7 +57,7 @@ def reference_states(folder: Path, waves: Sequence[np.ndarray]) -> list[np.ndarr
         list(waves), sampling_rate=RATE, return_tensors="pt"
     ).input_features
     with torch.inference_mode():
-        model = WhisperModel.from_pretrained(folder).eval()
+        model = WhisperModel.from_pretrained(folder, dtype=torch.float32).eval()
         states = model.encoder(mel, output_hidden_states=True).hidden_states
     stacked = torch.stack(states, dim=1).numpy()
     return [row[:, : positions(wave)] for row, wave in zip(stacked, waves, strict=True)]

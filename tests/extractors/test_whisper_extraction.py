@@ -15,6 +15,8 @@ from mgc.audio.clips import Clips
 from mgc.errors import MgcError
 from mgc.features.extraction import extract
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.runs import runs_home
+from mgc.training.fitted_head import restore_head
 from tests.extractors.tiny_whisper import BLOCKS, FEATURES
 from tests.sounds import music, write
 
@@ -113,6 +115,17 @@ def test_fit_and_predict_with_all_layers(mgc, music, whisper_folder, tmp_path) -
     told = mgc(*predict)
     assert told.code == 1
     assert f"There is no folder {folder}" in told.err
+
+
+def test_pooled_states_are_their_mean_over_time(mgc, music, whisper_folder) -> None:
+    assert mgc("data", "add", "songs", music).code == 0
+    chosen = ("--extractor", "whisper", "--set", f"model={whisper_folder}", "--head", "logistic")
+    told = mgc("fit", *chosen, "--data", "songs", "--folds", "2")
+    assert told.code == 0, told.err
+    head = restore_head(runs_home() / "songs-whisper-logistic-1" / "fold-0")
+    assert head.facts.shape.features == FEATURES
+    frames = np.random.default_rng(0).normal(size=(FEATURES, 9)).astype(np.float16)
+    np.testing.assert_allclose(head.pooling(frames), frames.astype(float).mean(1), atol=1e-6)
 
 
 def test_missing_weights_fail_where_the_store_is_asked_for(mgc_home) -> None:

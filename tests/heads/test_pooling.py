@@ -109,8 +109,18 @@ def test_vectors_and_layers_are_laid_flat() -> None:
     assert fit_pooling("vector", [layers[0]])(layers[0]).tolist() == [0, 1, 2]
 
 
-def test_state_makes_the_same_pooling_again() -> None:
+def test_an_encoders_states_are_pooled_to_their_mean() -> None:
+    clips = [clip.astype(np.float16) for clip in sequences(rows=384)]
+    fitted = fit_pooling("sequence", clips, "embedding")
+    pooled = fitted(clips[0])
+    assert pooled.dtype == np.float32
+    np.testing.assert_allclose(pooled, clips[0].astype(np.float64).mean(1), rtol=1e-5, atol=1e-5)
+    assert fit_pooling("layers", [clips[0]], "embedding")(clips[0]).shape == (384 * 700,)
+
+
+@pytest.mark.parametrize("unit", ["dB", "embedding"])
+def test_state_makes_the_same_pooling_again(unit: str) -> None:
     clips = sequences()
-    fitted = fit_pooling("sequence", clips)
+    fitted = fit_pooling("sequence", clips, unit)
     again = Pooling("sequence", **fitted.state())
     np.testing.assert_array_equal(again(clips[0]), fitted(clips[0]))
