@@ -15,13 +15,17 @@ from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
+from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
+from mgc.reporting.colours import DARK, LIGHT, look
 from mgc.reporting.plots import matrix
 from mgc.runs import Run
 from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
 MISTAKES = 6  # kinds of mistakes listed beside a matrix
+COVERAGES = (0.5, 0.8, 1.0)  # whose risks the page writes out
+CURVE_POINTS = 200  # of a risk-coverage curve: more than a pixel is wide
 DEEP = 0.55  # share of the scale beyond which text on a colour is light
 
 
@@ -109,7 +113,8 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
     for genre, values in table.iterrows():
         best = max(values)
         bars = [(name, float(values[name]), bool(values[name] == best > 0)) for name in order]
-        made.append({"name": str(genre), "tracks": int(counts[str(genre)]), "bars": bars})
+        tracks = int(counts[str(genre)])
+        made.append({"name": str(genre), "tracks": tracks, "best": float(best), "bars": bars})
     return made
 
 
@@ -179,6 +184,28 @@ def _lean(found: Sequence[Bin]) -> str:
         return "as confident as it is accurate"
     lean = "more confident" if gap > 0 else "less confident"
     return f"{lean} than accurate, by {100 * abs(gap):.0f} points"
+
+
+def risk(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
+    """For each run its risk-coverage curve as the path of a 100 × 100 drawing, and figures."""
+    made = []
+    for number, (name, run) in enumerate(named):
+        found = risk_coverage(run)
+        last = len(found.risk) - 1
+        points = np.unique(np.linspace(0, last, min(CURVE_POINTS, last + 1)).round().astype(int))
+        places = [f"{100 * found.coverage[i]:.1f} {100 - 100 * found.risk[i]:.1f}" for i in points]
+        colour, _ = look(number)
+        made.append(
+            {
+                "name": name,
+                "path": "M" + "L".join(places),
+                "colour": f"light-dark({LIGHT[colour]}, {DARK[colour]})",
+                "dash": number // len(LIGHT) * 3,
+                "risks": [found.at(coverage) for coverage in COVERAGES],
+                "aurc": found.aurc,
+            }
+        )
+    return made
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
