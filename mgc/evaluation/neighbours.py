@@ -10,6 +10,8 @@ import pandas as pd
 
 from mgc.runs import Run
 
+NAMES = ("track_id", "title", "artist", "path", "genre")
+
 
 @dataclass(frozen=True)
 class Neighbour:
@@ -38,21 +40,21 @@ def neighbours(run: Run, track_ids: Sequence[str], count: int) -> dict[str, list
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
             for place in np.flatnonzero(tested):
                 track = str(table["track_id"].iloc[place])
-                found[track] = _nearest(table, vectors, place, count)
+                found[track] = _nearest(table, vectors, int(place), count)
     return found
 
 
-def _nearest(
-    table: pd.DataFrame, vectors: np.ndarray, place: int, count: int
-) -> list[Neighbour]:
+def _nearest(table: pd.DataFrame, vectors: np.ndarray, place: int, count: int) -> list[Neighbour]:
     """The nearest of one fold's tracks, given their unit vectors (row, dimension)."""
     similarity = vectors @ vectors[place]
     for column in {"track_id", "group"} & set(table):
         same = table[column] == table[column].iloc[place]
         similarity[same.to_numpy()] = -np.inf
-    nearest = [i for i in np.argsort(-similarity, kind="stable")[:count] if np.isfinite(similarity[i])]
-    names = ("track_id", "title", "artist", "path", "genre")
+    order = np.argsort(-similarity, kind="stable")[:count]
     return [
-        Neighbour(*(str(table[name].iloc[i]) for name in names), float(similarity[i]))
-        for i in nearest
+        Neighbour(track, title, artist, path, genre, float(alike))
+        for (track, title, artist, path, genre), alike in zip(
+            table[list(NAMES)].iloc[order].astype(str).to_numpy(), similarity[order], strict=True
+        )
+        if np.isfinite(alike)
     ]

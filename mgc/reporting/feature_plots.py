@@ -94,7 +94,7 @@ def draw(made: Sequence[Picture], title: str) -> Figure:
         figure = Figure(figsize=(WIDTH, PANEL * len(made) + 0.5), layout="constrained")
         axes = figure.subplots(len(made), 1, squeeze=False)[:, 0]
         for axis, picture in zip(axes, made, strict=True):
-            _draw_one(axis, *levelled([picture]))
+            _draw_one(axis, levelled([picture])[0])
         figure.suptitle(short(title, 90), fontsize=9)
         _share_time(list(axes), made)
     return figure

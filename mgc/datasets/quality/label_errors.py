@@ -3,9 +3,9 @@
 Confident learning: C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating
 Uncertainty in Dataset Labels", JAIR 70 (2021). How many labels of each kind are wrong is
 estimated from the confident joint; those with the largest margin are suspects (the paper's "prune
-by noise rate"). A model that is often wrong itself makes many suspects, so each one's chance to be a
-wrong label is estimated, and as many are returned as keep the expected share of wrong ones at
-`MIN_PRECISION`.
+by noise rate"). A model that is often wrong itself makes many suspects, so the chance that each
+label is wrong is estimated, and only as many suspects are returned as keep the expected share of
+wrong ones at `MIN_PRECISION`.
 """
 
 from __future__ import annotations

@@ -186,26 +186,31 @@ def _lean(found: Sequence[Bin]) -> str:
     return f"{lean} than accurate, by {100 * abs(gap):.0f} points"
 
 
-def risk(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
-    """For each run its risk-coverage curve as the path of a 100 × 100 drawing, and figures."""
+def risk(named: Sequence[tuple[str, Run]]) -> dict[str, Any]:
+    """For each run its risk-coverage curve, as a path in a drawing 160 wide and 100 high, whose
+    vertical axis ends at ``top``, and its figures."""
+    found = [risk_coverage(run) for _, run in named]
+    largest = max(float(curve.risk.max()) for curve in found)
+    top = next(end for end in (0.25, 0.5, 1.0) if end >= largest)
     made = []
-    for number, (name, run) in enumerate(named):
-        found = risk_coverage(run)
-        last = len(found.risk) - 1
-        points = np.unique(np.linspace(0, last, min(CURVE_POINTS, last + 1)).round().astype(int))
-        places = [f"{100 * found.coverage[i]:.1f} {100 - 100 * found.risk[i]:.1f}" for i in points]
+    for number, ((name, _), curve) in enumerate(zip(named, found, strict=True)):
+        count = len(curve.risk)
+        points = np.unique(np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int))
+        places = zip(
+            160 * curve.coverage[points], 100 - 100 * curve.risk[points] / top, strict=True
+        )
         colour, _ = look(number)
         made.append(
             {
                 "name": name,
-                "path": "M" + "L".join(places),
+                "path": "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places),
                 "colour": f"light-dark({LIGHT[colour]}, {DARK[colour]})",
                 "dash": number // len(LIGHT) * 3,
-                "risks": [found.at(coverage) for coverage in COVERAGES],
-                "aurc": found.aurc,
+                "risks": [curve.at(coverage) for coverage in COVERAGES],
+                "aurc": curve.aurc,
             }
         )
-    return made
+    return {"top": top, "systems": made}
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:

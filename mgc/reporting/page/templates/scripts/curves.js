@@ -80,8 +80,11 @@
     };
   }
 
+  // Until a run is chosen: the first that has curves.
+  let shown = report.runs.findIndex((run) => run.curves.length);
+
   function draw() {
-    const curves = report.runs[chosen.run].curves;
+    const curves = report.runs[shown].curves;
     byId("curves-there").hidden = !curves.length;
     byId("curves-none").hidden = Boolean(curves.length);
     if (!curves.length) return;
@@ -101,12 +104,14 @@
   function words(curves) {
     const last = Math.max(...curves.map((curve) => curve.epochs.length));
     const epochs = curves.map((curve) => curve.kept).join(", ");
-    return "Kept: the weights of epoch " + epochs + " of " + last + ", the best by " + report.runs[chosen.run].monitor + ".";
+    return "Kept: the weights of epoch " + epochs + " of " + last + ", the best by " + report.runs[shown].monitor + ".";
   }
 
   whenNear(byId("curves"), () => {
+    const picker = document.querySelector("#curves [data-run-picker]");
+    if (picker) picker.value = String(shown);
     draw();
-    document.addEventListener("run", draw);
+    document.addEventListener("run", () => { shown = chosen.run; draw(); });
     document.addEventListener("theme", draw);
   });
 })();
