@@ -159,7 +159,7 @@ def embedding(named: Sequence[tuple[str, Run]], method: Method = "tsne") -> Figu
     with mpl.rc_context(STYLE):
         maps = [embedding_map(run, method) for _, run in named]
         proportion = max(float(np.ptp(made.points[:, 1])) / 2 for made in maps)
-        figure, axes = _panels(len(named), COLUMN, COLUMN * max(proportion, 0.5))
+        figure, axes = _panels(len(named), COLUMN, COLUMN * max(proportion, 0.4) + 0.5)
         for axis, (name, run), made in zip(axes, named, maps, strict=True):
             _draw_map(axis, run, made)
             axis.set_title(short(name, 40))
