@@ -49,6 +49,7 @@ SECTIONS = {
     "curves": "Learning curves",
     "calibration": "Calibration",
     "risk": "Risk and coverage",
+    "answers": "Sets and unknown",
     "agreement": "Agreement",
     "hardest": "Hardest tracks",
     "data": "Data",
@@ -121,6 +122,7 @@ def make_report(
         "calibration": sections.calibration(shown),
         "agreement": sections.agreement_cells(compared),
         "risk": sections.risk(shown),
+        "answers": [],  # one `sections.answers` per shown run
         "hardest": parts(hard, near, asked.picture, asked.sound, progress),
         "picture": asked.picture.name if asked.picture else "",
         "facts": data_facts(run, best_single, asked.audit, progress, found),
