@@ -23,11 +23,20 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One fold's training: figures by name, each (epoch,), NaN where it was not measured."""
+    """One fold's training: figures by name, each (epoch,), NaN where it was not measured.
+
+    ``kept`` is the epoch whose weights the model has: the best one by the monitored figure, or the
+    last one if that was not measured.
+    """
 
     fold: int
     epochs: Sequence[int]
     figures: Mapping[str, np.ndarray]
+    kept: int
+
+    def at_kept(self, name: str) -> float:
+        """A figure in the epoch that was kept."""
+        return float(self.figures[name][self.epochs.index(self.kept)])
 
 
 def curves(run: Run) -> list[Curve]:
@@ -38,8 +47,23 @@ def curves(run: Run) -> list[Curve]:
         if rows:
             table = pd.DataFrame(rows)
             figures = {name: table[name].to_numpy(np.float64) for name in NAMES if name in table}
-            made.append(Curve(number, table["epoch"].astype(int).tolist(), figures))
+            epochs = table["epoch"].astype(int).tolist()
+            made.append(Curve(number, epochs, figures, _kept(epochs, figures, monitor(run))))
     return made
+
+
+def monitor(run: Run) -> str:
+    """The figure by which the run's training chose the epoch to keep, as in `NAMES`."""
+    training = run.record.head.training or {}
+    return f"validation_{training.get('monitor', 'loss')}"
+
+
+def _kept(epochs: Sequence[int], figures: Mapping[str, np.ndarray], name: str) -> int:
+    values = figures.get(name, np.empty(0))
+    if not np.isfinite(values).any():
+        return epochs[-1]
+    best = np.nanargmin(values) if name.endswith("loss") else np.nanargmax(values)
+    return epochs[int(best)]
 
 
 def some_curves(run: Run) -> list[Curve]:

@@ -134,7 +134,12 @@ def _around_landmarks(components: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _framed(points: np.ndarray) -> np.ndarray:
-    """Shift and scale into [-1, 1], keeping proportions."""
+    """Turn so that the longest direction is horizontal, then shift and scale into [-1, 1], keeping
+    proportions: distances mean what they meant."""
+    x, y = (points - points.mean(0)).T
+    angle = np.arctan2(2 * (x @ y), x @ x - y @ y) / 2
+    cos, sin = np.cos(angle), np.sin(angle)
+    points = points @ np.array([[cos, -sin], [sin, cos]])
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0
     return np.asarray((points - (low + high) / 2) / half)

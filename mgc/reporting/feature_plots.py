@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -94,7 +94,7 @@ def draw(made: Sequence[Picture], title: str) -> Figure:
         figure = Figure(figsize=(WIDTH, PANEL * len(made) + 0.5), layout="constrained")
         axes = figure.subplots(len(made), 1, squeeze=False)[:, 0]
         for axis, picture in zip(axes, made, strict=True):
-            _draw_one(axis, picture)
+            _draw_one(axis, levelled([picture])[0])
         figure.suptitle(short(title, 90), fontsize=9)
         _share_time(list(axes), made)
     return figure
@@ -108,10 +108,11 @@ def draw_grid(columns: Sequence[tuple[str, Sequence[Picture]]]) -> Figure:
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(count, len(columns), squeeze=False)
         for row in range(count):
-            limits = value_range([pictures[row].values for _, pictures in columns])
-            for column, (title, pictures) in enumerate(columns):
+            made = levelled([pictures[row] for _, pictures in columns])
+            limits = value_range([picture.values for picture in made])
+            for column, ((title, _), picture) in enumerate(zip(columns, made, strict=True)):
                 axis = axes[row, column]
-                _draw_one(axis, pictures[row], limits, bar=column == len(columns) - 1)
+                _draw_one(axis, picture, limits, bar=column == len(columns) - 1)
                 axis.set_title(short(title, 30) if row == 0 else "")
                 if column:
                     axis.set_ylabel("")
@@ -158,9 +159,30 @@ def _draw_one(
         axis.figure.colorbar(image, ax=axis, label=picture.unit, pad=0.01, aspect=12, extend=extend)
 
 
+def levelled(made: Sequence[Picture]) -> list[Picture]:
+    """Pictures of one extractor, ready to draw with one colour scale.
+
+    Rows that are numbered are quantities of their own, such as cepstral coefficients, of which the
+    first would drown the others: each is drawn as standard deviations from its mean.
+    """
+    first = made[0]
+    if first.kind != "sequence" or not _numbered(first.places):
+        return list(made)
+    values = np.concatenate([picture.values for picture in made], axis=1)
+    mean, spread = values.mean(1, keepdims=True), values.std(1, keepdims=True)
+    spread = np.maximum(spread, max(1e-3 * float(values.std()), 1e-9))  # a constant row is even
+    unit = "SD from the row's mean"
+    return [replace(p, values=(p.values - mean) / spread, unit=unit) for p in made]
+
+
+def _numbered(places: Sequence[float] | Sequence[str]) -> bool:
+    """Whether rows are just numbered, not at some frequency or pitch."""
+    return list(places) == list(range(len(places)))
+
+
 def value_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
-    """The values that the colours span: all except a few that are so far out (the first MFCC) that
-    everything else would have one colour."""
+    """The values that the colours span: all except a few that are so far out that everything else
+    would have one colour."""
     low, quarter, three, high = np.percentile(
         np.concatenate([v.ravel() for v in values]), [0, 25, 75, 100]
     )
@@ -191,8 +213,7 @@ def ticks(places: Sequence[float] | Sequence[str]) -> tuple[list[float], list[st
         step = -(-count // 12)
         return [float(i) for i in range(0, count, step)], [str(p) for p in places[::step]]
     numbers = np.asarray(places, np.float64)
-    plain = np.array_equal(numbers, np.arange(count))
-    if count > 1 and not plain and (np.diff(numbers) > 0).all():
+    if count > 1 and not _numbered(places) and (np.diff(numbers) > 0).all():
         inside = [hz for hz in ROUND_HZ if numbers[0] <= hz <= numbers[-1]]
         if len(inside) >= 2:
             return _apart(np.interp(inside, numbers, np.arange(count)), inside, count)

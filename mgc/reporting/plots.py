@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from mgc.errors import UsageError
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.curves import NAMES, Curve, mean_curve, some_curves
-from mgc.evaluation.maps import Method, embedding_map
+from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
 from mgc.evaluation.reliability import reliability
 from mgc.evaluation.systems import System
 from mgc.home import replace_file
@@ -123,7 +123,8 @@ def _draw_matrix(axis: Axes, run: Run, normalise: bool) -> None:
 
 
 def curves(named: Sequence[tuple[str, Run]]) -> Figure:
-    """Loss and validation accuracy by epoch; thin lines are folds, the thick one their mean."""
+    """Loss and validation accuracy by epoch; thin lines are folds, the thick one their mean, and
+    points the epochs whose weights are kept."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2 * COLUMN, 2.4 * len(named)), layout="constrained")
         rows = figure.subplots(len(named), 2, squeeze=False)
@@ -145,6 +146,9 @@ def _draw_curves(axis: Axes, found: Sequence[Curve], wanted: Sequence[str]) -> N
             axis.plot(curve.epochs, curve.figures[figure], dash, color=ink, lw=0.6, alpha=0.35)
         mean = mean_curve(found, figure)
         axis.plot(np.arange(1, len(mean) + 1), mean, dash, color=ink, lw=1.6, label=NAMES[figure])
+        kept = [(curve.kept, curve.at_kept(figure)) for curve in found if figure in curve.figures]
+        axis.plot(*zip(*kept, strict=True), "o", color=ink, ms=4)
+    axis.plot([], [], "o", color="#555555", ms=4, label="epoch kept")
     axis.set_xlabel("epoch")
     axis.locator_params("x", integer=True)
     axis.legend()
@@ -153,17 +157,18 @@ def _draw_curves(axis: Axes, found: Sequence[Curve], wanted: Sequence[str]) -> N
 def embedding(named: Sequence[tuple[str, Run]], method: Method = "tsne") -> Figure:
     """Maps of the test tracks, coloured by genre; wrong answers have a dark rim."""
     with mpl.rc_context(STYLE):
-        figure, axes = _panels(len(named), COLUMN, COLUMN)
-        for axis, (name, run) in zip(axes, named, strict=True):
-            _draw_map(axis, run, method)
+        maps = [embedding_map(run, method) for _, run in named]
+        proportion = max(float(np.ptp(made.points[:, 1])) / 2 for made in maps)
+        figure, axes = _panels(len(named), COLUMN, COLUMN * max(proportion, 0.4) + 0.5)
+        for axis, (name, run), made in zip(axes, named, maps, strict=True):
+            _draw_map(axis, run, made)
             axis.set_title(short(name, 40))
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(8, 4 * len(axes)))
     return figure
 
 
-def _draw_map(axis: Axes, run: Run, method: Method) -> None:
-    made = embedding_map(run, method)
+def _draw_map(axis: Axes, run: Run, made: EmbeddingMap) -> None:
     truth = run.truth(made.rows)
     wrong = run.probabilities(made.rows).argmax(1) != truth
     size = float(np.clip(4_000 / len(truth), 2, 18))
@@ -222,9 +227,9 @@ def _draw_calibration(axis: Axes, run: Run) -> None:
     above = [max(0.0, b.accuracy_high - b.accuracy) for b in found]
     axis.plot([0, 1], [0, 1], ":", color="#888888", lw=1)
     axis.errorbar(x, y, [below, above], fmt="none", ecolor=colours.LIGHT[0], lw=0.8, alpha=0.6)
-    total = sum(b.tracks for b in found)
-    axis.scatter(x, y, s=[12 + 150 * b.tracks / total for b in found], color=colours.LIGHT[0])
-    axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", aspect="equal")
+    sizes = 12 + 150 * np.array([b.tracks for b in found]) / sum(b.tracks for b in found)
+    axis.scatter(x, y, s=sizes, color=colours.LIGHT[0], clip_on=False, zorder=3)
+    axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", aspect="equal")
 
 
 def comparison(made: Comparison) -> Figure:

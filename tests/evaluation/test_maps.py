@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.manifold import trustworthiness
 
 from mgc.evaluation import maps
@@ -61,6 +62,17 @@ def test_points_fill_the_frame_and_come_out_the_same_twice() -> None:
     one, other = embedding_map(run), embedding_map(run)
     np.testing.assert_array_equal(one.points, other.points)
     assert np.abs(one.points).max() == pytest.approx(1.0)
+
+
+def test_the_longest_direction_is_horizontal_and_distances_stay() -> None:
+    rng = np.random.default_rng(0)
+    slanted = rng.normal(size=(200, 2)) * [1, 5] @ [[0.8, 0.6], [-0.6, 0.8]] + 7
+    points = maps._framed(slanted)
+    assert abs(np.corrcoef(points.T)[0, 1]) < 0.05
+    assert np.ptp(points[:, 0]) == pytest.approx(2)
+    assert np.ptp(points[:, 1]) < 1
+    scale = pdist(points) / pdist(slanted)
+    assert np.ptp(scale) < 1e-9
 
 
 def test_neighbours_stay_neighbours_also_where_most_points_are_placed_by_landmarks(

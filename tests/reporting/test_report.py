@@ -94,7 +94,7 @@ def test_every_section_and_every_run_is_there(three: list[Run]) -> None:
     page = Reader(make_report(three, ReportRequest()))
     ids = [attributes.get("id") for _, attributes in page.elements]
     for section in ("comparison", "genres", "confusion", "map", "curves", "calibration",
-                    "agreement", "hardest", "data", "repeat"):  # fmt: skip
+                    "risk", "agreement", "hardest", "data", "repeat"):  # fmt: skip
         assert ids.count(section) == 1
     assert len([i for i in ids if i]) == len({i for i in ids if i})
     for name in ("mel · cnn", "mfcc · logistic", "chroma · logistic"):
@@ -215,6 +215,19 @@ def test_a_single_run_has_a_report_without_a_comparison_of_members() -> None:
     ids = [attributes.get("id") for _, attributes in page.elements]
     assert "agreement" not in ids
     assert "comparison" in ids
+
+
+def test_the_menu_names_what_is_there_as_it_is_headed() -> None:
+    without = make_report([made_run()], ReportRequest(hardest=0))
+    menu = re.findall(r'    <a href="#([a-z]+)">([^<]+)</a>', without)
+    headings = re.findall(r'<h2 id="([a-z]+)-title">([^<]+)</h2>', without)
+    assert menu == headings
+    assert not {"curves", "agreement", "hardest"} & {name for name, _ in headings}
+
+
+def test_a_hard_track_has_its_neighbours(three: list[Run]) -> None:
+    page = Reader(make_report(three, ReportRequest(hardest=2)))
+    assert page.words.count("The most similar tracks of other artists:") == 2
 
 
 def test_artists_on_both_sides_are_counted() -> None:

@@ -257,7 +257,8 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
         )
         return
     output.say(
-        f"Likely label errors by {source} (confident learning): {len(labels)}, most likely first"
+        f"Likely label errors by {source} (confident learning): {len(labels)}, of which about "
+        f"{labels['chance'].sum():.0f} are wrong; the largest margin first"
     )
     rows = [
         [

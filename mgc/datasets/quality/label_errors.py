@@ -2,8 +2,10 @@
 
 Confident learning: C. Northcutt, L. Jiang and I. Chuang, "Confident Learning: Estimating
 Uncertainty in Dataset Labels", JAIR 70 (2021). How many labels of each kind are wrong is
-estimated from the confident joint; those with the largest margin are returned (the paper's "prune
-by noise rate").
+estimated from the confident joint; those with the largest margin are suspects (the paper's "prune
+by noise rate"). A model that is often wrong itself makes many suspects, so the chance that each
+label is wrong is estimated, and only as many suspects are returned as keep the expected share of
+wrong ones at `MIN_PRECISION`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
 
 from mgc.errors import MgcError
 
 PREFIX = "p:"  # of a probability column, as in a run's predictions
+MIN_PRECISION = 0.5  # expected share of the returned labels that truly are wrong
 
 
 def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFrame:
@@ -27,8 +31,9 @@ def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFra
         genres: the genre names.
 
     Returns:
-        track_id, genre, suggested, confidence (in the given genre) and margin (by which the
-        suggested genre is more probable); one row per suspect.
+        track_id, genre, suggested, confidence (in the given genre), margin (by which the
+        suggested genre is more probable) and chance (that the label is wrong; see `chances`); one
+        row per suspect.
 
     Raises:
         MgcError: no test rows, or columns are missing.
@@ -44,7 +49,8 @@ def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFra
     number = {genre: index for index, genre in enumerate(genres)}
     labels = rows["genre"].map(number).to_numpy(int)
     probabilities = rows[columns].to_numpy(float)
-    suspects = suspicious(labels, probabilities)
+    chance = chances(labels, probabilities)
+    suspects = _likeliest(suspicious(labels, probabilities), chance)
     guess = probabilities.argmax(axis=1)
     each = np.arange(len(rows))
     found = pd.DataFrame(
@@ -54,9 +60,44 @@ def label_errors(predictions: pd.DataFrame, genres: Sequence[str]) -> pd.DataFra
             "suggested": np.array(genres, dtype=object)[guess],
             "confidence": probabilities[each, labels],
             "margin": probabilities[each, guess] - probabilities[each, labels],
+            "chance": chance,
         }
     )
     return found[suspects].sort_values("margin", ascending=False, ignore_index=True)
+
+
+def chances(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """How likely each label is to be wrong (track,), given that the model too may be.
+
+    Labels are taken to be replaced by any other with one probability, and the model's probabilities
+    to be right up to one temperature. Both numbers are those under which the labels are most
+    likely: only mistakes that the model is surer of than its other answers warrant count as noise.
+    """
+    logs = np.log(np.clip(probabilities, 1e-12, 1.0))
+    others = max(probabilities.shape[1] - 1, 1)
+
+    def joint(values: np.ndarray) -> np.ndarray:
+        tempered = np.exp(logs * np.exp(values[0]))
+        own = tempered[np.arange(len(labels)), labels] / tempered.sum(axis=1)
+        return np.stack([own * (1 - values[1]), (1 - own) * values[1] / others])
+
+    found = minimize(
+        lambda values: -np.log(joint(values).sum(0) + 1e-300).mean(),
+        x0=[0.0, 0.05],
+        bounds=[(-3.0, 3.0), (1e-6, 0.5)],
+    )
+    right, wrong = joint(found.x)
+    return np.asarray(wrong / (right + wrong + 1e-300))
+
+
+def _likeliest(suspects: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """The longest list of suspects, the likeliest first, that keeps `MIN_PRECISION`."""
+    order = np.flatnonzero(suspects)
+    order = order[np.argsort(-chance[order], kind="stable")]
+    expected = np.cumsum(chance[order]) / np.arange(1, len(order) + 1)
+    kept = np.zeros(len(chance), bool)
+    kept[order[: int((expected >= MIN_PRECISION).sum())]] = True
+    return kept
 
 
 def suspicious(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

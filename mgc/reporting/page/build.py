@@ -21,9 +21,10 @@ from markupsafe import Markup
 from mgc import __version__
 from mgc.evaluation.compare import compare
 from mgc.evaluation.compare_text import footnote, p_value
-from mgc.evaluation.curves import NAMES, Curve, curves
+from mgc.evaluation.curves import NAMES, Curve, curves, monitor
 from mgc.evaluation.hardest import hardest
 from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
+from mgc.evaluation.neighbours import neighbours
 from mgc.evaluation.systems import systems
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress, Silent
@@ -36,7 +37,24 @@ from mgc.runs import Run
 TEMPLATES = Path(__file__).parent / "templates"
 LIBRARY = "vendor/echarts.common.min.js"
 STEPS = 65_535  # of a coordinate: a sixteenth of a pixel on the largest screen
+NEIGHBOURS = 3  # of a hard track
 MAX_NAME = 300  # characters of a name in a chart; the file may have more
+#: The sections in order, with the headings that the menu repeats; one whose data are empty is left
+#: out.
+SECTIONS = {
+    "comparison": "Comparison",
+    "genres": "Genres",
+    "confusion": "Confusion",
+    "map": "Map",
+    "curves": "Learning curves",
+    "calibration": "Calibration",
+    "risk": "Risk and coverage",
+    "answers": "Sets and unknown",
+    "agreement": "Agreement",
+    "hardest": "Hardest tracks",
+    "data": "Data",
+    "repeat": "How to repeat it",
+}
 SCRIPTS = ("page.js", "sorting.js", "matrix.js", "curves.js", "map.js", "map_view.js", "player.js")
 
 
@@ -84,6 +102,8 @@ def make_report(
     shown = [(row["name"], first[row["name"]]) for row in made.rows]
     run = shown[0][1]
     best_single = next((run for _, run in shown if run.kind == "single"), run)
+    hard = hardest(shown, asked.hardest)
+    near = neighbours(best_single, [track.track_id for track in hard], NEIGHBOURS)
     data = chart_data(shown, asked.method, progress)
     repeat = sections.repeat([run for system in compared for run in system.runs])
     commands = dict.fromkeys(one["command"] for one in repeat if one["command"])
@@ -101,13 +121,15 @@ def make_report(
         "matrices": [sections.confusion_cells(run) for _, run in shown],
         "calibration": sections.calibration(shown),
         "agreement": sections.agreement_cells(compared),
-        "hard": parts(hardest(shown, asked.hardest), asked.picture, asked.sound, progress),
+        "risk": sections.risk(shown),
+        "answers": [],  # one `sections.answers` per shown run
+        "hardest": parts(hard, near, asked.picture, asked.sound, progress),
         "picture": asked.picture.name if asked.picture else "",
         "facts": data_facts(run, best_single, asked.audit, progress, found),
         "repeat": repeat,
         "commands": [*commands, shlex.join(asked.command)],
         "environment": run.record.environment,
-        "has_curves": any(run["curves"] for run in data["runs"]),
+        "curves": any(run["curves"] for run in data["runs"]),
     }
     return page(context, data)
 
@@ -121,6 +143,7 @@ def page(context: dict[str, Any], data: dict[str, Any]) -> str:
     template = templates().get_template("page.html")
     return template.render(
         **context,
+        sections=[(name, said) for name, said in SECTIONS.items() if context.get(name, True)],
         version=__version__,
         today=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         style=Markup(_text("page.css")),
@@ -185,7 +208,12 @@ def chart_data(
     genres = named[0][1].genres
     tracks, ids = _tracks(maps, genres)
     made = [
-        {"name": name, "map": _map(run, found, ids), "curves": [_curve(c) for c in curves(run)]}
+        {
+            "name": name,
+            "map": _map(run, found, ids),
+            "curves": [_curve(c) for c in curves(run)],
+            "monitor": NAMES[monitor(run)],
+        }
         for (name, run), found in zip(named, maps, strict=True)
     ]
     return {"genres": genres, "tracks": tracks, "runs": made, "figures": NAMES}
@@ -236,4 +264,9 @@ def _curve(curve: Curve) -> dict[str, Any]:
         name: [None if np.isnan(value) else round(float(value), 5) for value in values]
         for name, values in curve.figures.items()
     }
-    return {"fold": curve.fold + 1, "epochs": list(curve.epochs), "figures": figures}
+    return {
+        "fold": curve.fold + 1,
+        "epochs": list(curve.epochs),
+        "kept": curve.kept,
+        "figures": figures,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from PIL import Image
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.evaluation.hardest import HardTrack
+from mgc.evaluation.neighbours import Neighbour
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.reporting.colours import PICTURE
-from mgc.reporting.feature_plots import Picture, pictures, ticks, value_range
+from mgc.reporting.feature_plots import Picture, levelled, pictures, ticks, value_range
 
 PICTURE_COLUMNS = 480  # pixels: the width of a card on a high-resolution screen
 PICTURE_QUALITY = 55  # of WebP; its artefacts are hidden by a spectrogram's noise
@@ -35,6 +36,7 @@ class Part:
     Attributes:
         track: the track.
         file: the file's name.
+        near: the tracks that a run finds most similar, nearest first.
         picture: data URI, or "".
         rows: ticks of the feature axis: (height in percent, text).
         times: ticks of the time axis: (place in percent, text).
@@ -45,6 +47,7 @@ class Part:
 
     track: HardTrack
     file: str
+    near: Sequence[Neighbour]
     picture: str = ""
     rows: Sequence[tuple[float, str]] = ()
     times: Sequence[tuple[float, str]] = ()
@@ -54,30 +57,37 @@ class Part:
 
 
 def parts(
-    tracks: Sequence[HardTrack], source: ExtractorSpec | None, sound: bool, progress: Progress
+    tracks: Sequence[HardTrack],
+    near: Mapping[str, Sequence[Neighbour]],
+    source: ExtractorSpec | None,
+    sound: bool,
+    progress: Progress,
 ) -> list[Part]:
     """Draw and encode the first clip of each track; missing or bad files are reported."""
     made = []
     with progress.task("listening to the hardest tracks", len(tracks), "tracks") as task:
         for track in tracks:
-            made.append(_part(track, source, sound))
+            made.append(_part(track, near.get(track.track_id, ()), source, sound))
             task.advance()
     return made
 
 
-def _part(track: HardTrack, source: ExtractorSpec | None, sound: bool) -> Part:
+def _part(
+    track: HardTrack, near: Sequence[Neighbour], source: ExtractorSpec | None, sound: bool
+) -> Part:
     path = Path(track.path)
     if source is None:
-        return Part(track, path.name)
+        return Part(track, path.name, near)
     try:
-        (picture,) = pictures(path, [source])
+        (picture,) = levelled(pictures(path, [source]))
         heard = _sound(path, picture) if sound else ""
     except MgcError as error:
-        return Part(track, path.name, problem=error.message.replace(str(path), path.name))
+        return Part(track, path.name, near, problem=error.message.replace(str(path), path.name))
     timed = picture.kind == "sequence"
     return Part(
         track,
         path.name,
+        near,
         picture=_image(picture),
         rows=_row_ticks(picture) if timed else (),
         times=_time_ticks(picture) if timed else (),

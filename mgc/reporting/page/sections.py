@@ -15,13 +15,17 @@ from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
+from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
+from mgc.reporting.colours import DARK, LIGHT, look
 from mgc.reporting.plots import matrix
 from mgc.runs import Run
 from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
 MISTAKES = 6  # kinds of mistakes listed beside a matrix
+COVERAGES = (0.5, 0.8, 1.0)  # whose risks the page writes out
+CURVE_POINTS = 200  # of a risk-coverage curve: more than a pixel is wide
 DEEP = 0.55  # share of the scale beyond which text on a colour is light
 
 
@@ -109,7 +113,8 @@ def genre_bars(compared: Sequence[System], order: Sequence[str]) -> list[dict[st
     for genre, values in table.iterrows():
         best = max(values)
         bars = [(name, float(values[name]), bool(values[name] == best > 0)) for name in order]
-        made.append({"name": str(genre), "tracks": int(counts[str(genre)]), "bars": bars})
+        tracks = int(counts[str(genre)])
+        made.append({"name": str(genre), "tracks": tracks, "best": float(best), "bars": bars})
     return made
 
 
@@ -179,6 +184,60 @@ def _lean(found: Sequence[Bin]) -> str:
         return "as confident as it is accurate"
     lean = "more confident" if gap > 0 else "less confident"
     return f"{lean} than accurate, by {100 * abs(gap):.0f} points"
+
+
+def risk(named: Sequence[tuple[str, Run]]) -> dict[str, Any]:
+    """For each run its risk-coverage curve, as a path in a drawing 160 wide and 100 high, whose
+    vertical axis ends at ``top``, and its figures."""
+    found = [risk_coverage(run) for _, run in named]
+    largest = max(float(curve.risk.max()) for curve in found)
+    top = next(end for end in (0.25, 0.5, 1.0) if end >= largest)
+    made = []
+    for number, ((name, _), curve) in enumerate(zip(named, found, strict=True)):
+        count = len(curve.risk)
+        points = np.unique(np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int))
+        places = zip(
+            160 * curve.coverage[points], 100 - 100 * curve.risk[points] / top, strict=True
+        )
+        colour, _ = look(number)
+        made.append(
+            {
+                "name": name,
+                "path": "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places),
+                "colour": f"light-dark({LIGHT[colour]}, {DARK[colour]})",
+                "dash": number // len(LIGHT) * 3,
+                "risks": [curve.at(coverage) for coverage in COVERAGES],
+                "aurc": curve.aurc,
+            }
+        )
+    return {"top": top, "systems": made}
+
+
+def answers(
+    run: Run, sets: Mapping[str, Any] | None, unknown: Mapping[str, float] | None
+) -> list[dict[str, Any]]:
+    """Coverage, mean size of the sets and share of unknown music: in total, then by genre.
+
+    Args:
+        run: whose test tracks they are about.
+        sets: ``share``, ``share_low``, ``share_high``, ``size`` and ``by_genre`` with a ``share``
+            and a ``size`` each; None if no sets can be calibrated.
+        unknown: for each genre the share of its tracks that is unknown; None if that is not known.
+    """
+    if sets is None and unknown is None:
+        return []
+    counts = run.rows("test")["genre"].value_counts()
+    blank: dict[str, Any] = {"share": None, "size": None, "between": "", "unknown": None}
+    total = {**blank, "genre": "all", "tracks": int(counts.sum())}
+    rows = [{**blank, "genre": genre, "tracks": int(counts.get(genre, 0))} for genre in run.genres]
+    if sets is not None:
+        low, high = 100 * sets["share_low"], 100 * sets["share_high"]
+        total |= {"share": sets["share"], "size": sets["size"], "between": f"{low:.1f}–{high:.1f}"}
+        rows = [row | sets["by_genre"].get(row["genre"], {}) for row in rows]
+    if unknown is not None:
+        rows = [row | {"unknown": unknown.get(row["genre"], 0.0)} for row in rows]
+        total["unknown"] = sum(row["tracks"] * row["unknown"] for row in rows) / total["tracks"]
+    return [total, *rows]
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mgc.datasets.quality.label_errors import confident_joint, label_errors, suspicious
+from mgc.datasets.quality.label_errors import (
+    MIN_PRECISION,
+    chances,
+    confident_joint,
+    label_errors,
+    suspicious,
+)
 from mgc.errors import MgcError
 
 GENRES = ["a", "b", "c"]
@@ -96,3 +102,50 @@ def test_what_is_missing_is_said() -> None:
         label_errors(frame(given, p), [*GENRES, "d"])
     with pytest.raises(MgcError, match="no test rows"):
         label_errors(frame(given, p).assign(part="validation"), GENRES)
+
+
+def unsure_world(seed: int, wrong: float, count: int = 3000) -> tuple[np.ndarray, ...]:
+    """Labels, which of them are wrong, and the calibrated probabilities of a model that is right
+    about seven times in ten."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 1.8, (count, 4))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (p.cumsum(axis=1) > random.random((count, 1))).argmax(axis=1)
+    bad = random.random(count) < wrong
+    return np.where(bad, (truth + random.integers(1, 4, count)) % 4, truth), bad, p
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_mistakes_of_a_model_that_knows_its_limits_are_not_the_labels(seed: int) -> None:
+    labels, _, p = unsure_world(seed, 0.0)
+    assert 0.6 < (p.argmax(axis=1) == labels).mean() < 0.8
+    assert suspicious(labels, p).sum() > 0.1 * len(labels)
+    assert chances(labels, p).sum() < 0.02 * len(labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_chances_add_up_to_the_wrong_labels(seed: int) -> None:
+    labels, bad, p = unsure_world(seed, 0.15)
+    found = chances(labels, p)
+    assert found.sum() == pytest.approx(bad.sum(), rel=0.25)
+    likely = found > 0.5
+    assert bad[likely].mean() == pytest.approx(found[likely].mean(), abs=0.12)
+
+
+def test_a_model_that_is_too_sure_of_itself_is_cooled_first() -> None:
+    labels, _, p = unsure_world(0, 0.0)
+    too_sure = p**3 / (p**3).sum(axis=1, keepdims=True)
+    assert chances(labels, too_sure).sum() < 0.02 * len(labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_more_labels_are_named_than_keep_the_expected_precision(seed: int) -> None:
+    labels, bad, p = unsure_world(seed, 0.15)
+    table = pd.DataFrame(p, columns=[f"p:{genre}" for genre in "wxyz"])
+    table["track_id"] = [f"t{number:04d}" for number in range(len(labels))]
+    table["part"], table["genre"] = "test", np.array(list("wxyz"))[labels]
+    found = label_errors(table, list("wxyz"))
+    assert 0 < len(found) < suspicious(labels, p).sum()
+    assert found["chance"].mean() >= MIN_PRECISION
+    hits = bad[[int(track[1:]) for track in found["track_id"]]]
+    assert hits.mean() == pytest.approx(found["chance"].mean(), abs=0.15)

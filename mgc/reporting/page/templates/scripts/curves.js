@@ -27,6 +27,14 @@
     };
   }
 
+  // A point on each fold's line: the epoch whose weights the model has.
+  function kept(curves, figure, number) {
+    const data = curves.filter((curve) => curve.figures[figure])
+      .map((curve) => [curve.kept, curve.figures[figure][curve.epochs.indexOf(curve.kept)]]);
+    const itemStyle = { color: themed(number ? "--second" : "--accent"), opacity: 1 };
+    return { name: "", data, type: "scatter", symbolSize: 8, silent: true, itemStyle, z: 4 };
+  }
+
   function seriesOf(curves, figures) {
     const made = [];
     figures.forEach((figure, number) => {
@@ -38,7 +46,7 @@
           made.push(line("", curve.epochs.map((epoch, i) => [epoch, values[i]]), number, false));
         }
       }
-      made.push(line(name, mean(curves, figure), number, true));
+      made.push(line(name, mean(curves, figure), number, true), kept(curves, figure, number));
     });
     return made;
   }
@@ -72,8 +80,11 @@
     };
   }
 
+  // Until a run is chosen: the first that has curves.
+  let shown = report.runs.findIndex((run) => run.curves.length);
+
   function draw() {
-    const curves = report.runs[chosen.run].curves;
+    const curves = report.runs[shown].curves;
     byId("curves-there").hidden = !curves.length;
     byId("curves-none").hidden = Boolean(curves.length);
     if (!curves.length) return;
@@ -91,18 +102,16 @@
   }
 
   function words(curves) {
-    const scores = mean(curves, "validation_accuracy").filter((pair) => pair[1] !== null);
-    if (!scores.length) return "";
-    const best = scores.reduce((one, other) => (other[1] > one[1] ? other : one));
     const last = Math.max(...curves.map((curve) => curve.epochs.length));
-    return "Best validation accuracy " + (100 * best[1]).toFixed(1) + " % in epoch " + best[0] +
-      " of " + last + (curves.length > 1 ? ", mean over " + curves.length + " folds." : ".");
+    const epochs = curves.map((curve) => curve.kept).join(", ");
+    return "Kept: the weights of epoch " + epochs + " of " + last + ", the best by " + report.runs[shown].monitor + ".";
   }
 
-  // If the best run has no curves, start with the first run that has some.
   whenNear(byId("curves"), () => {
+    const picker = document.querySelector("#curves [data-run-picker]");
+    if (picker) picker.value = String(shown);
     draw();
-    document.addEventListener("run", draw);
+    document.addEventListener("run", () => { shown = chosen.run; draw(); });
     document.addEventListener("theme", draw);
   });
 })();

@@ -46,6 +46,12 @@
 
   function cursorData() { return cursor < 0 ? [] : [[points.x[cursor], points.y[cursor]]]; }
 
+  // As high as the points need at full width, within reason.
+  function frame() {
+    const height = holder.clientWidth * (points.reach[1] / points.reach[0]);
+    holder.style.height = Math.min(Math.max(height, 260), 700) + "px";
+  }
+
   // Both axes have the same scale: the plane is not stretched to fit the window.
   function axes() {
     const width = holder.clientWidth || 1, height = holder.clientHeight || 1;
@@ -220,6 +226,7 @@
     cursor = -1;
     window_.x = [0, 100];
     window_.y = [0, 100];
+    frame();
     byId("map-note").textContent = points.note;
     byId("map-detail").textContent = "";
     folds();
@@ -237,7 +244,7 @@
   whenNear(byId("map"), () => {
     if (chart) return;
     show();
-    followSize(holder, { resize: () => chart.resize() }, () => chart.setOption(axes()));
+    followSize(holder, { resize: () => { frame(); chart.resize(); } }, () => chart.setOption(axes()));
     document.addEventListener("run", show);
     document.addEventListener("theme", regroup);
   });

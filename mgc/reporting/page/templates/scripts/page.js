@@ -64,11 +64,22 @@ function chooseRun(number) {
   for (const panel of document.querySelectorAll("[data-run]")) {
     panel.hidden = Number(panel.dataset.run) !== number;
   }
+  for (const card of document.querySelectorAll("[data-chosen]")) {
+    card.classList.toggle("chosen", Number(card.dataset.chosen) === number);
+  }
   document.dispatchEvent(new Event("run"));
 }
 for (const picker of document.querySelectorAll("[data-run-picker]")) {
   picker.addEventListener("change", () => chooseRun(Number(picker.value)));
 }
+
+chooseRun(0);
+
+// On a phone, long lists are folded: what is open there is one's own choice.
+const phone = matchMedia("screen and (max-width: 760px)");
+function fold() { for (const one of document.querySelectorAll("details.fold")) one.open = !phone.matches; }
+phone.addEventListener("change", fold);
+fold();
 
 // A chart is made when it first comes near the viewport, and follows the window's size.
 function whenNear(element, make) {
