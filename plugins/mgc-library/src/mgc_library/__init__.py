@@ -1,0 +1,1 @@
+"""Genres for a music library: tags, playlists and sorted folders."""

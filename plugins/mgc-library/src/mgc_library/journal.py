@@ -1,0 +1,221 @@
+"""The record of what was done to files, written before it is done, so that it can be undone.
+
+A journal is a folder in mgc's home: ``journal.jsonl`` with a line per step, and the difference
+between each file as it was and as it is. Whether a step was done is seen from the file itself, so
+a process that is killed at any moment leaves files that are either old or new, and all of them can
+be given back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mgc import MgcError
+from mgc.home import home
+from mgc_library.delta import difference, restored
+
+LINES, DONE = "journal.jsonl", "undone"
+MAX_BYTES = 1 << 31  # of a file that is tagged: it is held in memory three times
+
+
+@dataclass
+class Undone:
+    """What undoing gave: files given back, files that were as before, and what could not be."""
+
+    restored: list[Path] = field(default_factory=list)
+    unchanged: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Journal:
+    """Changes files, and records how to change them back."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.folder = _root() / f"{time.time_ns()}-{os.getpid()}-{kind}"
+        self._lines: BinaryIO | None = None
+        self._count = 0
+
+    def close(self) -> None:
+        """Close its file."""
+        if self._lines is not None:
+            self._lines.close()
+
+    def record(self, **step: Any) -> None:
+        """Add a step, on the disk before this returns."""
+        if self._lines is None:
+            self.folder.mkdir(parents=True)
+            self._lines = open(self.folder / LINES, "ab")  # noqa: SIM115 - open until `close`
+        line = json.dumps({"kind": self.kind, **step}).encode() + b"\n"
+        self._lines.write(line)
+        self._lines.flush()
+        os.fsync(self._lines.fileno())
+
+    @contextmanager
+    def replacing(self, path: Path, *, keep_times: bool) -> Iterator[Path]:
+        """Give a copy of a file to be changed, then put it in the file's place.
+
+        If the block raises, the file stays as it is. Raises OSError.
+        """
+        found = path.stat()
+        before = path.read_bytes()
+        copy = path.with_name(f".{path.stem[:40]}.mgc-{os.getpid()}-{self._count}{path.suffix}")
+        self.record(copy=str(copy))
+        try:
+            copy.write_bytes(before)
+            yield copy
+            after = copy.read_bytes()
+            if after == before:
+                return
+            self._keep(path, before, after, found)
+            shutil.copystat(path, copy)
+            if not keep_times:
+                os.utime(copy)
+            _same_owner(copy, found)
+            _sync(copy)
+            copy.replace(path)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _keep(self, path: Path, before: bytes, after: bytes, found: os.stat_result) -> None:
+        delta = difference(before, after)
+        if restored(delta, after) != before:
+            raise OSError(f"{path}: its old content could not be kept")
+        name = f"{self._count}.zst"
+        self._count += 1
+        (self.folder / name).write_bytes(delta)
+        _sync(self.folder / name)
+        self.record(
+            path=str(path.absolute()),
+            before=_digest(before),
+            after=_digest(after),
+            delta=name,
+            times=[found.st_atime_ns, found.st_mtime_ns],
+        )
+
+
+def last() -> Path:
+    """The newest journal that was not undone. Raises MgcError if there is none."""
+    found = [path for path in sorted(_root().glob("*/")) if not (path / DONE).exists()]
+    if not found:
+        raise MgcError("There is nothing to undo.", "Only what --write did can be undone.")
+    return found[-1]
+
+
+def undo(folder: Path) -> Undone:
+    """Give back every file of a journal that is still as it was left; it may be called again."""
+    result = Undone()
+    steps = _steps(folder)
+    cancelled = {step["cancelled"] for step in steps if "cancelled" in step}
+    for step in reversed(steps):
+        if "copy" in step:
+            Path(step["copy"]).unlink(missing_ok=True)
+        elif "made" in step:
+            _unmake(step, cancelled, result)
+        elif "path" in step:
+            _give_back(folder, step, result)
+    if not result.failures:
+        (folder / DONE).touch()
+    return result
+
+
+def _steps(folder: Path) -> list[dict[str, Any]]:
+    """The steps of a journal; its last line may be half-written."""
+    steps = []
+    try:
+        lines = (folder / LINES).read_bytes().splitlines()
+    except FileNotFoundError as error:
+        raise MgcError(f"{folder} is no journal.", "List them: ls the folder above it.") from error
+    for line in lines:
+        with suppress(ValueError):
+            steps.append(json.loads(line))
+    return steps
+
+
+def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
+    path = Path(step["path"])
+    try:
+        now = path.read_bytes()
+        if _digest(now) == step["before"]:
+            result.unchanged += 1
+            return
+        if _digest(now) != step["after"]:
+            result.failures.append(f"{path}: was changed since; left as it is.")
+            return
+        before = restored((folder / step["delta"]).read_bytes(), now)
+        if _digest(before) != step["before"]:
+            result.failures.append(f"{path}: {folder / step['delta']} is damaged.")
+            return
+        copy = path.with_name(f".{path.stem[:40]}.mgc-undo-{os.getpid()}{path.suffix}")
+        try:
+            copy.write_bytes(before)
+            shutil.copystat(path, copy)
+            _same_owner(copy, path.stat())
+            os.utime(copy, ns=tuple(step["times"]))
+            _sync(copy)
+            copy.replace(path)
+        finally:
+            copy.unlink(missing_ok=True)
+        result.restored.append(path)
+    except (OSError, ValueError) as error:
+        result.failures.append(f"{path}: {getattr(error, 'strerror', None) or error}.")
+
+
+def _unmake(step: dict[str, Any], cancelled: set[str], result: Undone) -> None:
+    """Take back a file that was copied, linked or moved."""
+    made, source = Path(step["made"]), Path(step["source"])
+    try:
+        if str(made) in cancelled or not made.exists():
+            result.unchanged += 1
+            return
+        if not made.stat().st_size and source.exists():  # killed while it was made
+            made.unlink()
+        elif _digest(made.read_bytes()) != step["digest"]:
+            result.failures.append(f"{made}: was changed since; left as it is.")
+        elif step["how"] != "move" or _is(source, step["digest"]):
+            made.unlink()
+            result.restored.append(made)
+        elif source.exists():
+            result.failures.append(f"{source}: is there again; {made} stays where it is.")
+        else:
+            source.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(made, source)
+            result.restored.append(source)
+        for parent in made.parents[: step["depth"]]:
+            with suppress(OSError):  # not empty
+                parent.rmdir()
+    except OSError as error:
+        result.failures.append(f"{made}: {error.strerror or error}.")
+
+
+def _is(path: Path, digest: str) -> bool:
+    return path.exists() and _digest(path.read_bytes()) == digest
+
+
+def _root() -> Path:
+    return home() / "library"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _same_owner(path: Path, wanted: os.stat_result) -> None:
+    """Raises PermissionError if a file cannot be given to the owner of the one it replaces."""
+    now = path.stat()
+    if hasattr(os, "chown") and (now.st_uid, now.st_gid) != (wanted.st_uid, wanted.st_gid):
+        os.chown(path, wanted.st_uid, wanted.st_gid)

@@ -1,0 +1,98 @@
+"""The tags of a file that matter here, read and written by mediafile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mediafile
+from mutagen import MutagenError
+from mutagen.apev2 import APENoHeaderError, APEv2
+
+from mgc import AudioError
+
+GENRE, PROBABILITY = "mgc_genre", "mgc_probability"
+KEPT_SEPARATE = ("", "; ")
+
+
+def _own_field(name: str) -> mediafile.MediaField:
+    return mediafile.MediaField(
+        mediafile.MP3DescStorageStyle(name),
+        mediafile.MP4StorageStyle(f"----:com.apple.iTunes:{name}"),
+        mediafile.StorageStyle(name),
+        mediafile.ASFStorageStyle(name.replace("_", "/")),
+    )
+
+
+class _File(mediafile.MediaFile):  # type: ignore[misc]
+    """A media file with mgc's own fields."""
+
+
+_File.add_field(GENRE, _own_field("MGC_GENRE"))
+_File.add_field(PROBABILITY, _own_field("MGC_PROBABILITY"))
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says about itself; "" or nothing if it does not."""
+
+    genres: tuple[str, ...] = ()
+    artist: str = ""
+    album: str = ""
+    title: str = ""
+    own_genre: str = ""
+
+
+def read(path: Path) -> Tags:
+    """The tags of a file. Raises AudioError if tags cannot be read from, or written to, it."""
+    file = _opened(path)
+    return Tags(
+        tuple(genre for genre in file.genres or [] if genre.strip()),
+        file.artist or "",
+        file.album or "",
+        file.title or "",
+        getattr(file, GENRE) or "",
+    )
+
+
+def write(path: Path, genres: Sequence[str]) -> None:
+    """Set the genres of a file, as repeated values where its tags can hold them.
+
+    An mp3 that has an APE tag too gets them in both. Raises AudioError.
+    """
+    file = _opened(path)
+    file.genres = list(genres)
+    _save(file, path)
+    if path.suffix.lower() == ".mp3":
+        try:
+            ape = APEv2(path)
+        except APENoHeaderError:
+            return
+        ape["Genre"] = list(genres)
+        ape.save(path)
+
+
+def write_own(path: Path, genre: str, probability: float) -> None:
+    """Set mgc's own fields of a file. Raises AudioError."""
+    file = _opened(path)
+    setattr(file, GENRE, genre)
+    setattr(file, PROBABILITY, f"{probability:.3f}")
+    _save(file, path)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return _File(path)
+    except mediafile.FileTypeError as error:
+        raise AudioError(f"{path}: tags cannot be written to this kind of file.") from error
+    except (mediafile.UnreadableFileError, MutagenError, OSError, ValueError) as error:
+        raise AudioError(f"{path}: its tags cannot be read ({error}).") from error
+
+
+def _save(file: Any, path: Path) -> None:
+    try:
+        file.save()
+    except (mediafile.UnreadableFileError, MutagenError, OSError, ValueError) as error:
+        raise AudioError(f"{path}: its tags cannot be written ({error}).") from error

@@ -1,0 +1,60 @@
+"""A run of two genres, and mgc's command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from . import library
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a run that tells calm from harsh."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MGC_HOME", str(tmp_path_factory.mktemp("home")))
+        music = tmp_path_factory.mktemp("music")
+        for genre in ("calm", "harsh"):
+            for number in range(20):
+                library.write(music / genre / f"{number}.wav", library.sound(genre, number))
+        import mgc
+
+        mgc.datasets.add("two", music)
+        yield mgc.fit("two", "mfcc", "logistic").name
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def mgc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Call the command line in this process."""
+    from mgc.cli import app
+
+    def call(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["mgc", *map(str, words)])
+        capsys.readouterr()
+        code = 0
+        try:
+            app.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return call

@@ -1,0 +1,183 @@
+"""Genres in tags, and every byte back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mgc_library import journal, tags, watch
+from tinytag import TinyTag
+
+from mgc.audio.sound_hash import sound_hash
+
+from . import library
+
+
+def test_tagged_read_back_and_undone(tmp_path: Path, run: str, mgc: Callable) -> None:
+    files = library.make(tmp_path / "lib")
+    before, sounds = library.digests(files), {path: sound_hash(path) for path in files}
+    said = mgc("tag", tmp_path / "lib", "--run", run)
+    assert said.code == 0
+    assert f"Would tag {len(files)} files" in said.err
+    assert library.digests(files) == before
+    said = mgc("tag", tmp_path / "lib", "--run", run, "--write", "--json")
+    assert (said.code, [row["left"] for row in said.json]) == (0, [""] * len(files))
+    for path in files:
+        assert tags.read(path).genres == (path.parent.name,)
+        if path.suffix != ".m4a" or TinyTag.is_supported(path):
+            assert TinyTag.get(path).genre == path.parent.name
+        assert sound_hash(path) == sounds[path]
+        assert not list(path.parent.glob(".*"))
+    again = mgc("tag", tmp_path / "lib", "--run", run, "--write")
+    assert "Tagged 0 files" in again.err
+    assert mgc("tag", "--undo").code == 0
+    assert library.digests(files) == before
+    said = mgc("tag", "--undo")
+    assert (said.code, "nothing to undo" in said.err) == (1, True)
+
+
+def test_another_genre_stays_unless_it_is_to_be_replaced(
+    tmp_path: Path, run: str, mgc: Callable
+) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    tags.write(path, ["Ambient", "Drone"])
+    said = mgc("tag", path, "--run", run, "--write")
+    assert "has a genre: Ambient, Drone" in said.err
+    assert tags.read(path).genres == ("Ambient", "Drone")
+    mgc("tag", path, "--run", run, "--write", "--own-field")
+    assert tags.read(path) == tags.Tags(("Ambient", "Drone"), own_genre="calm")
+    mgc("tag", path, "--run", run, "--write", "--replace")
+    assert tags.read(path).genres == ("calm",)
+    mgc("tag", "--undo")
+    mgc("tag", "--undo")
+    assert tags.read(path) == tags.Tags(("Ambient", "Drone"))
+
+
+def test_unsure_answers_are_not_written(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    said = mgc("tag", path, "--run", run, "--write", "--at-least", "1")
+    assert "less than 100%" in said.err
+    assert tags.read(path).genres == ()
+
+
+def test_an_album_gets_one_answer(tmp_path: Path, run: str, mgc: Callable) -> None:
+    files = [
+        library.write(tmp_path / f"{n}.flac", library.sound(genre, 50 + n))
+        for n, genre in enumerate(("calm", "calm", "harsh"))
+    ]
+    for path in files:
+        library.set_album(path, "one")
+    said = mgc("tag", tmp_path, "--run", run, "--agree", "album", "--json")
+    assert [row["genre"] for row in said.json] == ["calm"] * 3
+    assert len({row["probability"] for row in said.json}) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda p: p.chmod(0o444), "read-only"),
+        (lambda p: os.link(p, p.with_name("other.bin")), "hard links"),
+        (lambda p: p.write_bytes(b"no sound at all"), "could not be used"),
+    ],
+)
+def test_what_cannot_be_tagged_is_listed(
+    tmp_path: Path, run: str, mgc: Callable, spoil: Callable[[Path], None], said: str
+) -> None:
+    bad, good = (library.write(tmp_path / f"{n}.flac", library.sound("calm", 1)) for n in "ab")
+    spoil(bad)
+    content = bad.read_bytes()
+    result = mgc("tag", tmp_path, "--run", run, "--write")
+    assert result.code == 0
+    assert said in result.err
+    assert bad.read_bytes() == content
+    assert tags.read(good).genres == ("calm",)
+
+
+def test_a_full_disk_leaves_files_whole(
+    tmp_path: Path, run: str, mgc: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    before = library.digests([path])
+
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "_sync", full)
+    said = mgc("tag", path, "--run", run, "--write")
+    assert "No space left on device" in said.err
+    assert library.digests([path]) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.flac"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from mgc_library import journal, tags
+left = int(sys.argv[1])
+def counted(function):
+    def call(*given, **named):
+        global left
+        left -= 1
+        if not left:
+            os._exit(9)
+        return function(*given, **named)
+    return call
+os.fsync = counted(os.fsync)
+os.utime = counted(os.utime)
+Path.replace = counted(Path.replace)
+Path.write_bytes = counted(Path.write_bytes)
+record = journal.Journal("tag")
+for name in sys.argv[2:]:
+    with record.replacing(Path(name), keep_times=False) as copy:
+        tags.write(copy, ["calm"])
+"""
+
+
+def test_killed_at_any_moment_every_byte_comes_back(tmp_path: Path, mgc: Callable) -> None:
+    files = [
+        library.write(tmp_path / f"{n}-{kind}", library.sound("calm", n))
+        for n, kind in enumerate(("bare.mp3", "a.ogg", "a.flac"))
+    ]
+    before = library.digests(files)
+    moments = changed = 0
+    while True:
+        moments += 1
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(moments), *map(str, files)], check=False
+        )
+        changed += library.digests(files) != before
+        mgc("tag", "--undo")
+        assert library.digests(files) == before
+        assert len(list(tmp_path.iterdir())) == 3
+        if done.returncode == 0:
+            break
+        assert done.returncode == 9
+    assert moments >= 20
+    assert 1 < changed < moments
+
+
+def test_what_was_changed_since_is_left(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    mgc("tag", path, "--run", run, "--write")
+    tags.write(path, ["my own"])
+    said = mgc("tag", "--undo")
+    assert (said.code, "was changed since" in said.err) == (1, True)
+    assert tags.read(path).genres == ("my own",)
+    (journal.last() / journal.DONE).touch()
+
+
+def test_files_that_arrive_are_taken_once_they_are_whole(tmp_path: Path) -> None:
+    first = library.write(tmp_path / "0.wav", library.sound("calm", 1))
+    half = tmp_path / "1.wav"
+    steps = iter(range(8))
+
+    def wait() -> None:
+        step = next(steps)
+        if step in (1, 2):  # it grows
+            half.write_bytes(first.read_bytes()[: 40_000 * step])
+
+    assert list(watch.arrivals([tmp_path], wait)) == [[first], [half]]
