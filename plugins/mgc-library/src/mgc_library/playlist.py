@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgc import MgcError, Model, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def playlist(
@@ -111,7 +114,8 @@ def _similar(
     return [to, *(songs[n] for n in np.argsort(-closeness, kind="stable")[: count - 1])]
 
 
-def _unit(row):  # type: ignore[no-untyped-def]
+def _unit(row: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return row / max(float(np.linalg.norm(row)), 1e-12)
+    unit: np.ndarray = row / max(float(np.linalg.norm(row)), 1e-12)
+    return unit

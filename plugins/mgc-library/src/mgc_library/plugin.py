@@ -1,12 +1,14 @@
 """Declares the commands. mgc reads this for its help page: import nothing but mgc here."""
 
+from collections.abc import Iterator
+
 from mgc import CommandInfo, hookimpl
 
 PANEL = "Your library"
 
 
 @hookimpl
-def mgc_commands():
+def mgc_commands() -> Iterator[CommandInfo]:
     """What this package brings."""
     yield CommandInfo(
         name="tag",

@@ -130,15 +130,12 @@ class _Work:
         if as_json:
             output.emit_json(rows)
         elif rows:
-            shown = [r for r in rows if not r["left"]]
-            output.show_table(
-                ["file", "now", "genre", "%"],
-                [
-                    (r["path"], r["now"], r["genre"], output.percent(r["probability"]))
-                    for r in shown
-                ],
-                right=["%"],
-            )
+            shown = [
+                (d.path, "; ".join(d.now), d.genre, output.percent(d.probability))
+                for d in self.decisions
+                if not d.left
+            ]
+            output.show_table(["file", "now", "genre", "%"], shown, right=["%"])
         left = [d for d in self.decisions if d.left and not d.failed]
         failed = [d for d in self.decisions if d.failed]
         changes = len(self.decisions) - len(left) - len(failed)

@@ -67,7 +67,7 @@ def write(path: Path, genres: Sequence[str]) -> None:
     _save(file, path)
     if path.suffix.lower() == ".mp3":
         try:
-            ape = APEv2(path)
+            ape = APEv2(path)  # type: ignore[no-untyped-call]
         except APENoHeaderError:
             return
         ape["Genre"] = list(genres)
