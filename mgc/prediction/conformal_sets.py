@@ -48,7 +48,7 @@ def set_scores(shares: np.ndarray) -> np.ndarray:
     ranked = np.take_along_axis(shares, order, -1)
     before = np.zeros_like(ranked)
     before[..., 1:] = ranked[..., :-1].cumsum(-1)
-    scores: np.ndarray = np.empty_like(before)
+    scores = np.empty_like(before)
     np.put_along_axis(scores, order, before, -1)
     return scores
 
@@ -72,7 +72,8 @@ class Calibration:
     @cached_property
     def scores(self) -> np.ndarray:
         """The score of each row's true genre (row,)."""
-        return set_scores(self.shares)[np.arange(len(self.genres)), self.genres]
+        own: np.ndarray = set_scores(self.shares)[np.arange(len(self.genres)), self.genres]
+        return own
 
     def groups_of(self, genres: Sequence[int] | np.ndarray) -> int:
         """How many groups have tracks of these genres."""
@@ -108,7 +109,7 @@ class Calibration:
         the same fold's model, and of the new track itself."""
         _, owner, sizes = np.unique(self.groups[rows], return_inverse=True, return_counts=True)
         total = len(sizes) + 1
-        p_values: np.ndarray = np.full(len(asked), 1 / total)
+        p_values = np.full(len(asked), 1 / total)
         for fold in np.unique(self.folds[rows]):
             here = self.folds[rows] == fold
             scores, weights = self.scores[rows][here], 1 / sizes[owner[here]] / total

@@ -25,9 +25,10 @@ def verify(run: Run, *, add: bool = False) -> Verification:
 
 
 def _records(folder: Path) -> Iterator[Path]:
-    """The record of a run, and those of its heads and members."""
+    """The record of a run, and those of its heads, members and evaluations."""
     yield folder / "run.json"
-    for pattern in ("fold-*/head.json", "members/*/run.json", "members/*/fold-*/head.json"):
+    inside = ("fold-*/head.json", "members/*/run.json", "members/*/fold-*/head.json")
+    for pattern in (*inside, "evaluations/*.json"):
         yield from sorted(folder.glob(pattern))
 
 
