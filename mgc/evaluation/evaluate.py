@@ -90,6 +90,12 @@ class _Answers:
     by_fold: np.ndarray  # (track, fold, genre)
     prepared: Sequence[Prepared]
 
+    @property
+    def failures(self) -> list[dict[str, str]]:
+        """Each file that could not be used, once."""
+        found = {f.path: f.reason for ready in self.prepared for f in ready.failures}
+        return [{"path": str(path), "reason": reason} for path, reason in found.items()]
+
 
 def evaluate(
     run: Run,
@@ -127,7 +133,6 @@ def evaluate(
     shares = np.einsum("tfg,tf->tg", heard.by_fold, models / models.sum(1, keepdims=True).clip(1))
     new = models[kept].all(1)
     sets, no_sets = _sets(run, heard.by_fold[kept][new], truth[new], groups[new])
-    failures = {f.path: f.reason for ready in heard.prepared for f in ready.failures}
     made = Evaluation(
         run=run.name,
         dataset=dataset.name,
@@ -137,7 +142,7 @@ def evaluate(
         genres=genres,
         without_counterpart={str(g): int(n) for g, n in counts.items() if g not in genres},
         without_tracks=[genre for genre in run.genres if genre not in genres.values()],
-        failures=[{"path": str(path), "reason": reason} for path, reason in failures.items()],
+        failures=heard.failures,
         quarantined=heard.prepared[0].quarantined,
         heard_before=int((~models.all(1)).sum()),
         learnt=len(models) - len(kept),
