@@ -10,7 +10,7 @@ import datetime
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,9 @@ class Evaluation:
     not_told: int
     sets: Mapping[str, Any] | None
     no_sets: str
-    created: str
+    created: str = field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -149,7 +151,6 @@ def evaluate(
         not_told=not_told,
         sets=sets,
         no_sets=no_sets,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     if run.folder.is_relative_to(home()):
         write_json(run.folder / FOLDER / f"{dataset.name}.json", made.as_dict())
