@@ -33,8 +33,12 @@ from mgc.prediction.predictor import Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import Run, metrics
 from mgc.runs.paired_test import unit_of
+from mgc.runs.record import check_figures
 
 FOLDER = "evaluations"  # in the run's
+#: What a saved evaluation must have: it may be a stranger's.
+SHOWN = ("accuracy", "accuracy_low", "accuracy_high", "f1", "tracks")
+SETS_SHOWN = ("coverage", "share", "share_low", "share_high", "size")
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,13 @@ def saved(run: Run) -> list[Evaluation]:
     found = []
     for path in sorted((run.folder / FOLDER).glob("*.json")):
         try:
-            found.append(Evaluation(**read_json(path)))
-        except (MgcError, TypeError, KeyError):
+            made = Evaluation(**read_json(path))
+            check_figures(made.figures, "figures", run.genres)
+            numbers = [made.figures[name] for name in SHOWN]
+            numbers += [made.sets[name] for name in SETS_SHOWN] if made.sets else []
+            if all(isinstance(number, int | float) for number in numbers):
+                found.append(made)
+        except (MgcError, TypeError, KeyError, ValueError):
             continue
     return found
 

@@ -19,6 +19,7 @@ from mgc.datasets.synthesis.compose import synthesise
 from mgc.errors import MgcError
 from mgc.evaluation.evaluate import evaluate, saved
 from mgc.features.extraction import extract_tracks
+from mgc.home import write_json
 from mgc.prediction.model import Model
 from mgc.runs.run_verification import verify
 from tests.conftest import Told
@@ -84,6 +85,9 @@ def test_what_was_extracted_is_not_extracted_again_and_the_figures_are_kept(
     path.write_text(path.read_text().replace('"tracks": 12', '"tracks": 13', 1))
     assert saved(run) == []
     assert verify(run).damaged != []
+    for lacking in ({"figures": {}}, {"sets": {"share": "all"}}, {"other": 1}):  # a stranger's
+        write_json(path, {**again.as_dict(), **lacking})
+        assert saved(run) == []
 
 
 def test_tracks_of_the_run_itself_are_answered_by_the_folds_that_did_not_learn_from_them(
