@@ -273,14 +273,12 @@ def evaluate(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Score a run on another dataset: `mgc.evaluation.evaluate.evaluate`.
-
-    ``genre_map`` is their genre → the run's, or a file with that (docs/api.md); other genres are
-    matched by name. Raises UsageError and MgcError as that does.
-    """
+    """Score a run, or a ready-made model, on another dataset; see `mgc.evaluation.evaluate`."""
     from mgc.evaluation.evaluate import evaluate as evaluated
 
-    found, other = _finished(run), resolve.dataset(data) if isinstance(data, str) else data
+    found = load(run.folder if isinstance(run, runs.Run) else run, device=device).run
+    assert found is not None
+    other = resolve.dataset(data) if isinstance(data, str) else data
     return evaluated(found, other, genre_map, device=resolve.device(device), progress=progress)
 
 

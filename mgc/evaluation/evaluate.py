@@ -31,7 +31,7 @@ from mgc.home import home, read_json, write_json
 from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.predictor import Predictor
 from mgc.progress import Progress, Silent
-from mgc.runs import Run, metrics
+from mgc.runs import PREDICTIONS, Run, metrics
 from mgc.runs.paired_test import unit_of
 from mgc.runs.record import check_figures
 
@@ -58,7 +58,8 @@ class Evaluation:
         heard_before: how many of the tracks are among those that the run was fitted on. They are
             answered by the folds that did not learn from them, and are not in ``sets``.
         learnt: tracks left out because every model of the run learnt from them.
-        not_told: the run's tracks that are not here any more, so that none can be recognised.
+        not_told: how many of the run's own files are not here any more, so that they cannot be
+            recognised; None if the run does not say which they were.
         sets: `mgc.evaluation.coverage.set_figures`; None if there are none, for ``no_sets``.
         created: when.
     """
@@ -75,7 +76,7 @@ class Evaluation:
     quarantined: Mapping[str, int]
     heard_before: int
     learnt: int
-    not_told: int
+    not_told: int | None
     sets: Mapping[str, Any] | None
     no_sets: str
     created: str = field(
@@ -202,9 +203,11 @@ def _heard(predictor: Predictor, dataset: Dataset, progress: Progress) -> _Answe
     return _Answers(tracks, hashes, np.stack(by_fold), prepared)
 
 
-def _unlearnt(run: Run, heard: _Answers) -> tuple[np.ndarray, int]:
+def _unlearnt(run: Run, heard: _Answers) -> tuple[np.ndarray, int | None]:
     """Which folds' models did not learn from each track, bool (track, fold), by the content of its
-    file; and how many of the run's own files are not here to be compared."""
+    file; and how many of the run's own files are not here to be compared (None: not known)."""
+    if not (run.folder / PREDICTIONS).exists():  # a ready-made model
+        return np.ones(heard.by_fold.shape[:2], bool), None
     rows = run.predictions
     rows = rows[rows["part"] != "test"]
     paths = rows["path"].drop_duplicates()

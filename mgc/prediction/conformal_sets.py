@@ -136,7 +136,7 @@ class GenreSets:
         if self.run is None or not (self.run.folder / PREDICTIONS).exists():
             raise MgcError(
                 f"{self.name} has no held-out tracks, so the coverage of its sets is not known.",
-                "Use a run that was fitted here, without a coverage otherwise.",
+                "Use a run that was fitted here, or leave out the coverage.",
             )
         part = unlearnt_part(self.run)
         if not part:

@@ -154,3 +154,14 @@ def test_no_genre_in_common(run: runs.Run, tmp_path: Path) -> None:
     far = importing.add_path("far", folder, group_by=None, seed=0, drop_rare=False)
     with pytest.raises(MgcError, match="No genre is in both: Heavy, polka there"):
         evaluate(run, far)
+
+
+def test_a_model_that_does_not_say_what_it_was_fitted_on(
+    mgc: Call, run: runs.Run, other: table.Dataset
+) -> None:
+    (run.folder / runs.PREDICTIONS).unlink()  # as in a ready-made model
+    told = mgc("evaluate", run.name, "--data", "other")
+    assert told.code == 0
+    assert f"Not checked: whether {run.name} was fitted on any of these tracks." in told.err
+    assert "has no held-out tracks" in told.err
+    assert "own test tracks" not in told.out

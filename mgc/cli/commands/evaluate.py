@@ -34,32 +34,37 @@ def evaluate(
     """Score a run on another dataset: how good it is on music from elsewhere."""
     from mgc import resolve
     from mgc.datasets.genre_map import read_genre_map
-    from mgc.runs import selection
+    from mgc.prediction import ready_models
+    from mgc.runs import PREDICTIONS, selection
 
     resolve.dataset_name(data)
     given = read_genre_map(genre_map) if genre_map is not None else None
-    found = selection.one(run)
+    found = ready_models.find(run) or selection.one(run)
     from mgc.evaluation.evaluate import evaluate as evaluated
 
     where = resolve.device(device)
     made = evaluated(found, resolve.dataset(data), given, device=where, progress=progress())
     if as_json:
         output.emit_json(made.as_dict())
-    else:
-        inside = found.scores["test"]
-        _show(made, found.record.dataset.name, inside["accuracy"], inside["f1"])
-
-
-def _show(made: Evaluation, home: str, accuracy: float, f1: float) -> None:
-    """Print the figures, beside those on the run's own dataset, and what they leave out."""
-    found = made.figures
+        return
+    figures = made.figures
     groups = "" if made.unit == "tracks" else f" by {output.count(made.groups, made.unit[:-1])}"
     output.say(
-        f"{made.run} on {made.dataset}: accuracy {output.percent(found['accuracy'])} % "
-        f"({_between(found, 'accuracy', 100)}), macro F1 {found['f1']:.3f}, "
-        f"{output.count(found['tracks'], 'track')}{groups}"
+        f"{made.run} on {made.dataset}: accuracy {output.percent(figures['accuracy'])} % "
+        f"({_between(figures, 'accuracy', 100)}), macro F1 {figures['f1']:.3f}, "
+        f"{output.count(figures['tracks'], 'track')}{groups}"
     )
-    output.say(f"On its own test tracks ({home}): {output.percent(accuracy)} %, F1 {f1:.3f}")
+    if (found.folder / PREDICTIONS).exists():
+        own = found.scores["test"]
+        output.say(
+            f"On its own test tracks ({found.record.dataset.name}): "
+            f"{output.percent(own['accuracy'])} %, F1 {own['f1']:.3f}"
+        )
+    _show(made)
+
+
+def _show(made: Evaluation) -> None:
+    """Print sets, figures by genre, and what they leave out."""
     if made.sets is not None:
         output.say(
             f"Sets at {100 * made.sets['coverage']:g} %: they hold the true genre of "
@@ -113,6 +118,8 @@ def _left_out(made: Evaluation) -> Iterator[str]:
             if made.learnt
             else ", and are answered by the folds that did not learn from them."
         )
+    if made.not_told is None:
+        yield f"Not checked: whether {made.run} was fitted on any of these tracks."
     if made.not_told:
         yield (
             f"Not checked: {output.count(made.not_told, 'file')} of the run's own are not here any "
