@@ -38,6 +38,7 @@ COVERAGES = (0.8, 0.9, 0.95)
 DRAWS = 10_000
 
 
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -68,8 +69,12 @@ def exact(known: Calibration, genre: int, coverage: float) -> np.ndarray:
     artists = known.groups_of(joined if genre in joined else [genre])
     if artists < least_groups(coverage):
         return np.ones(DRAWS)
-    left_out = int((1 - coverage) * (artists + 1) + 1e-9)
-    places = np.random.default_rng(category).random(DRAWS)
+    return _beta(category, artists, int((1 - coverage) * (artists + 1) + 1e-9))
+
+
+@cache
+def _beta(seed: int, artists: int, left_out: int) -> np.ndarray:
+    places = np.random.default_rng(seed).random(DRAWS)
     return np.asarray(stats.beta.ppf(places, artists + 1 - left_out, left_out))
 
 
@@ -87,24 +92,47 @@ def systems(names: Sequence[str]) -> dict[tuple[str, str], list[Run]]:
     return found
 
 
-def line(name: str, coverage: float, each: Sequence[Found]) -> str:
-    """A row of the table: what was found with each seed."""
+def cell(each: Sequence[Found]) -> str:
+    """What was found with each seed: the coverages, their mean, its interval, the genres in a
+    set."""
     artists = np.array([of_artists(right, groups) for right, _, groups, _ in each])
-    seeds = " ".join(f"{100 * share:.1f}" for share in artists.mean(1))
+    seeds = " ".join(f"{100 * share:.0f}" for share in artists.mean(1))
     drawn = [draw @ artists.mean(0) / draw.sum(1) for draw in resamples(artists.shape[1])]
     low, high = percentile_interval(np.concatenate(drawn))
-    beta_low, beta_high = percentile_interval(np.mean([one[3] for one in each], 0))
-    cells = [f"{100 * coverage:g}", seeds, f"{100 * artists.mean():.1f}"]
-    cells += [f"{100 * low:.1f}–{100 * high:.1f}", f"{100 * beta_low:.1f}–{100 * beta_high:.1f}"]
-    cells += [f"{100 * np.mean([one[0].mean() for one in each]):.1f}"]
-    cells += [f"{np.mean([one[1].mean() for one in each]):.2f}"]
-    return f"| {name} | {' | '.join(cells)} |"
+    size = np.mean([one[1].mean() for one in each])
+    interval = f"{100 * low:.1f}–{100 * high:.1f}"
+    return f"{seeds}: **{100 * artists.mean():.1f}** ({interval}), {size:.1f}"
+
+
+def beta(each: Sequence[Found]) -> str:
+    """Where 95 % of the coverages of exact sets lie."""
+    low, high = percentile_interval(np.mean([one[3] for one in each], 0))
+    return f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def show(data: str, title: str, found: Sequence[Sequence[Found]]) -> None:
+    """Print a row of the table: what was found at each of the `COVERAGES`."""
+    print(f"| {data} | {title} | {' | '.join(map(cell, found))} |", flush=True)
 
 
 def unseen(data: str, extractor: str, seed: int, coverage: float) -> Found:
     """What `crossed` finds, for runs whose five folds all lack a fifth of the artists."""
-    ready, found = _prepared(data, extractor), []
-    tracks, genres, groups = ready.data, ready.data.genres, ready.data.groups
+    found = []
+    for known, answers, truth, groups in _refitted(data, extractor, seed):
+        inside = known.inside(answers, coverage)
+        drawn = np.sum([exact(known, genre, coverage) for genre in truth], 0)
+        found.append((inside[np.arange(len(truth)), truth], inside.sum(1), groups, drawn))
+    right, sizes, owners, draws = zip(*found, strict=True)
+    total = sum(map(len, right))
+    return np.concatenate(right), np.concatenate(sizes), np.concatenate(owners), sum(draws) / total
+
+
+@cache
+def _refitted(data: str, extractor: str, seed: int) -> list[tuple[Calibration, *Arrays]]:
+    """For each fifth of the artists: what a run without them is calibrated on, the answers (track,
+    fold, genre) for their tracks, the true genres and the artists (track,)."""
+    tracks, made = _prepared(data, extractor).data, []
+    genres, groups = tracks.genres, tracks.groups
     for rest, kept in _fifths(genres, groups, seed):
         answers, shares = [], np.zeros((len(rest), tracks.n_genres))
         folds = np.zeros(len(rest), np.int64)
@@ -115,12 +143,8 @@ def unseen(data: str, extractor: str, seed: int, coverage: float) -> Found:
             shares[other], folds[other] = fitted.predict_tracks(tracks, rest[other])[0], number
             answers.append(fitted.predict_tracks(tracks, kept)[0])
         known = Calibration(shares, genres[rest], groups[rest], folds)
-        inside = known.inside(np.stack(answers, 1), coverage)
-        drawn = [exact(known, genre, coverage) for genre in genres[kept]]
-        right = inside[np.arange(len(kept)), genres[kept]]
-        found.append((right, inside.sum(1), groups[kept], np.sum(drawn, 0) / len(genres)))
-    parts = list(zip(*found, strict=True))
-    return *map(np.concatenate, parts[:3]), np.sum(parts[3], 0)
+        made.append((known, np.stack(answers, 1), genres[kept], groups[kept]))
+    return made
 
 
 def _fifths(genres: np.ndarray, groups: np.ndarray, seed: int) -> Iterator[Sequence[np.ndarray]]:
@@ -140,15 +164,17 @@ def main() -> None:
     parser.add_argument("runs", nargs="*")
     parser.add_argument("--unseen", nargs=2, action="append", default=[])
     asked = parser.parse_args()
-    print("| data | system | asked % | by seed | mean % | artists | Beta | of tracks % | genres |")
-    print("|---|---|--:|---|--:|---|---|--:|--:|")
+    print("| data | system | at 80 % | at 90 % | at 95 % |\n|---|---|---|---|---|")
+    shown = set[str]()
     for (data, title), runs in systems(asked.runs).items():
-        for coverage in COVERAGES:
-            print(line(f"{data} | {title}", coverage, [crossed(run, coverage) for run in runs]))
+        found = [[crossed(run, coverage) for run in runs] for coverage in COVERAGES]
+        if data not in shown:
+            shown.add(data)
+            print(f"| {data} | exact sets (Beta) | {' | '.join(map(beta, found))} |")
+        show(data, title, found)
     for data, extractor in asked.unseen:
-        for coverage in COVERAGES:
-            each = [unseen(data, extractor, seed, coverage) for seed in range(3)]
-            print(line(f"{data} | {extractor} · logistic", coverage, each), flush=True)
+        found = [[unseen(data, extractor, seed, c) for seed in range(3)] for c in COVERAGES]
+        show(data, f"{extractor} · logistic", found)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import coverage
 from mgc.errors import MgcError
 from mgc.evaluation.coverage import coverage_figures, set_figures, system_figures
 from mgc.evaluation.systems import systems
@@ -64,3 +65,15 @@ def test_seeds_of_a_system_are_averaged(mgc_home: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("mgc.evaluation.coverage.coverage_figures", none)
     assert system_figures(system) is None
+
+
+def test_the_benchmark_measures_the_same_and_knows_what_exact_sets_cover(mgc_home: Path) -> None:
+    run = made_run(tracks=180, folds=3)
+    right, sizes, groups, drawn = coverage.crossed(run, 0.8)
+    found = coverage_figures(run, 0.8)
+    assert (right.mean(), sizes.mean()) == pytest.approx((found["share"], found["size"]))
+    assert 0.8 <= drawn.mean() <= 0.8 + 1 / 10  # at most 1 / (artists of a genre + 1) above
+    assert coverage.of_artists(np.array([1.0, 0.0, 1.0]), np.array([7, 7, 9])).tolist() == [0.5, 1]
+    assert f"**{100 * coverage.of_artists(right, groups).mean():.1f}**" in coverage.cell(
+        [(right, sizes, groups, drawn)] * 3
+    )
