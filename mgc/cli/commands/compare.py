@@ -111,6 +111,7 @@ def show(
     ]
     output.show_records(rows, "llr" if narrow else "lllr")
     output.say(compare_text.verdict(made))
+    _say_sets(next(system for system in systems if system.name == made.rows[0]["name"]))
     choice.explain(answer, [name for row in made.rows for name in row["runs"]])
     if made.reference is not None:
         _show_tests(made)
@@ -164,6 +165,16 @@ def _show_genres(systems: Sequence[System]) -> None:
     output.show_table(columns, rows, right=columns[1:])
     if len(singles) > 1:
         output.note("◂ the best single system for the genre")
+
+
+def _say_sets(best: System) -> None:
+    from mgc.evaluation.coverage import COVERAGE, system_figures
+
+    if found := system_figures(best):
+        output.note(
+            f"mgc predict --coverage {COVERAGE} with {best.name}: {found['size']:.1f} genres in a "
+            f"set, the true one in {output.percent(found['share'])} % of them (--by-genre)"
+        )
 
 
 def _show_sets(systems: Sequence[System]) -> None:
