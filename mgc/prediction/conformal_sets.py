@@ -17,9 +17,10 @@ calibration rows have as high a score: unless its p value is at most 1 - coverag
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 
@@ -34,9 +35,9 @@ ROUNDING = 1e-9  # of a p value; it may equal 1 - coverage exactly
 
 def checked_coverage(coverage: float) -> float:
     """The coverage, if it is possible. Raises UsageError otherwise."""
-    if not 0 < coverage < 1:
+    if not (isinstance(coverage, Real) and 0 < coverage < 1):
         raise UsageError(
-            f"A coverage of {coverage:g} is not possible.",
+            f"A coverage of {coverage!r} is not possible.",
             "Give a number between 0 and 1, such as 0.9.",
         )
     return float(coverage)
@@ -68,6 +69,9 @@ class Calibration:
     genres: np.ndarray
     groups: np.ndarray
     folds: np.ndarray
+    _known: dict[float, list[_Ranks]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def scores(self) -> np.ndarray:
@@ -95,27 +99,50 @@ class Calibration:
 
         ``answers`` (track, fold, genre) are the probabilities by each fold's model.
         """
-        asked, joined = set_scores(answers), self.joined(coverage)
-        found = np.zeros((len(answers), answers.shape[2]), bool)
-        for genre in range(answers.shape[2]):
-            rows = np.isin(self.genres, joined if genre in joined else [genre])
-            p_values = self._p_values(np.flatnonzero(rows), asked[:, :, genre])
-            found[:, genre] = p_values > 1 - coverage + ROUNDING
+        asked = set_scores(answers)
+        p_values = [made(asked[:, :, genre]) for genre, made in enumerate(self._ranks(coverage))]
+        found: np.ndarray = np.stack(p_values, 1) > 1 - coverage + ROUNDING
         found[np.arange(len(answers)), answers.mean(1).argmax(1)] = True
         return found
 
-    def _p_values(self, rows: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        """The weight (track,) of the rows whose score is at least that of a track (track, fold) by
-        the same fold's model, and of the new track itself."""
+    def _ranks(self, coverage: float) -> list[_Ranks]:
+        """For each genre, the rows that it is calibrated on."""
+        if coverage not in self._known:
+            joined = self.joined(coverage)
+            shared = self._ranks_of(np.isin(self.genres, joined))
+            self._known[coverage] = [
+                shared if genre in joined else self._ranks_of(self.genres == genre)
+                for genre in range(self.shares.shape[1])
+            ]
+        return self._known[coverage]
+
+    def _ranks_of(self, rows: np.ndarray) -> _Ranks:
         _, owner, sizes = np.unique(self.groups[rows], return_inverse=True, return_counts=True)
-        total = len(sizes) + 1
-        p_values = np.full(len(asked), 1 / total)
-        for fold in np.unique(self.folds[rows]):
-            here = self.folds[rows] == fold
-            scores, weights = self.scores[rows][here], 1 / sizes[owner[here]] / total
-            order = np.argsort(scores)
-            below = np.concatenate([[0.0], weights[order].cumsum()])
-            p_values += below[-1] - below[np.searchsorted(scores[order], asked[:, fold])]
+        scores, folds = self.scores[rows], self.folds[rows]
+        weights = 1 / sizes[owner] / (len(sizes) + 1)
+        by_fold = {}
+        for fold in np.unique(folds):
+            here = np.flatnonzero(folds == fold)
+            here = here[np.argsort(scores[here])]
+            above = weights[here][::-1].cumsum()[::-1]
+            by_fold[int(fold)] = scores[here], np.append(above, 0.0)
+        return _Ranks(1 / (len(sizes) + 1), by_fold)
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    """The weight of a new artist, and for each fold the sorted scores of its rows, with the weight
+    of all rows from each of them on."""
+
+    own: float
+    by_fold: Mapping[int, tuple[np.ndarray, np.ndarray]]
+
+    def __call__(self, asked: np.ndarray) -> np.ndarray:
+        """The p values (track,) of a genre that has these scores (track, fold): the weight of the
+        rows whose score is at least as high by the same fold's model, and of the new artist."""
+        p_values = np.full(len(asked), self.own)
+        for fold, (scores, above) in self.by_fold.items():
+            p_values += above[np.searchsorted(scores, asked[:, fold])]
         return p_values
 
 

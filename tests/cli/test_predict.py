@@ -166,4 +166,4 @@ def test_sets_at_a_coverage(mgc: Call, run: str, music: Path, tmp_path: Path) ->
 def test_an_impossible_coverage_or_one_that_is_not_known(mgc: Call, run: str, music: Path) -> None:
     song = next(music.rglob("*.wav"))
     told = mgc("predict", song, "--run", run, "--coverage", "1")
-    assert (told.code, "A coverage of 1 is not possible." in told.err) == (2, True)
+    assert (told.code, "A coverage of 1.0 is not possible." in told.err) == (2, True)
