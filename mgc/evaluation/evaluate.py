@@ -120,11 +120,10 @@ def evaluate(
         UsageError: the map cannot be read, or names a genre that is not there.
         MgcError: no genre is in both, no file can be used, or the run learnt from every track.
     """
-    progress = progress or Silent()
     given = genre_map if isinstance(genre_map, Mapping | None) else read_genre_map(Path(genre_map))
     genres = matched(dataset.genres, run.genres, given)
     counts = dataset.tracks["genre"].value_counts()
-    judge_again(dataset, progress)
+    judge_again(dataset, progress := progress or Silent())
     shared = dataset.tracks[dataset.tracks["genre"].isin(list(genres))].reset_index(drop=True)
     heard = _heard(Predictor(run, device), replace(dataset, tracks=shared), progress)
     models, not_told = _unlearnt(run, heard)
@@ -136,6 +135,7 @@ def evaluate(
         )
     truth = heard.tracks["genre"].map(genres).map(run.genres.index).to_numpy()[kept]
     by = dataset.record.get("group_by", "none")
+    by = splits.default_grouping(heard.tracks) if by == "none" else by
     groups = splits.groups(heard.tracks, by)[kept]
     shares = np.einsum("tfg,tf->tg", heard.by_fold, models / models.sum(1, keepdims=True).clip(1))
     new = models[kept].all(1)

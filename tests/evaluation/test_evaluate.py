@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -121,6 +122,9 @@ def test_a_dataset_without_artists_has_tracks_as_units(run: runs.Run, tmp_path: 
     plain = importing.add_path("plain", folder, group_by=None, seed=0, drop_rare=False)
     found = evaluate(run, plain, {"Heavy": "metal"})
     assert (found.groups, found.unit) == (12, "tracks")
+    tracks = plain.tracks.assign(artist=["x", "y"] * 6)  # known, although its split ignores them
+    found = evaluate(run, replace(plain, tracks=tracks), {"Heavy": "metal"})
+    assert (found.groups, found.unit) == (2, "artists")
 
 
 def test_the_command_says_what_it_left_out(

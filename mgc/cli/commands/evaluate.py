@@ -10,7 +10,7 @@ import typer
 
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import Device
+from mgc.cli.ui.options import Device, existing
 
 if TYPE_CHECKING:
     from mgc.evaluation.evaluate import Evaluation
@@ -26,6 +26,7 @@ def evaluate(
         typer.Option(
             metavar="FILE.toml",
             help='Which genre is which: under [genres], lines such as "Hip-Hop/Rap" = "hiphop".',
+            callback=existing,
         ),
     ] = None,
     device: Device = "auto",
