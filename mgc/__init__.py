@@ -25,7 +25,7 @@ from mgc.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mgc import datasets
     from mgc.api import FinishedRun as Run
-    from mgc.api import compare, ensemble, extract, fit, load, zero_shot
+    from mgc.api import compare, ensemble, evaluate, extract, fit, load, zero_shot
     from mgc.prediction.model import Model
     from mgc.prediction.prediction import Prediction
 
@@ -39,7 +39,7 @@ _HOMES = {
     "datasets": "mgc.datasets:",
     **{
         name: f"mgc.api:{name}"
-        for name in ("compare", "ensemble", "extract", "fit", "load", "zero_shot")
+        for name in ("compare", "ensemble", "evaluate", "extract", "fit", "load", "zero_shot")
     },
 }
 
@@ -60,6 +60,7 @@ __all__ = [
     "compare",
     "datasets",
     "ensemble",
+    "evaluate",
     "extract",
     "fit",
     "hookimpl",

@@ -1,7 +1,6 @@
-"""The public Python API: what a notebook, a service or another package calls.
+"""The public Python API: what a notebook, a service or another package calls, as ``mgc.fit``.
 
-Everything here is a name of ``mgc`` itself (``mgc.fit``); see docs/api.md. No function prints;
-errors are `mgc.MgcError` and its subclasses.
+See docs/api.md. No function prints; errors are `mgc.MgcError` and its subclasses.
 """
 
 from __future__ import annotations
@@ -22,26 +21,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mgc.datasets.table import Dataset
+    from mgc.evaluation.evaluate import Evaluation
     from mgc.prediction.model import Model
 
 #: The columns of `compare`, in order; what they mean is in docs/api.md.
 COLUMNS = (
-    *("name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall"),
-    *(
-        "f1",
-        "f1_low",
-        "f1_high",
-        "nll",
-        "ece",
-        "tracks",
-        "seeds",
-        "seed_sd",
-        "seed_interval",
-        "best_share",
-    ),
-    *("reference", "difference", "difference_low", "difference_high", "p", "p_adjusted"),
-    *("mcnemar_p", "f1_difference", "f1_p", "runs"),
-)
+    "name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall",
+    "f1", "f1_low", "f1_high", "nll", "ece", "tracks", "seeds", "seed_sd", "seed_interval",
+    "best_share", "reference", "difference", "difference_low", "difference_high", "p",
+    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "runs",
+)  # fmt: skip
 
 
 class FinishedRun(runs.Run):
@@ -85,9 +74,8 @@ class FinishedRun(runs.Run):
     def _repr_html_(self) -> str:
         """The figures as a table, for a notebook."""
         names = ("accuracy", "precision", "recall", "f1", "nll", "ece")
-        rows = "".join(
-            f"<tr><td>{name}</td><td>{self.figures[name]:.3f}</td></tr>" for name in names
-        )
+        cells = [f"<td>{name}</td><td>{self.figures[name]:.3f}</td>" for name in names]
+        rows = "".join(f"<tr>{cell}</tr>" for cell in cells)
         return f"<table><caption>{escape(self.name)}: {escape(self.label)}</caption>{rows}</table>"
 
 
@@ -269,12 +257,29 @@ def compare(
     from mgc.runs import selection
 
     if isinstance(what, str | Dataset):
-        name = resolve.dataset(what).name if isinstance(what, str) else what.name
+        name = resolve.dataset_name(what) if isinstance(what, str) else what.name
         chosen = list(selection.comparable(runs.everything()[0], name).runs)
     else:
         chosen = [_finished(run) for run in what]
     made = compared(systems(chosen), reference)
     return pd.DataFrame(list(made.rows), columns=list(COLUMNS))
+
+
+def evaluate(
+    run: runs.Run | str | os.PathLike[str],
+    data: str | Dataset,
+    genre_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a run, or a ready-made model, on another dataset; see `mgc.evaluation.evaluate`."""
+    from mgc.evaluation.evaluate import evaluate as evaluated
+
+    found = load(run.folder if isinstance(run, runs.Run) else run, device=device).run
+    assert found is not None
+    other = resolve.dataset(data) if isinstance(data, str) else data
+    return evaluated(found, other, genre_map, device=resolve.device(device), progress=progress)
 
 
 def _finished(run: runs.Run | str | os.PathLike[str]) -> FinishedRun:

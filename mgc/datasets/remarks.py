@@ -13,7 +13,7 @@ from mgc.datasets.splits import HELD_OUT, SHARES, Fold
 from mgc.datasets.table import SPLITS, Dataset
 from mgc.errors import counted
 
-#: Genres that other programs write for "there is none", as `_letters` makes them.
+#: Genres that other programs write for "there is none", as `letters` makes them.
 NO_GENRE = frozenset(
     [
         "nan",
@@ -54,7 +54,7 @@ def about_names(tracks: pd.DataFrame) -> list[str]:
         f"The genre {genre!r} ({_tracks(count)}) is learnt and scored like any other. If it means "
         "that there is none, leave it empty in the table, or remove these files."
         for genre, count in sizes.items()
-        if _letters(str(genre)) in NO_GENRE
+        if letters(str(genre)) in NO_GENRE
     ]
     for column in ("genre", "artist"):
         counts = tracks[column].value_counts()
@@ -129,11 +129,11 @@ def _about_fold(
 def _alike(names: pd.Series) -> list[list[str]]:
     """Sets of names that look or sound the same."""
     there = pd.Series(sorted(set(names) - {""}), dtype=object)
-    key = there.map(_letters).where(lambda letters: letters != "", there)
+    key = there.map(letters).where(lambda letters: letters != "", there)
     return [list(same) for _, same in there.groupby(key) if len(same) > 1]
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
     """A name without case, accents, punctuation and spaces: ``Hip-Hop`` → ``hiphop``."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     plain = re.sub(r"[&+]|'n'|(?<=\s)n(?=\s)", "and", plain)

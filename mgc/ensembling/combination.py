@@ -128,18 +128,26 @@ def strategy_folder(run: Run, fold: int) -> Path:
 def apply_ensemble(
     run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
 ) -> np.ndarray:
-    """An ensemble's probabilities (track, genre) for new tracks.
+    """An ensemble's probabilities (track, genre) for new tracks: the mean over folds; see
+    `combined_by_fold`."""
+    return np.asarray(combined_by_fold(run, answers).mean(0))
+
+
+def combined_by_fold(
+    run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+) -> np.ndarray:
+    """An ensemble's probabilities (fold, track, genre) for new tracks.
 
     ``answers[member][fold]`` is the output of that member's model for that fold: probabilities
     (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
-    strategy fitted for that fold; the answer is the mean over folds.
+    strategy fitted for that fold.
     """
     combined = []
     for number, made in enumerate(load_combinations(run)):
         pairs = [folds[number] for folds in answers]
         probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
         combined.append(made(probabilities, [embedding for _, embedding in pairs]))
-    return np.asarray(np.mean(combined, axis=0))
+    return np.stack(combined)
 
 
 def load_combinations(run: Run) -> list[Combination]:

@@ -10,6 +10,7 @@ PANELS = {
         "fit",
         "ensemble",
         "compare",
+        "evaluate",
         "experiment",
         "report",
         "plot",

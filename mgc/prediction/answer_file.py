@@ -116,7 +116,8 @@ class AnswerFile:
 
     def _replayed(self, stream: IO[bytes]) -> AnswerStream:
         """A begun output with the journal's answers in it."""
-        answers = AnswerStream(stream, self.form, self.genres)
+        sets = self.request.get("coverage") is not None
+        answers = AnswerStream(stream, self.form, self.genres, sets)
         answers.begin()
         for entry in self.entries:
             said = entry["answer"]
@@ -127,6 +128,7 @@ class AnswerFile:
                     shares,
                     error=said.get("error", ""),
                     remark=said.get("remark", ""),
+                    set=said.get("set"),
                 )
             )
         return answers

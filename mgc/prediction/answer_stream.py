@@ -23,7 +23,8 @@ def as_record(answer: Prediction) -> dict[str, Any]:
         "probability": answer.probability,
         "probabilities": dict(answer.ranked()),
     }
-    return record | ({"remark": answer.remark} if answer.remark else {})
+    record |= {"remark": answer.remark} if answer.remark else {}
+    return record | ({"set": list(answer.set)} if answer.set is not None else {})
 
 
 def json_line(value: Any) -> bytes:
@@ -39,18 +40,23 @@ class AnswerStream:
     """Writes predictions to a binary stream and flushes each.
 
     `begin` and `end` stand around the answers; as a context it calls them, after Ctrl-C too.
+    ``sets`` says whether the answers have sets: CSV has a column more.
     """
 
-    def __init__(self, stream: IO[bytes], form: AnswerFormat, genres: Sequence[str]) -> None:
+    def __init__(
+        self, stream: IO[bytes], form: AnswerFormat, genres: Sequence[str], sets: bool = False
+    ) -> None:
         self.stream = stream
         self.form = form
         self.genres = genres
+        self.sets = sets
         self.empty = True
 
     def begin(self) -> None:
         """Write what comes before the first answer."""
         if self.form == "csv":
-            self._put(_row(["path", "genre", "probability", *self.genres, "error", "remark"]))
+            last = ["error", "remark", *(["set"] if self.sets else [])]
+            self._put(_row(["path", "genre", "probability", *self.genres, *last]))
         elif self.form == "json":
             self._put(b"[")
 
@@ -79,10 +85,12 @@ class AnswerStream:
         self.empty = False
 
     def _cells(self, answer: Prediction) -> bytes:
+        last = [answer.error, answer.remark]
+        last += ["; ".join(answer.set or ())] if self.sets else []
         if answer.error:
-            return _row([answer.path, *[""] * (2 + len(self.genres)), answer.error, ""])
+            return _row([answer.path, *[""] * (2 + len(self.genres)), *last])
         numbers = [f"{p:.6f}" for p in (answer.probability, *answer.probabilities.values())]
-        return _row([answer.path, answer.genre, *numbers, "", answer.remark])
+        return _row([answer.path, answer.genre, *numbers, *last])
 
     def _put(self, content: bytes) -> None:
         self.stream.write(content)

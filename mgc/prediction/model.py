@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mgc.audio.given import given
 from mgc.errors import MgcError
 from mgc.features.extraction import Failure
 from mgc.features.extraction.one_file import Heard
+from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import BasePredictor, Predictor
 from mgc.progress import Progress, Silent
@@ -30,6 +32,11 @@ class Model:
         self.predictor: BasePredictor = (
             source if isinstance(source, BasePredictor) else Predictor(source, device)
         )
+
+    @cached_property
+    def sets(self) -> GenreSets:
+        """What the sets of the answers are calibrated on."""
+        return GenreSets(self.run, self.name)
 
     @property
     def run(self) -> Run | None:
@@ -110,9 +117,10 @@ class Model:
     def _prediction(
         self, path: Path | None, made: list[list[np.ndarray]], heard: Heard
     ) -> Prediction:
-        values = self.predictor.probabilities(made).tolist()
-        shares = dict(zip(self.genres, values, strict=True))
-        return Prediction(path, shares, heard.seconds, remark=heard.remark)
+        by_fold = self.predictor.by_fold(made)
+        shares = dict(zip(self.genres, by_fold.mean(0).tolist(), strict=True))
+        set_at = partial(self.sets.genres_at, by_fold)
+        return Prediction(path, shares, heard.seconds, remark=heard.remark, set_at=set_at)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.predictor.label}, {len(self.genres)} genres>"

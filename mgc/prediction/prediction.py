@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from mgc.errors import AudioError
+from mgc.errors import AudioError, MgcError
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Prediction:
         seconds: how much audio was heard: the total length of all clips.
         error: why the audio could not be used, or "".
         remark: what to know about the audio beside the answer (it is silent, …), or "".
+        set: the genres at the coverage that was asked for on the command line, or None.
+        set_at: what `genres_at` calls.
     """
 
     path: Path | None
@@ -28,6 +30,8 @@ class Prediction:
     seconds: float = 0.0
     error: str = ""
     remark: str = ""
+    set: Sequence[str] | None = None
+    set_at: Callable[[float], list[str]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def genre(self) -> str:
@@ -44,6 +48,18 @@ class Prediction:
         if self.error:
             raise AudioError(self.error, "Check .error before .genre or .probability.")
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+
+    def genres_at(self, coverage: float) -> list[str]:
+        """The genres, most likely first, that hold the true one in this share of tracks by new
+        artists; see `mgc.prediction.conformal_sets`.
+
+        Raises AudioError if there is an ``error``, UsageError for a coverage that is not between 0
+        and 1, MgcError if the model has no held-out tracks to tell.
+        """
+        self.ranked()
+        if self.set_at is None:
+            raise MgcError("This answer came without its model.", "Predict the file again.")
+        return self.set_at(coverage)
 
     def __repr__(self) -> str:
         name = "" if self.path is None else f"{str(self.path)!r}: "

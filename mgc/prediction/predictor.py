@@ -14,7 +14,7 @@ import numpy as np
 from mgc import runs
 from mgc.audio import decoders
 from mgc.audio.given import Audio
-from mgc.ensembling.combination import apply_ensemble, load_combinations
+from mgc.ensembling.combination import combined_by_fold, load_combinations
 from mgc.errors import AudioError, counted
 from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import Heard, rows_and_seconds
@@ -59,8 +59,14 @@ class BasePredictor(ABC):
         """What every member predicts from the features of one piece of audio."""
 
     @abstractmethod
+    def by_fold(self, made: Sequence[Rows]) -> np.ndarray:
+        """(fold, genre) float64: the probabilities of one piece of audio by each fold's models, of
+        which the mean is the answer; one row without folds."""
+
     def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
-        """(genre,) float64: the probabilities of one piece of audio."""
+        """(genre,) float64: the probabilities of one piece of audio, the mean over folds."""
+        mean: np.ndarray = self.by_fold(made).mean(0)
+        return mean
 
     @cached_property
     def heard(self) -> dict[str, ExtractorSpec]:
@@ -147,11 +153,9 @@ class Predictor(BasePredictor):
             for source, heads in zip(self.sources, self.heads, strict=True)
         ]
 
-    def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
-        """(genre,) float64: the mean over folds, or the members' answers combined."""
+    def by_fold(self, made: Sequence[Rows]) -> np.ndarray:
+        """(fold, genre) float64: the answers of a run, or those of members combined."""
         by_member = self.answers(made)
         if self.run.kind == "single":
-            mean: np.ndarray = np.mean([answer[0][0] for answer in by_member[0]], axis=0)
-            return mean
-        combined: np.ndarray = apply_ensemble(self.run, by_member)[0]
-        return combined
+            return np.array([answer[0][0] for answer in by_member[0]])
+        return combined_by_fold(self.run, by_member)[:, 0]

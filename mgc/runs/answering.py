@@ -26,8 +26,7 @@ from typing import Any, TypeAlias
 from mgc.errors import MgcError, counted
 from mgc.plugins import registry
 from mgc.plugins.contract import StrategyInfo
-from mgc.runs import PREDICTIONS, PREFIX, Run, damaged, identity
-from mgc.runs.run_files import read_parquet
+from mgc.runs import Run, identity
 
 MIN_TRACKS = 50  # with fewer, a paired test shows next to nothing
 ROUNDING = 1e-6  # of an accuracy in run.json
@@ -112,11 +111,15 @@ def answering(found: Iterable[Run], dataset: str) -> Choice | None:
 
 def _candidate(run: Run, part: str) -> _Candidate | None:
     """A run with its figure on a part; None if it may have learnt from that part."""
-    complexity = _complexity(run)
-    folds = run.record.dataset.folds > 1
-    if folds != (part == "test") or (not folds and complexity == LEARNT):
-        return None
-    return _Candidate(run, complexity, part)
+    return _Candidate(run, _complexity(run), part) if unlearnt_part(run) == part else None
+
+
+def unlearnt_part(run: Run) -> str:
+    """The part of its rows that neither a run's heads nor its strategy learnt from, other than the
+    test rows of a single split; "" if there is none."""
+    if run.record.dataset.folds > 1:
+        return "test"
+    return "" if _complexity(run) == LEARNT else "validation"
 
 
 def _complexity(run: Run) -> int:
@@ -191,30 +194,15 @@ def _not_shown(first: _Candidate, second: _Candidate, tests: int) -> str:
 
 def _scored(run: Run, part: str) -> _Rows:
     """The genre, whether the run is right, and the group, by track id; nothing if a probability is
-    not finite.
-
-    Reads with pyarrow and converts without pandas, whose import takes longer than everything else
-    here; pyarrow's filters, ``take`` and ``to_numpy`` import it.
-    """
+    not finite."""
     import numpy as np
 
-    run.check(PREDICTIONS)
-    wanted = [PREFIX + genre for genre in run.genres]
-    try:
-        columns = [*wanted, "track_id", "genre", "part", "group"]
-        table = read_parquet(run.folder / PREDICTIONS, columns)
-        group = "group" if "group" in table.column_names else "track_id"
-        shares = np.array([np.from_dlpack(table[name].combine_chunks()) for name in wanted])
-        ids, genres, parts, groups = (
-            table[name].to_pylist() for name in ("track_id", "genre", "part", group)
-        )
-    except (OSError, ValueError, KeyError, BufferError, TypeError) as error:
-        raise damaged(run.folder, error) from error
-    if not np.isfinite(shares).all():
+    from mgc.runs.held_out import held_out
+
+    rows = held_out(run, part)
+    if not np.isfinite(rows.shares).all():
         return {}
-    rows = zip(ids, shares.argmax(0).tolist(), genres, groups, parts, strict=True)
-    return {
-        track: (genre, run.genres[answer] == genre, group)
-        for track, answer, genre, group, where in rows
-        if where == part
-    }
+    right = (rows.shares.argmax(1) == rows.genres).tolist()
+    genres = [run.genres[number] for number in rows.genres]
+    found = zip(rows.tracks, genres, right, rows.groups.tolist(), strict=True)
+    return {track: (genre, hit, group) for track, genre, hit, group in found}

@@ -152,7 +152,7 @@ def parse(raw: Mapping[str, Any]) -> RunRecord:
             raise ValueError(f"run.json lacks {name}")
     _check_lists(made)
     for part, figures in made.metrics.items():
-        _check_figures(figures, f"metrics.{part}", made.dataset.genres)
+        check_figures(figures, f"metrics.{part}", made.dataset.genres)
     return made
 
 
@@ -176,7 +176,7 @@ def _check_lists(made: RunRecord) -> None:
         _checked(failure, [RecordedFailure], "failures")
 
 
-def _check_figures(figures: Any, name: str, genres: Sequence[str]) -> None:
+def check_figures(figures: Any, name: str, genres: Sequence[str]) -> None:
     """Raise ValueError for figures of a part that no predictions have."""
     if not isinstance(figures, Mapping):
         raise ValueError(f"run.json: {name} is {figures!r:.40}, not an object")
@@ -189,7 +189,7 @@ def _check_figures(figures: Any, name: str, genres: Sequence[str]) -> None:
     if not isinstance(by_genre, Mapping) or not set(by_genre) <= set(genres):
         raise ValueError(f"run.json: {name}.by_genre is not an object of the genres")
     for genre, row in by_genre.items():
-        _check_figures(row, f"{name}.by_genre.{genre}", ())
+        check_figures(row, f"{name}.by_genre.{genre}", ())
     confusion = figures.get("confusion")
     if confusion is not None and not _is_square(confusion, len(genres)):
         raise ValueError(f"run.json: {name}.confusion is not a table of genre by genre")

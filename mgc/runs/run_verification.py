@@ -24,9 +24,12 @@ def verify(run: Run, *, add: bool = False) -> Verification:
 
 
 def _records(run: Run) -> set[Path]:
-    """The record of a run, and those of its heads and members: all that it should have, if it is
-    finished, and those of folders that are there."""
-    found = {run.folder / "run.json", *run.folder.glob("fold-*/head.json")}
+    """The record of a run, and those of its heads, members and evaluations: all that it should
+    have, if it is finished, and those of folders that are there."""
+    there = (
+        path for p in ("fold-*/head.json", "evaluations/*.json") for path in run.folder.glob(p)
+    )
+    found = {run.folder / "run.json", *there}
     if run.finished:
         found |= {run.folder / "members" / name / "run.json" for name in run.record.members}
         folds = max(1, run.record.dataset.folds) if run.kind == "single" else 0

@@ -140,3 +140,30 @@ def test_lists_formats_and_refusals(mgc: Call, run: str, music: Path, tmp_path: 
         told = mgc("predict", *arguments, "--run", run)
         assert told.code == 2
         assert said in told.err
+
+
+def test_sets_at_a_coverage(mgc: Call, run: str, music: Path, tmp_path: Path) -> None:
+    song = next(music.rglob("*.wav"))
+    [plain] = mgc("predict", song, "--run", run, "--json").json
+    told = mgc("predict", song, "--run", run, "--coverage", "0.7", "--json")
+    assert "sets: calibrated on" in told.err
+    [answer] = told.json
+    assert answer["set"][0] == answer["genre"]
+    assert {key: answer[key] for key in plain} == plain
+    table = mgc("predict", song, "--run", run, "--coverage", "0.7").out
+    assert "at 70 %" in table
+    assert " or ".join(answer["set"]) in table
+    into = tmp_path / "answers.csv"
+    for _ in range(2):  # made, and found complete
+        assert mgc("predict", song, "--run", run, "--coverage", "0.7", "-o", into).code == 0
+    [row] = csv.DictReader(into.open())
+    assert row["set"] == "; ".join(answer["set"])
+    assert list(row)[-3:] == ["error", "remark", "set"]
+    told = mgc("predict", song, "--run", run, "-o", into)
+    assert (told.code, "made with another coverage" in told.err) == (2, True)
+
+
+def test_an_impossible_coverage_or_one_that_is_not_known(mgc: Call, run: str, music: Path) -> None:
+    song = next(music.rglob("*.wav"))
+    told = mgc("predict", song, "--run", run, "--coverage", "1")
+    assert (told.code, "A coverage of 1.0 is not possible." in told.err) == (2, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,9 +67,14 @@ def _json(
     made: Comparison, systems: Sequence[System], by_genre: bool, agreement: bool
 ) -> list[dict[str, Any]]:
     """The rows; genres and agreement are additional keys of each."""
+    from mgc.evaluation.coverage import system_figures
+
     answer = choice.answering(systems[0].runs[0].record.dataset.name)
     chosen = answer.run.name if answer else None
-    rows = [{**row, "answers": chosen in row["runs"]} for row in made.rows]
+    sets = {system.name: system_figures(system) for system in systems}
+    rows = [
+        {**row, "answers": chosen in row["runs"], "sets": sets[row["name"]]} for row in made.rows
+    ]
     if by_genre:
         from mgc.evaluation.compare import by_genre as genre_table
 
@@ -106,6 +111,7 @@ def show(
     ]
     output.show_records(rows, "llr" if narrow else "lllr")
     output.say(compare_text.verdict(made))
+    _say_sets(next(system for system in systems if system.name == made.rows[0]["name"]))
     choice.explain(answer, [name for row in made.rows for name in row["runs"]])
     if made.reference is not None:
         _show_tests(made)
@@ -118,6 +124,7 @@ def show(
         )
     if by_genre:
         _show_genres(systems)
+        _show_sets(systems)
     if agreement:
         _show_agreement(_agreement(systems))
 
@@ -158,6 +165,40 @@ def _show_genres(systems: Sequence[System]) -> None:
     output.show_table(columns, rows, right=columns[1:])
     if len(singles) > 1:
         output.note("◂ the best single system for the genre")
+
+
+def _say_sets(best: System) -> None:
+    from mgc.evaluation.coverage import COVERAGE, system_figures
+
+    if found := system_figures(best):
+        output.note(
+            f"mgc predict --coverage {COVERAGE} with {best.name}: {found['size']:.1f} genres in a "
+            f"set, the true one in {output.percent(found['share'])} % of them (--by-genre)"
+        )
+
+
+def _show_sets(systems: Sequence[System]) -> None:
+    """Print how often the sets of each system hold the true genre, and how large they are."""
+    from mgc.evaluation.coverage import COVERAGE, system_figures
+
+    found = {s.name: figures for s in systems if (figures := system_figures(s)) is not None}
+    if not found:
+        return
+    rows = []
+    for genre in systems[0].runs[0].genres:
+        held = [figures["by_genre"].get(genre) for figures in found.values()]
+        rows.append([genre, *map(_set_cell, held)])
+    rows.append(["all", *map(_set_cell, found.values())])
+    columns = [f"in sets at {100 * COVERAGE:g} %", *found]
+    output.show_table(columns, rows, right=columns[1:])
+    output.note(
+        "% of the tracks whose true genre is in the set (mgc predict --coverage), and how many "
+        "genres a set has; each fold's sets are calibrated on the others"
+    )
+
+
+def _set_cell(figures: Mapping[str, Any] | None) -> str:
+    return f"{output.percent(figures['share'])} ({figures['size']:.1f})" if figures else "–"
 
 
 def _agreement(systems: Sequence[System]) -> Agreement:

@@ -73,6 +73,13 @@ def predict(
         ),
     ] = None,
     top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = SHOWN,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Also give sets of genres that hold the true one this often, such as 0.9.",
+        ),
+    ] = None,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
     form = answers.answer_format(as_json, as_jsonl, as_csv, into)
@@ -84,12 +91,14 @@ def predict(
         if genres is None
         else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     )
-    tally = answers.AnswerTally()
+    if coverage is not None:
+        output.note(f"sets: {model.sets.about(coverage)}")
+    tally = answers.AnswerTally(coverage)
     if into is not None and form is not None:
         files = answers.write_answers(into, form, model, files, workers, tally)
     else:
         predictions = tally.counted(model.predict_many(files, workers, progress()))
-        answers.print_answers(predictions, form, model.genres, top)
+        answers.print_answers(predictions, form, model.genres, top, coverage)
     output.list_failures(tally.remarks)
     if tally.failures:
         output.note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "
 
 
 class AnswerTally:
-    """Counts the answers that pass through."""
+    """Counts the answers that pass through, and gives them their sets if a coverage is asked
+    for."""
 
-    def __init__(self) -> None:
+    def __init__(self, coverage: float | None = None) -> None:
+        self.coverage = coverage
         self.done = 0
         self.failures: list[str] = []
         self.remarks: list[str] = []
@@ -33,6 +36,8 @@ class AnswerTally:
                 self.failures.append(answer.error)
             else:
                 self.done += 1
+                if self.coverage is not None:
+                    answer = replace(answer, set=answer.genres_at(self.coverage))
             if answer.remark:
                 self.remarks.append(f"{answer.path}: {answer.remark}, so the genre means nothing.")
             yield answer
@@ -59,7 +64,11 @@ def answer_format(
 
 
 def print_answers(
-    answers: Iterable[Prediction], form: AnswerFormat | None, genres: list[str], top: int
+    answers: Iterable[Prediction],
+    form: AnswerFormat | None,
+    genres: list[str],
+    top: int,
+    coverage: float | None = None,
 ) -> None:
     """Print answers as they come; a table, also after Ctrl-C, when there are no more."""
     if form is None:
@@ -67,11 +76,11 @@ def print_answers(
         try:
             done.extend(answer for answer in answers if not answer.error)
         finally:
-            _show(done, top)
+            _show(done, top, coverage)
         return
     from mgc.prediction.answer_stream import AnswerStream
 
-    with AnswerStream(output.binary(), form, genres) as stream:
+    with AnswerStream(output.binary(), form, genres, coverage is not None) as stream:
         for answer in answers:
             stream.write(answer)
 
@@ -87,7 +96,8 @@ def write_answers(
     """Add the answers that a file lacks; returns the files that these are about."""
     from mgc.prediction.answer_file import AnswerFile
 
-    target = AnswerFile(into, form, model.genres, model.predictor.identity())
+    request = {**model.predictor.identity(), "coverage": tally.coverage}
+    target = AnswerFile(into, form, model.genres, request)
     missing = target.missing(files)
     if there := len(files) - len(missing):
         output.note(f"{into} has {output.count(there, 'answer')} of {len(files):,} already.")
@@ -98,11 +108,13 @@ def write_answers(
     return missing
 
 
-def _show(done: list[Prediction], top: int) -> None:
+def _show(done: list[Prediction], top: int, coverage: float | None) -> None:
     rows = []
     for answer in done:
         ranked = answer.ranked()
         others = ", ".join(f"{genre} {output.percent(p)}" for genre, p in ranked[1:top])
-        rows.append((answer.path, ranked[0][0], output.percent(ranked[0][1]), others))
+        row = [answer.path, ranked[0][0], output.percent(ranked[0][1]), others]
+        rows.append([*row, *([" or ".join(answer.set)] if answer.set is not None else [])])
     if rows:
-        output.show_table(["file", "genre", "%", "else"], rows, right=["%"])
+        sets = [] if coverage is None else [f"at {100 * coverage:g} %"]
+        output.show_table(["file", "genre", "%", "else", *sets], rows, right=["%"])
