@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import BasePredictor, Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
+
+if TYPE_CHECKING:
+    from mgc.prediction.timeline import Timeline
 
 
 class Model:
@@ -106,6 +110,31 @@ class Model:
         made, _ = self.predictor.features(given(audio))
         firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]
         return np.concatenate(firsts).astype(np.float32)
+
+    def timeline(
+        self,
+        audio: object,
+        window: float | None = None,
+        hop: float | None = None,
+        smooth: float | None = None,
+        progress: Progress | None = None,
+    ) -> Timeline:
+        """Say which genre is heard when, in audio of any length; it is decoded once.
+
+        Args:
+            audio: as for `predict`.
+            window: seconds that each answer is about; None is 10, or the run's clips if shorter.
+            hop: seconds between windows, at most ``window``; None is half of it.
+            smooth: average probabilities over this many seconds; None does not.
+            progress: is told about the windows done.
+
+        Raises:
+            UsageError: a length is not possible.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.timeline import timeline
+
+        return timeline(self.predictor, given(audio), window, hop, smooth, progress)
 
     def _prediction(
         self, path: Path | None, made: list[list[np.ndarray]], heard: Heard
