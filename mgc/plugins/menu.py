@@ -14,6 +14,7 @@ PANELS = {
         "report",
         "plot",
         "predict",
+        "similar",
         "models",
         "runs",
     ),

@@ -20,6 +20,8 @@ from mgc.progress import Progress, Silent
 from mgc.runs import Run
 
 if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
+    from mgc.prediction.similar import Neighbours
     from mgc.prediction.timeline import Timeline
 
 
@@ -108,8 +110,34 @@ class Model:
         an ensemble, the embeddings of its members, side by side. Raises as `predict` does.
         """
         made, _ = self.predictor.features(given(audio))
-        firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]
-        return np.concatenate(firsts).astype(np.float32)
+        return np.concatenate(self.predictor.embeddings(made)).astype(np.float32)
+
+    def similar(
+        self,
+        audio: object,
+        among: str | Dataset | Run | None = None,
+        count: int = 10,
+        *,
+        same_artist: bool = False,
+        progress: Progress | None = None,
+    ) -> Neighbours:
+        """The known tracks that are nearest to audio by the model's embedding, nearest first.
+
+        Args:
+            audio: as for `predict`, or the id of one of the known tracks.
+            among: a dataset or a run (or its name) whose tracks are known; None is the model's own.
+                Features of a dataset are extracted if they are missing, and kept.
+            count: the most tracks to return.
+            same_artist: also return tracks of the artist of ``audio``.
+            progress: is told about the tracks embedded.
+
+        Raises:
+            UsageError: a name is unknown, or the model has no tracks of its own.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.similar import similar
+
+        return similar(self.predictor, audio, among, count, same_artist, progress or Silent())
 
     def timeline(
         self,

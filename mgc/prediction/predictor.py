@@ -62,6 +62,10 @@ class BasePredictor(ABC):
     def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
         """(genre,) float64: the probabilities of one piece of audio."""
 
+    def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
+        """Each member's embedding (dimension,) of one piece of audio, by its first fold's model."""
+        return [folds[0][1][0] for folds in self.answers(made)]
+
     @cached_property
     def heard(self) -> dict[str, ExtractorSpec]:
         """The different extractors, by fingerprint; members with the same one share its work."""
@@ -134,9 +138,16 @@ class Predictor(BasePredictor):
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """What every member predicts from the features of one piece of audio."""
+        return self._answers(made, slice(None))
+
+    def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
+        """See `BasePredictor.embeddings`."""
+        return [folds[0][1][0] for folds in self._answers(made, slice(1))]
+
+    def _answers(self, made: Sequence[Rows], folds: slice) -> Answers:
         features = dict(zip(self.heard, made, strict=True))
         return [
-            [head.predict([features[source.store.fingerprint]]) for head in heads]
+            [head.predict([features[source.store.fingerprint]]) for head in heads[folds]]
             for source, heads in zip(self.sources, self.heads, strict=True)
         ]
 

@@ -87,8 +87,11 @@ def test_audio_shorter_than_a_window_has_one_answer(models: dict[str, Model]) ->
 
 @pytest.mark.parametrize(
     ("window", "hop", "smooth"),
-    [(0.1, None, None), (np.nan, None, None), (4_000, None, None), (3, 4, None), (3, 0, None)]
-    + [(3, np.nan, None), (3, 1, 0), (3, 1, np.nan), (3, 1, np.inf)],
+    [
+        *((0.1, None, None), (np.nan, None, None), (4_000, None, None)),
+        *((3, 4, None), (3, 0, None), (3, np.nan, None)),
+        *((3, 1, 0), (3, 1, np.nan), (3, 1, np.inf)),
+    ],
 )
 def test_lengths_that_cannot_be_are_refused(
     models: dict[str, Model], window: float, hop: float | None, smooth: float | None
