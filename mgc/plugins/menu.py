@@ -14,6 +14,7 @@ PANELS = {
         "report",
         "plot",
         "predict",
+        "explain",
         "similar",
         "models",
         "runs",

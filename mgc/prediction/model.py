@@ -21,6 +21,7 @@ from mgc.runs import Run
 
 if TYPE_CHECKING:
     from mgc.datasets.table import Dataset
+    from mgc.prediction.explanation import Explanation
     from mgc.prediction.similar import Neighbours
     from mgc.prediction.timeline import Timeline
 
@@ -163,6 +164,24 @@ class Model:
         from mgc.prediction.timeline import timeline
 
         return timeline(self.predictor, given(audio), window, hop, smooth, progress)
+
+    def explain(
+        self, audio: object, genre: str | None = None, progress: Progress | None = None
+    ) -> Explanation:
+        """Say which members, seconds and frequency bands decide the answer for one piece of audio.
+
+        Args:
+            audio: as for `predict`.
+            genre: the genre to explain; None is the most likely one.
+            progress: is told about the parts that have been taken out.
+
+        Raises:
+            UsageError: the model does not know the genre.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.explanation import explain
+
+        return explain(self.predictor, given(audio), genre, progress or Silent())
 
     def _prediction(
         self, path: Path | None, made: list[list[np.ndarray]], heard: Heard

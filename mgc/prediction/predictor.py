@@ -59,8 +59,12 @@ class BasePredictor(ABC):
         """What every member predicts from the features of one piece of audio."""
 
     @abstractmethod
+    def combined(self, answers: Answers) -> np.ndarray:
+        """(genre,) float64: the members' `answers` as one."""
+
     def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
         """(genre,) float64: the probabilities of one piece of audio."""
+        return self.combined(self.answers(made))
 
     def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
         """Each member's embedding (dimension,) of one piece of audio, by its first fold's model."""
@@ -151,11 +155,10 @@ class Predictor(BasePredictor):
             for source, heads in zip(self.sources, self.heads, strict=True)
         ]
 
-    def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
+    def combined(self, answers: Answers) -> np.ndarray:
         """(genre,) float64: the mean over folds, or the members' answers combined."""
-        by_member = self.answers(made)
         if self.run.kind == "single":
-            mean: np.ndarray = np.mean([answer[0][0] for answer in by_member[0]], axis=0)
+            mean: np.ndarray = np.mean([answer[0][0] for answer in answers[0]], axis=0)
             return mean
-        combined: np.ndarray = apply_ensemble(self.run, by_member)[0]
+        combined: np.ndarray = apply_ensemble(self.run, answers)[0]
         return combined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
@@ -13,16 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from mgc.audio import decoding
 from mgc.audio.clip_policy import MAX_SECONDS, MIN_SECONDS
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music_in
 from mgc.audio.sliding_windows import sliding
 from mgc.datasets.csv_cells import csv_row
 from mgc.errors import UsageError
-from mgc.features.extraction.gpu import padded
-from mgc.features.extraction.one_file import apply
-from mgc.features.extraction.tasks import one_thread
+from mgc.features.extraction.wave_features import features_of_waves
 from mgc.prediction.predictor import BasePredictor
 from mgc.progress import Progress, Silent
 
@@ -187,11 +184,10 @@ def timeline(
         while batch := list(islice(windows, size)):
             starts += [start for start, _, _ in batch]
             end = batch[-1][0] + len(batch[-1][1]) / batch[-1][2]
-            said = [no_music_in(wave, rate) for _, wave, rate in batch]
-            heard = [
-                (wave, rate) for (_, wave, rate), no in zip(batch, said, strict=True) if not no
-            ]
-            answers = _answers(predictor, audio, heard)
+            rate = batch[0][2]
+            said = [no_music_in(wave, rate) for _, wave, _ in batch]
+            music = [wave for (_, wave, _), no in zip(batch, said, strict=True) if not no]
+            answers = _answers(predictor, audio, music, rate)
             nothing = np.full(len(predictor.genres), np.nan)
             rows += [nothing if no else next(answers) for no in said]
             remarks += said
@@ -202,32 +198,13 @@ def timeline(
 
 
 def _answers(
-    predictor: BasePredictor, audio: Audio, heard: Sequence[tuple[np.ndarray, int]]
+    predictor: BasePredictor, audio: Audio, waves: Sequence[np.ndarray], rate: int
 ) -> Iterator[np.ndarray]:
     """Probabilities (genre,) of each window."""
-    if not heard:
-        return iter(())
-    made = features_of_waves(predictor, audio, heard)
-    return iter(
-        [predictor.probabilities([[row] for row in one]) for one in zip(*made, strict=True)]
-    )
-
-
-def features_of_waves(
-    predictor: BasePredictor, audio: Audio, waves: Iterable[tuple[np.ndarray, int]]
-) -> list[list[np.ndarray]]:
-    """The features of waveforms, each with its rate, that are parts of ``audio``: for each of
-    the predictor's extractors, in the order of `BasePredictor.heard`, one array per waveform."""
-    clips: dict[tuple[int, str], Any] = {}
-    made = []
-    with one_thread():
-        for source in predictor.heard.values():
-            key = source.info.sample_rate, source.device
-            if key not in clips:
-                wanted = [decoding.resample(wave, rate, key[0]) for wave, rate in waves]
-                clips[key] = padded(wanted, *key)
-            made.append(apply(source, clips[key], audio))
-    return made
+    if waves:
+        made = features_of_waves(list(predictor.heard.values()), audio, waves, rate)
+        for rows in zip(*made, strict=True):
+            yield predictor.probabilities([[row] for row in rows])
 
 
 def _check(window: float, hop: float, smooth: float | None) -> None:

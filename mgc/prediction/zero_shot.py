@@ -142,9 +142,9 @@ class ZeroShotPredictor(BasePredictor):
             raise self.source.failure("gave text numbers that are not finite.")
         return [[(shares.mean(0, keepdims=True), clips.mean(0, keepdims=True))]]
 
-    def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
-        """(genre,) float64: the mean over the clips."""
-        shares: np.ndarray = self.answers(made)[0][0][0][0]
+    def combined(self, answers: Answers) -> np.ndarray:
+        """(genre,) float64: the only member's answer."""
+        shares: np.ndarray = answers[0][0][0][0]
         return shares
 
 
