@@ -26,7 +26,7 @@ from mgc.progress import Progress, Silent
 WINDOW_SECONDS = 10.0
 HOPS_A_WINDOW = 2
 MIN_HOP = 0.1  # seconds
-BATCH_SECONDS = 240.0  # of windows whose features are made at once
+BATCH_SECONDS = 60.0  # of windows whose features are made at once
 
 
 @dataclass(frozen=True)
