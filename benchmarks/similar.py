@@ -4,8 +4,8 @@ Precision at 10: the share of the 10 nearest tracks by other artists that have t
 Each test track of a run with folds is the query once, in the space of the fold whose model has not
 seen it; all other tracks of the dataset are known. Runs joined by ``+`` count as an ensemble: the
 mean of their distances. Chance is the share of the genre among tracks by other artists; "mel
-statistics" are the means and deviations of the mel bands, standardised, with the same distance, from
-the first run of the extractor mel. Intervals (95 %) resample artists.
+statistics" are the means and deviations of the mel bands, standardised, with the same distance,
+from the first run of the extractor mel. Intervals (95 %) resample artists.
 """
 
 from __future__ import annotations

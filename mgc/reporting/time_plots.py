@@ -9,15 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from scipy.signal import stft
 
 from mgc.prediction.explanation import Effect, Explanation, HeardClip
-from mgc.prediction.occlusion import N_FFT
+from mgc.prediction.occlusion import N_FFT, QUIET
 from mgc.prediction.timeline import Timeline, clock
 from mgc.reporting.colours import LIGHT, PICTURE, RIGHT, WRONG
 from mgc.reporting.feature_plots import ROUND_HZ
 from mgc.reporting.plots import STYLE, short
 
 WIDTH, HEIGHT = 7.2, 2.6  # inches: a journal page wide
+SHOWN_DB = 80.0  # below the loudest point of a spectrogram
 MIN_HZ = 62.5  # where the axis of frequencies begins
 MIN_NAMED = 0.06  # of the width: a shorter segment has no room for its name
 
@@ -81,10 +83,11 @@ def _draw_effects(axis: Axes, parts: Sequence[Effect]) -> None:
 
 
 def _draw_clip(axis: Axes, clip: HeardClip, made: Explanation) -> None:
-    size = min(N_FFT, len(clip.wave))
-    axis.specgram(
-        clip.wave, NFFT=size, noverlap=size // 2, Fs=clip.rate, cmap=PICTURE,
-        xextent=(clip.start, clip.end), vmin=-140, vmax=-20,
+    spectrum = stft(clip.wave, clip.rate, nperseg=min(N_FFT, len(clip.wave)))[2]
+    levels = 20 * np.log10(np.abs(spectrum) + QUIET)
+    axis.imshow(
+        levels, origin="lower", aspect="auto", cmap=PICTURE, vmin=levels.max() - SHOWN_DB,
+        extent=(clip.start, clip.end, 0, clip.rate / 2),
     )  # fmt: skip
     axis.set(yscale="log", xlabel="time (s)")
     axis.set_yticks(ROUND_HZ, [f"{hz:,}" for hz in ROUND_HZ])
