@@ -122,7 +122,6 @@ def similar(
     """The known tracks nearest to audio, or to one of themselves; see `Model.similar`."""
     if count < 1:
         raise UsageError(f"{count} tracks cannot be listed.", "--count accepts 1 or more.")
-    predictor.prepare()
     known = known_tracks(predictor, among, progress)
     own, vectors = _asked(predictor, wanted, known)
     distances, tracks = known.distances(vectors), known.tracks
