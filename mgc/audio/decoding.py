@@ -124,6 +124,16 @@ def mono(block: np.ndarray) -> np.ndarray:
     return mean
 
 
+def checked_mono(path: Audio, block: np.ndarray) -> np.ndarray:
+    """`mono`. Raises AudioError if the samples cannot be computed with."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        wave = mono(block)
+        energy = np.dot(wave, wave)
+    if problem := unusable(block, energy):
+        raise AudioError(f"{path}: {problem}.")
+    return wave
+
+
 def unusable(block: np.ndarray, energy: float) -> str:
     """Why a block's samples cannot be computed with, in words that follow the file's name; "" if
     they can. ``energy``, the sum of their squares or more, is looked at first: that is fast."""
@@ -255,13 +265,7 @@ def _wave(path: Audio, reader: Reader, start: float, seconds: float | None) -> n
     """One part as mono (sample,), empty if the file ends before it."""
     rate = reader.format.sample_rate
     count = None if seconds is None else round(seconds * rate)
-    parts = []
-    for block in reader.blocks(round(start * rate), count):
-        with np.errstate(invalid="ignore", over="ignore"):
-            parts.append(mono(block))
-            energy = np.dot(parts[-1], parts[-1])
-        if problem := unusable(block, energy):
-            raise AudioError(f"{path}: {problem}.")
+    parts = [checked_mono(path, block) for block in reader.blocks(round(start * rate), count)]
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)

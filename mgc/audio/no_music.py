@@ -97,9 +97,7 @@ def no_music(audio: Audio, clips: Sequence[np.ndarray], rate: int) -> str:
         clips: what is heard of it, mono, each (sample,) float32.
         rate: their rate in Hz.
     """
-    if any(np.std(clip[::FEW], dtype=np.float64) >= 4 * SILENT for clip in clips):
-        return ""  # a few of the samples show it, at a hundredth of the cost of levels
-    if not all(measured([clip[:, None]], rate, 1).no_music() for clip in clips):
+    if not all(no_music_in(clip, rate) for clip in clips):
         return ""
     found = ""
     with suppress(AudioError), decoding.opened(audio) as reader:
@@ -107,6 +105,13 @@ def no_music(audio: Audio, clips: Sequence[np.ndarray], rate: int) -> str:
             reader.blocks(0, None), reader.format.sample_rate, reader.format.channels
         ).no_music()
     return found or "is silent in the parts of it that are heard"
+
+
+def no_music_in(clip: np.ndarray, rate: int) -> str:
+    """Why (sample,) float32 at ``rate`` Hz holds no music; "" if it does."""
+    if np.std(clip[::FEW], dtype=np.float64) >= 4 * SILENT:
+        return ""  # a few of the samples show it, at a hundredth of the cost of levels
+    return measured([clip[:, None]], rate, 1).no_music()
 
 
 def measured(blocks: Iterable[np.ndarray], rate: int, channels: int) -> Levels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -148,6 +148,30 @@ def combined_by_fold(
         probabilities = np.stack([np.asarray(p, np.float64) for p, _ in pairs])
         combined.append(made(probabilities, [embedding for _, embedding in pairs]))
     return np.stack(combined)
+
+
+def apply_without(
+    run: Run,
+    answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
+    number: int,
+    usual: np.ndarray,
+) -> np.ndarray:
+    """`apply_ensemble` without what one member says about these tracks.
+
+    A strategy that learns nothing combines the other members. One that has learnt how much to
+    trust each gets the member's ``usual`` probabilities (genre,) and an embedding of zeros instead.
+    """
+    combined = []
+    for fold, made in enumerate(load_combinations(run)):
+        pairs = [folds[fold] for folds in answers]
+        if made.spec.info.learns == "nothing":
+            del pairs[number]
+            made = replace(made, temperatures=np.delete(made.temperatures, number))
+        else:
+            shares, embedding = pairs[number]
+            pairs[number] = np.tile(usual, (len(shares), 1)), np.zeros_like(embedding)
+        combined.append(made(np.stack([p for p, _ in pairs]), [e for _, e in pairs]))
+    return np.asarray(np.mean(combined, axis=0))
 
 
 def load_combinations(run: Run) -> list[Combination]:

@@ -194,7 +194,7 @@ def _heard(predictor: Predictor, dataset: Dataset, progress: Progress) -> _Answe
         for row in rows:
             pairs = zip(prepared, at, strict=True)
             made = [one.data.features[numbers[row]] for one, numbers in pairs]
-            by_fold.append(predictor.by_fold(made))
+            by_fold.append(predictor.by_fold(predictor.answers(made)))
             task.advance()
     if not by_fold:
         raise MgcError(f"No track of {dataset.name} can be heard by all members of the run.")

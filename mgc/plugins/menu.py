@@ -15,6 +15,8 @@ PANELS = {
         "report",
         "plot",
         "predict",
+        "explain",
+        "similar",
         "models",
         "runs",
     ),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,12 @@ from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import BasePredictor, Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
+
+if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
+    from mgc.prediction.explanation import Explanation
+    from mgc.prediction.similar import Neighbours
+    from mgc.prediction.timeline import Timeline
 
 
 class Model:
@@ -111,13 +118,82 @@ class Model:
         an ensemble, the embeddings of its members, side by side. Raises as `predict` does.
         """
         made, _ = self.predictor.features(given(audio))
-        firsts = [folds[0][1][0] for folds in self.predictor.answers(made)]
-        return np.concatenate(firsts).astype(np.float32)
+        return np.concatenate(self.predictor.embeddings(made)).astype(np.float32)
+
+    def similar(
+        self,
+        audio: object,
+        among: str | Dataset | Run | None = None,
+        count: int = 10,
+        *,
+        same_artist: bool = False,
+        progress: Progress | None = None,
+    ) -> Neighbours:
+        """The known tracks that are nearest to audio by the model's embedding, nearest first.
+
+        Args:
+            audio: as for `predict`, or the id of one of the known tracks.
+            among: a dataset or a run (or its name) whose tracks are known; None is the model's own.
+                Features of a dataset are extracted if they are missing, and kept.
+            count: the most tracks to return.
+            same_artist: also return tracks of the artist of ``audio``.
+            progress: is told about the tracks embedded.
+
+        Raises:
+            UsageError: a name is unknown, or the model has no tracks of its own.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.similar import similar
+
+        return similar(self.predictor, audio, among, count, same_artist, progress or Silent())
+
+    def timeline(
+        self,
+        audio: object,
+        window: float | None = None,
+        hop: float | None = None,
+        smooth: float | None = None,
+        progress: Progress | None = None,
+    ) -> Timeline:
+        """Say which genre is heard when, in audio of any length; it is decoded once.
+
+        Args:
+            audio: as for `predict`.
+            window: seconds that each answer is about; None is 10, or the run's clips if shorter.
+            hop: seconds between windows, at most ``window``; None is half of it.
+            smooth: average probabilities over this many seconds; None does not.
+            progress: is told about the windows done.
+
+        Raises:
+            UsageError: a length is not possible.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.timeline import timeline
+
+        return timeline(self.predictor, given(audio), window, hop, smooth, progress)
+
+    def explain(
+        self, audio: object, genre: str | None = None, progress: Progress | None = None
+    ) -> Explanation:
+        """Say which members, seconds and frequency bands decide the answer for one piece of audio.
+
+        Args:
+            audio: as for `predict`.
+            genre: the genre to explain; None is the most likely one.
+            progress: is told about the parts that have been taken out.
+
+        Raises:
+            UsageError: the model does not know the genre.
+            AudioError, MgcError: as for `predict`.
+        """
+        from mgc.prediction.explanation import explain
+
+        return explain(self.predictor, given(audio), genre, progress or Silent())
 
     def _prediction(
         self, path: Path | None, made: list[list[np.ndarray]], heard: Heard
     ) -> Prediction:
-        by_fold = self.predictor.by_fold(made)
+        by_fold = self.predictor.by_fold(self.predictor.answers(made))
         shares = dict(zip(self.genres, by_fold.mean(0).tolist(), strict=True))
         set_at = partial(self.sets.genres_at, by_fold)
         return Prediction(path, shares, heard.seconds, remark=heard.remark, set_at=set_at)

@@ -59,14 +59,22 @@ class BasePredictor(ABC):
         """What every member predicts from the features of one piece of audio."""
 
     @abstractmethod
-    def by_fold(self, made: Sequence[Rows]) -> np.ndarray:
-        """(fold, genre) float64: the probabilities of one piece of audio by each fold's models, of
-        which the mean is the answer; one row without folds."""
+    def by_fold(self, answers: Answers) -> np.ndarray:
+        """(fold, genre) float64: the members' `answers` as one, by each fold's models; one row
+        without folds."""
+
+    def combined(self, answers: Answers) -> np.ndarray:
+        """(genre,) float64: the mean of `by_fold`."""
+        mean: np.ndarray = self.by_fold(answers).mean(0)
+        return mean
 
     def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
-        """(genre,) float64: the probabilities of one piece of audio, the mean over folds."""
-        mean: np.ndarray = self.by_fold(made).mean(0)
-        return mean
+        """(genre,) float64: the probabilities of one piece of audio."""
+        return self.combined(self.answers(made))
+
+    def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
+        """Each member's embedding (dimension,) of one piece of audio, by its first fold's model."""
+        return [folds[0][1][0] for folds in self.answers(made)]
 
     @cached_property
     def heard(self) -> dict[str, ExtractorSpec]:
@@ -147,15 +155,21 @@ class Predictor(BasePredictor):
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """What every member predicts from the features of one piece of audio."""
+        return self._answers(made, slice(None))
+
+    def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
+        """See `BasePredictor.embeddings`."""
+        return [folds[0][1][0] for folds in self._answers(made, slice(1))]
+
+    def _answers(self, made: Sequence[Rows], folds: slice) -> Answers:
         features = dict(zip(self.heard, made, strict=True))
         return [
-            [head.predict([features[source.store.fingerprint]]) for head in heads]
+            [head.predict([features[source.store.fingerprint]]) for head in heads[folds]]
             for source, heads in zip(self.sources, self.heads, strict=True)
         ]
 
-    def by_fold(self, made: Sequence[Rows]) -> np.ndarray:
+    def by_fold(self, answers: Answers) -> np.ndarray:
         """(fold, genre) float64: the answers of a run, or those of members combined."""
-        by_member = self.answers(made)
         if self.run.kind == "single":
-            return np.array([answer[0][0] for answer in by_member[0]])
-        return combined_by_fold(self.run, by_member)[:, 0]
+            return np.array([answer[0][0] for answer in answers[0]])
+        return combined_by_fold(self.run, answers)[:, 0]

@@ -148,9 +148,9 @@ class ZeroShotPredictor(BasePredictor):
             raise self.source.failure("gave text numbers that are not finite.")
         return [[(shares.mean(0, keepdims=True), clips.mean(0, keepdims=True))]]
 
-    def by_fold(self, made: Sequence[Rows]) -> np.ndarray:
-        """(1, genre) float64: the mean over the clips."""
-        return self.answers(made)[0][0][0]
+    def by_fold(self, answers: Answers) -> np.ndarray:
+        """(1, genre) float64: the only member's answer."""
+        return answers[0][0][0]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -103,6 +103,21 @@ def test_shares_are_the_softmax_of_the_scaled_cosine(words: Path, songs: Path) -
     assert model.run is None
 
 
+def test_it_hears_over_time_explains_and_compares(words: Path, songs: Path) -> None:
+    model = mgc.zero_shot("bass, treble", "words")
+    low, rate = soundfile.read(songs / "low.wav")
+    high, _ = soundfile.read(songs / "high.wav")
+    both = np.concatenate([low, high])
+    window = len(low) / rate
+    made = model.timeline((both, rate), window, window)
+    assert [part.genre for part in made.segments] == ["bass", "treble"]
+    explained = model.explain((both, rate), "treble")
+    assert explained.telling[1] > window
+    assert not explained.members
+    with pytest.raises(UsageError, match="words has no tracks of its own"):
+        model.similar(songs / "low.wav")
+
+
 def test_the_command_line_prints_the_same(mgc: Call, words: Path, songs: Path) -> None:
     asked = ["predict", songs, "--genres", "treble, bass", "-e", "words"]
     told = mgc(*asked, "--jsonl")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import answers, choice, output
+from mgc.cli.ui import answers, output, timeline_answers
+from mgc.cli.ui.chosen_model import answering_model
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import (
     DataName,
@@ -16,6 +17,7 @@ from mgc.cli.ui.options import (
     Settings,
     Workers,
     existing,
+    finite,
     refuse_unused,
     writable,
 )
@@ -24,7 +26,6 @@ from mgc.errors import MgcError, UsageError
 
 if TYPE_CHECKING:
     from mgc.prediction.model import Model
-    from mgc.runs import Run
 
 SHOWN = 3
 
@@ -62,7 +63,8 @@ def predict(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE.csv, .jsonl or .json; the same command continues it.",
+            help="Write to FILE.csv, .jsonl or .json; the same command continues it. A timeline: "
+            ".csv, .json, .txt (labels for Audacity), .png or .svg.",
             callback=writable,
         ),
     ] = None,
@@ -80,17 +82,46 @@ def predict(
             help="Also give sets of genres that hold the true one this often, such as 0.9.",
         ),
     ] = None,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Say which genre is heard when in one file.")
+    ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(help="Timeline: seconds an answer is about (default: 10).", callback=finite),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            help="Timeline: seconds between answers (default: half of it).", callback=finite
+        ),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(help="Timeline: average over this many seconds.", callback=finite),
+    ] = None,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
-    form = answers.answer_format(as_json, as_jsonl, as_csv, into)
-    if form is not None:
-        refuse_unused(f"with --{form}", {"--top": top != SHOWN})
+    if timeline:
+        unused = {"--top": top != SHOWN, "--workers": workers, "--coverage": coverage is not None}
+        refuse_unused("with --timeline", unused)
+        shown = timeline_answers.checked_form(as_json, as_jsonl, as_csv, into)
+    else:
+        lengths = {"--window": window, "--hop": hop, "--smooth": smooth}
+        refuse_unused("without --timeline", {n: v is not None for n, v in lengths.items()})
+        form = answers.answer_format(as_json, as_jsonl, as_csv, into)
+        if form is not None:
+            refuse_unused(f"with --{form}", {"--top": top != SHOWN})
     files = _files(paths or [], files_from)
     model = (
-        _model(run, data, device, {"--extractor": extractor, "--set": settings})
+        _trained(run, data, device, {"--extractor": extractor, "--set": settings})
         if genres is None
         else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     )
+    if timeline:
+        file = timeline_answers.only_file(files)
+        made = model.timeline(file, window, hop, smooth, progress())
+        timeline_answers.show_timeline(made, shown, into)
+        return
     if coverage is not None:
         output.note(f"sets: {model.sets.about(coverage)}")
     tally = answers.AnswerTally(coverage)
@@ -119,13 +150,9 @@ def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
     return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
 
 
-def _model(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
+def _trained(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
     refuse_unused("without --genres", unused)
-    chosen = _run(run, data)
-    from mgc import resolve
-    from mgc.prediction.model import Model
-
-    return Model(chosen, resolve.device(device))
+    return answering_model(run, data, device)
 
 
 def _zero_shot(
@@ -142,47 +169,3 @@ def _zero_shot(
     model = zero_shot(genres, extractor, settings or [], resolve.device(device))
     output.note(f"extractor: {model.name} (compares the audio with the names; nothing was trained)")
     return model
-
-
-def _run(name: str | None, data: str | None) -> Run:
-    """The named run, or the one that answers; stderr says which it is, and why."""
-    from mgc import resolve, runs
-    from mgc.prediction import ready_models
-    from mgc.runs import answering, selection
-
-    if name is not None:
-        found = ready_models.find(name) or selection.one(name, choice.dataset_or_none(data))
-        choice.check_dataset([found], data)
-        return found
-    if data is None and not runs.names():
-        return _ready_made()
-    dataset = resolve.dataset_name(data)
-    answer = answering.answering(runs.everything()[0], dataset)
-    if answer is None:
-        raise MgcError(
-            f"There is no finished run on {dataset}.",
-            f"Run: mgc fit --extractor mfcc --data {dataset}",
-        )
-    output.note(f"run: {answer.run.name} ({answer.run.title} on {dataset}: {answer.reason})")
-    if data is None and choice.is_demo(dataset):
-        output.note(
-            f"{dataset} is the demo: its runs know synthesised music only. For your own music: "
-            "mgc data add NAME PATH"
-        )
-    return answer.run
-
-
-def _ready_made() -> Run:
-    """A ready-made model. Raises MgcError, saying how to get one, if none is here."""
-    from mgc.prediction import ready_models
-
-    if found := ready_models.first():
-        output.note(f"run: {found.name} (ready-made: nothing has been trained here)")
-        return found
-    names = [info.name for info in ready_models.declared()]
-    get = f"mgc models get {(names or ['musicnn-msd'])[0]}"
-    install = "" if names else "pip install mgc-musicnn; "
-    raise MgcError(
-        "Nothing has been trained here.",
-        f"For a ready-made model: {install}{get}. To train your own: mgc fit --extractor mfcc",
-    )

@@ -1,0 +1,86 @@
+"""``mgc explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgc.cli.ui import output
+from mgc.cli.ui.chosen_model import answering_model
+from mgc.cli.ui.live import progress
+from mgc.cli.ui.options import DataName, Device, existing
+from mgc.cli.ui.output import JsonOption
+from mgc.errors import UsageError
+
+if TYPE_CHECKING:
+    from mgc.prediction.explanation import Explanation
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio.", callback=existing)],
+    run: Annotated[
+        str | None,
+        typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
+    ] = None,
+    data: DataName = None,
+    genre: Annotated[
+        str | None, typer.Option(help="The genre to explain (default: the most likely).")
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Write a picture, the most telling seconds as WAV, and all figures as JSON.",
+        ),
+    ] = None,
+    device: Device = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Say which members, seconds and frequency bands decide the answer for a file."""
+    if into is not None and into.exists() and not into.is_dir():
+        raise UsageError(f"{into} is not a folder.", "Name a folder with -o.")
+    made = answering_model(run, data, device).explain(file, genre, progress())
+    if made.remark:
+        output.note(f"{file}: {made.remark}, so the genre means nothing.")
+    if into is not None:
+        _write(made, into)
+    if as_json:
+        output.emit_json(made.as_record())
+    else:
+        _show(made)
+
+
+def _show(made: Explanation) -> None:
+    from mgc.prediction.timeline import clock
+
+    output.say(f"{made.genre} {output.percent(made.probability)} %")
+    start, end = made.telling
+    output.say(f"Most telling: {clock(start)}–{clock(end)}")
+    if made.members:
+        rows = [
+            (view.name, view.genre, output.percent(view.probability), output.percent(view.without))
+            for view in made.members
+        ]
+        columns = ["member", "genre", f"% {made.genre}", "% without it"]
+        output.show_table(columns, rows, right=columns[2:])
+    strongest = sorted(made.seconds, key=lambda part: -part.effect)[:5]
+    parts = [(f"{part.low:.1f}–{part.high:.1f} s", part) for part in strongest]
+    parts += [(f"{part.low:,.0f}–{part.high:,.0f} Hz", part) for part in made.bands]
+    lost = [(where, f"{part.effect:+.2f}") for where, part in parts]
+    output.show_table(["without", "log-odds lost"], lost, right=["log-odds lost"])
+
+
+def _write(made: Explanation, folder: Path) -> None:
+    from mgc.home import json_bytes, replace_file
+    from mgc.reporting import plots
+    from mgc.reporting.time_plots import draw_explanation
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots.save(draw_explanation(made), folder / "explanation.png")
+    replace_file(folder / "telling.wav", made.telling_wav())
+    replace_file(folder / "explanation.json", json_bytes(made.as_record()))
+    output.note(f"Written: {folder} (explanation.png, telling.wav, explanation.json).")

@@ -1,0 +1,245 @@
+"""The known tracks that a model finds most like a piece of audio.
+
+The distance is 1 - cosine between embeddings, of which the mean of the known tracks has been
+subtracted, in [0, 2]; for an ensemble it is the mean of its members'. The search is exact. A run of
+several folds has a space per fold: the first one's is used, in which the run has placed all of its
+tracks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mgc import runs
+from mgc.audio.given import given
+from mgc.datasets import table
+from mgc.datasets.quarantine import usable
+from mgc.datasets.table import Dataset
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.features import file_hashes
+from mgc.features.extraction import extract
+from mgc.prediction.predictor import BasePredictor, Predictor
+from mgc.progress import Progress
+from mgc.runs import Run, selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK_ROWS = 8_192  # compared at once
+COLUMNS = ("track_id", "genre", "artist", "title", "path")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A known track, and how far it is from what was asked about, in [0, 2]."""
+
+    track_id: str
+    distance: float
+    genre: str
+    artist: str
+    title: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Neighbours(Sequence[Neighbour]):
+    """The nearest known tracks, nearest first.
+
+    Attributes:
+        found: the tracks.
+        known: how many tracks were compared.
+        remark: why tracks of the same artist may be among them, or "".
+    """
+
+    found: Sequence[Neighbour]
+    known: int
+    remark: str = ""
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.found[place]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+
+@dataclass(frozen=True)
+class KnownTracks:
+    """Tracks with their embeddings.
+
+    Attributes:
+        tracks: one row per track, with `COLUMNS`; the paths are absolute.
+        vectors: of each member, (track, dimension) float32.
+        name: what they are the tracks of.
+    """
+
+    tracks: pd.DataFrame
+    vectors: Sequence[np.ndarray]
+    name: str
+
+    def number(self, track: Path | str) -> int | None:
+        """The row of a track by its id, or by its file, wherever that lies; None if it has none."""
+        if isinstance(track, str):
+            same = (self.tracks["track_id"] == track).to_numpy()
+        else:
+            [sha], paths = file_hashes.hashes([track]), list(map(Path, self.tracks["path"]))
+            known = file_hashes.known(paths)
+            same = np.array([p in known and known[p][1] == sha != "" for p in paths])
+        return int(np.argmax(same)) if np.any(same) else None
+
+    def distances(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
+        """How far each track (track,) is from each member's embedding (dimension,)."""
+        return np.asarray(
+            np.mean([_apart(own, one) for own, one in zip(self.vectors, vectors, strict=True)], 0)
+        )
+
+
+def _apart(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """1 - cosine (row,) between (row, dimension) and (dimension,), less the mean of the rows."""
+    centre = rows.mean(0, dtype=np.float64)
+    one = vector - centre
+    made = np.empty(len(rows))
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS] - centre
+        lengths = np.linalg.norm(block, axis=1) * np.linalg.norm(one)
+        made[start : start + BLOCK_ROWS] = 1 - block @ one / np.where(lengths, lengths, 1.0)
+    return np.clip(made, 0.0, 2.0)
+
+
+def similar(
+    predictor: BasePredictor,
+    wanted: object,
+    among: str | Dataset | Run | None,
+    count: int,
+    same_artist: bool,
+    progress: Progress,
+) -> Neighbours:
+    """The known tracks nearest to audio, or to one of themselves; see `Model.similar`."""
+    if count < 1:
+        raise UsageError(f"{count} tracks cannot be listed.", "--count accepts 1 or more.")
+    known = known_tracks(predictor, among, progress)
+    own, vectors = _asked(predictor, wanted, known)
+    distances, tracks = known.distances(vectors), known.tracks
+    wanted_ones = np.ones(len(tracks), bool)
+    if own is not None:
+        wanted_ones[own] = False
+    artist = "" if own is None else tracks["artist"].iloc[own]
+    if artist and not same_artist:
+        wanted_ones &= (tracks["artist"] != artist).to_numpy()
+    order = np.flatnonzero(wanted_ones)
+    order = order[np.argsort(distances[order], kind="stable")][:count]
+    found = [
+        Neighbour(distance=float(apart), **{name: str(row[name]) for name in COLUMNS})
+        for apart, (_, row) in zip(distances[order], tracks.iloc[order].iterrows(), strict=True)
+    ]
+    remark = ""
+    if not same_artist and not tracks["artist"].any():
+        remark = f"{known.name} names no artists, so tracks of the same one may be among these."
+    elif not same_artist and not artist:
+        remark = "Its artist is not known, so tracks of the same one may be among these."
+    return Neighbours(found, len(tracks), remark)
+
+
+def _asked(
+    predictor: BasePredictor, wanted: object, known: KnownTracks
+) -> tuple[int | None, Sequence[np.ndarray]]:
+    """The row of what is asked about if it is a known track, and each member's embedding of it."""
+    own = None
+    if isinstance(wanted, str | os.PathLike):
+        path = Path(wanted).expanduser()
+        if isinstance(wanted, str) and not path.is_file():
+            own = known.number(wanted)
+            if own is None:
+                kind, ids = f"file, and no track of {known.name},", known.tracks["track_id"]
+                command = "mgc data show, or give the path of a file"
+                raise unknown(kind, wanted, ids, command)
+        else:
+            wanted, own = path, known.number(path)
+    if own is not None:
+        return own, [rows[own] for rows in known.vectors]
+    return None, predictor.embeddings(predictor.features(given(wanted))[0])
+
+
+def known_tracks(
+    predictor: BasePredictor, among: str | Dataset | Run | None, progress: Progress
+) -> KnownTracks:
+    """The tracks of a dataset or a run, placed in the model's space.
+
+    None means those of the model's own run. Raises UsageError if there are none.
+    """
+    source = named(among) if isinstance(among, str) else among or predictor.run
+    if isinstance(source, Dataset):
+        tracks = usable(source)[0]
+        tracks = tracks.assign(path=[str(source.root / path) for path in tracks["path"]])
+        return _embedded(predictor, tracks, source.name, progress)
+    if source is None or not (source.folder / runs.PREDICTIONS).exists():
+        raise UsageError(
+            f"{predictor.name} has no tracks of its own to compare with.",
+            "Name a dataset: --among DATASET",
+        )
+    name, tracks = source.record.dataset.name, source.tracks.reset_index()
+    own = predictor.run is not None and source.folder == predictor.run.folder
+    vectors = _kept(predictor, list(tracks["track_id"])) if own else None
+    if vectors is not None:
+        return KnownTracks(tracks, vectors, name)
+    return _embedded(predictor, tracks, name, progress)
+
+
+def named(name: str) -> Dataset | Run:
+    """A dataset by name, or else a run. Raises UsageError if there is neither."""
+    if name in table.names():
+        return table.load(name)
+    try:
+        return selection.one(name)
+    except UsageError:
+        known = [*table.names(), *runs.names()]
+        raise unknown("dataset or run", name, known, "mgc data list, mgc runs list") from None
+
+
+def _kept(predictor: BasePredictor, tracks: list[str]) -> list[np.ndarray] | None:
+    """The embeddings that the run's members have of their tracks; None if an ensemble's member is
+    not at home any more (its copy in the ensemble has none)."""
+    assert isinstance(predictor, Predictor)
+    found = []
+    for member in predictor.members:
+        home = runs.runs_home() / member.name
+        if member.folder.parent.name == "members":
+            if not _same(home / "run.json", member.folder / "run.json"):
+                return None
+            member = runs.load(member.name)
+        first = member.predictions[member.predictions["fold"] == member.predictions["fold"].min()]
+        rows = first.reset_index().set_index("track_id")["index"].loc[tracks]
+        found.append(member.embeddings[rows])
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.read_bytes() == other.read_bytes()
+
+
+def _embedded(
+    predictor: BasePredictor, tracks: pd.DataFrame, name: str, progress: Progress
+) -> KnownTracks:
+    """Tracks embedded from their features, which are extracted where they are missing; those whose
+    files cannot be used are left out, and counted. Raises MgcError if none is left."""
+    sources, paths = list(predictor.heard.values()), list(map(Path, tracks["path"]))
+    made = extract(paths, sources, progress)
+    failed = {failure.path for failure in made.failures}
+    if failed:
+        progress.say(f"{len(failed):,} of the {len(paths):,} files of {name} could not be used.")
+    good = np.array([path not in failed for path in paths])
+    if not good.any():
+        raise MgcError(f"None of the files of {name} could be used.", "Run: mgc data check")
+    rows = []
+    with progress.task(f"embedding {name}", int(good.sum()), "tracks") as task:
+        for path in np.array(paths, dtype=object)[good]:
+            clips = [source.store.read(made.hashes[path]) for source in sources]
+            rows.append(predictor.embeddings(clips))
+            task.advance()
+    vectors = [np.stack(own).astype(np.float32) for own in zip(*rows, strict=True)]
+    return KnownTracks(tracks[good].reset_index(drop=True), vectors, name)

@@ -1,0 +1,127 @@
+"""Which genre is heard when: windows answer as `predict` does, and joins are found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mgc
+from mgc.datasets.importers import importing
+from mgc.datasets.synthesis.compose import synthesise
+from mgc.errors import UsageError
+from mgc.prediction.model import Model
+from mgc.prediction.timeline import Timeline, clock, written
+from tests.fitting.test_fitting import asked
+
+RATE = 22_050
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, music: Path) -> dict[str, Model]:
+    """A run with folds, and an ensemble of two."""
+    from mgc import fitting
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MGC_HOME", str(tmp_path_factory.mktemp("home")))
+        importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
+        single = fitting.fit(asked(folds=3))
+        other = mgc.fit("m", "chroma", "logistic", folds=3)
+        both = mgc.ensemble("geometric-mean", [single, other])
+        return {"single": mgc.load(single.folder), "ensemble": both.model()}
+
+
+def piece(*genres: str, seconds: float = 12.0) -> np.ndarray:
+    """Music of these genres, one after the other; "" is silence."""
+    parts = [
+        synthesise(genre, 30 + number, 0, seconds=seconds)
+        if genre
+        else np.zeros(round(seconds * RATE))
+        for number, genre in enumerate(genres)
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["single", "ensemble"])
+def test_a_window_is_answered_as_predict_answers(models: dict[str, Model], name: str) -> None:
+    wave = piece("jazz", "metal", seconds=3.0)
+    made = models[name].timeline((wave, RATE), window=3.0, hop=3.0)
+    assert made.starts.tolist() == [0.0, 3.0]
+    for row, part in zip(made.probabilities, np.split(wave, 2), strict=True):
+        alone = models[name].predict((part, RATE))
+        np.testing.assert_allclose(row, list(alone.probabilities.values()), atol=1e-5)
+
+
+def test_joins_are_found_within_a_window(models: dict[str, Model]) -> None:
+    made = models["single"].timeline(
+        (piece("metal", "ambient", "jazz", "metal"), RATE), window=3.0, smooth=4.5
+    )
+    assert [part.genre for part in made.segments] == ["metal", "ambient", "jazz", "metal"]
+    joins = [part.end for part in made.segments]
+    np.testing.assert_allclose(joins, [12.0, 24.0, 36.0, 48.0], atol=3.0)
+    assert [part.start for part in made.segments] == [0.0, *joins[:-1]]
+
+
+@pytest.mark.parametrize("smooth", [None, 9.0])
+def test_silence_is_said_and_not_classified(models: dict[str, Model], smooth: float | None) -> None:
+    made = models["single"].timeline((piece("metal", "", "jazz"), RATE), 3.0, 1.5, smooth)
+    [silent] = [part for part in made.segments if not part.genre]
+    assert silent.remark == "is digital silence"
+    assert (silent.start, silent.end) == pytest.approx((12.0, 24.0), abs=3.0)
+    assert np.isnan(silent.probability)
+
+
+def test_a_file_of_silence_only(models: dict[str, Model]) -> None:
+    [only] = models["single"].timeline((piece(""), RATE), 3.0).segments
+    assert (only.genre, only.start, only.end) == ("", 0.0, 12.0)
+
+
+def test_audio_shorter_than_a_window_has_one_answer(models: dict[str, Model]) -> None:
+    wave = piece("metal", seconds=4.0)
+    [only] = models["single"].timeline((wave, RATE)).segments
+    assert (only.genre, only.start, only.end) == ("metal", 0.0, 4.0)
+    assert only.probability == pytest.approx(models["single"].predict((wave, RATE)).probability)
+
+
+@pytest.mark.parametrize(
+    ("window", "hop", "smooth"),
+    [
+        *((0.1, None, None), (np.nan, None, None), (4_000, None, None)),
+        *((3, 4, None), (3, 0, None), (3, np.nan, None)),
+        *((3, 1, 0), (3, 1, np.nan), (3, 1, np.inf)),
+    ],
+)
+def test_lengths_that_cannot_be_are_refused(
+    models: dict[str, Model], window: float, hop: float | None, smooth: float | None
+) -> None:
+    with pytest.raises(UsageError):
+        models["single"].timeline((piece("metal", seconds=4.0), RATE), window, hop, smooth)
+
+
+def test_smoothing_is_the_mean_of_the_windows_near() -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan], [0.6, 0.4]])
+    made = Timeline(None, ["a", "b"], 5.0, 2.0, np.arange(4.0), rows, ["", "", "silent", ""])
+    smoothed = made.smoothed(2.0)
+    expected = [[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan], [0.6, 0.4]]
+    np.testing.assert_allclose(smoothed.probabilities, expected)
+    np.testing.assert_allclose(made.edges, [0.0, 1.5, 2.5, 3.5, 5.0])
+    assert made.labels == ["a", "b", "", "a"]
+
+
+def test_files() -> None:
+    rows = np.array([[1.0, 0.0], [np.nan, np.nan]])
+    made = Timeline(Path("mix.wav"), ["a", "b"], 20.0, 10.0, np.array([0.0, 10]), rows, ["", "odd"])
+    assert written(made, ".txt").decode() == ("0.000000\t10.000000\ta\n10.000000\t20.000000\todd\n")
+    table = written(made, ".csv").decode().splitlines()
+    assert table[0] == "start,end,genre,a,b,remark"
+    assert table[2] == "10.000,20.000,,,,odd"
+    record = json.loads(written(made, ".json"))
+    assert record["segments"][1]["genre"] is None
+    assert record["segments"][1]["probability"] is None
+    assert record["windows"][0]["probabilities"] == {"a": 1.0, "b": 0.0}
+
+
+def test_times_are_read_as_on_a_player() -> None:
+    assert [clock(seconds) for seconds in (7, 190, 3_723.9)] == ["0:07", "3:10", "1:02:03"]
