@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import IO, Any, Literal, Self
 
 from mgc.datasets.csv_cells import csv_row
 from mgc.prediction.prediction import Prediction
+from mgc.prediction.unlike import HeardBefore
 
+#: The columns of a CSV file behind those of the genres.
+ADDED = ("error", "remark", "unlike", "known", "heard_before", "out_of_fold_genre")
 AnswerFormat = Literal["csv", "jsonl", "json"]
 
 
@@ -22,8 +26,12 @@ def as_record(answer: Prediction) -> dict[str, Any]:
         "genre": answer.genre,
         "probability": answer.probability,
         "probabilities": dict(answer.ranked()),
+        "unlike": answer.unlike,
+        "known": answer.known,
     }
-    return record | ({"remark": answer.remark} if answer.remark else {})
+    before = answer.heard_before
+    record |= {"remark": answer.remark} if answer.remark else {}
+    return record | ({"heard_before": asdict(before)} if before else {})
 
 
 def json_line(value: Any) -> bytes:
@@ -50,7 +58,7 @@ class AnswerStream:
     def begin(self) -> None:
         """Write what comes before the first answer."""
         if self.form == "csv":
-            self._put(_row(["path", "genre", "probability", *self.genres, "error", "remark"]))
+            self._put(_row(["path", "genre", "probability", *self.genres, *ADDED]))
         elif self.form == "json":
             self._put(b"[")
 
@@ -80,9 +88,13 @@ class AnswerStream:
 
     def _cells(self, answer: Prediction) -> bytes:
         if answer.error:
-            return _row([answer.path, *[""] * (2 + len(self.genres)), answer.error, ""])
+            empty = [""] * (2 + len(self.genres))
+            return _row([answer.path, *empty, answer.error, *[""] * (len(ADDED) - 1)])
         numbers = [f"{p:.6f}" for p in (answer.probability, *answer.probabilities.values())]
-        return _row([answer.path, answer.genre, *numbers, "", answer.remark])
+        judged = ["" if value is None else value for value in (answer.unlike, answer.known)]
+        before = answer.heard_before or HeardBefore("", "")
+        added = ["", answer.remark, *judged, before.track_id, before.answer]
+        return _row([answer.path, answer.genre, *numbers, *added])
 
     def _put(self, content: bytes) -> None:
         self.stream.write(content)

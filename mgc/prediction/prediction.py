@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgc.errors import AudioError
+
+if TYPE_CHECKING:
+    from mgc.prediction.unlike import HeardBefore
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,10 @@ class Prediction:
         seconds: how much audio was heard: the total length of all clips.
         error: why the audio could not be used, or "".
         remark: what to know about the audio beside the answer (it is silent, …), or "".
+        unlike: the share of held-out music that is less unlike the training music than this; None
+            if the model cannot tell.
+        known: whether it is like enough for `genre` to mean something; None as ``unlike``.
+        heard_before: what is known of a file that the model learnt from; None of any other.
     """
 
     path: Path | None
@@ -28,6 +36,9 @@ class Prediction:
     seconds: float = 0.0
     error: str = ""
     remark: str = ""
+    unlike: float | None = None
+    known: bool | None = None
+    heard_before: HeardBefore | None = None
 
     @property
     def genre(self) -> str:

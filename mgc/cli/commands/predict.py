@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mgc.runs import Run
 
 SHOWN = 3
+UNKNOWN = 0.01  # mgc.prediction.unlike.UNKNOWN, which would import NumPy
 
 
 def predict(
@@ -73,6 +74,15 @@ def predict(
         ),
     ] = None,
     top: Annotated[int, typer.Option(help="Genres shown per file.", min=1)] = SHOWN,
+    unknown: Annotated[
+        float,
+        typer.Option(
+            metavar="RATE",
+            help="Share of music that may be lost as unknown; 0: none.",
+            min=0,
+            max=0.5,
+        ),
+    ] = UNKNOWN,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
     form = answers.answer_format(as_json, as_jsonl, as_csv, into)
@@ -84,13 +94,15 @@ def predict(
         if genres is None
         else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     )
+    answers.note_limit(model, unknown)
     tally = answers.AnswerTally()
     if into is not None and form is not None:
-        files = answers.write_answers(into, form, model, files, workers, tally)
+        files = answers.write_answers(into, form, model, files, workers, tally, unknown)
     else:
-        predictions = tally.counted(model.predict_many(files, workers, progress()))
+        predictions = tally.counted(model.predict_many(files, workers, progress(), unknown))
         answers.print_answers(predictions, form, model.genres, top)
     output.list_failures(tally.remarks)
+    answers.note_heard_before(tally.heard_before, len(files))
     if tally.failures:
         output.note(
             f"{output.count(len(tally.failures), 'file')} of {len(files):,} could not be used:"
