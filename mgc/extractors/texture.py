@@ -19,6 +19,7 @@ from mgc.audio.clips import Clips
 
 HOP, N_FFT = 512, 2048  # samples
 COARSE, FINE = 2, 4  # every so manyth frame is used, for bands and for bins
+MIN_FRAMES = 9  # a shorter clip is heard over and over
 BANDS, LOW_HZ, HIGH_HZ = 24, 50.0, 10_000.0
 RANGE = 1e-8  # of the power, down to which there is a difference: 80 dB
 LOWEST, HIGHEST, TONAL = 5, 930, 505  # bins: 54 Hz to 10 kHz; pitch is looked for up to 5.4 kHz
@@ -55,6 +56,8 @@ class Texture:
 
 def statistics(power: Tensor, rate: int) -> Tensor:
     """The statistics (statistic,) float32 of a power spectrum (frame, bin)."""
+    if len(power) < MIN_FRAMES:
+        power = power.repeat(MIN_FRAMES, 1)
     coarse, fine = power[::COARSE, LOWEST:HIGHEST], power[::FINE, LOWEST:HIGHEST]
     fine = (fine / fine.amax().clamp(min=1e-30)).clamp_(min=1e-10)
     logs = fine.log10()

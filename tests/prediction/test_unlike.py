@@ -125,7 +125,7 @@ def test_an_ensemble_judges_as_its_members_do(run: runs.Run, noise: Path) -> Non
     assert len(verify(made).damaged) == 1
 
 
-def test_the_command_says_unknown_and_what_it_learnt_from(
+def test_the_command_says_what_it_does_not_know(
     run: runs.Run, noise: Path, tune: Path, mgc: Callable[..., Told]
 ) -> None:
     track = run.rows("test").iloc[0]["path"]
