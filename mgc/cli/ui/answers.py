@@ -44,8 +44,8 @@ class AnswerTally:
 
 def note_limit(model: Model, rate: float) -> None:
     """Say what the limit of unknown is if it is not the one that was asked for."""
-    if model.run is None or not rate:
-        return
+    if model.run is None or model.run.folder.parent.name == "models" or not rate:
+        return  # nobody has the music that these learnt from
     reference = model.predictor.reference
     if reference is None:
         output.note(
