@@ -95,9 +95,15 @@ def _bands(rate: int, device: torch.device) -> Tensor:
 
 def _shape(bands: Tensor) -> Tensor:
     """The mean spectrum, as cosines; and its deviation over time in two regions."""
-    band = torch.arange(BANDS, device=bands.device) + 0.5
-    cosines = torch.stack([(torch.pi / BANDS * band * k).cos() for k in range(1, SHAPES + 1)])
-    return torch.cat([cosines @ bands.mean(0) / BANDS, _by_region(bands.std(0, correction=0))])
+    shape = _cosines(bands.device) @ bands.mean(0) / BANDS
+    return torch.cat([shape, _by_region(bands.std(0, correction=0))])
+
+
+@lru_cache
+def _cosines(device: torch.device) -> Tensor:
+    """(cosine, band)."""
+    band = torch.arange(BANDS, device=device) + 0.5
+    return torch.stack([(torch.pi / BANDS * band * k).cos() for k in range(1, SHAPES + 1)])
 
 
 def _by_region(values: Tensor) -> Tensor:
@@ -118,10 +124,8 @@ def _movement(bands: Tensor, frames: float) -> Tensor:
     centred = bands - bands.mean(0)
     waves = (torch.fft.rfft(centred, dim=0).abs() ** 2).sum(1)
     hertz = torch.linspace(0, frames / 2, len(waves), device=bands.device)
-    parts = [
-        waves[(hertz >= low) & (hertz < high)].sum()
-        for low, high in zip(MODULATIONS, (*MODULATIONS[1:], frames), strict=True)
-    ]
+    edges = [int((hertz < low).sum()) for low in MODULATIONS]
+    parts = [waves[a:b].sum() for a, b in zip(edges, [*edges[1:], len(waves)], strict=True)]
     shares = torch.stack(parts) / (waves.sum() + 1e-3)
     extra = [(onsets**3).mean() / spread**3, beats.amax() / (again[0] + 1e-3)]
     return torch.cat([_by_region(steps.abs().mean(0)), torch.stack(extra), (shares + 1e-3).log10()])

@@ -188,7 +188,10 @@ class Predictor(BasePredictor):
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """What every member predicts from the features of one piece of audio."""
-        features = dict(zip(self.heard, made, strict=True))
+        wide = [
+            [np.asarray(clip, np.float32) for clip in rows] for rows in made
+        ]  # once, not by head
+        features = dict(zip(self.heard, wide, strict=True))
         return [
             [head.predict([features[source.store.fingerprint]]) for head in heads]
             for source, heads in zip(self.sources, self.heads, strict=True)

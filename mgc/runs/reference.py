@@ -43,7 +43,8 @@ class Machine:
     def score(self, textures: np.ndarray) -> np.ndarray:
         """(row,) the larger, the less like the music; ``textures`` is (row, statistic)."""
         rows = standardised(textures, self.mean, self.scale)
-        distances = ((rows[:, None] - self.vectors) ** 2).sum(-1)
+        lengths = [(some**2).sum(1) for some in (rows, self.vectors)]
+        distances = lengths[0][:, None] + lengths[1] - 2 * rows @ self.vectors.T
         gamma, intercept = self.kernel
         return np.asarray(np.exp(-gamma * distances) @ self.weights + intercept)
 
