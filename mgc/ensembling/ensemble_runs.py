@@ -22,7 +22,7 @@ from mgc.runs.run_files import run_files
 from mgc.strategies.calibration import tempered
 
 #: What an ensemble keeps of each member: everything that prediction and reports need.
-KEPT = ("run.json", "predictions.parquet", "fold-*/*")
+KEPT = ("run.json", "predictions.parquet", "reference.safetensors", "fold-*/*")
 SHOWN = 200  # numbers; what a strategy learnt is also written to run.json if it is this small
 
 Learnt = Mapping[int, Combination]  # by fold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -51,6 +51,11 @@ class ExtractorSpec(PluginSpec):
                 f"Run: mgc plugins check {self.name}",
             ) from error
         return made
+
+    @property
+    def texture(self) -> ExtractorSpec:
+        """The extractor of the texture of the same clips, on the same device."""
+        return replace(self, name="texture", settings={})
 
     @property
     def is_built_in(self) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
+from mgc.fitting.music_reference import fit_reference
 from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
 from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
 from mgc.plugins.plugin_spec import postponed
@@ -153,6 +154,8 @@ def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress
     predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
     figures = {"metrics": metrics.scores(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
+        if reference := fit_reference(prepared, folds):
+            reference.save(run.folder)
         done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
         tracker.finish(_summary(done), done.folder)
         if wandb is not None and wandb.where:
@@ -179,6 +182,7 @@ def _predict(
     root, genres = prepared.dataset.root, prepared.dataset.genres
     table = tracks[["track_id", "genre", "artist", "title"]].reset_index(drop=True)
     table["path"] = [str(root / path) for path in tracks["path"]]
+    table["audio"] = np.array(prepared.audio_keys)[rows]
     table["group"] = prepared.data.groups[rows]
     table["fold"], table["part"] = fold.number, parts
     columns = [PREFIX + genre for genre in genres]

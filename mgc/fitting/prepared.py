@@ -22,6 +22,7 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import DamagedShardError
 from mgc.progress import Progress, Silent
 from mgc.runs import PARTS
+from mgc.runs.reference import audio_key
 from mgc.training.track_data import TrackData
 
 
@@ -118,6 +119,21 @@ class Prepared:
             unit=self.source.info.unit,
         )
 
+    @property
+    def audio_keys(self) -> list[str]:
+        """What stands for the audio of each kept track in a run."""
+        return [audio_key(sha) for sha in self.hashes]
+
+    def textures(self) -> np.ndarray:
+        """The mean texture of each kept track's clips (track, statistic), NaN if it has none."""
+        source = self.source.texture
+        stored = StoredFeatures(source, self.hashes, self.paths, self.progress)
+        means = [
+            np.mean(stored[track], axis=0) if sha in source.store else np.array([np.nan])
+            for track, sha in enumerate(self.hashes)
+        ]
+        return np.stack(np.broadcast_arrays(*means))
+
     def folds(self, count: int, seed: int) -> list[splits.Fold]:
         """The folds in row numbers of `kept`.
 
@@ -181,7 +197,8 @@ def prepare(
     tracks, quarantined = usable(dataset, include_bad)
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
     paths = np.array(dataset.paths(), dtype=object)
-    made = extract(list(paths[wanted]), list(sources), progress)
+    textures = [source.texture for source in sources]
+    made = extract(list(paths[wanted]), [*sources, *textures], progress)
     prepared = {}
     for source in sources:
         whose = ("", source.store.fingerprint)

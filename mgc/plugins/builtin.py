@@ -50,7 +50,7 @@ def _code(room: str, name: str, module: str = "") -> str:
 
 @hookimpl
 def mgc_extractors() -> Iterator[ExtractorInfo]:
-    """What ships: three views of one power spectrum, and Whisper."""
+    """What ships: three views of one power spectrum, its texture, and Whisper."""
     for name, (unit, summary) in SPECTRAL.items():
         yield ExtractorInfo(
             name=name,
@@ -60,6 +60,15 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
             hop_samples=MUSIC_HOP,
             unit=unit,
         )
+    yield ExtractorInfo(
+        name="texture",
+        summary="statistics of a sound's texture: music or noise, tones, clicks, hum, speech",
+        load=_code("extractors", "texture"),
+        sample_rate=MUSIC_RATE,
+        hop_samples=MUSIC_HOP,
+        kind="vector",
+        unit="statistic",
+    )
     yield ExtractorInfo(
         name="whisper",
         summary="hidden states of Whisper's encoder: speech and singing, heard by a large model",

@@ -15,8 +15,9 @@ from mgc.errors import AudioError, MgcError, UsageError
 from mgc.home import SPACE, replace_file, replacing
 from mgc.prediction.answer_stream import AnswerFormat, AnswerStream, as_record, json_line
 from mgc.prediction.prediction import Prediction
+from mgc.prediction.unlike import HeardBefore
 
-SCHEMA = 1  # of the journal
+SCHEMA = 2  # of the journal
 
 
 class AnswerFile:
@@ -121,6 +122,7 @@ class AnswerFile:
         answers.begin()
         for entry in self.entries:
             said = entry["answer"]
+            before = said.get("heard_before")
             shares = {genre: said["probabilities"][genre] for genre in self.genres if said["genre"]}
             answers.write(
                 Prediction(
@@ -129,6 +131,9 @@ class AnswerFile:
                     error=said.get("error", ""),
                     remark=said.get("remark", ""),
                     set=said.get("set"),
+                    unlike=said.get("unlike"),
+                    known=said.get("known"),
+                    heard_before=HeardBefore(**before) if before else None,
                 )
             )
         return answers

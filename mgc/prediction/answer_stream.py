@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import IO, Any, Literal, Self
 
 from mgc.datasets.csv_cells import csv_row
 from mgc.prediction.prediction import Prediction
+from mgc.prediction.unlike import HeardBefore
 
+#: The columns of a CSV file behind those of the genres.
+ADDED = ("error", "remark", "unlike", "known", "heard_before", "out_of_fold_genre")
 AnswerFormat = Literal["csv", "jsonl", "json"]
 
 
@@ -22,8 +26,12 @@ def as_record(answer: Prediction) -> dict[str, Any]:
         "genre": answer.genre,
         "probability": answer.probability,
         "probabilities": dict(answer.ranked()),
+        "unlike": answer.unlike,
+        "known": answer.known,
     }
+    before = answer.heard_before
     record |= {"remark": answer.remark} if answer.remark else {}
+    record |= {"heard_before": asdict(before)} if before else {}
     return record | ({"set": list(answer.set)} if answer.set is not None else {})
 
 
@@ -55,7 +63,7 @@ class AnswerStream:
     def begin(self) -> None:
         """Write what comes before the first answer."""
         if self.form == "csv":
-            last = ["error", "remark", *(["set"] if self.sets else [])]
+            last = [*ADDED, *(["set"] if self.sets else [])]
             self._put(_row(["path", "genre", "probability", *self.genres, *last]))
         elif self.form == "json":
             self._put(b"[")
@@ -85,12 +93,15 @@ class AnswerStream:
         self.empty = False
 
     def _cells(self, answer: Prediction) -> bytes:
-        last = [answer.error, answer.remark]
-        last += ["; ".join(answer.set or ())] if self.sets else []
+        sets = ["; ".join(answer.set or ())] if self.sets else []
         if answer.error:
-            return _row([answer.path, *[""] * (2 + len(self.genres)), *last])
+            empty = [""] * (2 + len(self.genres))
+            return _row([answer.path, *empty, answer.error, *[""] * (len(ADDED) - 1), *sets])
         numbers = [f"{p:.6f}" for p in (answer.probability, *answer.probabilities.values())]
-        return _row([answer.path, answer.genre, *numbers, *last])
+        judged = ["" if value is None else value for value in (answer.unlike, answer.known)]
+        before = answer.heard_before or HeardBefore("", "")
+        added = ["", answer.remark, *judged, before.track_id, before.answer]
+        return _row([answer.path, answer.genre, *numbers, *added, *sets])
 
     def _put(self, content: bytes) -> None:
         self.stream.write(content)

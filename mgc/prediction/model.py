@@ -18,6 +18,7 @@ from mgc.features.extraction.one_file import Heard
 from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import BasePredictor, Predictor
+from mgc.prediction.unlike import UNKNOWN, checked_rate
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
 
@@ -60,26 +61,28 @@ class Model:
         """The genres, in the order of all probabilities."""
         return self.predictor.genres
 
-    def predict(self, audio: object) -> Prediction:
+    def predict(self, audio: object, *, unknown: float = UNKNOWN) -> Prediction:
         """Predict one piece of audio.
 
         Args:
             audio: a path, a binary file object, or (samples, sample rate in Hz); the forms are
                 described at `mgc.audio.given.given`.
+            unknown: the share of held-out music that may be lost as unknown; 0 turns it off.
 
         Raises:
             AudioError: the audio cannot be used.
             MgcError: the model cannot be used because a plug-in or weights are missing.
         """
-        found = given(audio)
+        found, rate = given(audio), checked_rate(unknown)
         made, heard = self.predictor.features(found)
-        return self._prediction(found if isinstance(found, Path) else None, made, heard)
+        return self._prediction(found if isinstance(found, Path) else None, made, heard, rate)
 
     def predict_many(
         self,
         paths: Iterable[str | os.PathLike[str]],
         workers: int | None = None,
         progress: Progress | None = None,
+        unknown: float = UNKNOWN,
     ) -> Iterator[Prediction]:
         """Predict files in order, yielding each prediction when it is ready.
 
@@ -87,6 +90,7 @@ class Model:
             paths: the audio files.
             workers: number of processes; None uses one per core if that pays, 1 only this one.
             progress: is told about the files done.
+            unknown: as in `predict`.
 
         Yields:
             A prediction per file; one that cannot be used has an ``error``.
@@ -94,7 +98,7 @@ class Model:
         Raises:
             MgcError: the model itself cannot be used.
         """
-        files = [Path(path) for path in paths]
+        files, rate = [Path(path) for path in paths], checked_rate(unknown)
         with (progress or Silent()).task(
             f"predicting with {self.name}", len(files), "files"
         ) as task:
@@ -105,7 +109,7 @@ class Model:
                     answer = Prediction(path, error=features.reason)
                 else:
                     try:
-                        answer = self._prediction(path, features, heard)
+                        answer = self._prediction(path, features, heard, rate)
                     except MgcError as error:
                         answer = Prediction(path, error=error.message)
                 task.advance()
@@ -191,12 +195,24 @@ class Model:
         return explain(self.predictor, given(audio), genre, progress or Silent())
 
     def _prediction(
-        self, path: Path | None, made: list[list[np.ndarray]], heard: Heard
+        self, path: Path | None, made: list[list[np.ndarray]], heard: Heard, rate: float
     ) -> Prediction:
         by_fold = self.predictor.by_fold(self.predictor.answers(made))
         shares = dict(zip(self.genres, by_fold.mean(0).tolist(), strict=True))
-        set_at = partial(self.sets.genres_at, by_fold)
-        return Prediction(path, shares, heard.seconds, remark=heard.remark, set_at=set_at)
+        unlike = self.predictor.unlike(made)
+        return Prediction(
+            path,
+            shares,
+            heard.seconds,
+            remark=heard.remark,
+            set_at=partial(self.sets.genres_at, by_fold),
+            unlike=unlike,
+            known=None if unlike is None else self._known(unlike, heard, rate),
+            heard_before=None if path is None else self.predictor.heard_before(path),
+        )
+
+    def _known(self, unlike: float, heard: Heard, rate: float) -> bool:
+        return not rate or (not heard.remark and unlike < self.predictor.limit(rate))
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.predictor.label}, {len(self.genres)} genres>"

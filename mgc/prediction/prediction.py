@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgc.errors import AudioError, MgcError
+
+if TYPE_CHECKING:
+    from mgc.prediction.unlike import HeardBefore
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Prediction:
         remark: what to know about the audio beside the answer (it is silent, …), or "".
         set: the genres at the coverage that was asked for on the command line, or None.
         set_at: what `genres_at` calls.
+        unlike: the share of held-out music that is less unlike the training music than this; None
+            if the model cannot tell.
+        known: whether it is like enough for `genre` to mean something; None as ``unlike``.
+        heard_before: what is known of a file that the model learnt from; None of any other.
     """
 
     path: Path | None
@@ -32,6 +40,9 @@ class Prediction:
     remark: str = ""
     set: Sequence[str] | None = None
     set_at: Callable[[float], list[str]] | None = field(default=None, repr=False, compare=False)
+    unlike: float | None = None
+    known: bool | None = None
+    heard_before: HeardBefore | None = None
 
     @property
     def genre(self) -> str:

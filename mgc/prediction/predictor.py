@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -20,7 +21,9 @@ from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import Heard, rows_and_seconds
 from mgc.features.extraction.tasks import one_thread
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.prediction.unlike import HeardBefore, TrainingMusic, mean_texture
 from mgc.runs import Run, models
+from mgc.runs.reference import Reference
 from mgc.training.fitted_head import FittedHead, restore_head
 
 #: The output of each member's heads, one per fold: probabilities and embeddings of a single track.
@@ -37,6 +40,11 @@ class BasePredictor(ABC):
     name: str
     label: str
     genres: list[str]
+
+    @property
+    def reference(self) -> Reference | None:
+        """What `unlike` compares with, if there is anything."""
+        return None
 
     @property
     @abstractmethod
@@ -80,6 +88,19 @@ class BasePredictor(ABC):
     def heard(self) -> dict[str, ExtractorSpec]:
         """The different extractors, by fingerprint; members with the same one share its work."""
         return {source.store.fingerprint: source for source in self.sources}
+
+    def unlike(self, made: Sequence[Rows]) -> float | None:
+        """The share of held-out music that is less unlike the training music than this audio; None
+        if the model keeps nothing to say so."""
+        return None
+
+    def limit(self, rate: float) -> float:
+        """From where on `unlike` means unknown, if this share of held-out music may be."""
+        return math.inf
+
+    def heard_before(self, path: Path) -> HeardBefore | None:
+        """What is known of a file that the model learnt from; None of any other."""
+        return None
 
     def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
         """The features of one piece of audio, in the order of `heard`, and what was heard.
@@ -129,6 +150,39 @@ class Predictor(BasePredictor):
         return [models.load_source(member, self.device) for member in self.members]
 
     @cached_property
+    def training_music(self) -> TrainingMusic:
+        """What the run keeps of its training music."""
+        return TrainingMusic(self.run, self.members)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What `unlike` compares with; None in a run of an earlier mgc."""
+        return self.training_music.reference(self.sources[0].texture.info.revision)
+
+    @cached_property
+    def heard(self) -> dict[str, ExtractorSpec]:
+        """The different extractors, that of the texture included if it is needed."""
+        texture = self.sources[0].texture
+        needed = {} if self.reference is None else {texture.store.fingerprint: texture}
+        return super().heard | needed
+
+    def unlike(self, made: Sequence[Rows]) -> float | None:
+        """The share of held-out music that is less unlike the training music."""
+        if self.reference is None:
+            return None
+        features = dict(zip(self.heard, made, strict=True))
+        texture = mean_texture(features[self.sources[0].texture.store.fingerprint])
+        return self.reference.unlike(texture)
+
+    def limit(self, rate: float) -> float:
+        """From where on `unlike` means unknown."""
+        return math.inf if self.reference is None or not rate else self.reference.limit(rate)
+
+    def heard_before(self, path: Path) -> HeardBefore | None:
+        """What is known of a file that the run learnt from."""
+        return self.training_music.heard_before(path)
+
+    @cached_property
     def heads(self) -> list[list[FittedHead]]:
         """The trained heads of each member, one per fold."""
         return [
@@ -145,7 +199,7 @@ class Predictor(BasePredictor):
 
     def prepare(self) -> None:
         """Load everything but the audio."""
-        _ = self.sources, self.heads
+        _ = self.sources, self.heads, self.reference
         if self.run.kind == "ensemble":
             load_combinations(self.run)
 
@@ -162,7 +216,8 @@ class Predictor(BasePredictor):
         return [folds[0][1][0] for folds in self._answers(made, slice(1))]
 
     def _answers(self, made: Sequence[Rows], folds: slice) -> Answers:
-        features = dict(zip(self.heard, made, strict=True))
+        wide = ([np.asarray(clip, np.float32) for clip in rows] for rows in made)  # once for all
+        features = dict(zip(self.heard, wide, strict=True))
         return [
             [head.predict([features[source.store.fingerprint]]) for head in heads[folds]]
             for source, heads in zip(self.sources, self.heads, strict=True)

@@ -44,7 +44,7 @@ PREDICTIONS = "predictions.parquet"
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
 #: The files whose checksums ``run.json`` holds; those of ``fold-N/`` are in ``head.json``.
-SCORED = (PREDICTIONS, "embeddings.safetensors", "strategy/*/*.safetensors")
+SCORED = (PREDICTIONS, "*.safetensors", "strategy/*/*.safetensors")
 
 
 @dataclass(frozen=True)

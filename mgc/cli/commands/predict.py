@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mgc.prediction.model import Model
 
 SHOWN = 3
+UNKNOWN = 0.01  # mgc.prediction.unlike.UNKNOWN, which would import NumPy
 
 
 def predict(
@@ -99,11 +100,20 @@ def predict(
         float | None,
         typer.Option(help="Timeline: average over this many seconds.", callback=finite),
     ] = None,
+    unknown: Annotated[
+        float,
+        typer.Option(
+            metavar="RATE",
+            help="Share of music that may be lost as unknown; 0: none.",
+            min=0,
+            max=0.5,
+        ),
+    ] = UNKNOWN,
 ) -> None:
     """Say which genre each audio file is, and how confident the run is."""
     if timeline:
         unused = {"--top": top != SHOWN, "--workers": workers, "--coverage": coverage is not None}
-        refuse_unused("with --timeline", unused)
+        refuse_unused("with --timeline", {**unused, "--unknown": unknown != UNKNOWN})
         shown = timeline_answers.checked_form(as_json, as_jsonl, as_csv, into)
     else:
         lengths = {"--window": window, "--hop": hop, "--smooth": smooth}
@@ -124,13 +134,15 @@ def predict(
         return
     if coverage is not None:
         output.note(f"sets: {model.sets.about(coverage)}")
+    answers.note_limit(model, unknown)
     tally = answers.AnswerTally(coverage)
     if into is not None and form is not None:
-        files = answers.write_answers(into, form, model, files, workers, tally)
+        files = answers.write_answers(into, form, model, files, workers, tally, unknown)
     else:
-        predictions = tally.counted(model.predict_many(files, workers, progress()))
+        predictions = tally.counted(model.predict_many(files, workers, progress(), unknown))
         answers.print_answers(predictions, form, model.genres, top, coverage)
     output.list_failures(tally.remarks)
+    answers.note_heard_before(tally.heard_before, len(files))
     if tally.failures:
         output.note(
             f"{output.count(len(tally.failures), 'file')} of {len(files):,} could not be used:"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mgc.prediction.model import Model
     from mgc.prediction.prediction import Prediction
 
+SHOWN = 5  # files that the run learnt from
 FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
@@ -28,6 +29,7 @@ class AnswerTally:
         self.done = 0
         self.failures: list[str] = []
         self.remarks: list[str] = []
+        self.heard_before: list[Prediction] = []
 
     def counted(self, answers: Iterable[Prediction]) -> Iterator[Prediction]:
         """Pass answers on, counting each."""
@@ -40,7 +42,44 @@ class AnswerTally:
                     answer = replace(answer, set=answer.genres_at(self.coverage))
             if answer.remark:
                 self.remarks.append(f"{answer.path}: {answer.remark}, so the genre means nothing.")
+            if answer.heard_before:
+                self.heard_before.append(answer)
             yield answer
+
+
+def note_limit(model: Model, rate: float) -> None:
+    """Say what the limit of unknown is if it is not the one that was asked for."""
+    if model.run is None or model.run.folder.parent.name == "models" or not rate:
+        return  # nobody has the music that these learnt from
+    reference = model.predictor.reference
+    if reference is None:
+        output.note(
+            f"{model.name} keeps no reference of its training music, so no file can be unknown "
+            "(an earlier mgc made it: fit it again to get one)."
+        )
+    elif rate < reference.smallest_rate:
+        output.note(
+            f"unknown: the limit loses {output.percent(reference.smallest_rate)} % of music, the "
+            f"least that {len(reference.held_out)} held-out tracks allow."
+        )
+
+
+def note_heard_before(found: list[Prediction], files: int) -> None:
+    """Say which files the run learnt from, and what it answered when it had not yet."""
+    if not found:
+        return
+    output.note(
+        f"The run learnt from {output.count(len(found), 'file')} of {files:,}, so what it "
+        "says of them is no test; predicted when held out:"
+    )
+    output.list_failures(
+        [
+            f"{a.path}: {a.heard_before.answer or 'never'} (labelled {a.heard_before.genre})"
+            for a in found
+            if a.heard_before
+        ],
+        shown=SHOWN,
+    )
 
 
 def answer_format(
@@ -92,17 +131,18 @@ def write_answers(
     files: list[Path],
     workers: int | None,
     tally: AnswerTally,
+    unknown: float,
 ) -> list[Path]:
     """Add the answers that a file lacks; returns the files that these are about."""
     from mgc.prediction.answer_file import AnswerFile
 
-    request = {**model.predictor.identity(), "coverage": tally.coverage}
+    request = {**model.predictor.identity(), "coverage": tally.coverage, "unknown": unknown}
     target = AnswerFile(into, form, model.genres, request)
     missing = target.missing(files)
     if there := len(files) - len(missing):
         output.note(f"{into} has {output.count(there, 'answer')} of {len(files):,} already.")
     with target.writing() as add:
-        for answer in tally.counted(model.predict_many(missing, workers, progress())):
+        for answer in tally.counted(model.predict_many(missing, workers, progress(), unknown)):
             add(answer)
     output.note(f"Written: {into} ({output.count(len(files), 'answer')}).")
     return missing
@@ -111,10 +151,12 @@ def write_answers(
 def _show(done: list[Prediction], top: int, coverage: float | None) -> None:
     rows = []
     for answer in done:
-        ranked = answer.ranked()
-        others = ", ".join(f"{genre} {output.percent(p)}" for genre, p in ranked[1:top])
-        row = [answer.path, ranked[0][0], output.percent(ranked[0][1]), others]
-        rows.append([*row, *([" or ".join(answer.set)] if answer.set is not None else [])])
+        shares = [(genre, output.percent(p)) for genre, p in answer.ranked()[:top]]
+        genre, share = ("unknown", "") if answer.known is False else shares.pop(0)
+        if genre == "unknown" and answer.known is not False:
+            genre = '"unknown"'  # a genre of that name
+        sets = [" or ".join(answer.set)] if answer.set is not None else []
+        rows.append((answer.path, genre, share, ", ".join(" ".join(p) for p in shares), *sets))
     if rows:
         sets = [] if coverage is None else [f"at {100 * coverage:g} %"]
         output.show_table(["file", "genre", "%", "else", *sets], rows, right=["%"])

@@ -1,0 +1,163 @@
+"""A run says whether a file is like its training music, and whether it learnt from it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mgc import fitting, runs
+from mgc.datasets.importers import importing
+from mgc.datasets.synthesis.compose import synthesise
+from mgc.datasets.synthesis.not_music import not_music
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.ensemble_runs import ensemble
+from mgc.errors import UsageError
+from mgc.prediction.model import Model
+from mgc.runs.reference import REFERENCE
+from mgc.runs.run_verification import verify
+from tests.conftest import Told
+from tests.fitting.test_fitting import asked
+
+
+@pytest.fixture
+def run(mgc_home: Path, music: Path) -> runs.Run:
+    importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
+    return fitting.fit(asked(folds=3))
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, *not_music("white noise", 1, 3.0))
+    return path
+
+
+@pytest.fixture
+def tune(tmp_path: Path) -> Path:
+    path = tmp_path / "tune.wav"
+    soundfile.write(path, synthesise("jazz", 77, 0, seconds=3.0), 22_050)
+    return path
+
+
+def test_noise_is_unknown_and_music_is_known(run: runs.Run, noise: Path, tune: Path) -> None:
+    model = Model(run)
+    answer = model.predict(noise)
+    assert answer.unlike == 1.0
+    assert answer.known is False
+    assert answer.genre in run.genres  # still the best guess
+    assert model.predict(noise, unknown=0).known is True
+    known = model.predict(tune)
+    assert known.unlike is not None
+    assert known.unlike < 1.0
+    assert known.known is True
+    assert [each.unlike for each in model.predict_many([noise, tune])] == [1.0, known.unlike]
+    with pytest.raises(UsageError, match=r"from 0 to 0\.5, not nan"):
+        model.predict(tune, unknown=float("nan"))
+
+
+def test_unlike_does_not_depend_on_the_level(run: runs.Run, tune: Path) -> None:
+    wave, rate = soundfile.read(tune, dtype="float32")
+    model = Model(run)
+    loud, quiet = (model.predict((gain * wave, rate)) for gain in (1.0, 1e-5))
+    assert quiet.unlike == loud.unlike
+    assert quiet.remark  # nobody would hear it
+    assert quiet.known is False
+
+
+def test_held_out_music_is_lost_as_rarely_as_the_limit_says(run: runs.Run) -> None:
+    kept = Model(run).predictor.reference
+    assert kept is not None
+    assert len(kept.held_out) == len(run.rows("test")) == 30
+    assert len(kept.machines) == 3
+    assert kept.smallest_rate == 1 / 31
+    shares = np.searchsorted(kept.held_out, kept.held_out) / 30
+    assert (shares >= kept.limit(0.01)).sum() == 0
+    assert (shares >= kept.limit(0.2)).sum() == 5
+
+
+def test_a_file_that_a_run_learnt_from_is_recognised(
+    run: runs.Run, tune: Path, tmp_path: Path
+) -> None:
+    row = run.rows("test").iloc[4]
+    moved = tmp_path / "another name.wav"
+    moved.write_bytes(Path(row["path"]).read_bytes())
+    model = Model(run)
+    found = model.predict(moved).heard_before
+    assert found is not None
+    assert (found.track_id, found.genre) == (row["track_id"], row["genre"])
+    expected = run.probabilities(run.rows("test").iloc[4:5])[0]
+    assert list(found.out_of_fold.values()) == expected.tolist()
+    assert found.answer == run.genres[expected.argmax()]
+    assert model.predict(tune).heard_before is None
+
+
+def test_only_training_tracks_of_a_single_split_count(mgc_home: Path, music: Path) -> None:
+    importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
+    run = fitting.fit(asked())
+    model = Model(run)
+    for part in runs.PARTS:
+        found = model.predict(run.rows(part)["path"].iloc[0]).heard_before
+        assert (found is not None) == (part == "training")
+        assert found is None or found.answer == ""  # it was never held out
+
+
+def test_an_ensemble_judges_as_its_members_do(run: runs.Run, noise: Path) -> None:
+    other = fitting.fit(asked(folds=3, extractors=["chroma"]))
+    made = ensemble(
+        EnsembleRequest(StrategySpec("confidence", {}), False, "validation"), [run, other]
+    )
+    for member in (run, other):
+        runs.remove(member.name)
+    answer = Model(made).predict(noise)
+    assert (answer.unlike, answer.known) == (1.0, False)
+    row = made.rows("test").iloc[0]
+    found = Model(made).predict(row["path"]).heard_before
+    assert found is not None
+    assert list(found.out_of_fold.values()) == made.probabilities(made.rows("test")[:1])[0].tolist()
+    assert not verify(made).damaged
+    (made.folder / "members" / other.name / REFERENCE).write_bytes(b"x")
+    assert len(verify(made).damaged) == 1
+
+
+def test_the_command_says_what_it_does_not_know(
+    run: runs.Run, noise: Path, tune: Path, mgc: Callable[..., Told]
+) -> None:
+    track = run.rows("test").iloc[0]["path"]
+    told = mgc("predict", noise, tune, track, "--run", run.name, "--workers", 1)
+    rows = {line.split("  ")[0]: line for line in told.out.splitlines()}
+    assert "unknown" in rows[str(noise)]
+    assert "unknown" not in rows[str(tune)]
+    assert "the limit loses 3.2 % of music, the least that 30 held-out tracks allow" in told.err
+    assert "learnt from 1 file of 3" in told.err
+    asked_for = mgc("predict", noise, "--run", run.name, "--unknown", 0)
+    assert "unknown" not in asked_for.out + asked_for.err
+    (record,) = mgc("predict", noise, "--run", run.name, "--json").json
+    assert (record["known"], record["unlike"]) == (False, 1.0)
+    assert record["genre"] in run.genres
+    table = list(csv.DictReader(mgc("predict", track, "--run", run.name, "--csv").out.splitlines()))
+    assert list(table[0])[-4:] == ["unlike", "known", "heard_before", "out_of_fold_genre"]
+    assert table[0]["known"] == "True"
+    assert mgc("predict", noise, "--run", run.name, "--unknown", 0.7).code == 2
+
+
+def test_a_run_without_a_reference_says_so_once_and_predicts(
+    run: runs.Run, noise: Path, tune: Path, mgc: Callable[..., Told]
+) -> None:
+    before = Model(run).predict(tune)
+    record = json.loads((run.folder / "run.json").read_bytes())
+    del record["checksums"][REFERENCE], record["checksum"]
+    (run.folder / "run.json").write_text(json.dumps(record))
+    (run.folder / REFERENCE).unlink()
+    answer = Model(runs.load(run.name)).predict(tune)
+    assert answer.probabilities == before.probabilities
+    assert (answer.unlike, answer.known, answer.heard_before) == (None, None, None)
+    told = mgc("predict", noise, tune, "--run", run.name)
+    assert told.code == 0
+    assert told.err.count("keeps no reference") == 1
+    assert "unknown" not in told.out
