@@ -14,7 +14,7 @@ NAMES = ("track_id", "title", "artist", "path", "genre")
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class NearTrack:
     """A similar track; ``similarity`` is the cosine of the two centred embeddings, in [-1, 1]."""
 
     track_id: str
@@ -25,7 +25,7 @@ class Neighbour:
     similarity: float
 
 
-def neighbours(run: Run, track_ids: Sequence[str], count: int) -> dict[str, list[Neighbour]]:
+def neighbours(run: Run, track_ids: Sequence[str], count: int) -> dict[str, list[NearTrack]]:
     """The nearest tracks of each test track, nearest first.
 
     They are looked for in the space of the model that did not learn from the track, and never
@@ -44,7 +44,7 @@ def neighbours(run: Run, track_ids: Sequence[str], count: int) -> dict[str, list
     return found
 
 
-def _nearest(table: pd.DataFrame, vectors: np.ndarray, place: int, count: int) -> list[Neighbour]:
+def _nearest(table: pd.DataFrame, vectors: np.ndarray, place: int, count: int) -> list[NearTrack]:
     """The nearest of one fold's tracks, given their unit vectors (row, dimension)."""
     similarity = vectors @ vectors[place]
     for column in {"track_id", "group"} & set(table):
@@ -52,7 +52,7 @@ def _nearest(table: pd.DataFrame, vectors: np.ndarray, place: int, count: int) -
         similarity[same.to_numpy()] = -np.inf
     order = np.argsort(-similarity, kind="stable")[:count]
     return [
-        Neighbour(track, title, artist, path, genre, float(alike))
+        NearTrack(track, title, artist, path, genre, float(alike))
         for (track, title, artist, path, genre), alike in zip(
             table[list(NAMES)].iloc[order].astype(str).to_numpy(), similarity[order], strict=True
         )

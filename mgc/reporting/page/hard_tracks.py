@@ -17,7 +17,7 @@ from PIL import Image
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.evaluation.hardest import HardTrack
-from mgc.evaluation.neighbours import Neighbour
+from mgc.evaluation.neighbours import NearTrack
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress
 from mgc.reporting.colours import PICTURE
@@ -47,7 +47,7 @@ class Part:
 
     track: HardTrack
     file: str
-    near: Sequence[Neighbour]
+    near: Sequence[NearTrack]
     picture: str = ""
     rows: Sequence[tuple[float, str]] = ()
     times: Sequence[tuple[float, str]] = ()
@@ -58,7 +58,7 @@ class Part:
 
 def parts(
     tracks: Sequence[HardTrack],
-    near: Mapping[str, Sequence[Neighbour]],
+    near: Mapping[str, Sequence[NearTrack]],
     source: ExtractorSpec | None,
     sound: bool,
     progress: Progress,
@@ -73,7 +73,7 @@ def parts(
 
 
 def _part(
-    track: HardTrack, near: Sequence[Neighbour], source: ExtractorSpec | None, sound: bool
+    track: HardTrack, near: Sequence[NearTrack], source: ExtractorSpec | None, sound: bool
 ) -> Part:
     path = Path(track.path)
     if source is None:
