@@ -16,7 +16,7 @@ from mgc.runs.reference import Machine, Reference, standardised
 
 NOT_MUSIC = Path(__file__).parent / "not_music.safetensors"
 COST, WIDTH = 10.0, 1.0  # of the machine; gamma is the width over the number of statistics
-MAX_TRACKS = 2_000  # music that a machine is fitted on
+MAX_TRACKS = 2_000  # that a machine is fitted on, and that are scored at once
 
 
 def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None:
@@ -31,7 +31,8 @@ def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None
         if not len(training) or not len(held_out):
             return None
         machines.append(fit_machine(textures[_some(training)], *not_music()))
-        scores.append(machines[-1].score(textures[held_out]))
+        blocks = np.array_split(textures[held_out], 1 + len(held_out) // MAX_TRACKS)
+        scores += [machines[-1].score(block) for block in blocks]
     learnt = np.unique(np.concatenate([fold.training for fold in folds]))
     keys = np.array([int(prepared.audio_keys[track], 16) for track in learnt], np.uint64)
     return Reference(
