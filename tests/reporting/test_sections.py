@@ -34,16 +34,17 @@ def test_the_section_of_answers_is_there_when_its_figures_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = made_run()
-    assert 'id="answers"' not in make_report([run], ReportRequest())
     filled = build.page
-
-    def with_answers(context: dict, data: dict) -> str:
-        return filled({**context, "answers": [sections.answers(run, SETS, None)]}, data)
-
-    monkeypatch.setattr(build, "page", with_answers)
-    page = make_report([run], ReportRequest())
-    assert '<a href="#answers">Sets and unknown</a>' in page
-    assert "85.0–95.0" in page
+    for given in ([], [sections.answers(run, SETS, None)]):
+        monkeypatch.setattr(
+            build,
+            "page",
+            lambda context, data, given=given: filled({**context, "answers": given}, data),
+        )
+        page = make_report([run], ReportRequest())
+        assert ('<a href="#answers">Sets and unknown</a>' in page) == bool(given)
+        assert ('id="answers"' in page) == bool(given)
+        assert ("85.0–95.0" in page) == bool(given)
 
 
 def test_a_risk_curve_ends_where_its_axis_does() -> None:
