@@ -21,11 +21,12 @@ from markupsafe import Markup
 from mgc import __version__
 from mgc.evaluation.compare import compare
 from mgc.evaluation.compare_text import footnote, p_value
+from mgc.evaluation.coverage import system_figures
 from mgc.evaluation.curves import NAMES, Curve, curves, monitor
 from mgc.evaluation.hardest import hardest
 from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
 from mgc.evaluation.neighbours import neighbours
-from mgc.evaluation.systems import systems
+from mgc.evaluation.systems import System, systems
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress, Silent
 from mgc.reporting import colours
@@ -122,7 +123,7 @@ def make_report(
         "calibration": sections.calibration(shown),
         "agreement": sections.agreement_cells(compared),
         "risk": sections.risk(shown),
-        "answers": [],  # one `sections.answers` per shown run
+        "answers": _answers(compared, shown),
         "hardest": parts(hard, near, asked.picture, asked.sound, progress),
         "picture": asked.picture.name if asked.picture else "",
         "facts": data_facts(run, best_single, asked.audit, progress, found),
@@ -132,6 +133,18 @@ def make_report(
         "curves": any(run["curves"] for run in data["runs"]),
     }
     return page(context, data)
+
+
+def _answers(
+    compared: Sequence[System], shown: Sequence[tuple[str, Run]]
+) -> list[list[dict[str, Any]]]:
+    """The figures of sets for each shown run; none if no system has any."""
+    sets = {system.name: system_figures(system) for system in compared}
+    return (
+        [sections.answers(run, sets[name], None) for name, run in shown]
+        if any(sets.values())
+        else []
+    )
 
 
 def page(context: dict[str, Any], data: dict[str, Any]) -> str:
