@@ -172,7 +172,10 @@ class Predictor(BasePredictor):
             return None
         features = dict(zip(self.heard, made, strict=True))
         texture = mean_texture(features[self.sources[0].texture.store.fingerprint])
-        return self.reference.unlike(texture)
+        try:
+            return self.reference.unlike(texture)
+        except ValueError:
+            raise runs.damaged(self.run.folder, "its reference has other statistics") from None
 
     def limit(self, rate: float) -> float:
         """From where on `unlike` means unknown."""
