@@ -35,13 +35,15 @@ def import_folder(path: Path, rules: NameRules = AS_WRITTEN) -> pd.DataFrame:
     by_tag = "tag" in (rules.genre_from, rules.artist_from)
     rows, left_out, unread = [], Counter[str](found.left_out()), found.unread()
     for file in found.files:
+        relative = file.relative_to(path)
+        if not _is_text(relative.as_posix()):
+            left_out["name is not UTF-8"] += 1
+            continue
         tags = read_tags(file) if by_tag else FileTags()
         unread += filter(None, [tags.problem])
-        row = _row(file.relative_to(path), tags, rules)
+        row = _row(relative, tags, rules)
         if row is None:
             left_out["tags cannot be read" if tags.problem else "in no genre folder"] += 1
-        elif not _is_text(row["path"]):
-            left_out["name is not UTF-8"] += 1
         else:
             rows.append(row)
     whole = rules if rules.genre_from == "tag" else replace(rules, several="join")

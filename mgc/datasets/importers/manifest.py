@@ -57,7 +57,7 @@ def import_manifest(path: Path, rules: NameRules = AS_WRITTEN) -> pd.DataFrame:
     if guessed:
         _encoding_matters(rows, path)
     rows["genre"] = rows["genre"].str.strip()
-    left_out: dict[str, int] = {"same row twice": len(rows)}
+    left_out = {"same row twice": len(rows)}
     rows = rows[~rows.astype(str).duplicated()]
     left_out["same row twice"] -= len(rows)
     named = named_genres([[genre] for genre in rows["genre"]], rules)

@@ -42,7 +42,7 @@ class NameRules:
     artist_from: Source | None = None
     several: Several | None = None
     separator: str | None = None
-    genre_map: Mapping[str, str] | None = None
+    genre_map: dict[str, str] | None = None
 
 
 AS_WRITTEN = NameRules()
@@ -58,7 +58,8 @@ def name_rules(
     """The rules, with a genre map read if it is a file."""
     if isinstance(genre_map, str | os.PathLike):
         genre_map = read_genre_map(Path(genre_map))
-    return NameRules(genre_from, artist_from, several, separator, genre_map)
+    given = None if genre_map is None else dict(genre_map)
+    return NameRules(genre_from, artist_from, several, separator, given)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def named_genres(values: Sequence[Sequence[str]], rules: NameRules) -> NamedGenr
     skipped = sets.total() if rules.several == "skip" else 0
     left_out = {
         "no genre": written.count([]),
-        "left out by the genre map": sum(map(bool, written)) - sum(map(bool, named)),
+        "genre that the map leaves out": sum(map(bool, written)) - sum(map(bool, named)),
         "several genres": skipped,
     }
     genres = ["" if not names or (skipped and len(names) > 1) else names[0] for names in named]

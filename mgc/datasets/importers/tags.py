@@ -1,4 +1,4 @@
-"""What audio files say about themselves in their tags, as tinytag reads them."""
+"""What audio files say about themselves in their tags, as tinytag reads them (not APE)."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_map_renames_whole_values_and_parts_and_may_settle_them() -> None:
     given = {"R&B/Soul": "Soul", "hip hop": "Hip-Hop", "HipHop": "Hip-Hop", "Rap": "", "Noise": ""}
     found = named_genres(texts, NameRules(genre_map=given))
     assert found.genres == ["Soul", "Soul", "Hip-Hop", "Hip-Hop", "", "Jazz"]
-    assert found.left_out == {"left out by the genre map": 1}
+    assert found.left_out == {"genre that the map leaves out": 1}
     assert not found.remarks
     with pytest.raises(UsageError, match="'hiphop'") as caught:
         named_genres(texts, NameRules(genre_map={"hiphop": "Hip-Hop"}))

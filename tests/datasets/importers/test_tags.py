@@ -89,13 +89,15 @@ def library(root: Path) -> Path:
     for number in range(8):
         genre, artist = ("Jazz", "Rock")[number % 2], f"tagged {number // 2}"
         kind = ("v24.mp3", "a.flac")[number % 2]
-        path = root / "shelf" / f"folder {number}" / f"{number}{Path(kind).suffix}"
+        path = root / "music" / f"folder {number}" / f"{number}{Path(kind).suffix}"
         tagged(path, kind, genre, artist=artist, title=f"song {number}")
-    (root / "shelf/none.wav").write_bytes(encoded("a.wav", seconds=1.0))
-    (root / "shelf/broken.flac").write_bytes(b"not a flac")
-    (root / "shelf/strange.caf").write_bytes(encoded("a.caf", seconds=1.0))
-    os.mkfifo(root / "shelf/pipe.mp3")
-    (root / "shelf/gone.mp3").symlink_to(root / "nowhere")
+    (root / "music/none.wav").write_bytes(encoded("a.wav", seconds=1.0))
+    (root / "music/broken.flac").write_bytes(b"not a flac")
+    (root / "music/strange.caf").write_bytes(encoded("a.caf", seconds=1.0))
+    os.mkfifo(root / "music/pipe.mp3")
+    with open(os.path.join(os.fsencode(root), b"music/bad-\xff.flac"), "wb") as file:
+        file.write(b"not a flac")
+    (root / "music/gone.mp3").symlink_to(root / "nowhere")
     return root
 
 
@@ -104,7 +106,11 @@ def test_files_that_cannot_be_used_are_counted_and_listed(tmp_path: Path) -> Non
     assert sorted(found["genre"]) == ["Jazz"] * 4 + ["Rock"] * 4
     assert set(found["artist"]) == {f"tagged {n}" for n in range(4)}
     assert set(found["title"]) == {f"song {n}" for n in range(8)}
-    assert found.attrs["left_out"] == {"tags cannot be read": 4, "no genre": 1}
+    assert found.attrs["left_out"] == {
+        "name is not UTF-8": 1,
+        "tags cannot be read": 4,
+        "no genre": 1,
+    }
     for name in ("broken.flac", "strange.caf", "pipe.mp3", "gone.mp3"):
         lines = [line for line in found.attrs["unreadable"] if name in line]
         assert len(lines) == 1
@@ -114,11 +120,11 @@ def test_files_that_cannot_be_used_are_counted_and_listed(tmp_path: Path) -> Non
 def test_folders_and_tags_can_be_combined(tmp_path: Path) -> None:
     library(tmp_path)
     mixed = import_folder(tmp_path, NameRules(genre_from="tag", artist_from="folder"))
-    assert set(mixed["artist"]) == {"shelf"}
-    assert mixed["album"][0] == "shelf/folder 0"
+    assert set(mixed["artist"]) == {"music"}
+    assert mixed["album"][0] == "music/folder 0"
     assert set(mixed["genre"]) == {"Jazz", "Rock"}
     other = import_folder(tmp_path, NameRules(artist_from="tag"))
-    assert set(other["genre"]) == {"shelf"}
+    assert set(other["genre"]) == {"music"}
     assert len(other) == 13  # a file keeps its folder's genre if its tags cannot be read
     assert set(other["artist"]) == {"", *(f"tagged {n}" for n in range(4))}
     assert len(other.attrs["unreadable"]) == 4
@@ -145,3 +151,15 @@ def test_the_command_and_the_function_make_the_same(tmp_path: Path, mgc: Callabl
 def test_options_that_have_no_effect_are_refused(mgc: Callable) -> None:
     told = mgc("data", "add", "demo", "--genre-from", "tag", "--several", "skip")
     assert "--genre-from and --several have no effect on demo" in told.err
+
+
+def test_a_map_joins_genre_folders(tmp_path: Path, mgc: Callable) -> None:
+    for number, folder in enumerate(["Hip-Hop", "hip hop", "Rock; Pop", "noise"] * 3):
+        tagged(tmp_path / folder / f"{number}.flac", "a.flac", "a; b")
+    (tmp_path / "map.toml").write_text('[genres]\n"hip hop" = "Hip-Hop"\nnoise = ""\n')
+    told = mgc("data", "add", "mine", tmp_path, "--genre-map", tmp_path / "map.toml")
+    assert datasets.load("mine").tracks["genre"].value_counts().to_dict() == {
+        "Hip-Hop": 6,
+        "Rock; Pop": 3,  # a folder's name is one genre
+    }
+    assert "Left out: genre that the map leaves out (3 tracks)" in told.out
