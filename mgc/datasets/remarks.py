@@ -67,6 +67,8 @@ def about_names(tracks: pd.DataFrame) -> list[str]:
             found.append(
                 f"{column.title()}s that differ in spelling only count as several: "
                 f"{'; '.join(alike[:SHOWN])}{more}."
+                + " To make them one: mgc data add … --genre-map FILE.toml."
+                * (column == "genre")
             )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,8 @@ GTZAN = "gtzan"
 DEMO = "demo"
 
 As = Annotated[str | None, typer.Option("--as", help="Call the dataset something other than NAME.")]
+
+Source = Literal["tag", "folder"]
 
 
 def add(
@@ -69,6 +71,33 @@ def add(
         Path | None,
         typer.Option(help="GTZAN: a list of clip and artist, to group by artist."),
     ] = None,
+    genre_from: Annotated[
+        Source | None,
+        typer.Option(help="Where the files of a folder have their genre (default: folder)."),
+    ] = None,
+    artist_from: Annotated[
+        Source | None,
+        typer.Option(help="The same for artist and album (default: as for the genre)."),
+    ] = None,
+    several: Annotated[
+        Literal["first", "skip", "join"] | None,
+        typer.Option(
+            help="Of a track with several genres, take the first, skip the track, or join them in "
+            "one name."
+        ),
+    ] = None,
+    genre_separator: Annotated[
+        str | None, typer.Option(help="What alone separates genres in a tag or cell.")
+    ] = None,
+    genre_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help='Genres to rename or join: under [genres], lines such as "hip hop" = "Hip-Hop"; '
+            '"" leaves one out.',
+            callback=existing,
+        ),
+    ] = None,
 ) -> None:
     """Add a dataset; the audio stays where it is."""
     if path and path_option:
@@ -78,15 +107,21 @@ def add(
     _only(name == GTZAN, bool(filtered or artists), "--filtered and --artists", GTZAN)
     existing(artists)
     own = name in FMA or (name == DEMO and path is None)
-    rules = {"--group-by": own and group_by, "--drop-rare": (own or name == GTZAN) and drop_rare}
-    refuse_unused(f"on {name}, which has its own rules", {**rules, "--seed": name in FMA and seed})
+    known = own or name == GTZAN
+    unused: dict[str, object] = {"--group-by": own and group_by, "--seed": name in FMA and seed}
+    naming: dict[str, Any] = {"genre_from": genre_from, "artist_from": artist_from}
+    naming |= {"several": several, "genre_separator": genre_separator, "genre_map": genre_map}
+    for option, given in {"drop_rare": drop_rare, **naming}.items():
+        unused["--" + option.replace("_", "-")] = known and given
+    refuse_unused(f"on {name}, which has its own rules", unused)
     if path is None and not own:
         raise UsageError(f"Where is the music of {name!r}?", f"Run: mgc data add {name} PATH")
+    from mgc import datasets
     from mgc.datasets import table
     from mgc.datasets.importers import layouts
 
     called = table.checked_name(called or name)
-    if path is not None and not own and name != GTZAN:
+    if path is not None and not known and genre_from != "tag":
         layouts.check_layout(called, path)
     from mgc.datasets.importers import importing
 
@@ -101,8 +136,8 @@ def add(
             called, path, filtered=filtered or (), artists=artists, group_by=group_by, seed=seed
         )
     else:
-        dataset = importing.add_path(
-            called, path, group_by=group_by, seed=seed, drop_rare=drop_rare
+        dataset = datasets.add(
+            called, path, group_by=group_by, seed=seed, drop_rare=drop_rare, **naming
         )
     added(dataset)
 

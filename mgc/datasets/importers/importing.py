@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mgc.datasets.importers.fma import import_fma
 from mgc.datasets.importers.folder import import_folder
 from mgc.datasets.importers.gtzan import import_gtzan
 from mgc.datasets.importers.manifest import import_manifest
+from mgc.datasets.importers.naming import AS_WRITTEN, NameRules, check_rules
 from mgc.datasets.importers.tabular import SUFFIXES
 from mgc.datasets.quality import checking
 from mgc.datasets.remarks import about_names
@@ -27,15 +29,22 @@ MIN_TRACKS = 3  # tracks: one per split
 
 
 def add_path(
-    name: str, path: Path, *, group_by: splits.GroupBy | None, seed: int, drop_rare: bool
+    name: str,
+    path: Path,
+    *,
+    group_by: splits.GroupBy | None,
+    seed: int,
+    drop_rare: bool,
+    rules: NameRules = AS_WRITTEN,
 ) -> Dataset:
     """Import a folder of genres or a table, make a split if it has none, and save it."""
     path = path.expanduser().absolute()
     _free(name, str(path))
+    check_rules(rules, path)
     if path.is_dir():
-        tracks, root, importer = import_folder(path), path, "folder"
+        tracks, root, importer = import_folder(path, rules), path, "folder"
     elif path.is_file() and path.suffix.lower() in SUFFIXES:
-        tracks, root, importer = import_manifest(path), path.parent, "manifest"
+        tracks, root, importer = import_manifest(path, rules), path.parent, "manifest"
     elif path.exists():
         raise UsageError(
             f"{path} is neither a folder nor a table.", f"A table ends in {', '.join(SUFFIXES)}."
@@ -43,7 +52,9 @@ def add_path(
     else:
         raise UsageError(f"{path} does not exist.", "Check the path.")
     _some_audio(tracks, root, path)
-    record = {"importer": importer, "source": str(path)}
+    record: dict[str, Any] = {"importer": importer, "source": str(path)}
+    if rules != AS_WRITTEN:
+        record["names"] = {key: value for key, value in asdict(rules).items() if value}
     return finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=drop_rare)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mgc.audio import audio_files
+from mgc.datasets.importers.naming import AS_WRITTEN, NameRules, named_genres
 from mgc.datasets.importers.tabular import GUESSED, as_text, read_table, uncertain
 from mgc.datasets.table import COLUMNS, SPLITS, table
 from mgc.errors import MgcError, UsageError
@@ -38,7 +39,7 @@ SPLIT_ALIASES = {
 }
 
 
-def import_manifest(path: Path) -> pd.DataFrame:
+def import_manifest(path: Path, rules: NameRules = AS_WRITTEN) -> pd.DataFrame:
     """Read the table; ``path`` and ``genre`` are needed, relative paths start at its folder.
 
     Rows that cannot be used are counted by reason in ``attrs["left_out"]``; what had to be assumed
@@ -59,16 +60,18 @@ def import_manifest(path: Path) -> pd.DataFrame:
     left_out = {"same row twice": len(rows)}
     rows = rows[~rows.astype(str).duplicated()]
     left_out["same row twice"] -= len(rows)
-    left_out["no genre"] = int((rows["genre"] == "").sum())
+    named = named_genres([[genre] for genre in rows["genre"]], rules)
+    rows = rows.assign(genre=named.genres)
     rows = rows[rows["genre"] != ""]
     if "track_id" not in rows:
         _each_path_once(rows, path)
         rows = rows.assign(track_id=rows["path"])
     made = table(_with_split(_with_folds(rows), path), str(path))
+    left_out |= named.left_out
     made.attrs["left_out"] = {what: count for what, count in left_out.items() if count}
-    if guessed:
-        remark = f"{path.name} is not UTF-8 and was read as {GUESSED} (Windows)."
-        made.attrs["remarks"] = [remark, *made.attrs.get("remarks", [])]
+    guess = [f"{path.name} is not UTF-8 and was read as {GUESSED} (Windows)."] * guessed
+    if remarks := [*guess, *made.attrs.get("remarks", []), *named.remarks]:
+        made.attrs["remarks"] = remarks
     return made
 
 
