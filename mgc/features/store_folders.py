@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mgc.errors import MgcError
 from mgc.home import home, read_json
 
 
@@ -19,10 +20,15 @@ def features_root() -> Path | str:
     return Path(named).expanduser().absolute() if named else home() / "features"
 
 
-def stores() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """(folder, identity record) of every store on this machine."""
+def stores(damaged: list[MgcError] | None = None) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """(folder, identity record) of every store on this machine; why others cannot be read is added
+    to ``damaged``, or raised if there is none."""
     root = features_root()
-    if isinstance(root, Path):
-        for path in sorted(root.glob("*/identity.json")):
-            remedy = f"Remove them, and the next fit will recompute them: rm -r '{path.parent}'"
+    for path in sorted(root.glob("*/identity.json")) if isinstance(root, Path) else ():
+        remedy = f"Remove them, and the next fit will recompute them: rm -r '{path.parent}'"
+        try:
             yield path.parent, read_json(path, remedy)
+        except MgcError as error:
+            if damaged is None:
+                raise
+            damaged.append(error)

@@ -18,7 +18,7 @@ from mgc.features.extraction.one_file import Heard
 from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import BasePredictor, Predictor
-from mgc.prediction.unlike import UNKNOWN, checked_rate
+from mgc.prediction.unlike import UNKNOWN, HeardBefore, checked_rate
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
 
@@ -193,6 +193,11 @@ class Model:
         from mgc.prediction.explanation import explain
 
         return explain(self.predictor, given(audio), genre, progress or Silent())
+
+    def heard_before(self, path: str | os.PathLike[str]) -> HeardBefore | None:
+        """What is known of a file that the model learnt from; None of any other. Raises AudioError
+        if the file cannot be read."""
+        return self.predictor.heard_before(Path(path))
 
     def _prediction(
         self, path: Path | None, made: list[list[np.ndarray]], heard: Heard, rate: float

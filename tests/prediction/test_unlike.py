@@ -17,9 +17,10 @@ from mgc.datasets.synthesis.compose import synthesise
 from mgc.datasets.synthesis.not_music import not_music
 from mgc.ensembling.combination import EnsembleRequest, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
+from mgc.fitting.music_reference import fit_machine
 from mgc.prediction.model import Model
-from mgc.runs.reference import REFERENCE
+from mgc.runs.reference import REFERENCE, Reference
 from mgc.runs.run_verification import verify
 from tests.conftest import Told
 from tests.fitting.test_fitting import asked
@@ -144,6 +145,17 @@ def test_the_command_says_what_it_does_not_know(
     assert list(table[0])[-4:] == ["unlike", "known", "heard_before", "out_of_fold_genre"]
     assert table[0]["known"] == "True"
     assert mgc("predict", noise, "--run", run.name, "--unknown", 0.7).code == 2
+
+
+def test_a_reference_of_other_statistics_is_refused_in_one_line(run: runs.Run, tune: Path) -> None:
+    others = np.random.default_rng(0).normal(size=(9, 5))
+    machine = fit_machine(others, others + 1, np.zeros(9, int))
+    Reference([machine], np.arange(9.0), np.zeros(1, np.uint64), 1).save(run.folder)
+    record = json.loads((run.folder / "run.json").read_bytes())
+    del record["checksums"][REFERENCE], record["checksum"]
+    (run.folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(MgcError, match="is damaged: its reference has other statistics"):
+        Model(runs.load(run.name)).predict(tune)
 
 
 def test_a_run_without_a_reference_says_so_once_and_predicts(

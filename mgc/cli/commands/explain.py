@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgc.cli.ui import output
+from mgc.cli.ui.answers import note_if_heard
 from mgc.cli.ui.chosen_model import answering_model
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import DataName, Device, RunName, existing
@@ -40,7 +41,8 @@ def explain(
     """Say which members, seconds and frequency bands decide the answer for a file."""
     if into is not None and into.exists() and not into.is_dir():
         raise UsageError(f"{into} is not a folder.", "Name a folder with -o.")
-    made = answering_model(run, data, device).explain(file, genre, progress())
+    model = answering_model(run, data, device)
+    made = model.explain(file, genre, progress())
     if made.remark:
         output.note(f"{file}: {made.remark}, so the genre means nothing.")
     if into is not None:
@@ -49,6 +51,7 @@ def explain(
         output.emit_json(made.as_record())
     else:
         _show(made)
+    note_if_heard(model, file)
 
 
 def _show(made: Explanation) -> None:

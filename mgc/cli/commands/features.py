@@ -202,8 +202,8 @@ def status(as_json: output.JsonOption = False) -> None:
     """Show which features are stored, and how much space they take."""
     from mgc.features.store_folders import stores
 
-    rows = []
-    for folder, record in stores():
+    rows, damaged = [], list[MgcError]()
+    for folder, record in stores(damaged):
         shards = list(folder.glob("*.safetensors"))
         identity = record["identity"]
         rows.append(
@@ -219,6 +219,7 @@ def status(as_json: output.JsonOption = False) -> None:
                 "folder": str(folder),
             }
         )
+    output.list_failures([f"{error.message} {error.hint}" for error in damaged])
     if as_json:
         output.emit_json(rows)
         return

@@ -117,6 +117,7 @@ def predict(
         file = timeline_answers.only_file(files)
         made = model.timeline(file, window, hop, smooth, progress())
         timeline_answers.show_timeline(made, shown, into)
+        answers.note_if_heard(model, file)
         return
     if coverage is not None:
         output.note(f"sets: {model.sets.about(coverage)}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mgc.prediction.answer_stream import AnswerFormat
     from mgc.prediction.model import Model
     from mgc.prediction.prediction import Prediction
+    from mgc.prediction.unlike import HeardBefore
 
 SHOWN = 5  # files that the run learnt from
 FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
@@ -29,7 +30,7 @@ class AnswerTally:
         self.done = 0
         self.failures: list[str] = []
         self.remarks: list[str] = []
-        self.heard_before: list[Prediction] = []
+        self.heard_before: list[tuple[object, HeardBefore]] = []
 
     def counted(self, answers: Iterable[Prediction]) -> Iterator[Prediction]:
         """Pass answers on, counting each."""
@@ -43,7 +44,7 @@ class AnswerTally:
             if answer.remark:
                 self.remarks.append(f"{answer.path}: {answer.remark}, so the genre means nothing.")
             if answer.heard_before:
-                self.heard_before.append(answer)
+                self.heard_before.append((answer.path, answer.heard_before))
             yield answer
 
 
@@ -64,7 +65,7 @@ def note_limit(model: Model, rate: float) -> None:
         )
 
 
-def note_heard_before(found: list[Prediction], files: int) -> None:
+def note_heard_before(found: list[tuple[object, HeardBefore]], files: int) -> None:
     """Say which files the run learnt from, and what it answered when it had not yet."""
     if not found:
         return
@@ -73,13 +74,15 @@ def note_heard_before(found: list[Prediction], files: int) -> None:
         "says of them is no test; predicted when held out:"
     )
     output.list_failures(
-        [
-            f"{a.path}: {a.heard_before.answer or 'never'} (labelled {a.heard_before.genre})"
-            for a in found
-            if a.heard_before
-        ],
+        [f"{path}: {before.answer or 'never'} (labelled {before.genre})" for path, before in found],
         shown=SHOWN,
     )
+
+
+def note_if_heard(model: Model, file: Path) -> None:
+    """The same of one file."""
+    before = model.heard_before(file)
+    note_heard_before([(file, before)] if before else [], 1)
 
 
 def answer_format(

@@ -256,7 +256,7 @@ def _rank(origin: Origin) -> tuple[bool, bool]:
 def forget(hashes: Set[str]) -> int:
     """Remove the shards on this machine that hold nothing but these tracks; returns how many."""
     removed = 0
-    for folder, _ in stores():
+    for folder, _ in stores([]):
         for name, head, size in place(folder.parent, folder.name).heads():
             found = shards.shard(folder / name, head, size)
             if {*found.rows, *found.origins, *found.same} <= hashes:

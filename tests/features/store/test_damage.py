@@ -13,6 +13,7 @@ import numpy as np
 from mgc import runs
 from mgc.features.store import DamagedShardError, FeatureStore
 from mgc.features.store.shards import Origin
+from tests.conftest import Told
 from tests.features.store.test_feature_store import again, store, tracks
 
 __all__ = ["store"]
@@ -127,3 +128,15 @@ def test_a_fit_extracts_damaged_features_again(mgc: Callable, mgc_home: Path, mu
     assert told.code == 0, told.err
     assert first.equals(runs.load("m-mfcc-logistic-3").predictions)
     assert mgc("features", "verify").code == 0
+
+
+def test_one_damaged_store_hides_no_other(mgc: Callable[..., Told], mgc_home: Path) -> None:
+    policy = {"params": {}, "clip_seconds": 30, "clips_per_track": 4}
+    made = [FeatureStore(name, {"extractor": name, **policy}) for name in ("mel", "mfcc")]
+    for one in made:
+        one.write_shard({"a" * 64: [np.zeros((2, 3), np.float32)]})
+    damaged = made[1].folder
+    (damaged / "identity.json").write_text("{")
+    said = mgc("features", "status", "--json")
+    assert [row["extractor"] for row in said.json] == ["mel"]
+    assert f"rm -r '{damaged}'" in said.err
