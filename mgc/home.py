@@ -162,6 +162,15 @@ def remove_folder(folder: Path) -> None:
         raise MgcError(f"Cannot remove {folder}: {error.strerror or error}.", SPACE) from error
 
 
+def free_bytes(folder: Path) -> int:
+    """The free space of the disk on which a folder is, or will be."""
+    import shutil
+
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
 def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[str, Buffer]) -> None:
     """Replace files, by their path below the folder of ``path``, and ``path``, the record that
     holds their checksums, in one step: a reader who calls `settle` sees all as old or all as new.

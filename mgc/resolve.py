@@ -54,10 +54,7 @@ def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolic
 
 
 def sources(
-    names: Sequence[str],
-    assignments: Sequence[str] | None,
-    clips: ClipPolicy,
-    where: str,
+    names: Sequence[str], assignments: Sequence[str] | None, clips: ClipPolicy, where: str
 ) -> list[ExtractorSpec]:
     """The extractors asked for, each with its own parameters.
 

@@ -53,10 +53,7 @@ class Search:
     def left_out(self) -> dict[str, int]:
         """What was passed over, in words, with counts of files or folders (see `unit`)."""
         kinds = ", ".join(sorted(self.not_taken))
-        counts = {
-            f"{NOT_AUDIO}: {kinds}": self.not_taken.total(),
-            UNREADABLE: len(self.unreadable),
-        }
+        counts = {f"{NOT_AUDIO}: {kinds}": self.not_taken.total(), UNREADABLE: len(self.unreadable)}
         return {what: count for what, count in counts.items() if count}
 
     def unread(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from mgc.checks import require
 from mgc.checks.base import Problem, Subject
 from mgc.errors import MgcError
 from mgc.plugins import params as plugin_params
@@ -13,10 +14,7 @@ from mgc.plugins import params as plugin_params
 def check_code_loads(subject: Subject) -> None:
     """The class behind the record can be loaded."""
     wanted = f"a class at {subject.info.load!r}"
-    try:
-        found = subject.implementation
-    except MgcError as error:
-        raise Problem(wanted, error.message, "correct load=… or the import error") from error
+    found = require.loaded(subject, wanted)
     if not isinstance(found, type):
         mend = "let load=… name the class itself, not an instance or a function"
         raise Problem(wanted, f"a {type(found).__name__}", mend)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 
 from mgc import runs
+from mgc.checks import require
 from mgc.checks.base import NotApplicable, Problem, Subject
-from mgc.errors import MgcError
 from mgc.home import model_folder
 from mgc.runs import models
 from mgc.training.fitted_head import restore_head
@@ -15,11 +15,9 @@ from mgc.training.fitted_head import restore_head
 def check_function_loads(subject: Subject) -> None:
     """A function that takes a folder and a source is behind the record."""
     wanted = f"a function (folder, source) at {subject.info.load!r}"
+    found = require.loaded(subject, wanted)
     try:
-        found = subject.implementation
         inspect.signature(found).bind("folder", None)
-    except MgcError as error:
-        raise Problem(wanted, error.message, "correct load=… or the import error") from error
     except TypeError as error:
         mend = "write def NAME(folder: Path, source: Path | None) -> None:"
         raise Problem(wanted, f"{found!r}: {error}", mend) from error

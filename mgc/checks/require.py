@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mgc.checks.base import Problem, Subject
+from mgc.errors import MgcError
 
 ROUNDING = 1e-6
 
@@ -18,6 +19,14 @@ def method(subject: Subject, method: str, mend: str) -> None:
     """The class has a method."""
     if not callable(getattr(subject.implementation, method, None)):
         raise Problem(f"{subject.implementation.__name__}.{method}", "no such method", mend)
+
+
+def loaded(subject: Subject, wanted: str) -> Any:
+    """What ``load=…`` names, which is ``wanted``. Raises Problem if it cannot be imported."""
+    try:
+        return subject.implementation
+    except MgcError as error:
+        raise Problem(wanted, error.message, "correct load=… or the import error") from error
 
 
 def returned_self(returned: object, wanted: object, method: str) -> None:

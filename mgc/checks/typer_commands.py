@@ -9,9 +9,9 @@ from typing import Any
 
 import typer
 
+from mgc.checks import require
 from mgc.checks.base import Problem, Subject
 from mgc.checks.subprocess_probe import last_line, python
-from mgc.errors import MgcError
 
 UNKNOWN = "--no-such-option-4711"
 TIMEOUT_SECONDS = 120  # for one call; importing torch from a slow disk takes a minute
@@ -20,10 +20,7 @@ TIMEOUT_SECONDS = 120  # for one call; importing torch from a slow disk takes a 
 def check_command_loads(subject: Subject) -> None:
     """A Typer group or a function is behind the record."""
     wanted = f"a typer.Typer or a function at {subject.info.load!r}"
-    try:
-        found: object = subject.implementation
-    except MgcError as error:
-        raise Problem(wanted, error.message, "correct load=… or the import error") from error
+    found = require.loaded(subject, wanted)
     if not isinstance(found, typer.Typer) and not inspect.isfunction(found):
         mend = "let load=… name a typer.Typer, or a function with Typer's annotations"
         raise Problem(wanted, f"a {type(found).__name__}", mend)

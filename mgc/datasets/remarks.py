@@ -16,24 +16,11 @@ from mgc.errors import counted
 #: Genres that other programs write for "there is none", as `letters` makes them.
 NO_GENRE = frozenset(
     [
-        "nan",
-        "none",
-        "null",
-        "nil",
-        "na",
-        "unknown",
-        "unknowngenre",
-        "undefined",
-        "missing",
-        "unclassified",
-        "unspecified",
-        "untagged",
-        "notavailable",
-        "nogenre",
-        "tbd",
-        "todo",
+        *("", "nan", "none", "null", "nil", "na", "unknown", "unknowngenre", "undefined"),
+        *("missing", "unclassified", "unspecified", "untagged", "notavailable", "nogenre"),
+        *("tbd", "todo"),
     ]
-) | {""}
+)
 SHOWN = 3  # sets of look-alikes
 
 

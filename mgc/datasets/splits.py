@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -55,7 +56,13 @@ def groups(tracks: pd.DataFrame, by: GroupBy) -> np.ndarray:
     ends = [_links(tracks[column], len(tracks)) for column in columns]
     rows = np.concatenate([end[0] for end in ends])
     to = np.concatenate([end[1] for end in ends])
-    graph = coo_matrix((np.ones(len(rows)), (rows, to)), shape=(len(tracks), len(tracks)))
+    return linked(rows, to, len(tracks))
+
+
+def linked(rows: ArrayLike, to: ArrayLike, count: int) -> np.ndarray:
+    """A group number for each of ``count`` tracks (track,): those that pairs of rows link, directly
+    or through others, have the same."""
+    graph = coo_matrix((np.ones(np.size(rows)), (rows, to)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1])
 
 

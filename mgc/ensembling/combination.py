@@ -125,22 +125,15 @@ def strategy_folder(run: Run, fold: int) -> Path:
     return run.folder / "strategy" / f"fold-{fold}"
 
 
-def apply_ensemble(
-    run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
-) -> np.ndarray:
-    """An ensemble's probabilities (track, genre) for new tracks: the mean over folds; see
-    `combined_by_fold`."""
-    return np.asarray(combined_by_fold(run, answers).mean(0))
+#: For each member and fold, what its model says of tracks: probabilities (track, genre) and
+#: embeddings (track, dimension).
+MemberAnswers = Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
 
 
-def combined_by_fold(
-    run: Run, answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
-) -> np.ndarray:
+def combined_by_fold(run: Run, answers: MemberAnswers) -> np.ndarray:
     """An ensemble's probabilities (fold, track, genre) for new tracks.
 
-    ``answers[member][fold]`` is the output of that member's model for that fold: probabilities
-    (track, genre) and embeddings (track, dimension). Each fold's models are combined by the
-    strategy fitted for that fold.
+    Each fold's models are combined by the strategy fitted for that fold.
     """
     combined = []
     for number, made in enumerate(load_combinations(run)):
@@ -150,13 +143,8 @@ def combined_by_fold(
     return np.stack(combined)
 
 
-def apply_without(
-    run: Run,
-    answers: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
-    number: int,
-    usual: np.ndarray,
-) -> np.ndarray:
-    """`apply_ensemble` without what one member says about these tracks.
+def apply_without(run: Run, answers: MemberAnswers, number: int, usual: np.ndarray) -> np.ndarray:
+    """The mean of `combined_by_fold` without what one member says about these tracks.
 
     A strategy that learns nothing combines the other members. One that has learnt how much to
     trust each gets the member's ``usual`` probabilities (genre,) and an embedding of zeros instead.

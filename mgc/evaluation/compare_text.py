@@ -60,9 +60,9 @@ def difference_interval(row: Mapping[str, Any]) -> str:
     return f"{100 * row['difference_low']:+.1f} … {100 * row['difference_high']:+.1f}"
 
 
-def interval(row: Mapping[str, Any]) -> str:
-    """The interval of an accuracy, in percent."""
-    return f"{percent(row['accuracy_low'])}–{percent(row['accuracy_high'])}"
+def interval(row: Mapping[str, Any], figure: str = "accuracy") -> str:
+    """The interval of a figure, in percent."""
+    return f"{percent(row[f'{figure}_low'])}–{percent(row[f'{figure}_high'])}"
 
 
 def accuracy(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,9 @@ from mgc.ensembling.alignment import checked
 from mgc.errors import UsageError
 from mgc.runs import Run, identity
 
+#: What of their datasets is the same in all runs of a comparison, in words.
+PROTOCOL = {"name": "dataset", "genres": "genres", "folds": "number of folds"}
+
 
 @dataclass(frozen=True)
 class System:
@@ -70,8 +73,7 @@ def systems(found: Sequence[Run]) -> list[System]:
     """
     if not found:
         raise UsageError("There are no runs to compare.", "Run: mgc fit --extractor mfcc")
-    for run in found[1:]:
-        _same_protocol(found[0], run)
+    identity.require_same(found, PROTOCOL, "Name runs of one dataset and protocol: mgc runs list")
     identity.check_alike(found)
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
@@ -100,16 +102,6 @@ def _request(run: Run) -> str:
     else:
         parts += [record.member_labels, record.strategy.params, record.strategy.learn_from]
     return json.dumps(parts, sort_keys=True, default=str)
-
-
-def _same_protocol(first: Run, other: Run) -> None:
-    for what, word in (("name", "dataset"), ("genres", "genres"), ("folds", "number of folds")):
-        mine, theirs = (getattr(run.record.dataset, what) for run in (first, other))
-        if mine != theirs:
-            raise UsageError(
-                f"{first.name} and {other.name} differ in their {word}: {mine} and {theirs}.",
-                "Name runs of one dataset and protocol: mgc runs list",
-            )
 
 
 def share_tracks(compared: Sequence[System]) -> tuple[list[str], pd.Index]:

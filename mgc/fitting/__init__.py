@@ -4,12 +4,4 @@ from mgc.fitting.fit_run import fit, prepare_for, resume
 from mgc.fitting.prepared import make_folds
 from mgc.fitting.request import FitRequest, fitted_once, requests
 
-__all__ = [
-    "FitRequest",
-    "fit",
-    "fitted_once",
-    "make_folds",
-    "prepare_for",
-    "requests",
-    "resume",
-]
+__all__ = ["FitRequest", "fit", "fitted_once", "make_folds", "prepare_for", "requests", "resume"]

@@ -13,6 +13,7 @@ from mgc import MgcError
 from mgc.heads.estimator import ScikitHead, require
 from mgc.home import replace_file
 from mgc.plugins.params import PositiveFloat, PositiveInt
+from mgc.strategies.calibration import softmax
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,7 @@ class LinearClassifier:
         if len(self.classes_) == 2:
             second = 1 / (1 + np.exp(-scores[:, 0]))
             return np.stack([1 - second, second], axis=1)
-        powers = np.exp(scores - scores.max(1, keepdims=True))
-        normal: np.ndarray = powers / powers.sum(1, keepdims=True)
-        return normal
+        return softmax(scores)
 
 
 class Logistic(ScikitHead):

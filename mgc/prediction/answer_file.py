@@ -15,7 +15,6 @@ from mgc.errors import AudioError, MgcError, UsageError
 from mgc.home import SPACE, replace_file, replacing
 from mgc.prediction.answer_stream import AnswerFormat, AnswerStream, as_record, json_line
 from mgc.prediction.prediction import Prediction
-from mgc.prediction.unlike import HeardBefore
 
 SCHEMA = 2  # of the journal
 
@@ -76,10 +75,10 @@ class AnswerFile:
                 answers = self._replayed(stream)
 
                 def add(answer: Prediction) -> None:
-                    entry = {"answer": as_record(answer), **_identity(answer.path)}
-                    journal.write(json_line(entry))
+                    record = as_record(answer)
+                    journal.write(json_line({"answer": record, **_identity(answer.path)}))
                     journal.flush()
-                    answers.write(answer)
+                    answers.write(record)
 
                 yield add
                 if isinstance(stream, io.BytesIO):
@@ -121,21 +120,7 @@ class AnswerFile:
         answers = AnswerStream(stream, self.form, self.genres, sets)
         answers.begin()
         for entry in self.entries:
-            said = entry["answer"]
-            before = said.get("heard_before")
-            shares = {genre: said["probabilities"][genre] for genre in self.genres if said["genre"]}
-            answers.write(
-                Prediction(
-                    Path(said["path"]),
-                    shares,
-                    error=said.get("error", ""),
-                    remark=said.get("remark", ""),
-                    set=said.get("set"),
-                    unlike=said.get("unlike"),
-                    known=said.get("known"),
-                    heard_before=HeardBefore(**before) if before else None,
-                )
-            )
+            answers.write(entry["answer"])
         return answers
 
     def _other(self, why: str) -> UsageError:

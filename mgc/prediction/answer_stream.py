@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, Any, Literal, Self
 
 from mgc.datasets.csv_cells import csv_row
@@ -45,7 +46,7 @@ def json_line(value: Any) -> bytes:
 
 
 class AnswerStream:
-    """Writes predictions to a binary stream and flushes each.
+    """Writes predictions, as records of `as_record`, to a binary stream and flushes each.
 
     `begin` and `end` stand around the answers; as a context it calls them, after Ctrl-C too.
     ``sets`` says whether the answers have sets: CSV has a column more.
@@ -80,28 +81,29 @@ class AnswerStream:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def write(self, answer: Prediction) -> None:
+    def write(self, answer: Mapping[str, Any]) -> None:
         """Write one answer."""
         if self.form == "csv":
             self._put(self._cells(answer))
         elif self.form == "jsonl":
-            self._put(json_line(as_record(answer)))
+            self._put(json_line(answer))
         else:
-            text = json.dumps(as_record(answer), indent=2, ensure_ascii=False)
+            text = json.dumps(answer, indent=2, ensure_ascii=False)
             indented = ("\n" if self.empty else ",\n") + textwrap.indent(text, "  ")
             self._put(indented.encode("utf-8", "backslashreplace"))
         self.empty = False
 
-    def _cells(self, answer: Prediction) -> bytes:
-        sets = ["; ".join(answer.set or ())] if self.sets else []
-        if answer.error:
+    def _cells(self, answer: Mapping[str, Any]) -> bytes:
+        path, sets = Path(answer["path"]), ["; ".join(answer.get("set", ()))] if self.sets else []
+        if "error" in answer:
             empty = [""] * (2 + len(self.genres))
-            return _row([answer.path, *empty, answer.error, *[""] * (len(ADDED) - 1), *sets])
-        numbers = [f"{p:.6f}" for p in (answer.probability, *answer.probabilities.values())]
-        judged = ["" if value is None else value for value in (answer.unlike, answer.known)]
-        before = answer.heard_before or HeardBefore("", "")
-        added = ["", answer.remark, *judged, before.track_id, before.answer]
-        return _row([answer.path, answer.genre, *numbers, *added, *sets])
+            return _row([path, *empty, answer["error"], *[""] * (len(ADDED) - 1), *sets])
+        shares = (answer["probabilities"][genre] for genre in self.genres)
+        numbers = [f"{p:.6f}" for p in (answer["probability"], *shares)]
+        judged = ["" if value is None else value for value in (answer["unlike"], answer["known"])]
+        before = HeardBefore(**answer.get("heard_before", {"track_id": "", "genre": ""}))
+        added = ["", answer.get("remark", ""), *judged, before.track_id, before.answer]
+        return _row([path, answer["genre"], *numbers, *added, *sets])
 
     def _put(self, content: bytes) -> None:
         self.stream.write(content)

@@ -86,8 +86,10 @@ class BasePredictor(ABC):
 
     @cached_property
     def heard(self) -> dict[str, ExtractorSpec]:
-        """The different extractors, by fingerprint; members with the same one share its work."""
-        return {source.store.fingerprint: source for source in self.sources}
+        """The different extractors, by fingerprint; members with the same one share its work. That
+        of the texture is included if there is a reference."""
+        texture = [] if self.reference is None else [self.sources[0].texture]
+        return {source.store.fingerprint: source for source in [*self.sources, *texture]}
 
     def unlike(self, made: Sequence[Rows]) -> float | None:
         """The share of held-out music that is less unlike the training music than this audio; None
@@ -96,7 +98,7 @@ class BasePredictor(ABC):
 
     def limit(self, rate: float) -> float:
         """From where on `unlike` means unknown, if this share of held-out music may be."""
-        return math.inf
+        return math.inf if self.reference is None or not rate else self.reference.limit(rate)
 
     def heard_before(self, path: Path) -> HeardBefore | None:
         """What is known of a file that the model learnt from; None of any other."""
@@ -159,13 +161,6 @@ class Predictor(BasePredictor):
         """What `unlike` compares with; None in a run of an earlier mgc."""
         return self.training_music.reference(self.sources[0].texture.info.revision)
 
-    @cached_property
-    def heard(self) -> dict[str, ExtractorSpec]:
-        """The different extractors, that of the texture included if it is needed."""
-        texture = self.sources[0].texture
-        needed = {} if self.reference is None else {texture.store.fingerprint: texture}
-        return super().heard | needed
-
     def unlike(self, made: Sequence[Rows]) -> float | None:
         """The share of held-out music that is less unlike the training music."""
         if self.reference is None:
@@ -176,10 +171,6 @@ class Predictor(BasePredictor):
             return self.reference.unlike(texture)
         except ValueError:
             raise runs.damaged(self.run.folder, "its reference has other statistics") from None
-
-    def limit(self, rate: float) -> float:
-        """From where on `unlike` means unknown."""
-        return math.inf if self.reference is None or not rate else self.reference.limit(rate)
 
     def heard_before(self, path: Path) -> HeardBefore | None:
         """What is known of a file that the run learnt from."""

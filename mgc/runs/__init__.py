@@ -196,10 +196,14 @@ def finish(
     tensor = {"embeddings": embeddings.astype("float32", order="C")}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
-    written = [path for pattern in SCORED for path in run.folder.glob(pattern)]
-    record[FILES] = checksums_of(run.folder, written)
+    record[FILES] = scored_checksums(run.folder)
     write_json(run.folder / "run.json", record)
     return Run(run.folder, parse(record))
+
+
+def scored_checksums(folder: Path) -> dict[str, str]:
+    """The checksums of the files of a run from which its figures are computed."""
+    return checksums_of(folder, [path for pattern in SCORED for path in folder.glob(pattern)])
 
 
 def lock_file(folder: Path) -> Path:

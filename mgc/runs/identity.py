@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mgc.errors import MgcError, UsageError, counted
@@ -110,22 +110,25 @@ def unlike(one: Run, other: Run) -> str:
     return ""
 
 
-def same_tracks(members: Iterable[Run]) -> None:
+def same_tracks(members: Sequence[Run]) -> None:
     """Refuse runs that cannot be put side by side: different datasets, genres or splits.
 
     Raises UsageError that names the two runs and what differs.
     """
-    members = list(members)
-    first = members[0]
-    for run in members[1:]:
-        for what in ("name", "genres", "folds", "split"):
+    words = {"name": "dataset", "genres": "genres", "folds": "folds"}
+    words["split"] = "division into splits"
+    require_same(members, words, "Name runs of the same dataset, folds and seed: mgc runs list")
+
+
+def require_same(found: Sequence[Run], words: Mapping[str, str], hint: str) -> None:
+    """Raise UsageError if runs differ in one of these facts (name → in words) of their dataset."""
+    first = found[0]
+    for run in found[1:]:
+        for what, word in words.items():
             mine, other = getattr(first.record.dataset, what), getattr(run.record.dataset, what)
             if mine != other:
-                word = {"name": "dataset", "split": "division into splits"}.get(what, what)
-                raise UsageError(
-                    f"{first.name} and {run.name} differ in their {word}: {mine} and {other}.",
-                    "Name runs of the same dataset, folds and seed: mgc runs list",
-                )
+                said = f"{first.name} and {run.name} differ in their {word}: {mine} and {other}."
+                raise UsageError(said, hint)
 
 
 def check_alike(found: Sequence[Run]) -> None:

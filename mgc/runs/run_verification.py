@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from mgc.errors import MgcError
-from mgc.home import FILES, OWN, Verification, checksums_of, problem_of, read_json, write_json
-from mgc.runs import SCORED, Run
+from mgc.home import FILES, OWN, Verification, problem_of, read_json, write_json
+from mgc.runs import Run, scored_checksums
 
 EMBEDDINGS = "embeddings.safetensors"  # an ensemble keeps none of its members'
 
@@ -65,5 +65,4 @@ def _present(record: Path) -> dict[str, str]:
         from mgc.training.fitted_head import checksums
 
         return checksums(record.parent)
-    written = [path for pattern in SCORED for path in record.parent.glob(pattern)]
-    return checksums_of(record.parent, written)
+    return scored_checksums(record.parent)

@@ -68,14 +68,7 @@ class Training:
     def __post_init__(self) -> None:
         """Raise UsageError for a value out of its range."""
         self._check(("epochs", "batch_size", "learning_rate"), lambda v: v > 0, "above 0")
-        at_least_0 = (
-            "weight_decay",
-            "gradient_clip",
-            "mixup",
-            "masks",
-            "crop_frames",
-            "patience",
-        )
+        at_least_0 = ("weight_decay", "gradient_clip", "mixup", "masks", "crop_frames", "patience")
         self._check(at_least_0, lambda v: v >= 0, "0 or more")
         fractions = ("warm_up", "label_smoothing", "mask_features", "mask_frames", "ema")
         self._check(fractions, lambda v: 0 <= v < 1, "at least 0 and below 1")

@@ -15,7 +15,7 @@ from mgc.datasets.importers.manifest import import_manifest
 from mgc.datasets.summary import export
 from mgc.datasets.table import Dataset
 from mgc.evaluation.text_tables import Table, comma_separated
-from mgc.prediction.answer_stream import AnswerStream
+from mgc.prediction.answer_stream import AnswerStream, as_record
 from mgc.prediction.prediction import Prediction
 
 TEXTS = [
@@ -107,8 +107,8 @@ def test_tables_and_predictions_are_guarded() -> None:
     assert list(csv.reader(io.StringIO(table))) == [["'=a", "b"], ["'@x", "-1.5"], ["y", "-2.5"]]
     made = io.BytesIO()
     with AnswerStream(made, "csv", ["=folk", "jazz"]) as stream:
-        stream.write(Prediction(Path("-x.wav"), {"=folk": 0.75, "jazz": 0.25}))
-        stream.write(Prediction(Path("/a.wav"), error="@x: does not decode."))
+        stream.write(as_record(Prediction(Path("-x.wav"), {"=folk": 0.75, "jazz": 0.25})))
+        stream.write(as_record(Prediction(Path("/a.wav"), error="@x: does not decode.")))
     rows = list(csv.reader(io.StringIO(made.getvalue().decode())))
     assert rows[0][3] == "'=folk"
     assert rows[1][:4] == ["./-x.wav", "'=folk", "0.750000", "0.750000"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mgc import runs
-from mgc.ensembling.combination import EnsembleRequest, StrategySpec, apply_ensemble, restore
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec, combined_by_fold, restore
 from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError, UsageError
 from mgc.runs.selection import comparable, groups_of_members
@@ -183,7 +183,7 @@ def test_new_tracks_are_combined_as_the_scored_ones_were(
     rows = {r.name: r.rows("test").query("fold == 0") for r in [*members, run]}
     given = [member.probabilities(rows[member.name]) for member in members]
     heard = [[(p, p)] * folds for p in given]
-    answer = apply_ensemble(run, heard)
+    answer = combined_by_fold(run, heard).mean(0)
     scored = run.probabilities(rows[run.name])
     assert answer.shape == scored.shape
     np.testing.assert_allclose(answer.sum(1), 1)
@@ -206,7 +206,7 @@ def test_a_damaged_strategy_is_named(mgc_home: Path) -> None:
     path = run.folder / "strategy" / "fold-0" / "strategy.safetensors"
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(MgcError, match=r"strategy\.safetensors has changed"):
-        apply_ensemble(run, [[(np.full((1, 4), 0.25), np.zeros((1, 4)))]] * 3)
+        combined_by_fold(run, [[(np.full((1, 4), 0.25), np.zeros((1, 4)))]] * 3)
 
 
 def test_an_overconfident_member_that_is_wrong(mgc_home: Path) -> None:

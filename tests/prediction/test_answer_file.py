@@ -13,7 +13,7 @@ import pytest
 
 from mgc.errors import MgcError, UsageError
 from mgc.prediction.answer_file import AnswerFile
-from mgc.prediction.answer_stream import AnswerFormat, AnswerStream
+from mgc.prediction.answer_stream import AnswerFormat, AnswerStream, as_record
 from mgc.prediction.prediction import Prediction
 
 GENRES = ["jazz", "rock"]
@@ -74,7 +74,7 @@ def test_every_file_has_its_answer_in_order(
     out = io.BytesIO()
     with AnswerStream(out, form, GENRES) as stream:
         for file in files:
-            stream.write(predicted(file))
+            stream.write(as_record(predicted(file)))
     assert out.getvalue() == target.read_bytes()  # stdout and file look the same
 
 

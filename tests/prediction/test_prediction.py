@@ -13,7 +13,7 @@ from mgc.audio.audio_files import collect
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
 from mgc.errors import AudioError, UsageError
-from mgc.features.extraction import rows_of
+from mgc.features.extraction import features_of
 from mgc.prediction.model import Model
 from mgc.runs import models
 from tests.fitting.test_fitting import asked
@@ -46,7 +46,7 @@ def test_a_fold_run_answers_with_the_mean_of_its_folds(run: runs.Run, tmp_path: 
     answer = model.predict(path)
     assert sum(answer.probabilities.values()) == pytest.approx(1.0)
     assert answer.ranked()[0][0] == "metal"
-    [clips] = rows_of(path, model.predictor.sources)
+    [clips] = features_of(path, model.predictor.sources).values()
     by_fold = [head.predict([clips])[0][0] for head in model.predictor.heads[0]]
     assert len(by_fold) == 3
     np.testing.assert_allclose(list(answer.probabilities.values()), np.mean(by_fold, axis=0))

@@ -15,10 +15,7 @@ T = TypeVar("T")
 
 
 def each(
-    work: Callable[[Path], T],
-    paths: Sequence[Path],
-    workers: int,
-    crashed: Callable[[Path], T],
+    work: Callable[[Path], T], paths: Sequence[Path], workers: int, crashed: Callable[[Path], T]
 ) -> Iterator[tuple[Path, T]]:
     """(path, result) in the order of the paths.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mgc.runs import Run
 
 CLEAN = "clean"
+COPY_FIELDS = ("first", "second", "kind", "error", "offset", "splits", "genres", "crosses")
 SHOWN = 20  # rows of a list on the terminal; the file and --json have all of them
 
 
@@ -181,16 +182,8 @@ def _audit_record(
             for leak in found.leaks
         ],
         "copies": [
-            {
-                "first": pair.first,
-                "second": pair.second,
-                "kind": pair.kind,
-                "error": round(pair.error, 4),
-                "offset": round(pair.offset, 2),
-                "splits": list(pair.splits),
-                "genres": list(pair.genres),
-                "crosses": pair.crosses,
-            }
+            {name: getattr(pair, name) for name in COPY_FIELDS}
+            | {"error": round(pair.error, 4), "offset": round(pair.offset, 2)}
             for pair in found.copies
         ],
         "balance": {

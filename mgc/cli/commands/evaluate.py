@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import Device, existing
+from mgc.evaluation.compare_text import interval
 
 if TYPE_CHECKING:
     from mgc.evaluation.evaluate import Evaluation
@@ -52,7 +53,7 @@ def evaluate(
     groups = "" if made.unit == "tracks" else f" by {output.count(made.groups, made.unit[:-1])}"
     output.say(
         f"{made.run} on {made.dataset}: accuracy {output.percent(figures['accuracy'])} % "
-        f"({_between(figures, 'accuracy', 100)}), macro F1 {figures['f1']:.3f}, "
+        f"({interval(figures)}), macro F1 {figures['f1']:.3f}, "
         f"{output.count(figures['tracks'], 'track')}{groups}"
     )
     if (found.folder / PREDICTIONS).exists():
@@ -69,7 +70,7 @@ def _show(made: Evaluation) -> None:
     if made.sets is not None:
         output.say(
             f"Sets at {100 * made.sets['coverage']:g} %: they hold the true genre of "
-            f"{output.percent(made.sets['share'])} % ({_between(made.sets, 'share', 100)}) of the "
+            f"{output.percent(made.sets['share'])} % ({interval(made.sets, 'share')}) of the "
             f"tracks, with {made.sets['size']:.1f} genres each"
         )
     else:
@@ -78,10 +79,6 @@ def _show(made: Evaluation) -> None:
     for line in _left_out(made):
         output.note(line)
     output.list_failures([failure["reason"] for failure in made.failures])
-
-
-def _between(figures: Mapping[str, float], name: str, scale: float) -> str:
-    return f"{scale * figures[f'{name}_low']:.1f}–{scale * figures[f'{name}_high']:.1f}"
 
 
 def _show_genres(made: Evaluation) -> None:

@@ -11,7 +11,7 @@ from mgc.cli.ui import output
 from mgc.cli.ui.answers import note_if_heard
 from mgc.cli.ui.chosen_model import answering_model
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Device, existing
+from mgc.cli.ui.options import DataName, Device, RunName, existing
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import UsageError
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 def explain(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio.", callback=existing)],
-    run: Annotated[
-        str | None,
-        typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
-    ] = None,
+    run: RunName = None,
     data: DataName = None,
     genre: Annotated[
         str | None, typer.Option(help="The genre to explain (default: the most likely).")

@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 Clip = Annotated[int, typer.Option(help="Which clip of the track to draw.", min=1)]
 PictureFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="The picture: .png, .svg or .pdf (default: a .png here).",
-        callback=options.writable,
-    ),
+    Path | None, options.output_file("The picture: .png, .svg or .pdf (default: a .png here).")
 ]
 OpenIt = Annotated[bool, typer.Option("--open", help="Open the picture.")]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mgc.cli.ui import output
-from mgc.cli.ui.options import refuse_unused, writable
+from mgc.cli.ui.options import output_file, refuse_unused
 from mgc.errors import UsageError
 from mgc.home import replace_file
 
@@ -30,15 +30,7 @@ DPI = 200
 TABLES = (".md", ".tex", ".csv")
 
 Names = Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, or an experiment.")]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="Write .png, .svg, .pdf, or a table: .md, .tex, .csv.",
-        callback=writable,
-    ),
-]
+Out = Annotated[Path | None, output_file("Write .png, .svg, .pdf, or a table: .md, .tex, .csv.")]
 Dpi = Annotated[int, typer.Option(help="Dots per inch of a PNG.", min=50, max=1200)]
 Shares = Annotated[
     bool,

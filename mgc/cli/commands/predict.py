@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import answers, output, timeline_answers
+from mgc.cli.ui import answers, options, output, timeline_answers
 from mgc.cli.ui.chosen_model import answering_model
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import (
-    DataName,
-    Device,
-    Settings,
-    Workers,
-    existing,
-    finite,
-    refuse_unused,
-    writable,
-)
 from mgc.cli.ui.output import JsonOption
 from mgc.errors import MgcError, UsageError
 
@@ -35,11 +25,8 @@ def predict(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="FILE|FOLDER...", help="Audio.")
     ] = None,
-    run: Annotated[
-        str | None,
-        typer.Option(help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
-    ] = None,
-    data: DataName = None,
+    run: options.RunName = None,
+    data: options.DataName = None,
     genres: Annotated[
         str | None,
         typer.Option(
@@ -50,9 +37,9 @@ def predict(
         str | None,
         typer.Option("--extractor", "-e", help="With --genres: the one that compares."),
     ] = None,
-    settings: Settings = None,
-    device: Device = "auto",
-    workers: Workers = None,
+    settings: options.Settings = None,
+    device: options.Device = "auto",
+    workers: options.Workers = None,
     as_json: JsonOption = False,
     as_jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print a line of JSON per file, as each is done.")
@@ -60,13 +47,10 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     into: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE.csv, .jsonl or .json; the same command continues it. A timeline: "
+        options.output_file(
+            "Write to FILE.csv, .jsonl or .json; the same command continues it. A timeline: "
             ".csv, .json, .txt (labels for Audacity), .png or .svg.",
-            callback=writable,
+            "FILE",
         ),
     ] = None,
     files_from: Annotated[
@@ -88,17 +72,19 @@ def predict(
     ] = False,
     window: Annotated[
         float | None,
-        typer.Option(help="Timeline: seconds an answer is about (default: 10).", callback=finite),
+        typer.Option(
+            help="Timeline: seconds an answer is about (default: 10).", callback=options.finite
+        ),
     ] = None,
     hop: Annotated[
         float | None,
         typer.Option(
-            help="Timeline: seconds between answers (default: half of it).", callback=finite
+            help="Timeline: seconds between answers (default: half of it).", callback=options.finite
         ),
     ] = None,
     smooth: Annotated[
         float | None,
-        typer.Option(help="Timeline: average over this many seconds.", callback=finite),
+        typer.Option(help="Timeline: average over this many seconds.", callback=options.finite),
     ] = None,
     unknown: Annotated[
         float,
@@ -113,14 +99,14 @@ def predict(
     """Say which genre each audio file is, and how confident the run is."""
     if timeline:
         unused = {"--top": top != SHOWN, "--workers": workers, "--coverage": coverage is not None}
-        refuse_unused("with --timeline", {**unused, "--unknown": unknown != UNKNOWN})
+        options.refuse_unused("with --timeline", {**unused, "--unknown": unknown != UNKNOWN})
         shown = timeline_answers.checked_form(as_json, as_jsonl, as_csv, into)
     else:
         lengths = {"--window": window, "--hop": hop, "--smooth": smooth}
-        refuse_unused("without --timeline", {n: v is not None for n, v in lengths.items()})
+        options.refuse_unused("without --timeline", {n: v is not None for n, v in lengths.items()})
         form = answers.answer_format(as_json, as_jsonl, as_csv, into)
         if form is not None:
-            refuse_unused(f"with --{form}", {"--top": top != SHOWN})
+            options.refuse_unused(f"with --{form}", {"--top": top != SHOWN})
     files = _files(paths or [], files_from)
     model = (
         _trained(run, data, device, {"--extractor": extractor, "--set": settings})
@@ -159,12 +145,12 @@ def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
 
     if not paths and files_from is None:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
-    found = collect([Path(path) for path in existing(paths)]) if paths else []
+    found = collect([Path(path) for path in options.existing(paths)]) if paths else []
     return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
 
 
 def _trained(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
-    refuse_unused("without --genres", unused)
+    options.refuse_unused("without --genres", unused)
     return answering_model(run, data, device)
 
 
@@ -175,7 +161,7 @@ def _zero_shot(
     device: str,
     unused: dict[str, object],
 ) -> Model:
-    refuse_unused("with --genres", unused)
+    options.refuse_unused("with --genres", unused)
     from mgc import resolve
     from mgc.prediction.zero_shot import zero_shot
 

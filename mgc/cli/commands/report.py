@@ -10,7 +10,7 @@ import typer
 
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Every, Folds, Reference, refuse_unused, writable
+from mgc.cli.ui.options import DataName, Every, Folds, Reference, output_file, refuse_unused
 from mgc.home import replace_file
 
 PICTURE, NO_PICTURE = "mel", "none"
@@ -27,12 +27,7 @@ def report(
     data: DataName = None,
     folds: Folds = None,
     every: Every = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="The page (default: report-DATASET.html).", callback=writable
-        ),
-    ] = None,
+    out: Annotated[Path | None, output_file("The page (default: report-DATASET.html).")] = None,
     title: Annotated[str, typer.Option(help="Its title (default: the dataset's name).")] = "",
     reference: Reference = None,
     hardest: Annotated[int, typer.Option(help="How many hard tracks to show.", min=0)] = 12,

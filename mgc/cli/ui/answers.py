@@ -120,11 +120,11 @@ def print_answers(
         finally:
             _show(done, top, coverage)
         return
-    from mgc.prediction.answer_stream import AnswerStream
+    from mgc.prediction.answer_stream import AnswerStream, as_record
 
     with AnswerStream(output.binary(), form, genres, coverage is not None) as stream:
         for answer in answers:
-            stream.write(answer)
+            stream.write(as_record(answer))
 
 
 def write_answers(

@@ -69,6 +69,11 @@ def one_name_each(option: str, given: Sequence[str], words: Sequence[str]) -> No
         )
 
 
+def output_file(help: str, metavar: str | None = None) -> Any:
+    """The option -o, which names a file to write."""
+    return typer.Option("--output", "-o", metavar=metavar, help=help, callback=writable)
+
+
 def refuse_unused(why: str, given: Mapping[str, object]) -> None:
     """Refuse the options (name → its value, if it was given) that have no effect here."""
     if names := [name for name, value in given.items() if value]:
@@ -81,6 +86,10 @@ GroupBy = Literal["artist", "album", "artist+album", "none"]
 DatasetName = Annotated[str | None, typer.Argument(help="Default: see mgc data use.")]
 DataName = Annotated[
     str | None, typer.Option("--data", metavar="NAME", help="Dataset (default: see mgc data use).")
+]
+RunName = Annotated[
+    str | None,
+    typer.Option("--run", help="Run, or a label such as 'stacking' (default: see mgc compare, ●)."),
 ]
 Folds = Annotated[
     int | None,

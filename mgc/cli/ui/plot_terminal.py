@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mgc.cli.ui import drawing, output
+from mgc.evaluation.compare_text import interval
 
 if TYPE_CHECKING:
     from mgc.evaluation.compare import Comparison
@@ -64,13 +65,8 @@ def curves(named: Named) -> None:
                 line = drawing.sparkline(values, _room(60))
                 rows.append([words, line, f"{known[0]:.3f}", f"{best:.3f}", f"{known[-1]:.3f}"])
         folds = f", mean of {len(found)} folds" if len(found) > 1 else ""
-        columns = [
-            f"{output.count(len(found[0].epochs), 'epoch')}{folds}",
-            "",
-            "first",
-            "best",
-            "last",
-        ]
+        epochs = f"{output.count(len(found[0].epochs), 'epoch')}{folds}"
+        columns = [epochs, "", "first", "best", "last"]
         output.show_table(columns, rows, title=name, right=columns[2:])
 
 
@@ -133,8 +129,7 @@ def comparison(made: Comparison) -> None:
     for row in made.rows:
         figures = (row["accuracy_low"], row["accuracy"], row["accuracy_high"])
         left, middle, right = ((value - low) / span for value in figures)
-        between = f"{output.percent(figures[0])}–{output.percent(figures[2])}"
         line = drawing.whisker(left, middle, right, room)
-        rows.append([row["name"], output.percent(row["accuracy"]), between, line])
+        rows.append([row["name"], output.percent(row["accuracy"]), interval(row), line])
     scale = f"{output.percent(low)} … {output.percent(low + span)} %"
     output.show_table(["system", "acc. %", "95 % interval", scale], rows, right=["acc. %"])

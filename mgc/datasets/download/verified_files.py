@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mgc.audio.file_cache import stamp
 from mgc.errors import MgcError
-from mgc.home import read_json, write_json
+from mgc.home import free_bytes, read_json, write_json
 from mgc.progress import Progress, Silent, Task
 
 BLOCK = 8 << 20  # bytes read at once
@@ -91,10 +90,7 @@ def wrong_sha1(path: Path, found: str, sha1: str, name: str = "") -> MgcError:
 
 def need_space(folder: Path, needed: int, what: str) -> None:
     """Raise MgcError unless the disk of ``folder`` has room for ``needed`` bytes."""
-    there = folder
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free - RESERVE
+    free = free_bytes(folder) - RESERVE
     if needed > free:
         raise MgcError(
             f"{what} needs {readable(needed)} in {folder}, and only {readable(max(free, 0))} "

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from mgc.datasets import grouping, named_splits, splits
 from mgc.datasets.quality import duplicates
@@ -162,37 +160,28 @@ def _copies(
     for group in duplicates.exact(hashes):
         for second in group[1:]:
             same.add((group[0], second))
-            found.append(_pair(tracks, group[0], second, "exact", 0.0, 0.0, float("nan")))
+            pair = duplicates.Pair(group[0], second, 0.0, 0.0, float("nan"))
+            found.append(_pair(tracks, pair, "exact"))
     first_of = {second: first for first, second in same}
     found += [
-        _pair(tracks, pair.first, pair.second, "near", pair.error, pair.offset, pair.seconds)
+        _pair(tracks, pair, "near")
         for pair in duplicates.near(prints)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
     return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then certain
 
 
-def _pair(
-    tracks: pd.DataFrame,
-    one: int,
-    other: int,
-    kind: str,
-    error: float,
-    offset: float,
-    seconds: float,
-) -> Copies:
-    both = tracks.iloc[[one, other]]
-    ids, where, genres = (tuple(both[name]) for name in ("track_id", "split", "genre"))
-    return Copies(ids[0], ids[1], kind, error, offset, seconds, where, genres)
+def _pair(tracks: pd.DataFrame, found: duplicates.Pair, kind: str) -> Copies:
+    both = tracks.iloc[[found.first, found.second]]
+    (first, second), where, genres = (tuple(both[n]) for n in ("track_id", "split", "genre"))
+    return Copies(first, second, kind, found.error, found.offset, found.seconds, where, genres)
 
 
 def _recordings(tracks: pd.DataFrame, copies: Sequence[Copies]) -> list[str]:
     """One name for all tracks of a recording, "" for a track without copies (track,)."""
     number = {track_id: row for row, track_id in enumerate(tracks["track_id"])}
     rows = [number[pair.first] for pair in copies], [number[pair.second] for pair in copies]
-    shape = (len(tracks), len(tracks))
-    graph = coo_matrix((np.ones(len(copies)), rows), shape=shape)
-    label = connected_components(graph, directed=False)[1]
+    label = splits.linked(*rows, len(tracks))
     first = pd.Series(tracks["track_id"].to_numpy()).groupby(label).transform("first")
     many = np.bincount(label)[label] > 1
     return [name if copied else "" for name, copied in zip(first, many, strict=True)]

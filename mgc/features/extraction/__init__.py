@@ -6,14 +6,6 @@ into shards, in order.
 """
 
 from mgc.features.extraction.extract_tracks import Extraction, Failure, extract, features_of_each
-from mgc.features.extraction.one_file import Rows, features_of, rows_of
+from mgc.features.extraction.one_file import Rows, features_of
 
-__all__ = [
-    "Extraction",
-    "Failure",
-    "Rows",
-    "extract",
-    "features_of",
-    "features_of_each",
-    "rows_of",
-]
+__all__ = ["Extraction", "Failure", "Rows", "extract", "features_of", "features_of_each"]

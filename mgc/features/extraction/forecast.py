@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
 from mgc.errors import MgcError, counted
 from mgc.features.store import features_root
-from mgc.home import SPACE
+from mgc.home import SPACE, free_bytes
 from mgc.progress import Progress
 
 #: Tracks after which it is told; fewer than four times as many are done before anyone has read it.
@@ -37,16 +36,10 @@ class Forecast:
             f"{counted(self.waiting, 'track')}: about {about}, {needed / GB:.1f} GB of features"
         )
         root = features_root()
-        free = _free(root) if isinstance(root, Path) else needed
+        free = free_bytes(root) if isinstance(root, Path) else needed
         if needed > free:
             raise MgcError(
                 f"The features of {counted(self.waiting, 'track')} need about "
                 f"{needed / GB:.1f} GB; {free / GB:.1f} GB are free in {root}.",
                 f"{SPACE} Fewer or shorter clips need less: --clips-per-track, --clip-seconds",
             )
-
-
-def _free(folder: Path) -> int:
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

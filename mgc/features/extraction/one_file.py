@@ -49,20 +49,16 @@ def features_of(path: Audio, sources: Sequence[ExtractorSpec]) -> dict[str, Rows
 
     Raises AudioError if the file cannot be used.
     """
-    made = rows_of(path, sources)
+    made, _ = rows_and_seconds(path, sources)
     return {source.name: rows for source, rows in zip(sources, made, strict=True)}
 
 
-def rows_of(path: Audio, sources: Sequence[ExtractorSpec]) -> list[Rows]:
-    """The features of one file for each source, in the order of the sources; one decode for all.
+def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
+    """The features of one file for each source, in the order of the sources, and how many seconds
+    were heard; one decode for all.
 
     Raises AudioError if the file cannot be used.
     """
-    return rows_and_seconds(path, sources)[0]
-
-
-def rows_and_seconds(path: Audio, sources: Sequence[ExtractorSpec]) -> tuple[list[Rows], float]:
-    """Like `rows_of`, with how many seconds were heard."""
     made = made_of(path, sources)
     for reason in filter(None, made.reasons):
         raise AudioError(reason)

@@ -135,10 +135,7 @@ def heard_by(source: ExtractorSpec) -> list[float]:
 
 
 def features_result(
-    made: Sequence[Rows],
-    seconds: float,
-    origin: Sequence[Any] = (),
-    reasons: Sequence[str] = (),
+    made: Sequence[Rows], seconds: float, origin: Sequence[Any] = (), reasons: Sequence[str] = ()
 ) -> TaskResult:
     """The answer that holds the features of every wanted source."""
     arrays = [*(row for rows in made for row in rows), np.array([seconds])]

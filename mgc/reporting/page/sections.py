@@ -13,7 +13,7 @@ import numpy as np
 from mgc.errors import UsageError, counted
 from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
+from mgc.evaluation.compare_text import accuracy, difference_interval, interval, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
@@ -231,8 +231,8 @@ def answers(
     total = {**blank, "genre": "all", "tracks": int(counts.sum())}
     rows = [{**blank, "genre": genre, "tracks": int(counts.get(genre, 0))} for genre in run.genres]
     if sets is not None:
-        low, high = 100 * sets["share_low"], 100 * sets["share_high"]
-        total |= {"share": sets["share"], "size": sets["size"], "between": f"{low:.1f}–{high:.1f}"}
+        between = interval(sets, "share")
+        total |= {"share": sets["share"], "size": sets["size"], "between": between}
         rows = [row | sets["by_genre"].get(row["genre"], {}) for row in rows]
     if unknown is not None:
         rows = [row | {"unknown": unknown.get(row["genre"], 0.0)} for row in rows]

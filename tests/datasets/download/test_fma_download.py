@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgc.datasets.download import verified_files
 from mgc.datasets.download.fetch import Patience
 from mgc.datasets.download.fma_download import Sources, Tree, bad_clips, download, read_sha1
 from mgc.datasets.importers.importing import add_fma
@@ -216,7 +215,7 @@ def test_space_for_zips_and_trees_is_asked_first(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     free = usage._replace(free=10 * 10**9)
-    monkeypatch.setattr(verified_files.shutil, "disk_usage", lambda path: free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
     with pytest.raises(MgcError, match=r"needs 16\.1 GB in"):
         get(tmp_path / "to", urls=["http://127.0.0.1:9/"])
     with pytest.raises(MgcError, match=r"needs 1,888\.\d GB"):
