@@ -31,7 +31,7 @@ from benchmarks.variants import Fold, Part, Variant, chosen, logistic
 from mgc.datasets import splits
 from mgc.datasets import table as tables
 from mgc.extractors.whisper_weights import WhisperWeights
-from mgc.features.extraction.one_file import rows_of
+from mgc.features.extraction.one_file import rows_and_seconds
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.heads.estimator import MAX_DEVIATIONS
 from mgc.heads.pooling import fit_pooling
@@ -91,7 +91,7 @@ def states_of(path: Path, model: str, layers: int) -> np.ndarray:
     """All states of a track's first clip, (layer, frame, feature) float16."""
     given = {"model": model, "stride": STRIDE, "precision": "fp32"}
     sources = [ExtractorSpec("whisper", {**given, "layer": n}) for n in range(layers)]
-    return np.stack([rows[0].T for rows in rows_of(path, sources)]).astype(np.float16)
+    return np.stack([rows[0].T for rows in rows_and_seconds(path, sources)[0]]).astype(np.float16)
 
 
 def layer(number: int, stride: int = 2) -> View:
