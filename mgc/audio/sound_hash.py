@@ -76,8 +76,11 @@ def _sound(whole: Content) -> Iterator[bytes | tuple[int, int]]:
     end = before_tags(whole)
     start = min(behind_id3(whole), end)
     if whole[start : start + 8] == flac.MAGIC:
+        frames = flac.first_frame(whole, start, end)
+        if whole[frames : frames + 2] not in (b"\xff\xf8", b"\xff\xf9"):
+            raise _IrregularError
         yield start, start + 42
-        yield flac.first_frame(whole, start, end), end
+        yield frames, end
     elif whole[start : start + 4] == ogg.MAGIC:
         yield from _ogg(whole, start, end)
     elif whole[:4] in (b"RIFF", b"FORM"):

@@ -188,7 +188,7 @@ def test_a_plugin_that_ends_the_other_process_is_found_out(faulty: Path) -> None
     assert subprocess_probe.report(mel).feature is not None
 
 
-@parametrize("mel", "mfcc", "chroma")
+@parametrize("mel", "mfcc", "chroma", "texture")
 def test_builtin_extractors_conform(check: checks.Check) -> None:
     check()
 
@@ -229,8 +229,8 @@ def test_every_builtin_is_checked_above() -> None:
         if e.distribution == "mgc"
     }
     assert declared == {
-        "mel", "mfcc", "chroma", "whisper", "logistic", "svm", "gradient-boosting", "cnn",
-        "attention", "mlp",
+        "mel", "mfcc", "chroma", "texture", "whisper", "logistic", "svm", "gradient-boosting",
+        "cnn", "attention", "mlp",
     }  # fmt: skip
 
 

@@ -136,14 +136,14 @@ named_splits.make(table.load("mine"), "second", "artist", seed=9)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
-@pytest.mark.parametrize("renamed", range(8))
+@pytest.mark.parametrize("renamed", range(9))
 def test_a_split_that_is_killed_is_the_old_one_or_the_new(dataset: Dataset, renamed: int) -> None:
     first = list(dataset.tracks["split"])
     command = [sys.executable, "-c", KILLED, str(renamed)]
     killed = subprocess.run(command, check=False, timeout=60).returncode
-    assert killed == (-9 if renamed < 7 else 0)
+    assert killed == (-9 if renamed < 8 else 0)
     now = table.load("mine")
-    assert (list(now.tracks["split"]) == first) == (current(now) == "first") == (renamed < 4)
+    assert (list(now.tracks["split"]) == first) == (current(now) == "first") == (renamed < 5)
     home._tidy.clear()  # as in a new process
     third = make(now, "third", "artist", seed=5)
     assert list(use(third, "first").tracks["split"]) == first
