@@ -42,14 +42,14 @@ PROGRAM = """
 import contextlib, fcntl, io, json, struct, sys, termios
 from pathlib import Path
 from mgc.cli.app import main
-from mgc.cli.commands import predict
+from mgc.cli.ui import answers
 from mgc.prediction.prediction import Prediction
 
 commands, widths, genres, song, target = json.loads(sys.argv[1])
 
 def show(command):
     if command == "the table of mgc predict":
-        return predict._show([Prediction(Path(song), dict.fromkeys(genres, 0.125))] * 2, 3)
+        return answers._show([Prediction(Path(song), dict.fromkeys(genres, 0.125))] * 2, 3, None)
     sys.argv = ["mgc", *command.split()]
     with contextlib.suppress(SystemExit):
         main()

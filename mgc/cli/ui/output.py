@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mgc.evaluation.text_tables import Table
 
+MAX_NAME = 100  # characters of a cell that is a name, and not text that may be wrapped
 STDERR = 2  # the file descriptor that C libraries write to
 count = counted
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -187,7 +188,7 @@ def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
     widths = [max(cell_len(line) for c in column for line in c.split("\n")) for column in cells]
     least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
     names = [line for name in cells[0][1:] for line in name.split("\n")]
-    least[0] = max([least[0], *(wide for n in names if (wide := cell_len(n)) <= room)])
+    least[0] = max([least[0], *(wide for n in names if (wide := cell_len(n)) <= MAX_NAME)])
     while sum(widths) > room:
         wide = [number for number, width in enumerate(widths) if width > least[number]]
         if not wide:
