@@ -188,7 +188,7 @@ def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
     widths = [max(cell_len(line) for c in column for line in c.split("\n")) for column in cells]
     least = [max((cell_len(w) for c in column for w in c.split()), default=0) for column in cells]
     names = [line for name in cells[0][1:] for line in name.split("\n")]
-    least[0] = max([least[0], *(wide for n in names if (wide := cell_len(n)) <= MAX_NAME)])
+    least[0] = max([least[0], *(size for n in names if (size := cell_len(n)) <= MAX_NAME)])
     while sum(widths) > room:
         wide = [number for number, width in enumerate(widths) if width > least[number]]
         if not wide:
