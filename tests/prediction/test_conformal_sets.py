@@ -39,7 +39,8 @@ def test_a_score_is_what_the_more_likely_genres_have() -> None:
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
 def test_sets_by_genre_are_those_of_crepes(coverage: float) -> None:
     """Boström's crepes, without artists and folds, which it does not have."""
-    crepes = pytest.importorskip("crepes")
+    import crepes
+
     rng = np.random.default_rng(5)
     known, new = drawn(rng, 120, 1), drawn(rng, 50, 1)
     inside = known.inside(new.shares[:, None], coverage)
