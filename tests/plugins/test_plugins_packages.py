@@ -14,10 +14,16 @@ from tests.plugins.packages import Environment, build_wheel, uv
 from tests.sounds import music, write
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+#: Those that mgc finds; beets-mgc is found by beets.
+PACKAGES = sorted(
+    path.parent.name
+    for path in ROOT.glob("plugins/*/pyproject.toml")
+    if "entry-points.mgc" in path.read_text()
+)
 BRINGS = {
     "mgc-cqt": {"cqt", "tempogram", "vqt"},
     "mgc-encoders": {"ast", "clap", "dasheng", "hubert", "mert", "wav2vec2", "wavlm"},
+    "mgc-library": {"playlist", "sort", "tag"},
     "mgc-lightgbm": {"lightgbm"},
     "mgc-log-pool": {"log-pool"},
     "mgc-lyrics": {"lyrics"},
