@@ -17,7 +17,7 @@ directory: {music}
 library: {library}
 plugins: mgc
 import: {{copy: no, write: yes, autotag: no}}
-mgc: {{run: {run}, at_least: {at_least}}}
+mgc: {{run: {run}, at_least: {at_least}, unknown: 0}}
 """
 
 

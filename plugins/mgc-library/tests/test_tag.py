@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from mgc_library import journal, tags, watch
+from mgc_library.decision import Rules, decide
 from tinytag import TinyTag
 
+from mgc import Prediction
 from mgc.audio.sound_hash import sound_hash
 
 from . import library
@@ -62,6 +64,13 @@ def test_unsure_answers_are_not_written(tmp_path: Path, run: str, mgc: Callable)
     said = mgc("tag", path, "--run", run, "--write", "--at-least", "1")
     assert "less than 100%" in said.err
     assert tags.read(path).genres == ()
+
+
+def test_unknown_is_not_written(tmp_path: Path) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    for known, left in ((False, "unknown"), (True, ""), (None, "")):
+        found = decide(Prediction(path, {"calm": 0.9, "harsh": 0.1}, known=known), Rules(0.5))
+        assert found.left.partition(":")[0] == left
 
 
 def test_an_album_gets_one_answer(tmp_path: Path, run: str, mgc: Callable) -> None:

@@ -23,7 +23,9 @@ class MgcPlugin(BeetsPlugin):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__("mgc")
-        self.config.add({"run": "", "at_least": 0.5, "auto": True, "replace": False})
+        self.config.add(
+            {"run": "", "at_least": 0.5, "unknown": 0.01, "auto": True, "replace": False}
+        )
         self._model: Any = None
         if self.config["auto"].get(bool):
             self.import_stages = [self._imported]
@@ -57,7 +59,8 @@ class MgcPlugin(BeetsPlugin):  # type: ignore[misc]
         try:
             model = self._loaded()
             paths = [Path(os.fsdecode(item.path)) for item in waiting]
-            for item, answer in zip(waiting, model.predict_many(paths), strict=True):
+            answers = model.predict_many(paths, unknown=self.config["unknown"].as_number())
+            for item, answer in zip(waiting, answers, strict=True):
                 self._take(item, answer, write=write and not pretend, pretend=pretend)
         except mgc.MgcError as error:
             raise ui.UserError(f"mgc: {error.message} {error.hint}") from error
@@ -78,7 +81,7 @@ class MgcPlugin(BeetsPlugin):  # type: ignore[misc]
         at_least = self.config["at_least"].as_number()
         if answer.error:
             self._log.warning("{}", answer.error)
-        elif not getattr(answer, "known", True) or answer.remark:
+        elif answer.known is False or answer.remark:
             self._log.info("{}: unknown", item)
         elif answer.probability < at_least:
             self._log.info("{}: {} {:.0%}, too unsure", item, answer.genre, answer.probability)

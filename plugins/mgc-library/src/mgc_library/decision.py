@@ -53,7 +53,7 @@ def decide(answer: Prediction, rules: Rules) -> Decision:
         return Decision(path, genre, probability, left=error.message, failed=True)
     now = (found.own_genre,) if rules.own and found.own_genre else () if rules.own else found.genres
     left = ""
-    if not getattr(answer, "known", True):
+    if answer.known is False:
         left = "unknown: unlike the music that the run learnt from"
     elif answer.remark:
         left = answer.remark
@@ -85,7 +85,7 @@ def album_votes(answers: Sequence[Prediction]) -> list[Prediction]:
 
 
 def _album(answer: Prediction) -> str:
-    if answer.error or answer.remark or not getattr(answer, "known", True) or not answer.path:
+    if answer.error or answer.remark or answer.known is False or not answer.path:
         return ""
     try:
         return tags.read(answer.path).album

@@ -12,6 +12,7 @@ import typer
 from mgc import MgcError, Model, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
+from mgc_library.options import UNKNOWN, Unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ def playlist(
     at_least: Annotated[
         float, typer.Option(help="With --by genre: the smallest probability.", min=0.0, max=1.0)
     ] = 0.5,
+    unknown: Unknown = UNKNOWN,
 ) -> None:
     """Make playlists (UTF-8 .m3u8, relative paths): one per genre, or of what is like a song."""
     if by not in ("genre", "similar"):
@@ -46,7 +48,7 @@ def playlist(
     files, model = collect(list(paths)), mgc.load(run)
     failures: list[str] = []
     if to is None:
-        lists = _by_genre(model, files, at_least, failures)
+        lists = _by_genre(model, files, at_least, unknown, failures)
     else:
         lists = {f"like {to.stem}": _similar(model, files, to, count, failures)}
     into.mkdir(parents=True, exist_ok=True)
@@ -82,13 +84,13 @@ def safe(name: str) -> str:
 
 
 def _by_genre(
-    model: Model, files: list[Path], at_least: float, failures: list[str]
+    model: Model, files: list[Path], at_least: float, unknown: float, failures: list[str]
 ) -> dict[str, list[Path]]:
     lists = defaultdict[str, list[Path]](list)
-    for answer in model.predict_many(files, progress=progress()):
+    for answer in model.predict_many(files, progress=progress(), unknown=unknown):
         if answer.error:
             failures.append(answer.error)
-        elif answer.path and answer.probability >= at_least and getattr(answer, "known", True):
+        elif answer.path and answer.probability >= at_least and answer.known is not False:
             lists[answer.genre].append(answer.path)
     return lists
 

@@ -17,6 +17,7 @@ import typer
 from mgc import AudioError, MgcError, Prediction, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
+from mgc_library.options import UNKNOWN, Unknown, Write
 
 if TYPE_CHECKING:
     from mgc_library.journal import Journal
@@ -44,7 +45,8 @@ def sort(
         str, typer.Option(help=f"Folders and name, of {', '.join(f'{{{f}}}' for f in FIELDS)}.")
     ] = "{genre}/{artist}/{title}",
     how: Annotated[str, typer.Option(metavar="copy|link|move", help="link: hard links.")] = "copy",
-    write: Annotated[bool, typer.Option("--write", help="Do it, not only show it.")] = False,
+    write: Write = False,
+    unknown: Unknown = UNKNOWN,
     undo: Annotated[bool, typer.Option("--undo", help="Undo the last tag or sort.")] = False,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -58,7 +60,7 @@ def sort(
     import mgc
     from mgc.audio.audio_files import collect
 
-    answers = mgc.load(run).predict_many(collect([folder]), progress=progress())
+    answers = mgc.load(run).predict_many(collect([folder]), progress=progress(), unknown=unknown)
     moves = list(planned(answers, into, pattern))
     done = _carry_out(moves, how, into) if write else moves
     rows = [
@@ -105,7 +107,7 @@ def _parts(answer: Prediction, pattern: str) -> list[str]:
         found = tags.read(answer.path)
     except AudioError:
         found = tags.Tags()
-    known = getattr(answer, "known", True)
+    known = answer.known is not False
     values = {
         "genre": answer.genre if known else "unknown",
         "artist": found.artist or "unknown artist",

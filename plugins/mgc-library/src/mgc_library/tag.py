@@ -13,6 +13,7 @@ from mgc import AudioError, MgcError, Prediction, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
 from mgc_library.decision import Decision, Rules
+from mgc_library.options import UNKNOWN, Unknown, Write
 
 
 def tag(
@@ -22,10 +23,11 @@ def tag(
     run: Annotated[
         str | None, typer.Option(help="The run, or ready-made model, that answers.")
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Do it, not only show it.")] = False,
+    write: Write = False,
     at_least: Annotated[
         float, typer.Option(help="The smallest probability that is written.", min=0.0, max=1.0)
     ] = 0.5,
+    unknown: Unknown = UNKNOWN,
     replace: Annotated[bool, typer.Option("--replace", help="Over another genre, too.")] = False,
     own_field: Annotated[
         bool,
@@ -56,7 +58,7 @@ def tag(
     if watch and (agree or not write):
         raise UsageError("--watch needs --write, and no --agree.", "Leave one out.")
     rules = Rules(at_least, replace, own_field)
-    work = _Work(run, rules, write, keep_times, agree == "album")
+    work = _Work(run, rules, write, keep_times, agree == "album", unknown)
     with work:
         if watch:
             _watch(paths, work)
@@ -70,12 +72,15 @@ def tag(
 class _Work:
     """Predicts files, decides and writes."""
 
-    def __init__(self, run: str, rules: Rules, write: bool, keep_times: bool, agree: bool) -> None:
+    def __init__(
+        self, run: str, rules: Rules, write: bool, keep_times: bool, agree: bool, unknown: float
+    ) -> None:
         import mgc
         from mgc_library.journal import Journal
 
         self.model, self.rules = mgc.load(run), rules
         self.write, self.keep_times, self.agree = write, keep_times, agree
+        self.unknown = unknown
         self.journal = Journal("tag")
         self.decisions: list[Decision] = []
         self.written = 0
@@ -90,7 +95,9 @@ class _Work:
         """Predict, decide and, if wanted, write; each file as soon as its answer is there."""
         from mgc_library.decision import album_votes, decide
 
-        answers: Iterable[Prediction] = self.model.predict_many(files, progress=progress())
+        answers: Iterable[Prediction] = self.model.predict_many(
+            files, progress=progress(), unknown=self.unknown
+        )
         for answer in album_votes(list(answers)) if self.agree else answers:
             decision = decide(answer, self.rules)
             if self.write and not decision.left:
