@@ -164,7 +164,7 @@ def evaluate(
 
 def saved(run: Run) -> list[Evaluation]:
     """The evaluations that a run's folder holds, by dataset; one that is damaged, or of another
-    version, is left out: it has to be made anew."""
+    version, is left out: evaluate the run again."""
     found = []
     for path in sorted((run.folder / FOLDER).glob("*.json")):
         try:
@@ -182,8 +182,8 @@ def saved(run: Run) -> list[Evaluation]:
 def _heard(predictor: Predictor, dataset: Dataset, progress: Progress) -> _Answers:
     """The answers for all tracks that every extractor of the run can hear."""
     predictor.prepare()
-    ready = prepare(dataset, list(predictor.heard.values()), progress)
-    prepared = [ready[fingerprint] for fingerprint in predictor.heard]
+    ready = prepare(dataset, list(predictor.answering.values()), progress)
+    prepared = [ready[fingerprint] for fingerprint in predictor.answering]
     for one in prepared:
         one.check()
     good = reduce(np.logical_and, [one.good for one in prepared])

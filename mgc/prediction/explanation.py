@@ -148,7 +148,7 @@ class _Subject:
 
     def __init__(self, predictor: BasePredictor, audio: Audio) -> None:
         self.predictor, self.audio = predictor, audio
-        self.sources = list(predictor.heard.values())
+        self.sources = list(predictor.answering.values())
         self.groups = by_policy(self.sources)
         self.clips = {policy: _clips(audio, policy) for policy in self.groups}
         self.rows = self._features({policy: [*enumerate(c)] for policy, c in self.clips.items()})

@@ -64,7 +64,8 @@ class BasePredictor(ABC):
 
     @abstractmethod
     def answers(self, made: Sequence[Rows]) -> Answers:
-        """What every member predicts from the features of one piece of audio."""
+        """What every member predicts from the features of one piece of audio, in the order of
+        `answering` (or of `heard`)."""
 
     @abstractmethod
     def by_fold(self, answers: Answers) -> np.ndarray:
@@ -85,11 +86,15 @@ class BasePredictor(ABC):
         return [folds[0][1][0] for folds in self.answers(made)]
 
     @cached_property
+    def answering(self) -> dict[str, ExtractorSpec]:
+        """The different extractors, by fingerprint; members with the same one share its work."""
+        return {source.store.fingerprint: source for source in self.sources}
+
+    @cached_property
     def heard(self) -> dict[str, ExtractorSpec]:
-        """The different extractors, by fingerprint; members with the same one share its work. That
-        of the texture is included if there is a reference."""
+        """Those of `answering`, and behind them that of the texture if there is a reference."""
         texture = [] if self.reference is None else [self.sources[0].texture]
-        return {source.store.fingerprint: source for source in [*self.sources, *texture]}
+        return self.answering | {source.store.fingerprint: source for source in texture}
 
     def unlike(self, made: Sequence[Rows]) -> float | None:
         """The share of held-out music that is less unlike the training music than this audio; None
@@ -211,7 +216,7 @@ class Predictor(BasePredictor):
 
     def _answers(self, made: Sequence[Rows], folds: slice) -> Answers:
         wide = ([np.asarray(clip, np.float32) for clip in rows] for rows in made)  # once for all
-        features = dict(zip(self.heard, wide, strict=True))
+        features = dict(zip(self.answering, wide, strict=False))  # `heard` has one more
         return [
             [head.predict([features[source.store.fingerprint]]) for head in heads[folds]]
             for source, heads in zip(self.sources, self.heads, strict=True)

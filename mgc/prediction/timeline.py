@@ -202,7 +202,7 @@ def _answers(
 ) -> Iterator[np.ndarray]:
     """Probabilities (genre,) of each window."""
     if waves:
-        made = features_of_waves(list(predictor.heard.values()), audio, waves, rate)
+        made = features_of_waves(list(predictor.answering.values()), audio, waves, rate)
         for rows in zip(*made, strict=True):
             yield predictor.probabilities([[row] for row in rows])
 
