@@ -46,6 +46,11 @@ class Neighbour:
     title: str
     path: str
 
+    @property
+    def similarity(self) -> float:
+        """The cosine, in [-1, 1]."""
+        return 1 - self.distance
+
 
 @dataclass(frozen=True)
 class Neighbours(Sequence[Neighbour]):
@@ -94,21 +99,34 @@ class KnownTracks:
 
     def distances(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
         """How far each track (track,) is from each member's embedding (dimension,)."""
-        return np.asarray(
-            np.mean([_apart(own, one) for own, one in zip(self.vectors, vectors, strict=True)], 0)
-        )
+        pairs = zip(self.vectors, vectors, strict=True)
+        return np.asarray(np.mean([apart(own, one[None])[0] for own, one in pairs], 0))
 
 
-def _apart(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """1 - cosine (row,) between (row, dimension) and (dimension,), less the mean of the rows."""
+def apart(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """1 - cosine (other, row) between (row, dimension) and (other, dimension), less the mean of the
+    rows."""
     centre = rows.mean(0, dtype=np.float64)
-    one = vector - centre
-    made = np.empty(len(rows))
+    ones = others - centre
+    made = np.empty((len(ones), len(rows)))
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS] - centre
-        lengths = np.linalg.norm(block, axis=1) * np.linalg.norm(one)
-        made[start : start + BLOCK_ROWS] = 1 - block @ one / np.where(lengths, lengths, 1.0)
+        lengths = np.outer(np.linalg.norm(ones, axis=1), np.linalg.norm(block, axis=1))
+        cosines = ones @ block.T / np.where(lengths, lengths, 1.0)
+        made[:, start : start + BLOCK_ROWS] = 1 - cosines
     return np.clip(made, 0.0, 2.0)
+
+
+def nearest(
+    tracks: pd.DataFrame, distances: np.ndarray, allowed: np.ndarray, count: int
+) -> list[Neighbour]:
+    """The nearest of the tracks (row,) that are allowed, nearest first."""
+    order = np.flatnonzero(allowed)
+    order = order[np.argsort(distances[order], kind="stable")][:count]
+    return [
+        Neighbour(distance=float(far), **{name: str(row[name]) for name in COLUMNS})
+        for far, (_, row) in zip(distances[order], tracks.iloc[order].iterrows(), strict=True)
+    ]
 
 
 def similar(
@@ -131,12 +149,7 @@ def similar(
     artist = "" if own is None else tracks["artist"].iloc[own]
     if artist and not same_artist:
         wanted_ones &= (tracks["artist"] != artist).to_numpy()
-    order = np.flatnonzero(wanted_ones)
-    order = order[np.argsort(distances[order], kind="stable")][:count]
-    found = [
-        Neighbour(distance=float(apart), **{name: str(row[name]) for name in COLUMNS})
-        for apart, (_, row) in zip(distances[order], tracks.iloc[order].iterrows(), strict=True)
-    ]
+    found = nearest(tracks, distances, wanted_ones, count)
     remark = ""
     if not same_artist and not tracks["artist"].any():
         remark = f"{known.name} names no artists, so tracks of the same one may be among these."
@@ -227,7 +240,7 @@ def _embedded(
 ) -> KnownTracks:
     """Tracks embedded from their features, which are extracted where they are missing; those whose
     files cannot be used are left out, and counted. Raises MgcError if none is left."""
-    sources, paths = list(predictor.heard.values()), list(map(Path, tracks["path"]))
+    sources, paths = list(predictor.answering.values()), list(map(Path, tracks["path"]))
     made = extract(paths, sources, progress)
     failed = {failure.path for failure in made.failures}
     if failed:

@@ -17,8 +17,8 @@ from PIL import Image
 from mgc.audio import decoding
 from mgc.errors import MgcError
 from mgc.evaluation.hardest import HardTrack
-from mgc.evaluation.neighbours import NearTrack
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.prediction.similar import Neighbour
 from mgc.progress import Progress
 from mgc.reporting.colours import PICTURE
 from mgc.reporting.feature_plots import Picture, levelled, pictures, ticks, value_range
@@ -47,7 +47,7 @@ class Part:
 
     track: HardTrack
     file: str
-    near: Sequence[NearTrack]
+    near: Sequence[Neighbour]
     picture: str = ""
     rows: Sequence[tuple[float, str]] = ()
     times: Sequence[tuple[float, str]] = ()
@@ -58,7 +58,7 @@ class Part:
 
 def parts(
     tracks: Sequence[HardTrack],
-    near: Mapping[str, Sequence[NearTrack]],
+    near: Mapping[str, Sequence[Neighbour]],
     source: ExtractorSpec | None,
     sound: bool,
     progress: Progress,
@@ -73,7 +73,7 @@ def parts(
 
 
 def _part(
-    track: HardTrack, near: Sequence[NearTrack], source: ExtractorSpec | None, sound: bool
+    track: HardTrack, near: Sequence[Neighbour], source: ExtractorSpec | None, sound: bool
 ) -> Part:
     path = Path(track.path)
     if source is None:
