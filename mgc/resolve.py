@@ -123,6 +123,9 @@ def check_settings(
 
         given = shared_settings(extractors, assignments, owners)
         params.build(Training, given.get("training", {}), "training")
+        for name in extractors:
+            if cls := params_source.quick_class(registry.find("extractor", name).info.load):
+                params.build(cls, given[name], f"extractor {name}")
 
 
 def shared_settings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mgc.audio.clips import Clips
-from mgc.extractors.mel import HOP, check_n_fft
-from mgc.plugins.params import PositiveInt
+from mgc.extractors.mel import HOP
+from mgc.extractors.spectral_params import ChromaParams
 
 A0 = 440.0 / 16  # Hz; octaves are counted from this pitch
 # librosa.filters.chroma weights octaves by a bell curve with this centre and this width.
@@ -21,20 +20,6 @@ LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4_000.0  # Hz
 PEAK_THRESHOLD = 0.1  # of the frame's strongest bin
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 TUNING_STEPS = 100  # each a hundredth of a bin
-
-
-@dataclass(frozen=True)
-class ChromaParams:
-    """``tuning`` is the deviation from A = 440 Hz in bins; None estimates it for each clip."""
-
-    n_chroma: PositiveInt = 12
-    n_fft: PositiveInt = 2048
-    tuning: float | None = None
-
-    def __post_init__(self) -> None:
-        check_n_fft(self.n_fft)
-        if not 1 <= self.n_chroma <= 120:
-            raise ValueError("n_chroma must be 1 to 120 bins per octave")
 
 
 class Chroma:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mgc.heads.layers import Scheme, initialise, valid, weighted_statistics
 from mgc.heads.statistics import BesideStatistics
 from mgc.plugins.contract import FeatureShape
-from mgc.plugins.params import PositiveInt
+from mgc.plugins.params import Fraction, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class AttentionParams:
     attention_heads: PositiveInt = 4
     stride: PositiveInt = 4
     hidden: PositiveInt = 256
-    dropout: float = 0.5
-    inner_dropout: float = 0.1
+    dropout: Fraction = 0.5
+    inner_dropout: Fraction = 0.1
     initialisation: Scheme = "xavier"
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mgc.heads.layers import AttentiveStatistics, Scheme, initialise
 from mgc.heads.statistics import BesideStatistics
 from mgc.plugins.contract import FeatureShape
-from mgc.plugins.params import PositiveInt
+from mgc.plugins.params import Fraction, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class CnnParams:
     width: PositiveInt = 64
     blocks: PositiveInt = 3
     hidden: PositiveInt = 256
-    dropout: float = 0.5
+    dropout: Fraction = 0.5
     initialisation: Scheme = "kaiming"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mgc.heads.estimator import ScikitHead, require
-from mgc.plugins.params import PositiveFloat, PositiveInt
+from mgc.plugins.params import NonNegativeFloat, PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class GradientBoostingParams:
     learning_rate: PositiveFloat = 0.08
     leaves: PositiveInt = 8
     smallest_leaf: PositiveInt = 5
-    l2: float = 1.0
+    l2: NonNegativeFloat = 1.0
     feature_share: float = 0.3
     class_weights: Literal["none", "balanced"] = "none"
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mgc.heads.layers import Scheme, initialise
 from mgc.plugins.contract import FeatureShape
-from mgc.plugins.params import PositiveInt
+from mgc.plugins.params import Fraction, PositiveInt
 
 MAX_DEVIATIONS = 4.0  # deviations; a statistic beyond this is an outlier
 
@@ -22,8 +22,8 @@ class MlpParams:
     units; ``initialisation`` scheme of the weights."""
 
     hidden: PositiveInt = 256
-    input_dropout: float = 0.5
-    dropout: float = 0.5
+    input_dropout: Fraction = 0.5
+    dropout: Fraction = 0.5
     initialisation: Scheme = "kaiming"
 
 

@@ -24,7 +24,7 @@ class SvmParams:
     ``class_weights``: as the trainer's."""
 
     C: PositiveFloat = 3.0
-    gamma: float | str = "scale"
+    gamma: PositiveFloat | Literal["scale", "auto"] = "scale"
     class_weights: Literal["none", "balanced"] = "none"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,7 +21,10 @@ NUMBERS = {
     "PositiveInt": "a whole number above 0",
     "PositiveFloat": "a number above 0",
     "NonNegativeFloat": "a number of at least 0",
+    "Fraction": "a number of at least 0 and below 1",
 }
+#: A module of mgc's own that imports only these is imported before anything else is.
+QUICK = ("__future__", "dataclasses", "typing", "mgc.plugins.params")
 
 
 def declared(load: str) -> Declared:
@@ -38,6 +42,20 @@ def declared(load: str) -> Declared:
 def fields_of(dataclass: type) -> Declared:
     """The fields of a class of mgc's own, in the same form."""
     return _fields(*_definition(dataclass.__module__, dataclass.__name__))
+
+
+def quick_class(load: str) -> type | None:
+    """The class of the parameters of a built-in ``module:Class``; None if its import is slow."""
+    try:
+        module, found = _params(*load.split(":"))
+    except LookupError:
+        return None
+    imported = [n for n in _tree(module).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    quick = all(isinstance(node, ast.ImportFrom) and node.module in QUICK for node in imported)
+    if not quick or not module.startswith("mgc."):
+        return None
+    made: type = getattr(import_module(module), found.name)
+    return made
 
 
 def check(owner: str, parameters: Declared, name: str, value: Any) -> None:
@@ -76,6 +94,8 @@ def _may_be(kind: str, value: Any) -> bool:
         return True
     except (TypeError, ValueError):
         return False
+    if kind == "Fraction":
+        return 0 <= number < 1
     return (number.is_integer() or "loat" in kind) and (
         number > 0 or "tive" not in kind or (number == 0 and kind.startswith("Non"))
     )

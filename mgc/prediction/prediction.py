@@ -76,7 +76,10 @@ class Prediction:
         name = "" if self.path is None else f"{str(self.path)!r}: "
         if self.error:
             return f"<Prediction {name}error: {self.error}>"
-        return f"<Prediction {name}{self.genre} {self.probability:.1%}, {self.seconds:.1f} s heard>"
+        guess = f"{self.genre} {self.probability:.1%}"
+        if self.known is False:
+            guess = f"unknown (best guess {guess})"
+        return f"<Prediction {name}{guess}, {self.seconds:.1f} s heard>"
 
     def _repr_html_(self) -> str:
         """The ranked genres as a table, for a notebook."""
@@ -88,7 +91,8 @@ class Prediction:
             for genre, probability in self.ranked()
             if not math.isclose(probability, 0.0, abs_tol=5e-4)
         )
+        unknown = "; unknown: unlike the training music" if self.known is False else ""
         return (
-            f"<table><caption>{caption}, {self.seconds:.1f} s heard</caption>"
+            f"<table><caption>{caption}, {self.seconds:.1f} s heard{unknown}</caption>"
             f"<tr><th>genre</th><th>probability</th></tr>{rows}</table>"
         )

@@ -125,7 +125,7 @@ def _losses(chosen: np.ndarray, counts: np.ndarray) -> np.ndarray:
 class BestSubsetParams:
     """``smallest`` number of members in the subset."""
 
-    smallest: int = 1
+    smallest: PositiveInt = 1
 
 
 class BestSubset(Learnt):

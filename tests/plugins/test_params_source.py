@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ class Settings:
     above: PositiveInt = 2
     level: NonNegativeFloat | None = 0.5
     mode: Literal["one", "max"] = "one"
+    share: Fraction = 0.5
     other: Annotated[str, Anything] = ""
 
 class Plain:
@@ -114,6 +117,8 @@ def test_what_source_refuses_the_class_refuses_too(kind: str, entry: registry.En
         ("level", "null", ""),
         ("mode", "3", "one or max"),
         ("mode", "max", ""),
+        ("share", "1", "a number of at least 0 and below 1"),
+        ("share", "0", ""),
         ("other", "anything", ""),
     ],
 )
@@ -131,6 +136,28 @@ def test_values_that_a_type_excludes(
         params_source.check("plain", parameters, name, given[name])
     assert refused.value.message.startswith(f"plain: {name}=")
     assert refused.value.hint.startswith("Its default is ")
+
+
+@pytest.mark.parametrize(
+    ("extractor", "setting"),
+    [("mel", "n_fft=7"), ("mel", "fmin=-1"), ("mfcc", "n_mfcc=500"), ("chroma", "n_chroma=999")],
+)
+def test_values_that_only_the_class_excludes_are_refused_before_torch(
+    extractor: str, setting: str
+) -> None:
+    asked = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys; from mgc import resolve\n"
+            f"try: resolve.check_settings([{extractor!r}], [], [{setting!r}])\n"
+            "except resolve.UsageError as error: print(error, 'torch' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert asked.startswith(f"extractor {extractor}: ")
+    assert asked.endswith(" False\n")
 
 
 def test_what_source_can_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
