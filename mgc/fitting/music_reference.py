@@ -23,7 +23,7 @@ def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None
     """The reference of a run on these folds; None if no texture is known."""
     textures = prepared.textures()
     known = np.isfinite(textures).all(1)
-    machines, scores = [], []
+    machines, scores, scored = [], [], []
     for fold in folds:
         training = fold.training[known[fold.training]]
         held_out = fold.test if len(folds) > 1 else np.concatenate([fold.validation, fold.test])
@@ -33,13 +33,17 @@ def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None
         machines.append(fit_machine(textures[_some(training)], *not_music()))
         blocks = np.array_split(textures[held_out], 1 + len(held_out) // MAX_TRACKS)
         scores += [machines[-1].score(block) for block in blocks]
+        scored.append(held_out)
     learnt = np.unique(np.concatenate([fold.training for fold in folds]))
-    keys = np.array([int(prepared.audio_keys[track], 16) for track in learnt], np.uint64)
+    keys = np.array([int(key, 16) for key in prepared.audio_keys], np.uint64)
+    held_out_scores = np.concatenate(scores)
+    order = np.argsort(held_out_scores, kind="stable")
     return Reference(
         machines,
-        np.sort(np.concatenate(scores)),
-        np.sort(keys),
+        held_out_scores[order],
+        np.sort(keys[learnt]),
         prepared.source.texture.info.revision,
+        keys[np.concatenate(scored)[order]],
     )
 
 

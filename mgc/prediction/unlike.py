@@ -66,6 +66,18 @@ class TrainingMusic:
         return HeardBefore(*rows.iloc[0][["track_id", "genre"]], *shares)
 
 
+def unknown_by_genre(run: Run, reference: Reference | None) -> dict[str, float] | None:
+    """For each genre the share of the run's test tracks that are unknown at `UNKNOWN`; None if
+    the reference does not say which tracks it held out."""
+    tests = run.predictions
+    tests = tests[tests["part"] == "test"]
+    if reference is None or not len(reference.held_out_keys) or "audio" not in tests:
+        return None
+    keys = tests["audio"].map(lambda key: int(key, 16)).to_numpy(np.uint64)
+    unknown = np.isin(keys, reference.unknown_keys(UNKNOWN))
+    return {str(genre): float(unknown[tests["genre"] == genre].mean()) for genre in run.genres}
+
+
 def mean_texture(clips: Rows) -> np.ndarray:
     """The mean of the clips' textures (statistic,)."""
     return np.asarray(np.mean(clips, axis=0, dtype=np.float64))

@@ -8,7 +8,7 @@ scores of tracks that the machine was not fitted on are what a new sound's is co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +69,15 @@ class Reference:
         held_out: (track,) ascending scores of tracks that their machine was not fitted on.
         learnt: (track,) the `audio_keys` of the tracks that a head learnt from, ascending.
         revision: of the textures.
+        held_out_keys: (track,) the `audio_keys` of those tracks, in their order; empty in a run
+            made before they were kept.
     """
 
     machines: Sequence[Machine]
     held_out: np.ndarray
     learnt: np.ndarray
     revision: int
+    held_out_keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def unlike(self, texture: np.ndarray) -> float:
         """The share of held-out tracks that are less unlike the training music."""
@@ -87,6 +90,11 @@ class Reference:
         count = len(self.held_out)
         return 1 - (int(max(rate, self.smallest_rate) * (count + 1) + 1e-9) - 1) / count
 
+    def unknown_keys(self, rate: float) -> np.ndarray:
+        """The `audio_keys` of the held-out tracks that are unknown at this rate."""
+        unlike = np.searchsorted(self.held_out, self.held_out) / len(self.held_out)
+        return self.held_out_keys[unlike >= self.limit(rate)]
+
     @property
     def smallest_rate(self) -> float:
         """The smallest share of held-out music that a limit can lose."""
@@ -98,7 +106,8 @@ class Reference:
 
     def save(self, folder: Path) -> None:
         """Write it into the folder of a run."""
-        arrays = {"held_out": self.held_out, "learnt": self.learnt}
+        names = ("held_out", "held_out_keys", "learnt")
+        arrays = {name: getattr(self, name) for name in names}
         for number, machine in enumerate(self.machines):
             arrays |= {f"{number}.{k}": v.astype(np.float32) for k, v in vars(machine).items()}
         content = save(arrays, metadata={"revision": str(self.revision)})
@@ -132,10 +141,17 @@ def _read(path: Path) -> Reference:
         revision = int(file.metadata()["revision"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     names = Machine.__annotations__
-    count = (len(arrays) - 2) // len(names)
+    count = len([name for name in arrays if name.endswith(".mean")])
     machines = [Machine(*(arrays[f"{n}.{name}"] for name in names)) for n in range(count)]
-    found = Reference(machines, arrays["held_out"], arrays["learnt"], revision)
+    keys = arrays.get("held_out_keys", np.empty(0, np.uint64))
+    found = Reference(machines, arrays["held_out"], arrays["learnt"], revision, keys)
     ordered = found.held_out.ndim == 1 and len(found.held_out) and np.diff(found.held_out) >= 0
-    if not machines or not np.all(ordered) or not all(m.fits_together() for m in machines):
+    paired = len(keys) in (0, len(found.held_out))
+    if (
+        not machines
+        or not np.all(ordered)
+        or not paired
+        or not all(m.fits_together() for m in machines)
+    ):
         raise ValueError("its arrays do not fit together")
     return found

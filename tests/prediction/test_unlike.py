@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from mgc.ensembling.combination import EnsembleRequest, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.music_reference import fit_machine
+from mgc.prediction import unlike
 from mgc.prediction.model import Model
+from mgc.prediction.unlike import mean_texture
 from mgc.runs.reference import REFERENCE, Reference
 from mgc.runs.run_verification import verify
 from tests.conftest import Told
@@ -71,7 +74,9 @@ def test_unlike_does_not_depend_on_the_level(run: runs.Run, tune: Path) -> None:
     assert quiet.known is False
 
 
-def test_held_out_music_is_lost_as_rarely_as_the_limit_says(run: runs.Run) -> None:
+def test_held_out_music_is_lost_as_rarely_as_the_limit_says(
+    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = Model(run).predictor.reference
     assert kept is not None
     assert len(kept.held_out) == len(run.rows("test")) == 30
@@ -80,6 +85,26 @@ def test_held_out_music_is_lost_as_rarely_as_the_limit_says(run: runs.Run) -> No
     shares = np.searchsorted(kept.held_out, kept.held_out) / 30
     assert (shares >= kept.limit(0.01)).sum() == 0
     assert (shares >= kept.limit(0.2)).sum() == 5
+    assert len(kept.unknown_keys(0.2)) == 5
+    lost = set(kept.unknown_keys(0.2).tolist())
+    rows = run.rows("test")
+    for row, key in zip(rows["path"], rows["audio"], strict=True):
+        features = Model(run).predictor.features(Path(row))[0]
+        score = kept.held_out[np.flatnonzero(kept.held_out_keys == int(key, 16))[0]]
+        fold = int(rows.set_index("path").loc[row, "fold"])
+        assert kept.machines[fold].score(mean_texture(features[-1])[None])[0] == pytest.approx(
+            score, abs=2e-3
+        )
+    monkeypatch.setattr(unlike, "UNKNOWN", 0.2)
+    by_genre = unlike.unknown_by_genre(run, kept)
+    assert by_genre is not None
+    counts = rows["genre"].value_counts()
+    assert sum(share * counts[genre] for genre, share in by_genre.items()) == pytest.approx(5)
+    assert by_genre == {
+        genre: np.mean([int(k, 16) in lost for k in rows["audio"][rows["genre"] == genre]])
+        for genre in run.genres
+    }
+    assert unlike.unknown_by_genre(run, replace(kept, held_out_keys=np.empty(0))) is None
 
 
 def test_a_file_that_a_run_learnt_from_is_recognised(

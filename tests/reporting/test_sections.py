@@ -1,6 +1,8 @@
 import pytest
 
-from mgc.reporting.page import build, sections
+from mgc.evaluation.evaluate import Evaluation
+from mgc.home import write_json
+from mgc.reporting.page import build, sections, trust
 from mgc.reporting.page.build import ReportRequest, make_report
 from tests.evaluation.made_runs import GENRES, made_run
 
@@ -14,7 +16,7 @@ SETS = {
 
 def test_figures_of_answers_in_total_and_by_genre() -> None:
     run = made_run()
-    found = sections.answers(run, SETS, {"folk": 0.05, "jazz": 0.0, "metal": 0.01})
+    found = trust.answers(run, SETS, {"folk": 0.05, "jazz": 0.0, "metal": 0.01})
     assert [row["genre"] for row in found] == ["all", *GENRES]
     assert [row["tracks"] for row in found] == [60, 20, 20, 20]
     assert (found[0]["share"], found[0]["size"], found[0]["between"]) == (0.91, 1.4, "85.0–95.0")
@@ -25,9 +27,9 @@ def test_figures_of_answers_in_total_and_by_genre() -> None:
 
 def test_what_is_not_known_of_the_answers_is_left_open() -> None:
     run = made_run()
-    assert sections.answers(run, None, None) == []
-    assert {row["unknown"] for row in sections.answers(run, SETS, None)} == {None}
-    assert {row["share"] for row in sections.answers(run, None, {"folk": 1})} == {None}
+    assert trust.answers(run, None, None) == []
+    assert {row["unknown"] for row in trust.answers(run, SETS, None)} == {None}
+    assert {row["share"] for row in trust.answers(run, None, {"folk": 1})} == {None}
 
 
 def test_the_section_of_answers_is_there_when_its_figures_are(
@@ -35,7 +37,7 @@ def test_the_section_of_answers_is_there_when_its_figures_are(
 ) -> None:
     run = made_run()
     filled = build.page
-    for given in ([], [sections.answers(run, SETS, None)]):
+    for given in ([], [trust.answers(run, SETS, None)]):
         monkeypatch.setattr(
             build,
             "page",
@@ -45,6 +47,26 @@ def test_the_section_of_answers_is_there_when_its_figures_are(
         assert ('<a href="#answers">Sets and unknown</a>' in page) == bool(given)
         assert ('id="answers"' in page) == bool(given)
         assert ("85.0–95.0" in page) == bool(given)
+
+
+def test_evaluations_on_other_datasets_stand_in_the_page() -> None:
+    run = made_run()
+    assert trust.elsewhere([("good", run)]) == []
+    assert 'id="elsewhere"' not in make_report([run], ReportRequest())
+    figures = {**run.scores["test"], "accuracy": 0.625}
+    made = Evaluation(
+        run=run.name, dataset="<b>other", figures=figures, groups=20, unit="artists",
+        genres={}, without_counterpart={"polka": 7}, without_tracks=[], failures=[],
+        quarantined={}, heard_before=3, learnt=2, not_told=0, sets=None, no_sets="",
+    )  # fmt: skip
+    write_json(run.folder / "evaluations" / "other.json", made.as_dict())
+    (row,) = trust.elsewhere([("good", run)])
+    assert (row["accuracy"], row["own"]) == (0.625, run.scores["test"]["accuracy"])
+    assert row["left_out"] == 9
+    page = make_report([run], ReportRequest())
+    assert 'id="elsewhere"' in page
+    assert "<bdi>&lt;b&gt;other</bdi>" in page
+    assert "<td>62.5 <small>" in page
 
 
 def test_a_risk_curve_ends_where_its_axis_does() -> None:

@@ -21,16 +21,15 @@ from markupsafe import Markup
 from mgc import __version__
 from mgc.evaluation.compare import compare
 from mgc.evaluation.compare_text import footnote, p_value
-from mgc.evaluation.coverage import system_figures
 from mgc.evaluation.curves import NAMES, Curve, curves, monitor
 from mgc.evaluation.hardest import hardest
 from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
 from mgc.evaluation.neighbours import neighbours
-from mgc.evaluation.systems import System, systems
+from mgc.evaluation.systems import systems
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress, Silent
 from mgc.reporting import colours
-from mgc.reporting.page import sections
+from mgc.reporting.page import sections, trust
 from mgc.reporting.page.data_facts import data_facts
 from mgc.reporting.page.hard_tracks import parts
 from mgc.runs import Run
@@ -44,6 +43,7 @@ MAX_NAME = 300  # characters of a name in a chart; the file may have more
 #: out.
 SECTIONS = {
     "comparison": "Comparison",
+    "elsewhere": "On other datasets",
     "genres": "Genres",
     "confusion": "Confusion",
     "map": "Map",
@@ -117,13 +117,14 @@ def make_report(
         "footnote": footnote(made),
         "scale": sections.scale(made.rows),
         "rows": sections.comparison_rows(made),
+        "elsewhere": trust.elsewhere(shown),
         "left_out": asked.left_out,
         "genres": sections.genre_bars(compared, [name for name, _ in shown]),
         "matrices": [sections.confusion_cells(run) for _, run in shown],
         "calibration": sections.calibration(shown),
         "agreement": sections.agreement_cells(compared),
         "risk": sections.risk(shown),
-        "answers": _answers(compared, shown),
+        "answers": trust.answers_of(compared, shown),
         "hardest": parts(hard, near, asked.picture, asked.sound, progress),
         "picture": asked.picture.name if asked.picture else "",
         "facts": data_facts(run, best_single, asked.audit, progress, found),
@@ -133,18 +134,6 @@ def make_report(
         "curves": any(run["curves"] for run in data["runs"]),
     }
     return page(context, data)
-
-
-def _answers(
-    compared: Sequence[System], shown: Sequence[tuple[str, Run]]
-) -> list[list[dict[str, Any]]]:
-    """The figures of sets for each shown run; none if no system has any."""
-    sets = {system.name: system_figures(system) for system in compared}
-    return (
-        [sections.answers(run, sets[name], None) for name, run in shown]
-        if any(sets.values())
-        else []
-    )
 
 
 def page(context: dict[str, Any], data: dict[str, Any]) -> str:

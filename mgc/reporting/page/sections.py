@@ -13,7 +13,7 @@ import numpy as np
 from mgc.errors import UsageError, counted
 from mgc.evaluation.agreement import Agreement, agreement, diverse
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import accuracy, difference_interval, interval, mark, p_value
+from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
@@ -211,33 +211,6 @@ def risk(named: Sequence[tuple[str, Run]]) -> dict[str, Any]:
             }
         )
     return {"top": top, "systems": made}
-
-
-def answers(
-    run: Run, sets: Mapping[str, Any] | None, unknown: Mapping[str, float] | None
-) -> list[dict[str, Any]]:
-    """Coverage, mean size of the sets and share of unknown music: in total, then by genre.
-
-    Args:
-        run: whose test tracks they are about.
-        sets: ``share``, ``share_low``, ``share_high``, ``size`` and ``by_genre`` with a ``share``
-            and a ``size`` each; None if no sets can be calibrated.
-        unknown: for each genre the share of its tracks that is unknown; None if that is not known.
-    """
-    if sets is None and unknown is None:
-        return []
-    counts = run.rows("test")["genre"].value_counts()
-    blank: dict[str, Any] = {"share": None, "size": None, "between": "", "unknown": None}
-    total = {**blank, "genre": "all", "tracks": int(counts.sum())}
-    rows = [{**blank, "genre": genre, "tracks": int(counts.get(genre, 0))} for genre in run.genres]
-    if sets is not None:
-        between = interval(sets, "share")
-        total |= {"share": sets["share"], "size": sets["size"], "between": between}
-        rows = [row | sets["by_genre"].get(row["genre"], {}) for row in rows]
-    if unknown is not None:
-        rows = [row | {"unknown": unknown.get(row["genre"], 0.0)} for row in rows]
-        total["unknown"] = sum(row["tracks"] * row["unknown"] for row in rows) / total["tracks"]
-    return [total, *rows]
 
 
 def agreement_cells(compared: Sequence[System]) -> dict[str, Any] | None:
