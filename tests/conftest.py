@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mgc.errors import MgcError
+from mgc.home import replace_file
+
 # One thread a test process: pytest-xdist already has one process for each core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
-def mgc_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for datasets, features and runs."""
+def mgc_home(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A home for datasets, features and runs: empty, but that it knows the plug-ins that earlier
+    tests have read, for which a new home starts a process each."""
     home = tmp_path / "home"
     monkeypatch.setenv("MGC_HOME", str(home))
-    return home
+    session = tmp_path_factory.getbasetemp()
+    session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+    known = session / "known-plugins.json"
+    home.mkdir()
+    with suppress(OSError):
+        shutil.copyfile(known, home / "plugins.json")
+    yield home
+    with suppress(OSError, MgcError):
+        replace_file(known, (home / "plugins.json").read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 30.0  # a module that takes longer to import counts as hung
 LOAD_SECONDS = 300.0  # the same of an implementation, which may import torch from a slow disk
+KEPT = {"records", "problem", "hint", "is_slow", "stamp", "names", "seen"}
 _RUN = """import json, sys; asked = json.loads(sys.argv[1]); sys.path[:] = asked.pop("path")
 from mgc.plugins import declaring; declaring.write(**asked)"""
 
@@ -147,12 +148,12 @@ def _exit_code(child: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 def _outcome(point: Point, out: Path, code: int | None) -> Declared:
+    from mgc.plugins.declaring import in_particular
     from mgc.plugins.distributions import way_out_of
 
     names: list[str] = []
     with suppress(OSError):
-        text = out.with_suffix(".names").read_text("utf-8", "replace")
-        names = sorted(set(text.splitlines()))
+        names = in_particular(out.with_suffix(".names").read_text("utf-8", "replace"))
     try:
         made: Declared = json.loads(out.read_bytes())
     except (OSError, ValueError):
@@ -172,10 +173,9 @@ def _cache(file: Path) -> dict[str, Declared]:
 
 
 def _stored(file: Path) -> dict[str, Declared]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, AttributeError):  # not a dictionary of dictionaries
         found = json.loads(bytes_of(file))
-        if isinstance(found, dict):
-            return found
+        return {k: one for k, one in found.items() if one.keys() == KEPT}
     return {}
 
 

@@ -241,7 +241,6 @@ def test_a_changed_fingerprint_is_not_used(mgc_home: Path, file: Path) -> None:
 
 
 def test_a_cache_that_is_a_pipe_or_a_device_is_made_anew(mgc_home: Path, file: Path) -> None:
-    mgc_home.mkdir()
     path = mgc_home / "audio-hashes.sqlite"
     for put in (lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/null")):
         put()

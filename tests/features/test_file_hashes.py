@@ -60,7 +60,6 @@ def test_a_name_that_is_no_utf8(mgc_home: Path, tmp_path: Path) -> None:
 def test_a_damaged_database_is_replaced(mgc_home: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"sound")
-    mgc_home.mkdir()
     (mgc_home / "audio-hashes.sqlite").write_bytes(b"this is no database at all" * 100)
     assert file_hashes.known([path]) == {}
     remembered(path)
