@@ -1,6 +1,7 @@
 """How well `unlike` tells music from what is not, beside methods that use a run's embeddings.
 
     python benchmarks/unknown.py --write        # the shipped textures of what is not music
+    python benchmarks/unknown.py --any FOLDER...  # what tells music in general
     python benchmarks/unknown.py RUN...         # the tables of docs/answers-unknown.md
 
 Runs with folds are needed. Each kind of sound counts once. The machines that judge a kind have not
@@ -18,9 +19,11 @@ import numpy as np
 from safetensors.numpy import save
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from mgc import runs
+from mgc.audio.audio_files import collect
 from mgc.audio.given import given
 from mgc.datasets.synthesis.not_music import kinds, not_music
 from mgc.features.extraction import Rows, extract, features_of
@@ -30,12 +33,13 @@ from mgc.home import replace_file
 from mgc.prediction.predictor import Predictor
 from mgc.prediction.unlike import UNKNOWN, mean_texture
 from mgc.runs import Run
-from mgc.runs.reference import Reference
+from mgc.runs.reference import ANY_MUSIC, Machine, Reference, standardised
 
 SHIPPED_SEEDS, SEEDS = range(12), range(100, 102)
 SECONDS = (30.0, 20.0, 10.0, 6.0)  # of the shipped sounds, by turns
 NEIGHBOURS, COMPONENTS = 5, 50
 DRAWS = 2_000
+LINEAR_COST = 0.01
 
 #: Scores of held-out rows and of sounds, the larger the less like the training rows.
 Scores = tuple[np.ndarray, np.ndarray]
@@ -53,6 +57,48 @@ def write_shipped() -> None:
         print(kind, flush=True)
     content = {"textures": np.array(made, np.float32), "kinds": np.array(names, np.int16)}
     replace_file(music_reference.NOT_MUSIC, save(content, {"kinds": ", ".join(kinds())}))
+
+
+def write_any(folders: Sequence[str]) -> None:
+    """Write what models without known training music judge by, from folders of music; print how
+    much of what is not music is unknown by machines that have not seen its kind."""
+    source = ExtractorSpec("texture")
+    corpora = []
+    for folder in folders:
+        paths = collect([Path(folder)])
+        hashes = extract(paths, [source]).hashes
+        known = [hashes[path] for path in paths if path in hashes]
+        corpora.append(np.stack([mean_texture(source.store.read(key)) for key in known]))
+    textures, numbers = music_reference.not_music()
+    halves = [numbers % 2 != half for half in (0, 1)]
+    for rows in (*halves, np.full(len(numbers), True)):
+        others = (textures[rows], numbers[rows])
+        machine = linear_machine(np.concatenate(corpora), *others)
+        scores = [
+            linear_machine(np.concatenate(corpora[:n] + corpora[n + 1 :]), *others).score(corpus)
+            for n, corpus in enumerate(corpora)
+        ]
+        held_out = np.sort(np.concatenate(scores))
+        made = Reference([machine], held_out, np.empty(0, np.uint64), source.info.revision)
+        limit = made.limit(UNKNOWN)
+        unlike = np.array([made.unlike(texture) for texture in textures[~rows]])
+        unknown = [(unlike >= limit)[numbers[~rows] == n].mean() for n in set(numbers[~rows])]
+        lost = [(np.searchsorted(held_out, s) / len(held_out) >= limit).mean() for s in scores]
+        print(f"music lost {np.round(lost, 3)}; unknown", np.round(np.mean(unknown or [0]), 3))
+    made.save(ANY_MUSIC.parent, ANY_MUSIC.name)
+
+
+def linear_machine(music: np.ndarray, others: np.ndarray, number: np.ndarray) -> Machine:
+    """As `fit_machine` of `mgc.fitting.music_reference`, but linear."""
+    _, kind, counts = np.unique(number, return_inverse=True, return_counts=True)
+    weights = np.concatenate([np.ones(len(music)), len(music) / len(counts) / counts[kind]])
+    rows = np.concatenate([music, others])
+    mean = np.average(rows, axis=0, weights=weights)
+    scale = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weights)) + 1e-6
+    found = LogisticRegression(C=LINEAR_COST, max_iter=5_000)
+    found.fit(standardised(rows, mean, scale), np.arange(len(rows)) >= len(music), weights)
+    kernel = np.array([0.0, found.intercept_[0]])
+    return Machine(mean, scale, found.coef_, np.ones(1), kernel)
 
 
 class Sounds:
@@ -207,8 +253,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*")
     parser.add_argument("--write", action="store_true", help="write the shipped textures")
+    parser.add_argument("--any", nargs="+", default=[], help="write the machine for all music")
     given_arguments = parser.parse_args()
     if given_arguments.write:
         write_shipped()
+    if given_arguments.any:
+        write_any(given_arguments.any)
     if given_arguments.runs:
         study(given_arguments.runs)

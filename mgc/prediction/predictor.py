@@ -98,8 +98,17 @@ class BasePredictor(ABC):
 
     def unlike(self, made: Sequence[Rows]) -> float | None:
         """The share of held-out music that is less unlike the training music than this audio; None
-        if the model keeps nothing to say so."""
-        return None
+        if the model keeps nothing to say so. ``made`` are the features, as in `heard`."""
+        if self.reference is None:
+            return None
+        features = dict(zip(self.heard, made, strict=True))
+        texture = mean_texture(features[self.sources[0].texture.store.fingerprint])
+        try:
+            return self.reference.unlike(texture)
+        except ValueError:
+            if self.run is None:
+                raise
+            raise runs.damaged(self.run.folder, "its reference has other statistics") from None
 
     def limit(self, rate: float) -> float:
         """From where on `unlike` means unknown, if this share of held-out music may be."""
@@ -165,17 +174,6 @@ class Predictor(BasePredictor):
     def reference(self) -> Reference | None:
         """What `unlike` compares with; None in a run of an earlier mgc."""
         return self.training_music.reference(self.sources[0].texture.info.revision)
-
-    def unlike(self, made: Sequence[Rows]) -> float | None:
-        """The share of held-out music that is less unlike the training music."""
-        if self.reference is None:
-            return None
-        features = dict(zip(self.heard, made, strict=True))
-        texture = mean_texture(features[self.sources[0].texture.store.fingerprint])
-        try:
-            return self.reference.unlike(texture)
-        except ValueError:
-            raise runs.damaged(self.run.folder, "its reference has other statistics") from None
 
     def heard_before(self, path: Path) -> HeardBefore | None:
         """What is known of a file that the run learnt from."""

@@ -19,6 +19,7 @@ from mgc.plugins.validation import NAME
 from mgc.runs import Run
 from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA
+from mgc.runs.reference import ANY_MUSIC, REFERENCE
 
 
 class ModelSpec(PluginSpec):
@@ -99,6 +100,8 @@ def write_run(
 ) -> None:
     """Write a finished run of an estimator head that was not fitted here; for `ModelInfo.load`.
 
+    Whether a sound is unknown is judged against music in general.
+
     Args:
         folder: an empty folder.
         extractor: its name, and its ``settings``; its kind must be ``vector``.
@@ -125,4 +128,5 @@ def write_run(
         "dataset": {"name": folder.name, "genres": list(genres)},
         **describe_parts(source, spec),
     }
+    shutil.copyfile(ANY_MUSIC, folder / REFERENCE)
     write_json(folder / "run.json", record)

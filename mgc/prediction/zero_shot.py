@@ -23,6 +23,7 @@ from mgc.plugins import registry
 from mgc.plugins.contract import ExtractorInfo
 from mgc.prediction.model import Model
 from mgc.prediction.predictor import Answers, BasePredictor
+from mgc.runs.reference import Reference, any_music
 from mgc.strategies.calibration import softmax
 
 MIN_GENRES, MAX_GENRES = 2, 200
@@ -115,6 +116,11 @@ class ZeroShotPredictor(BasePredictor):
         self.name = source.name
         self.genres = genres
         self.prompts: Sequence[str] = getattr(source.implementation, "prompts", ("{}",))
+
+    @property
+    def reference(self) -> Reference:
+        """Nobody knows all its training music: music in general."""
+        return any_music()
 
     @property
     def sources(self) -> list[ExtractorSpec]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,22 @@ from mgc.home import replace_file
 from mgc.runs import Run, damaged
 
 REFERENCE = "reference.safetensors"
+#: For models whose training music nobody has: one linear machine, fitted on several collections,
+#: and scores of each collection by a machine that did not know it; benchmarks/unknown.py wrote it.
+ANY_MUSIC = Path(__file__).parent / "any_music.safetensors"
 MAX_BYTES = 64 << 20
 FAR = 4.0  # standard deviations; what is farther counts as this far
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A fitted support vector machine with a radial kernel.
+    """A fitted support vector machine with a radial kernel, or a linear one.
 
     Attributes:
         mean, scale: (statistic,) what textures are standardised with.
         vectors: (vector, statistic) the support vectors, standardised.
         weights: (vector,) theirs.
-        kernel: (2,) the kernel's gamma, and the intercept.
+        kernel: (2,) the kernel's gamma, 0 of a linear one, and the intercept.
     """
 
     mean: np.ndarray
@@ -43,9 +47,11 @@ class Machine:
     def score(self, textures: np.ndarray) -> np.ndarray:
         """(row,) the larger, the less like the music; ``textures`` is (row, statistic)."""
         rows = standardised(textures, self.mean, self.scale)
+        gamma, intercept = self.kernel
+        if not gamma:
+            return np.asarray(rows @ self.vectors.T @ self.weights + intercept)
         lengths = [(some**2).sum(1) for some in (rows, self.vectors)]
         distances = lengths[0][:, None] + lengths[1] - 2 * rows @ self.vectors.T
-        gamma, intercept = self.kernel
         return np.asarray(np.exp(-gamma * distances) @ self.weights + intercept)
 
     def fits_together(self) -> bool:
@@ -104,14 +110,14 @@ class Reference:
         """Whether a training track has this audio key."""
         return bool(np.isin(np.uint64(int(key, 16)), self.learnt))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, name: str = REFERENCE) -> None:
         """Write it into the folder of a run."""
         names = ("held_out", "held_out_keys", "learnt")
         arrays = {name: getattr(self, name) for name in names}
         for number, machine in enumerate(self.machines):
             arrays |= {f"{number}.{k}": v.astype(np.float32) for k, v in vars(machine).items()}
         content = save(arrays, metadata={"revision": str(self.revision)})
-        replace_file(folder / REFERENCE, content)
+        replace_file(folder / name, content)
 
 
 def audio_key(sha256: str) -> str:
@@ -134,6 +140,12 @@ def load_reference(run: Run) -> Reference | None:
         return _read(path)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise damaged(run.folder, f"{REFERENCE}: {error}") from error
+
+
+@cache
+def any_music() -> Reference:
+    """What tells music in general from other sounds."""
+    return _read(ANY_MUSIC)
 
 
 def _read(path: Path) -> Reference:

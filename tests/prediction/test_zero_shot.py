@@ -13,9 +13,13 @@ import soundfile
 
 import mgc
 from mgc import MgcError, UsageError
+from mgc.datasets.synthesis.compose import synthesise
+from mgc.datasets.synthesis.not_music import not_music
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.plugins import registry
 from mgc.prediction import zero_shot
 from mgc.prediction.zero_shot import checked
+from mgc.runs.reference import any_music
 from tests.conftest import Told
 from tests.plugins.packages import install, write_wheel
 
@@ -101,6 +105,16 @@ def test_shares_are_the_softmax_of_the_scaled_cosine(words: Path, songs: Path) -
     np.testing.assert_allclose(model.embed(songs / "low.wav"), vector, rtol=1e-6)
     assert repr(model) == "<Model words: zero-shot, 3 genres>"
     assert model.run is None
+
+
+def test_what_is_no_music_at_all_is_unknown(words: Path, songs: Path) -> None:
+    model = mgc.zero_shot("bass, treble", "words")
+    noise = model.predict(not_music("white noise", 3, 5.0))
+    assert (noise.unlike, noise.known) == (1.0, False)
+    assert model.predict(not_music("white noise", 3, 5.0), unknown=0).known
+    song = model.predict((synthesise("jazz", 1, 0, seconds=10.0), 22_050))
+    assert song.known
+    assert any_music().revision == ExtractorSpec("texture").info.revision
 
 
 def test_it_hears_over_time_explains_and_compares(words: Path, songs: Path) -> None:

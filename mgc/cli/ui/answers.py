@@ -50,13 +50,15 @@ class AnswerTally:
 
 def note_limit(model: Model, rate: float) -> None:
     """Say what the limit of unknown is if it is not the one that was asked for."""
-    if model.run is None or model.run.folder.parent.name == "models" or not rate:
-        return  # nobody has the music that these learnt from
+    if model.run is None or not rate:
+        return
     reference = model.predictor.reference
     if reference is None:
+        is_ready_made = model.run.folder.parent.name == "models"
+        way_out = f"run: mgc models get {model.name}" if is_ready_made else "fit it again"
         output.note(
             f"{model.name} keeps no reference of its training music, so no file can be unknown "
-            "(an earlier mgc made it: fit it again to get one)."
+            f"(an earlier mgc made it: {way_out} to get one)."
         )
     elif rate < reference.smallest_rate:
         output.note(
