@@ -14,8 +14,10 @@ import typer
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
 from mgc.home import home, remove_folder, replace_file
+from mgc.plugins import registry
 
 NAME = "demo"
+FOLDS = 5
 EXTRACTORS = ("mel", "mfcc", "chroma")
 STRATEGIES = ("majority-voting", "mean-probability", "confidence")
 UNSEEN_ARTIST, UNSEEN_GENRE = 1_000, "jazz"  # an artist that is in no dataset of the demo
@@ -38,18 +40,18 @@ def _show_everything() -> None:
     output.say("mgc demo: 8 genres of synthesised music, no download, everything stored in:")
     output.say(f"  {home()}")
     _step(
-        "1. A dataset. Tracks of one artist are never on both sides of the split.",
+        "1. A dataset. Tracks of one artist are never on both sides of a split.",
         "mgc data add demo",
         "mgc data add my-music PATH_TO_GENRE_FOLDERS",
         lambda: data_add.add(NAME),
     )
     extractors = " ".join(f"--extractor {name}" for name in EXTRACTORS)
     _step(
-        "2. Three views of the sound, each decoded once and fitted: energy in mel bands, the\n"
-        "   shape of the spectrum, and harmony. The test split is scored once.",
-        f"mgc fit {extractors} --data demo",
-        f"mgc fit {extractors} --data my-music",
-        lambda: fit.fit(list(EXTRACTORS), data=NAME),
+        "2. Three views of the sound: energy in mel bands, the shape of the spectrum, harmony. In\n"
+        f"   {FOLDS} folds, each track is predicted by a model that knows none of its artist's.",
+        f"mgc fit {extractors} --folds {FOLDS} --data demo",
+        f"mgc fit {extractors} --folds {FOLDS} --data my-music",
+        lambda: fit.fit(list(EXTRACTORS), data=NAME, folds=FOLDS),
     )
     _step(
         "3. The three views decide together, in three ways.",
@@ -58,8 +60,8 @@ def _show_everything() -> None:
         _combine,
     )
     _step(
-        "4. How good is each, and how sure are we of that? With so few test tracks, intervals\n"
-        "   are wide: a system is better only if the comparison says so.",
+        "4. How good is each, and how sure are we of that? With so few artists, intervals are\n"
+        "   wide: a system is better only if the comparison says so.",
         "mgc compare --data demo",
         "mgc compare --data my-music",
         lambda: compare.compare(data=NAME),
@@ -72,6 +74,9 @@ def _show_everything() -> None:
         lambda: predict.predict([str(clip)], data=NAME),
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
+    if any(entry.info.name == "serve" for entry in registry.catalogue().entries("command")):
+        output.say(f"In the browser: mgc serve --data {NAME}")
+    output.say(f"A page about all of it: mgc report --data {NAME}")
     output.say("To remove the demo again: mgc demo --remove")
 
 
