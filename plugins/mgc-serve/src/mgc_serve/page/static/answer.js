@@ -9,7 +9,7 @@ import { waveform } from "./waveform.js";
 const NEAREST = 5;
 const SHOWN = 4; // genres of the set; the others are counted
 
-const chip = (genre) =>
+export const chip = (genre) =>
   h("span", { class: "chip", "--genre": colour(genre) }, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre));
 
 /** Ask once per item and kind; later calls get the same promise. */
@@ -55,9 +55,9 @@ function verdict(answer) {
 
 function set({ genres_at: genres, known }) {
   if (!genres?.length || known === false) return null;
-  const more = genres.length - SHOWN;
-  return h("p", { class: "set" }, h("span", { class: "soft" }, "Nine times in ten it is"),
-    ...genres.slice(0, SHOWN).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
+  const more = genres.length > SHOWN + 1 ? genres.length - SHOWN : 0;
+  return h("p", { class: "set" }, h("span", { class: "soft" }, "Nine times in ten:"),
+    ...genres.slice(0, genres.length - more).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
 }
 
 function before({ heard_before: known }) {
@@ -127,8 +127,8 @@ function explanation({ genre, bands, telling: [from, to], picture }, player) {
   const hertz = ({ low, high }) => `${Math.round(low)}–${Math.round(high)} Hz`;
   return [
     h("h3", {}, "Why ", h("bdi", {}, genre), "?"),
-    h("p", {}, `Most telling: ${clock(from)}–${clock(to)}`, strongest.length > 0 && `, and the band ${listed(strongest.map(hertz), "and")}`, ". ",
-      h("button", { type: "button", onclick: () => player.play(from, to) }, icon("play"), h("span", {}, "Play the telling part"))),
+    h("p", {}, `Most telling: ${clock(from)} to ${clock(to)}${strongest.length ? `; ${listed(strongest.map(hertz), "and")}` : ""}.`),
+    h("p", {}, h("button", { type: "button", onclick: () => player.play(from, to) }, icon("play"), h("span", {}, "Play the telling part"))),
     h("img", { src: picture, alt: `Effect of each second and each frequency band on ${genre}` }),
   ];
 }
