@@ -56,7 +56,7 @@ function verdict(answer) {
 function set({ genres_at: genres, known }) {
   if (!genres?.length || known === false) return null;
   const more = genres.length > SHOWN + 1 ? genres.length - SHOWN : 0;
-  return h("p", { class: "set" }, h("span", { class: "soft" }, "Nine times in ten:"),
+  return h("p", { class: "set", title: "Of ten tracks by new artists, nine have their true genre in such a set." }, h("span", { class: "soft" }, "Nine times in ten:"),
     ...genres.slice(0, genres.length - more).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
 }
 
