@@ -21,6 +21,7 @@ function once(item, kind, ask) {
 export function showAnswer(item, run, signal) {
   const pane = $("answer");
   pane.style.setProperty("--genre", item.answer && item.answer.known !== false ? colour(item.answer.genre) : "var(--no-genre)");
+  pane.toggleAttribute("data-unknown", item.answer?.known === false);
   pane.setAttribute("aria-busy", String(item.state === "waiting" || item.state === "busy"));
   const title = h("h2", { id: "answer-file" }, h("bdi", {}, item.path));
   if (item.state === "failed") return pane.replaceChildren(failure(title, item.problem));
