@@ -77,7 +77,7 @@ function views(answer) {
   };
   return h("section", { class: "card views", "aria-labelledby": "views-title" },
     h("h3", { id: "views-title" }, answer.views?.length ? "Each view’s answer" : "All genres"),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "views-title" }, h("table", {},
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "views-title" }, h("table", {},
       h("thead", {}, h("tr", {}, h("td"), ...all.map(({ name }) => h("th", { scope: "col" }, h("bdi", {}, name))))),
       h("tbody", {}, ...genres.map((genre) => h("tr", { "--genre": colour(genre) },
         h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))))))));
