@@ -18,6 +18,7 @@ let runs = [];
 let run = null;
 let items = [];
 let chosen = null;
+let stuck = false; // without a model or a server nothing can be answered
 let asking = new AbortController();
 let busy = 0;
 
@@ -27,11 +28,11 @@ function trouble(text, hint = "") {
 }
 
 function take(files) {
+  if (stuck) return;
   trouble(files.length ? "" : "There is no music in what you chose.");
-  const first = items.length;
   items.push(...files.map(({ file, path }) => ({ file, path, state: "waiting", more: {} })));
-  if (!chosen && items.length > first) chosen = items[first];
-  draw();
+  if (chosen || !items.length) draw(null);
+  else choose(items[0], false);
   work();
 }
 
@@ -120,10 +121,12 @@ async function begin() {
   try {
     runs = await getRuns();
   } catch (error) {
+    stuck = true;
     trouble(error.message, error.hint);
     return;
   }
   if (!runs.length) {
+    stuck = true;
     trouble("There is no model yet.", "Make one in a terminal: mgc demo, or mgc data add and mgc fit. Then load this page again.");
     return;
   }
