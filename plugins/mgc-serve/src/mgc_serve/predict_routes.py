@@ -88,7 +88,7 @@ async def _predict(
     problems = [problem for problem in made if isinstance(problem, ProblemError)]
     service.metrics.add("files_total", len(made) - len(problems), outcome="answered")
     service.metrics.add("files_total", len(problems), outcome="unusable")
-    if problems and len(made) == 1:
+    if problems and len(made) == 1 and not asked["lenient"]:
         raise problems[0]
     answers = [
         {"file": file.name, "error": one.as_record()} if isinstance(one, ProblemError) else one
