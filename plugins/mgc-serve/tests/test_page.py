@@ -312,6 +312,13 @@ def test_a_folder_brings_its_music_only(browse: Browse, songs: list[Path], tmp_p
     opened.page.set_input_files("#folder", tmp_path / "album")
     opened.answered(1)
     assert opened.page.inner_text("#table tbody th") == "album/disc/1.wav"
+    devtools = opened.page.context.new_cdp_session(opened.page)
+    fallen = {"items": [], "files": [str(tmp_path / "album")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": fallen})
+    opened.answered(2)
+    names = opened.page.locator("#table tbody th").all_inner_texts()
+    assert names == ["album/disc/1.wav"] * 2
 
 
 def test_the_review_is_linked_if_there_is_one() -> None:

@@ -7,6 +7,7 @@ import { clock, colour, listed, mostLikely, percent, sure } from "./words.js";
 import { waveform } from "./waveform.js";
 
 const NEAREST = 5;
+const ROWS = 12; // genres that are shown at first
 const SHOWN = 4; // genres of the set; the others are counted
 
 export const chip = (genre) =>
@@ -88,12 +89,17 @@ function views(answer) {
     const share = view.probabilities?.[genre] ?? 0;
     return h("td", { class: genre === view.genre ? "best" : null, "--share": share }, h("span", { class: "bar", "aria-hidden": "true" }), h("span", {}, percent(share)));
   };
+  const rows = genres.map((genre, place) => h("tr", { "--genre": colour(genre), hidden: place >= ROWS },
+    h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))));
+  const more = rows.slice(ROWS);
   return h("section", { class: "card views", "aria-labelledby": "views-title" },
     h("h3", { id: "views-title" }, answer.views?.length ? "Each view’s answer" : "All genres"),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "views-title" }, h("table", {},
       h("thead", {}, h("tr", {}, h("td"), ...all.map(({ name }) => h("th", { scope: "col" }, h("bdi", {}, name))))),
-      h("tbody", {}, ...genres.map((genre) => h("tr", { "--genre": colour(genre) },
-        h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))))))));
+      h("tbody", {}, ...rows))),
+    more.length > 0 && h("button", {
+      type: "button", class: "quiet", onclick: (event) => { more.forEach((each) => { each.hidden = false; }); event.currentTarget.remove(); },
+    }, `${more.length} more genres`));
 }
 
 function nearest(item, run, signal) {
