@@ -25,21 +25,43 @@ from mgc.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mgc import datasets
     from mgc.api import FinishedRun as Run
-    from mgc.api import compare, ensemble, evaluate, extract, fit, load, zero_shot
-    from mgc.prediction.model import Model
+    from mgc.api import (
+        answering_run,
+        compare,
+        ensemble,
+        evaluate,
+        finished_runs,
+        fit,
+        load,
+        zero_shot,
+    )
+    from mgc.audio.processes.workers import Workers
+    from mgc.audio.samples import decode, duration
+    from mgc.prediction.bare_features import extract
+    from mgc.prediction.model import Features, Model
     from mgc.prediction.prediction import Prediction
+    from mgc.reporting.time_plots import picture
 
 __version__ = "0.1.0"
 _former_paths.register()
 
 _HOMES = {
+    "Features": "mgc.prediction.model:Features",
     "Model": "mgc.prediction.model:Model",
     "Prediction": "mgc.prediction.prediction:Prediction",
     "Run": "mgc.api:FinishedRun",
+    "Workers": "mgc.audio.processes.workers:Workers",
     "datasets": "mgc.datasets:",
+    "decode": "mgc.audio.samples:decode",
+    "duration": "mgc.audio.samples:duration",
+    "extract": "mgc.prediction.bare_features:extract",
+    "picture": "mgc.reporting.time_plots:picture",
     **{
         name: f"mgc.api:{name}"
-        for name in ("compare", "ensemble", "evaluate", "extract", "fit", "load", "zero_shot")
+        for name in (
+            *("answering_run", "compare", "ensemble", "evaluate"),
+            *("finished_runs", "fit", "load", "zero_shot"),
+        )
     },
 }
 
@@ -48,6 +70,7 @@ __all__ = [
     "CommandInfo",
     "ExtractorInfo",
     "FeatureShape",
+    "Features",
     "HeadInfo",
     "MgcError",
     "Model",
@@ -56,15 +79,21 @@ __all__ = [
     "Run",
     "StrategyInfo",
     "UsageError",
+    "Workers",
     "__version__",
+    "answering_run",
     "compare",
     "datasets",
+    "decode",
+    "duration",
     "ensemble",
     "evaluate",
     "extract",
+    "finished_runs",
     "fit",
     "hookimpl",
     "load",
+    "picture",
     "zero_shot",
 ]
 
