@@ -35,7 +35,8 @@ def genre(dataset: Dataset, track: str) -> str:
 
 def test_answers_are_appended_and_undone() -> None:
     said = Corrections("mine")
-    assert said.answers() == {} and said.undo() is None
+    assert said.answers() == {}
+    assert said.undo() is None
     said.add([Correction("a", "genre", ["jazz"]), Correction("b", "not music")])
     first = said.path.read_bytes()
     said.add([Correction("a", "several", ["jazz", "rock"]), Correction("c", "skip")])
