@@ -1,0 +1,263 @@
+"""Which tracks of a dataset are worth a person's minute, and why.
+
+The opinions are those of models that did not learn from the track: the out-of-fold rows of runs
+with folds, or the validation and test rows of a single split. A track is queued because its label
+is suspect (another genre is more probable), because its genre is uncertain, because the views
+disagree, or because it is unlike the rest. Suspects come first, the least probable label first, and
+every `OTHERS`-th place is for the other reasons. Artists and genres that come often are put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
+
+import mgc
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OTHERS = 10  # of so many places one is for another reason than a suspect label
+MAX_VIEWS = 6  # systems that are heard, the most accurate first
+UNLIKE_SHARE = 0.03  # of the tracks, those that are farthest from all others
+MAX_KNOWN = 2_000  # tracks that a track is compared with
+NEIGHBOURS = 5
+SUSPECT, UNCERTAIN, DISAGREE, UNLIKE = "suspect", "uncertain", "disagree", "unlike"
+
+
+@dataclass(frozen=True)
+class View:
+    """What one system says about one track: its genre and how probable that is."""
+
+    name: str
+    genre: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A track to be heard.
+
+    Attributes:
+        label: its genre in the dataset.
+        tested: whether it is in the test part of the split in use.
+        suggested: the genre that is most probable.
+        probabilities: genre → probability, of all views together.
+        views: what each says.
+        reasons: why it is queued, of `SUSPECT`, `UNCERTAIN`, `DISAGREE` and `UNLIKE`.
+    """
+
+    track_id: str
+    title: str
+    artist: str
+    album: str
+    label: str
+    tested: bool
+    suggested: str
+    probabilities: dict[str, float]
+    views: Sequence[View] = field(default_factory=list)
+    reasons: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What the systems say about the tracks that none of them learnt from.
+
+    ``shares`` is (system, track, genre), ``far`` (track,) how far a track is from the nearest
+    others; the runs of each system differ only in their seed.
+    """
+
+    tracks: list[str]
+    genres: list[str]
+    names: list[str]
+    runs: list[list[mgc.Run]]
+    shares: np.ndarray
+    far: np.ndarray
+
+    @property
+    def together(self) -> np.ndarray:
+        """(track, genre): the normalised geometric mean over the systems."""
+        logs = np.log(np.clip(self.shares, 1e-6, 1.0)).mean(0)
+        made = np.exp(logs - logs.max(1, keepdims=True))
+        return np.asarray(made / made.sum(1, keepdims=True))
+
+
+def systems(runs: Sequence[mgc.Run], dataset: str, run: str | None = None) -> list[list[mgc.Run]]:
+    """The runs that are heard, by system, the most accurate first.
+
+    Of each kind those by the newest labels count; with folds if there are such runs. ``run`` names
+    the only one, of an ensemble its members.
+
+    Raises UsageError if there is none.
+    """
+    there = [r for r in runs if r.record.dataset.name == dataset]
+    if run is not None:
+        named = [r for r in there if run in (r.name, r.label)][-1:]
+        members = list(named[0].record.members) if named and named[0].kind == "ensemble" else []
+        there = [r for r in there if r.name in members] or named
+    singles = [r for r in there if r.kind == "single"] or there
+    singles = [r for r in singles if r.genres == singles[-1].genres]
+    folded = [r for r in singles if r.record.dataset.folds > 1] or singles
+    if not folded:
+        raise mgc.UsageError(
+            f"There is no finished run{f' {run!r}' if run else ''} on {dataset}.",
+            f"Run: mgc fit --extractor mfcc --folds 5 --data {dataset}",
+        )
+    newest = {r.title: r.record.dataset.corrections for r in folded}
+    grouped: dict[str, list[mgc.Run]] = {}
+    for each in folded:
+        if newest[each.title] == each.record.dataset.corrections:
+            grouped.setdefault(each.title, []).append(each)
+    best = sorted(grouped.values(), key=lambda some: -some[-1].figures["accuracy"])
+    return best[:MAX_VIEWS]
+
+
+def opinions(found: Sequence[Sequence[mgc.Run]]) -> Opinions:
+    """What systems say about the tracks that all of them have held out."""
+    genres = found[0][0].genres
+    columns = [f"p:{genre}" for genre in genres]
+    tables = []
+    for runs in found:
+        held = [_held_out(run)[["track_id", *columns]] for run in runs]
+        tables.append(_together(held).groupby("track_id").mean())
+    tracks = tables[0].index
+    for table in tables[1:]:
+        tracks = tracks.intersection(table.index)
+    shares = np.stack([table.loc[tracks].to_numpy(float) for table in tables])
+    far = _distances(found[0][-1]).reindex(tracks).to_numpy(float)
+    names = [runs[-1].title for runs in found]
+    ids = [str(track) for track in tracks]
+    return Opinions(ids, genres, names, [list(runs) for runs in found], shares, far)
+
+
+def queue(dataset: mgc.datasets.Dataset, said: Opinions) -> list[Doubt]:
+    """The tracks that are worth hearing, in the order in which to hear them."""
+    tracks = dataset.tracks.set_index("track_id")
+    known = [n for n, track in enumerate(said.tracks) if track in tracks.index]
+    rows = tracks.loc[[said.tracks[n] for n in known]]
+    number = {genre: n for n, genre in enumerate(said.genres)}
+    labels = rows["genre"].map(number).fillna(-1).to_numpy(int)
+    shares, together = said.shares[:, known], said.together[known]
+    guess = together.argmax(1)
+    own = _own_share(together, labels)
+    entropy = _entropy(together) / np.log(max(len(said.genres), 2))
+    apart = _entropy(shares.mean(0)) - _entropy(shares).mean(0)
+    far = said.far[known]
+    edge = np.nanquantile(far, 1 - UNLIKE_SHARE) if np.isfinite(far).any() else np.inf
+    why = {
+        SUSPECT: (guess != labels, own),
+        UNCERTAIN: (together.max(1) < 0.5, -entropy),
+        DISAGREE: (_voices(shares) > max(2, len(shares) / 2), -apart),
+        UNLIKE: (far > edge, -far),
+    }
+    ordered = _spread(rows, {name: _ranked(*pair) for name, pair in why.items()})
+    return [
+        Doubt(
+            track_id=str(rows.index[n]),
+            **{name: str(rows[name].iloc[n]) for name in ("title", "artist", "album")},
+            label=str(rows["genre"].iloc[n]),
+            tested=bool(rows["split"].iloc[n] == "test"),
+            suggested=said.genres[guess[n]],
+            probabilities=dict(zip(said.genres, together[n].round(4).tolist(), strict=True)),
+            views=[
+                View(name, said.genres[one[n].argmax()], round(float(one[n].max()), 4))
+                for name, one in zip(said.names, shares, strict=True)
+            ],
+            reasons=[name for name, (true, _) in why.items() if true[n]],
+        )
+        for n in ordered
+    ]
+
+
+def _held_out(run: mgc.Run) -> pd.DataFrame:
+    """The rows that a run's models did not learn from."""
+    rows = run.predictions
+    parts = ["test"] if run.record.dataset.folds > 1 else ["test", "validation"]
+    return rows[rows["part"].isin(parts)]
+
+
+def _together(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    made: pd.DataFrame = pd.concat(tables)
+    return made
+
+
+def _distances(run: mgc.Run) -> pd.Series:
+    """By track id, the mean distance (1 - cosine) to the nearest other tracks in the space of the
+    model that did not learn from it."""
+    import pandas as pd
+
+    rows, vectors = run.predictions, run.embeddings
+    found = []
+    for _, fold in rows.groupby("fold"):
+        held = fold.index[fold["part"] != "training"]
+        chosen = np.random.default_rng(0).permutation(fold.index.to_numpy())[:MAX_KNOWN]
+        centre = vectors[chosen].mean(0)
+        ones, known = (_unit(vectors[index] - centre) for index in (held, chosen))
+        for start in range(0, len(held), MAX_KNOWN):
+            block = held[start : start + MAX_KNOWN]
+            away = 1 - ones[start : start + MAX_KNOWN] @ known.T
+            away[block.to_numpy()[:, None] == chosen[None]] = np.inf
+            near = np.sort(away, axis=1)[:, :NEIGHBOURS]
+            found.append(pd.Series(near.mean(1), fold.loc[block, "track_id"]))
+    made: pd.Series = pd.concat(found)
+    return made.groupby(level=0).mean()
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
+
+
+def _own_share(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The share of each track's label (track,), as a multiple of what the tracks with that label
+    have on average: some genres are harder to hear than others."""
+    own = np.where(labels < 0, 0.0, shares[np.arange(len(labels)), labels])
+    means = np.array([own[labels == n].mean() if n in labels else 1.0 for n in range(len(shares[0]))])
+    return np.asarray(own / np.maximum(means[labels], 1e-12))
+
+
+def _entropy(shares: np.ndarray) -> np.ndarray:
+    return np.asarray(-(shares * np.log(np.clip(shares, 1e-12, 1.0))).sum(-1))
+
+
+def _voices(shares: np.ndarray) -> np.ndarray:
+    """How many different genres the systems name (track,)."""
+    named = shares.argmax(2)
+    return np.array([len(set(column)) for column in named.T])
+
+
+def _ranked(true: np.ndarray, key: np.ndarray) -> list[int]:
+    """The numbers of the tracks for which a reason is true, the smallest key first."""
+    places = np.flatnonzero(true)
+    return [int(n) for n in places[np.argsort(key[places], kind="stable")]]
+
+
+def _spread(rows: pd.DataFrame, ranked: dict[str, list[int]]) -> list[int]:
+    """All ranked tracks once: suspects first, the others between them, and no artist or genre too
+    often."""
+    suspects = _put_back(rows, ranked.pop(SUSPECT))
+    rest = [n for some in zip_longest(*ranked.values()) for n in some if n is not None]
+    taken = set(suspects)
+    others = [n for n in dict.fromkeys(rest) if n not in taken]
+    size = OTHERS - 1
+    blocks = [suspects[start : start + size] for start in range(0, len(suspects), size)]
+    pairs = zip_longest(blocks, ([n] for n in others), fillvalue=[])
+    return list(chain.from_iterable(chain.from_iterable(pairs)))
+
+
+def _put_back(rows: pd.DataFrame, order: list[int]) -> list[int]:
+    """An order in which what comes often, an artist or a label, comes later."""
+    if not order:
+        return []
+    here = rows.iloc[order]
+    rank = np.arange(1, len(order) + 1)
+    artist = here["artist"].where(here["artist"] != "", here.index.to_series())
+    again = here.groupby(artist.to_numpy()).cumcount().to_numpy()
+    share = (here.groupby("genre").cumcount().to_numpy() + 1) / rank
+    often = np.maximum(share * rows["genre"].nunique(), 1.0)
+    key = rank * (1 + again / 4) * np.sqrt(often)
+    return [order[n] for n in np.argsort(key, kind="stable")]
