@@ -11,9 +11,8 @@ import datetime
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from mgc.datasets import table
 from mgc.errors import MgcError
@@ -24,8 +23,7 @@ UNDO = "undo"
 SUFFIX = ".jsonl"
 
 
-@dataclass(frozen=True)
-class Correction:
+class Correction(NamedTuple):
     """An answer about one track; ``genres`` are those it has, none if that was not said."""
 
     track_id: str
@@ -45,10 +43,10 @@ class Corrections:
             else Path(text).expanduser()
         )
 
-    def add(self, corrections: Iterable[Correction]) -> None:
-        """Append answers; they are on the disk when this returns. Raises MgcError if they are
-        not."""
-        self._append([{**vars(one), "genres": list(one.genres)} for one in corrections])
+    def add(self, corrections: Iterable[tuple[str, Answer, Sequence[str]]]) -> None:
+        """Append answers, see `Correction`. Raises MgcError if they are not on the disk when this
+        returns."""
+        self._append([Correction(*one)._asdict() for one in corrections])
 
     def undo(self, track_id: str | None = None) -> Correction | None:
         """Take back the last answer (about one track) and return it; None if there is none."""

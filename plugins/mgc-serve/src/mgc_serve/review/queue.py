@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
-import mgc
 import numpy as np
+
+import mgc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +217,9 @@ def _own_share(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The share of each track's label (track,), as a multiple of what the tracks with that label
     have on average: some genres are harder to hear than others."""
     own = np.where(labels < 0, 0.0, shares[np.arange(len(labels)), labels])
-    means = np.array([own[labels == n].mean() if n in labels else 1.0 for n in range(len(shares[0]))])
+    means = np.array(
+        [own[labels == n].mean() if n in labels else 1.0 for n in range(len(shares[0]))]
+    )
     return np.asarray(own / np.maximum(means[labels], 1e-12))
 
 
