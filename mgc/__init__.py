@@ -24,19 +24,30 @@ from mgc.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mgc import datasets
-    from mgc.api import FinishedRun as Run
     from mgc.api import compare, ensemble, evaluate, extract, fit, load, zero_shot
-    from mgc.prediction.model import Model
+    from mgc.audio.processes.workers import Workers
+    from mgc.audio.samples import decode, duration
+    from mgc.finished_run import FinishedRun as Run
+    from mgc.finished_run import answering_run, finished_runs
+    from mgc.prediction.model import Features, Model
     from mgc.prediction.prediction import Prediction
+    from mgc.reporting.time_plots import picture
 
 __version__ = "0.1.0"
 _former_paths.register()
 
 _HOMES = {
+    "Features": "mgc.prediction.model:Features",
     "Model": "mgc.prediction.model:Model",
     "Prediction": "mgc.prediction.prediction:Prediction",
-    "Run": "mgc.api:FinishedRun",
+    "Run": "mgc.finished_run:FinishedRun",
+    "Workers": "mgc.audio.processes.workers:Workers",
+    "answering_run": "mgc.finished_run:answering_run",
     "datasets": "mgc.datasets:",
+    "decode": "mgc.audio.samples:decode",
+    "duration": "mgc.audio.samples:duration",
+    "finished_runs": "mgc.finished_run:finished_runs",
+    "picture": "mgc.reporting.time_plots:picture",
     **{
         name: f"mgc.api:{name}"
         for name in ("compare", "ensemble", "evaluate", "extract", "fit", "load", "zero_shot")
@@ -48,6 +59,7 @@ __all__ = [
     "CommandInfo",
     "ExtractorInfo",
     "FeatureShape",
+    "Features",
     "HeadInfo",
     "MgcError",
     "Model",
@@ -56,15 +68,21 @@ __all__ = [
     "Run",
     "StrategyInfo",
     "UsageError",
+    "Workers",
     "__version__",
+    "answering_run",
     "compare",
     "datasets",
+    "decode",
+    "duration",
     "ensemble",
     "evaluate",
     "extract",
+    "finished_runs",
     "fit",
     "hookimpl",
     "load",
+    "picture",
     "zero_shot",
 ]
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mgc import resolve, runs
-from mgc.home import replace_file
-from mgc.progress import Progress, Silent
+from mgc.finished_run import FinishedRun, public
+from mgc.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,52 +31,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class FinishedRun(runs.Run):
-    """A run that has results: ``mgc.Run``."""
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """The figures of the test tracks: accuracy, precision, recall, f1, nll, ece, …"""
-        return dict(self.scores["test"])
-
-    def report(
-        self, path: str | os.PathLike[str], *, title: str = "", progress: Progress | None = None
-    ) -> Path:
-        """Write one HTML page about the run and return its path.
-
-        It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
-        of the hard tracks: check who owns the music before you share the page.
-        """
-        from mgc.reporting.page.build import ReportRequest, make_report
-
-        (source,) = resolve.sources(["mel"], None, resolve.policy(None, None), "cpu")
-        page = make_report([self], ReportRequest(title, picture=source), progress or Silent())
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, page.encode("utf-8", errors="replace"))
-        return target
-
-    def model(self, device: str = "auto") -> Model:
-        """The run, ready to hear audio; see `load`."""
-        from mgc.prediction.model import Model
-
-        return Model(self, resolve.device(device))
-
-    def __repr__(self) -> str:
-        figures = self.figures
-        return (
-            f"<Run {self.name}: {self.label}, accuracy {figures['accuracy']:.1%}, "
-            f"F1 {figures['f1']:.3f} on {figures['tracks']:,} test tracks>"
-        )
-
-    def _repr_html_(self) -> str:
-        """The figures as a table, for a notebook."""
-        names = ("accuracy", "precision", "recall", "f1", "nll", "ece")
-        cells = [f"<td>{name}</td><td>{self.figures[name]:.3f}</td>" for name in names]
-        rows = "".join(f"<tr>{cell}</tr>" for cell in cells)
-        return f"<table><caption>{escape(self.name)}: {escape(self.label)}</caption>{rows}</table>"
-
-
 def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     """The model of a finished run, by the run's name or its folder, or a ready-made one's name.
 
@@ -88,7 +40,7 @@ def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     from mgc.prediction import ready_models
 
     ready = ready_models.find(os.fspath(run))
-    return (_public(ready) if ready else _finished(run)).model(device)
+    return (public(ready) if ready else _finished(run)).model(device)
 
 
 def zero_shot(
@@ -202,7 +154,7 @@ def fit(
         device=device,
         include_bad=include_bad,
     )
-    return _public(fitting.fit(request, progress))
+    return public(fitting.fit(request, progress))
 
 
 def ensemble(
@@ -229,7 +181,7 @@ def ensemble(
     from mgc.ensembling.ensemble_runs import ensemble as combined
 
     request = EnsembleRequest(StrategySpec(strategy, dict(settings or {})), calibrate, learn_from)
-    return _public(combined(request, [_finished(member) for member in members]))
+    return public(combined(request, [_finished(member) for member in members]))
 
 
 def compare(
@@ -284,13 +236,9 @@ def evaluate(
 
 def _finished(run: runs.Run | str | os.PathLike[str]) -> FinishedRun:
     """A run with results, given as itself, by name or by folder."""
-    return _public(
+    return public(
         runs.load_finished(str(run.folder if isinstance(run, runs.Run) else os.fspath(run)))
     )
-
-
-def _public(run: runs.Run) -> FinishedRun:
-    return FinishedRun(run.folder, run.record)
 
 
 def _assignments(settings: Mapping[str, Any]) -> list[str]:

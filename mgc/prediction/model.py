@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
@@ -13,11 +14,10 @@ import numpy as np
 
 from mgc.audio.given import given
 from mgc.errors import MgcError
-from mgc.features.extraction import Failure
-from mgc.features.extraction.one_file import Heard
+from mgc.features.extraction import Failure, Rows
 from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.prediction import Prediction
-from mgc.prediction.predictor import BasePredictor, Predictor
+from mgc.prediction.predictor import Answers, BasePredictor, Predictor
 from mgc.prediction.unlike import UNKNOWN, HeardBefore, checked_rate
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
@@ -27,6 +27,25 @@ if TYPE_CHECKING:
     from mgc.prediction.explanation import Explanation
     from mgc.prediction.similar import Neighbours
     from mgc.prediction.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a model needs to know of one piece of audio.
+
+    Attributes:
+        path: the file; None for an open file or an array.
+        rows: the clips of each of the predictor's `heard`.
+        seconds: how much audio was heard.
+        remark: what to know about the audio (it is silent, …), or "".
+        heard_before: what is known of a file that the model learnt from; None of any other.
+    """
+
+    path: Path | None
+    rows: Sequence[Rows]
+    seconds: float = 0.0
+    remark: str = ""
+    heard_before: HeardBefore | None = None
 
 
 class Model:
@@ -73,9 +92,25 @@ class Model:
             AudioError: the audio cannot be used.
             MgcError: the model cannot be used because a plug-in or weights are missing.
         """
-        found, rate = given(audio), checked_rate(unknown)
+        checked_rate(unknown)
+        return self.predict_features([self.features(audio)], unknown=unknown)[0]
+
+    def features(self, audio: object) -> Features:
+        """What the model needs to know of one piece of audio to answer: the part of `predict` that
+        opens the file. Raises as `predict` does."""
+        found = given(audio)
         made, heard = self.predictor.features(found)
-        return self._prediction(found if isinstance(found, Path) else None, made, heard, rate)
+        path = found if isinstance(found, Path) else None
+        before = None if path is None else self.predictor.heard_before(path)
+        return Features(path, made, *heard, before)
+
+    def predict_features(
+        self, batch: Sequence[Features], *, unknown: float = UNKNOWN
+    ) -> list[Prediction]:
+        """Predict what `features` made, perhaps in other processes; each head answers once."""
+        rate = checked_rate(unknown)
+        answers = self.predictor.answers_of_each([each.rows for each in batch])
+        return [self._prediction(*pair, rate) for pair in zip(batch, answers, strict=True)]
 
     def predict_many(
         self,
@@ -109,7 +144,9 @@ class Model:
                     answer = Prediction(path, error=features.reason)
                 else:
                     try:
-                        answer = self._prediction(path, features, heard, rate)
+                        before = self.predictor.heard_before(path)
+                        made_of = Features(path, features, *heard, before)
+                        (answer,) = self.predict_features([made_of], unknown=rate)
                     except MgcError as error:
                         answer = Prediction(path, error=error.message)
                 task.advance()
@@ -199,25 +236,29 @@ class Model:
         if the file cannot be read."""
         return self.predictor.heard_before(Path(path))
 
-    def _prediction(
-        self, path: Path | None, made: list[list[np.ndarray]], heard: Heard, rate: float
-    ) -> Prediction:
-        by_fold = self.predictor.by_fold(self.predictor.answers(made))
-        shares = dict(zip(self.genres, by_fold.mean(0).tolist(), strict=True))
-        unlike = self.predictor.unlike(made)
+    def _prediction(self, of: Features, answers: Answers, rate: float) -> Prediction:
+        by_fold = self.predictor.by_fold(answers)
+        unlike = self.predictor.unlike(of.rows)
         return Prediction(
-            path,
-            shares,
-            heard.seconds,
-            remark=heard.remark,
+            of.path,
+            self._shares(by_fold.mean(0)),
+            of.seconds,
+            remark=of.remark,
             set_at=partial(self.sets.genres_at, by_fold),
             unlike=unlike,
-            known=None if unlike is None else self._known(unlike, heard, rate),
-            heard_before=None if path is None else self.predictor.heard_before(path),
+            known=None if unlike is None else self._known(unlike, of.remark, rate),
+            heard_before=of.heard_before,
+            views={
+                name: self._shares(view)
+                for name, view in self.predictor.member_views(answers).items()
+            },
         )
 
-    def _known(self, unlike: float, heard: Heard, rate: float) -> bool:
-        return not rate or (not heard.remark and unlike < self.predictor.limit(rate))
+    def _shares(self, row: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.genres, row.tolist(), strict=True))
+
+    def _known(self, unlike: float, remark: str, rate: float) -> bool:
+        return not rate or (not remark and unlike < self.predictor.limit(rate))
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.predictor.label}, {len(self.genres)} genres>"

@@ -31,6 +31,7 @@ class Prediction:
             if the model cannot tell.
         known: whether it is like enough for `genre` to mean something; None as ``unlike``.
         heard_before: what is known of a file that the model learnt from; None of any other.
+        views: of an ensemble, each member's probabilities, by its label; of a single run, none.
     """
 
     path: Path | None
@@ -43,6 +44,7 @@ class Prediction:
     unlike: float | None = None
     known: bool | None = None
     heard_before: HeardBefore | None = None
+    views: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def genre(self) -> str:

@@ -67,6 +67,10 @@ class BasePredictor(ABC):
         """What every member predicts from the features of one piece of audio, in the order of
         `answering` (or of `heard`)."""
 
+    def answers_of_each(self, batch: Sequence[Sequence[Rows]]) -> list[Answers]:
+        """`answers` for several pieces of audio."""
+        return [self.answers(made) for made in batch]
+
     @abstractmethod
     def by_fold(self, answers: Answers) -> np.ndarray:
         """(fold, genre) float64: the members' `answers` as one, by each fold's models; one row
@@ -80,6 +84,10 @@ class BasePredictor(ABC):
     def probabilities(self, made: Sequence[Rows]) -> np.ndarray:
         """(genre,) float64: the probabilities of one piece of audio."""
         return self.combined(self.answers(made))
+
+    def member_views(self, answers: Answers) -> dict[str, np.ndarray]:
+        """What each member of an ensemble says of one piece of audio, by its label: (genre,)."""
+        return {}
 
     def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
         """Each member's embedding (dimension,) of one piece of audio, by its first fold's model."""
@@ -208,19 +216,38 @@ class Predictor(BasePredictor):
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """What every member predicts from the features of one piece of audio."""
-        return self._answers(made, slice(None))
+        return self.answers_of_each([made])[0]
+
+    def answers_of_each(self, batch: Sequence[Sequence[Rows]]) -> list[Answers]:
+        """What every member predicts for several pieces of audio, each head at once."""
+        return self._answers(batch, slice(None))
 
     def embeddings(self, made: Sequence[Rows]) -> list[np.ndarray]:
         """See `BasePredictor.embeddings`."""
-        return [folds[0][1][0] for folds in self._answers(made, slice(1))]
+        return [folds[0][1][0] for folds in self._answers([made], slice(1))[0]]
 
-    def _answers(self, made: Sequence[Rows], folds: slice) -> Answers:
-        wide = ([np.asarray(clip, np.float32) for clip in rows] for rows in made)  # once for all
-        features = dict(zip(self.answering, wide, strict=False))  # `heard` has one more
-        return [
-            [head.predict([features[source.store.fingerprint]]) for head in heads[folds]]
-            for source, heads in zip(self.sources, self.heads, strict=True)
+    def _answers(self, batch: Sequence[Sequence[Rows]], folds: slice) -> list[Answers]:
+        features = []
+        for made in batch:
+            wide = ([np.asarray(clip, np.float32) for clip in rows] for rows in made)
+            features.append(dict(zip(self.answering, wide, strict=False)))  # `heard` has one more
+        said = [
+            [head.predict([own[source.store.fingerprint] for own in features]) for head in heads]
+            for source, heads in zip(self.sources, (own[folds] for own in self.heads), strict=True)
         ]
+        return [
+            [[(p[n : n + 1], e[n : n + 1]) for p, e in member] for member in said]
+            for n in range(len(batch))
+        ]
+
+    def member_views(self, answers: Answers) -> dict[str, np.ndarray]:
+        """See `BasePredictor.member_views`."""
+        if self.run.kind == "single":
+            return {}
+        labels = [member.label for member in self.members]
+        named = [m.label if labels.count(m.label) == 1 else m.name for m in self.members]
+        means = (np.mean([shares[0] for shares, _ in folds], axis=0) for folds in answers)
+        return dict(zip(named, means, strict=True))
 
     def by_fold(self, answers: Answers) -> np.ndarray:
         """(fold, genre) float64: the answers of a run, or those of members combined."""

@@ -47,10 +47,15 @@ def find(name: str) -> Run | None:
     return None
 
 
+def here() -> list[Run]:
+    """The models that are on this machine, by name; a run of the same name stands before one."""
+    found = (find(info.name) for info in declared() if model_folder(info.name).is_dir())
+    return [run for run in found if run]
+
+
 def first() -> Run | None:
     """The first model, by name, that is on this machine."""
-    here = (info.name for info in declared() if model_folder(info.name).is_dir())
-    return next((find(name) for name in here), None)
+    return next(iter(here()), None)
 
 
 def get(name: str, source: Path | None = None) -> Run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,11 @@ import numpy as np
 
 from mgc import runs
 from mgc.audio.given import given
+from mgc.audio.sound_hash import sound_hash
 from mgc.datasets import table
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import AudioError, MgcError, UsageError, unknown
 from mgc.features import file_hashes
 from mgc.features.extraction import extract
 from mgc.prediction.predictor import BasePredictor, Predictor
@@ -60,11 +62,13 @@ class Neighbours(Sequence[Neighbour]):
         found: the tracks.
         known: how many tracks were compared.
         remark: why tracks of the same artist may be among them, or "".
+        name: the name of the dataset or run that they are tracks of.
     """
 
     found: Sequence[Neighbour]
     known: int
     remark: str = ""
+    name: str = ""
 
     def __getitem__(self, place: Any) -> Any:
         return self.found[place]
@@ -92,9 +96,11 @@ class KnownTracks:
         if isinstance(track, str):
             same = (self.tracks["track_id"] == track).to_numpy()
         else:
-            [sha], paths = file_hashes.hashes([track]), list(map(Path, self.tracks["path"]))
+            sha, paths = "", list(map(Path, self.tracks["path"]))
+            with suppress(AudioError):
+                sha = sound_hash(track)
             known = file_hashes.known(paths)
-            same = np.array([p in known and known[p][1] == sha != "" for p in paths])
+            same = np.array([p in known and known[p][1] == sha for p in paths])
         return int(np.argmax(same)) if np.any(same) else None
 
     def distances(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
@@ -155,7 +161,7 @@ def similar(
         remark = f"{known.name} names no artists, so tracks of the same one may be among these."
     elif not same_artist and not artist:
         remark = "Its artist is not known, so tracks of the same one may be among these."
-    return Neighbours(found, len(tracks), remark)
+    return Neighbours(found, len(tracks), remark, known.name)
 
 
 def _asked(

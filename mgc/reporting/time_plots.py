@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -16,7 +18,7 @@ from mgc.prediction.occlusion import N_FFT, QUIET
 from mgc.prediction.timeline import Timeline, clock
 from mgc.reporting.colours import LIGHT, PICTURE, RIGHT, WRONG
 from mgc.reporting.feature_plots import ROUND_HZ
-from mgc.reporting.plots import STYLE, short
+from mgc.reporting.plots import STYLE, save, short
 
 WIDTH, HEIGHT = 7.2, 2.6  # inches: a journal page wide
 SHOWN_DB = 80.0  # below the loudest point of a spectrogram
@@ -45,6 +47,11 @@ def draw_timeline(made: Timeline) -> Figure:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def picture(explanation: Explanation, path: str | os.PathLike[str]) -> None:
+    """Draw what `Model.explain` found into a file: PNG, SVG or PDF by its suffix."""
+    save(draw_explanation(explanation), Path(path))
 
 
 def draw_explanation(made: Explanation) -> Figure:

@@ -242,10 +242,10 @@ class Pool(Generic[J]):
                 raise launch.cannot_work(self.log)
             if worker.pid and worker.held and now - worker.since > FILE_SECONDS:
                 worker.is_slow = True
-                _kill(worker.pid)
+                kill(worker.pid)
 
 
-def _kill(process: int) -> None:
+def kill(process: int) -> None:
     """End a worker that hangs; psutil is loaded for this alone."""
     import psutil
 

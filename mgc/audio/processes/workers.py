@@ -1,0 +1,127 @@
+"""Processes that stay warm and answer one request at a time each, for a program that runs long."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, Self
+
+from mgc.audio.processes import launch, messages
+from mgc.audio.processes.pool import START_SECONDS, cores, exit_in_words, kill
+from mgc.audio.processes.posix import ForkServer
+from mgc.errors import AudioError
+
+CALL_TRIES = 2  # processes that a request may end
+SLOW, CRASHED = "takes more than {:,.0f} s", "crashed its worker process {} times ({})"
+
+
+class Workers:
+    """Processes that each call ``load(**settings)`` and answer requests with the result.
+
+    A file may crash or stop one; it is replaced, and no other request notices. Any thread may call.
+    If this process ends, in whatever way, so do they.
+
+    Args:
+        load: the function that sets up, as ``module:function``; it returns the one that answers.
+        settings: its arguments, JSON values.
+        count: processes; 0 means one per core.
+    """
+
+    def __init__(
+        self, load: str, settings: Mapping[str, Any] | None = None, count: int = 0
+    ) -> None:
+        self.asked = {"load": load, "settings": dict(settings or {})}
+        self.count, self.replaced = count or cores(), 0
+        self._lock = Lock()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._starter = self._started()
+        self._pids: dict[Connection, int] = {}
+        self._idle: SimpleQueue[Connection | None] = SimpleQueue()
+        for _ in range(self.count):
+            self._idle.put(None)
+
+    def call(self, request: Any, seconds: float) -> Any:
+        """The answer to a request, a JSON value that may hold arrays, as soon as a process is free.
+
+        Raises what the function raises (see `mgc.audio.processes.messages`), AudioError if it takes
+        longer than this many seconds or ends `CALL_TRIES` processes, and MgcError if none starts.
+        """
+        link, how = self._idle.get(), ""
+        try:
+            for _ in range(CALL_TRIES):
+                link = link or self._begun()
+                try:
+                    said = _answer(link, request, seconds)
+                except (EOFError, OSError):
+                    how, link = self._end(link), None
+                    continue
+                if said is None:
+                    kill(self._pids[link])
+                    self._end(link)
+                    link = None
+                    raise AudioError(SLOW.format(seconds))
+                if "error" in said:
+                    messages.raise_error(said)
+                return said["value"]
+            raise AudioError(CRASHED.format(CALL_TRIES, how))
+        finally:
+            self._idle.put(link)
+
+    def warm_up(self) -> None:
+        """Start the processes that do not run yet. Raises MgcError if one does not."""
+        for _ in range(self.count):
+            link = self._idle.get()
+            try:
+                link = link or self._begun()
+            finally:
+                self._idle.put(link)
+
+    def close(self) -> None:
+        """End all processes."""
+        for link in self._pids:
+            link.close()
+        self._starter.end()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _started(self) -> ForkServer | launch.SpawnedWorkers:
+        starter = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
+        return starter(self.asked, self._log)
+
+    def _begun(self) -> Connection:
+        """The link to a new process that is ready."""
+        with self._lock:
+            try:
+                link = self._starter.add_worker()
+            except OSError:  # the fork server was killed from outside
+                self._starter.end()
+                self._starter = self._started()
+                link = self._starter.add_worker()
+            with suppress(EOFError, OSError):
+                if link.poll(START_SECONDS):
+                    self._pids[link] = messages.receive(link)["pid"]
+                    return link
+            self._starter.listen()  # raises what setting up raised
+            raise launch.cannot_work(self._log)
+
+    def _end(self, link: Connection) -> str:
+        """Forget a process that has ended, and say how it did."""
+        link.close()
+        with self._lock:
+            self.replaced += 1
+            return exit_in_words(self._starter.exit_code(link, self._pids.pop(link)))
+
+
+def _answer(link: Connection, request: Any, seconds: float) -> Any:
+    """What a process says; None if it says nothing in time."""
+    messages.send(link, request)
+    return messages.receive(link) if link.poll(seconds) else None

@@ -1,0 +1,183 @@
+"""The routes that hear audio: ``/v1/predict``, ``/v1/similar`` and ``/v1/explain``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import mgc
+from mgc_serve import options
+from mgc_serve.options import Option
+from mgc_serve.problems import ProblemError, from_error
+from mgc_serve.service import Service
+from mgc_serve.uploads import Received, Upload, received
+
+Options = dict[str, Any]
+#: Answers a request: the service, the run, the files and the options → what it says.
+Answer = Callable[[Service, mgc.Run, Sequence[Upload], Options], Awaitable[Any]]
+GONE = 499  # the client does not wait for the answer
+
+
+def routes() -> list[Route]:
+    """The routes."""
+    known = (
+        ("predict", options.PREDICT, _predict),
+        ("similar", options.SIMILAR, _similar),
+        ("explain", options.EXPLAIN, _explain),
+    )
+    return [
+        Route(f"/v1/{name}", _endpoint(accepted, answer), methods=["POST"], name=name)
+        for name, accepted, answer in known
+    ]
+
+
+def _endpoint(
+    accepted: Sequence[Option], answer: Answer
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        service: Service = request.app.state.service
+        with service.admitted(), service.folder_of_request() as folder:
+            # Known before the body is sent: a wrong option costs no upload.
+            options.parsed(accepted, request.query_params.multi_items())
+            try:
+                got = await received(request, service.settings, folder)
+                return await _unless_gone(request, _answered(service, got, accepted, answer))
+            except ClientDisconnect:
+                return Response(status_code=GONE)
+
+    return endpoint
+
+
+async def _answered(
+    service: Service, got: Received, accepted: Sequence[Option], answer: Answer
+) -> Response:
+    asked = options.parsed(accepted, got.options)
+    run = await asyncio.to_thread(service.runs.find, asked["run"])
+    return JSONResponse(await answer(service, run, got.files, asked))
+
+
+async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
+    """The answer; work that has not begun is not done for a client that has gone."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        for each in (task, gone):
+            each.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _predict(
+    service: Service, run: mgc.Run, files: Sequence[Upload], asked: Options
+) -> dict[str, Any]:
+    made = await asyncio.gather(*(_one(service, run, file, asked) for file in files))
+    problems = [problem for problem in made if isinstance(problem, ProblemError)]
+    service.metrics.add("files_total", len(made) - len(problems), outcome="answered")
+    service.metrics.add("files_total", len(problems), outcome="unusable")
+    if problems and len(made) == 1:
+        raise problems[0]
+    answers = [
+        {"file": file.name, "error": one.as_record()} if isinstance(one, ProblemError) else one
+        for file, one in zip(files, made, strict=True)
+    ]
+    return {"run": run.name, "genres": run.genres, "answers": answers}
+
+
+async def _one(
+    service: Service, run: mgc.Run, file: Upload, asked: Options
+) -> dict[str, Any] | ProblemError:
+    wanted = {key: asked[key] for key in ("timeline", "window", "hop", "smooth", "waveform")}
+    seconds = service.settings.max_seconds
+    try:
+        heard = await service.work(
+            "predict", file.path, file.name, run=str(run.folder), max_seconds=seconds, **wanted
+        )
+
+        def finish(_: mgc.Model, answer: mgc.Prediction) -> dict[str, Any]:
+            return record(file.name, answer, heard, asked)
+
+        made: dict[str, Any] = await service.answer(run, heard, asked["unknown"], finish)
+        return made
+    except ProblemError as problem:
+        return problem
+    except mgc.MgcError as error:
+        return from_error(error)
+
+
+def record(
+    name: str, answer: mgc.Prediction, heard: dict[str, Any], asked: Options
+) -> dict[str, Any]:
+    """An answer as the API gives it."""
+    coverage = asked["coverage"]
+    return {
+        "file": name,
+        "genre": answer.genre,
+        "probability": answer.probability,
+        "probabilities": answer.probabilities,
+        "known": answer.known,
+        "unlike": answer.unlike,
+        "remark": answer.remark or None,
+        "seconds": answer.seconds,
+        "genres_at": None if coverage is None else answer.genres_at(coverage),
+        "heard_before": heard["heard_before"],
+        "views": _views(answer) if asked["views"] and answer.views else None,
+        "timeline": heard.get("timeline"),
+        "waveform": heard.get("waveform"),
+    }
+
+
+def _views(answer: mgc.Prediction) -> list[dict[str, Any]]:
+    views = []
+    for name, shares in answer.views.items():
+        genre = max(shares, key=shares.__getitem__)
+        views.append(
+            {
+                "name": name,
+                "genre": genre,
+                "probability": shares[genre],
+                "probabilities": shares,
+            }
+        )
+    return views
+
+
+async def _similar(
+    service: Service, run: mgc.Run, files: Sequence[Upload], asked: Options
+) -> dict[str, Any]:
+    file = _only(files)
+    wanted = {key: asked[key] for key in ("among", "count", "same_artist")}
+    said = await service.work("similar", file.path, file.name, run=str(run.folder), **wanted)
+    of = quote(said["of"], safe="")
+    for track in said["tracks"]:
+        track["audio"] = f"/v1/tracks/{of}/{quote(track['track_id'], safe='')}/audio"
+    return {"run": run.name, "file": file.name, "tracks": said["tracks"]}
+
+
+async def _explain(
+    service: Service, run: mgc.Run, files: Sequence[Upload], asked: Options
+) -> dict[str, Any]:
+    file = _only(files)
+    said = await service.work(
+        "explain", file.path, file.name, run=str(run.folder), genre=asked["genre"]
+    )
+    return {"run": run.name, "file": file.name, **said}
+
+
+def _only(files: Sequence[Upload]) -> Upload:
+    if len(files) > 1:
+        raise ProblemError(400, "too-many-files", "This takes one file at a time.")
+    return files[0]

@@ -1,0 +1,135 @@
+"""What answers: the runs, the worker processes that hear files, and the thread of the models."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mgc
+from mgc_serve.metrics import Metrics
+from mgc_serve.model_thread import Finish, ModelThread, Question
+from mgc_serve.problems import ProblemError
+from mgc_serve.runbook import RunBook
+from mgc_serve.settings import Settings
+
+MAX_RETRY_SECONDS = 60
+STATUS = {"audio": (422, "unusable-audio"), "usage": (400, "bad-request")}
+
+
+class Service:
+    """Everything behind the routes. It is started by `start` and ended by `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.runs = RunBook(settings.run)
+        self.metrics = Metrics()
+        self.in_hand = 0
+        self.seconds = 1.0  # of a request, the recent ones' mean
+        self.ready = False
+        self.problem = "It is starting."
+        self.metrics.gauge("in_hand", "Requests in hand.", lambda: self.in_hand)
+
+    def start(self) -> None:
+        """Start the processes, with the model of the run that answers; it takes seconds."""
+        self.folder = Path(tempfile.mkdtemp(prefix="mgc-serve-", dir=self.settings.folder))
+        try:
+            folders = [str(self.runs.find(None).folder)]
+            self.problem = ""
+        except (ProblemError, mgc.MgcError) as error:
+            folders, self.problem = [], str(error)
+        self.workers = mgc.Workers(
+            "mgc_serve.work:answering", {"folders": folders}, self.settings.workers
+        )
+        self.threads = ThreadPoolExecutor(self.workers.count, "worker")
+        self.models = ModelThread(self._batched)
+        gauge = self.metrics.gauge
+        gauge("workers_replaced", "Worker processes that a file ended.", self._replaced)
+        self.workers.warm_up()
+        self.ready = True
+
+    def close(self) -> None:
+        """End everything, and remove the temporary folder."""
+        self.ready = False
+        self.threads.shutdown(cancel_futures=True)
+        self.models.close()
+        self.workers.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """A request in hand. Raises ProblemError if there are too many."""
+        if self.in_hand >= self.settings.max_requests:
+            self.metrics.add("refused_total")
+            wait = self.in_hand * self.seconds / self.workers.count
+            after = str(min(MAX_RETRY_SECONDS, max(1, round(wait))))
+            raise ProblemError(
+                503,
+                "overloaded",
+                f"{self.in_hand} requests are in hand.",
+                f"Try again in {after} s.",
+                {"Retry-After": after},
+            )
+        self.in_hand += 1
+        try:
+            yield
+        finally:
+            self.in_hand -= 1
+
+    @contextmanager
+    def folder_of_request(self) -> Iterator[Path]:
+        """A folder that ends with the request."""
+        made = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+    def new_file(self, suffix: str) -> Path:
+        """A file in the temporary folder, for whoever removes it."""
+        handle, name = tempfile.mkstemp(suffix, dir=self.folder)
+        os.close(handle)
+        return Path(name)
+
+    async def work(self, task: str, path: Path, name: str, **request: Any) -> dict[str, Any]:
+        """What a worker process says of a file. Raises ProblemError, with the file's own name."""
+        loop, seconds = asyncio.get_running_loop(), self.settings.work_seconds
+        asked = {"do": task, "path": str(path), **request}
+
+        def call() -> dict[str, Any]:
+            began = time.monotonic()
+            said: dict[str, Any] = self.workers.call(asked, seconds)
+            self.seconds += 0.1 * (time.monotonic() - began - self.seconds)
+            return said
+
+        try:
+            said = await loop.run_in_executor(self.threads, call)
+        except mgc.AudioError as error:
+            said = {"kind": "audio", "error": f"{path}: {error.message}.", "hint": ""}
+        if "error" in said:
+            status, kind = STATUS.get(said["kind"], (409, "unusable-run"))
+            texts = (said[key].replace(str(path), name) for key in ("error", "hint"))
+            raise ProblemError(status, kind, *texts)
+        return said
+
+    async def answer(
+        self, run: mgc.Run, heard: Mapping[str, Any], unknown: float, finish: Finish
+    ) -> Any:
+        """What the model of a run says of what a worker process heard, finished by ``finish``."""
+        features = mgc.Features(None, heard["rows"], heard["seconds"], heard["remark"])
+        question = Question(run, features, unknown, finish)
+        return await asyncio.wrap_future(self.models.ask(question))
+
+    def _replaced(self) -> float:
+        return self.workers.replaced
+
+    def _batched(self, count: int) -> None:
+        self.metrics.add("batches_total")
+        self.metrics.add("batched_files_total", count)
