@@ -66,10 +66,9 @@ def import_answers(review: Review, path: Path) -> str:
         if track_id not in there:
             unknown += 1
             continue
-        review.check(track_id, answer, genres)
-        old = said.get(track_id)
-        if old is None or (old.answer, list(old.genres)) != (answer, genres):
-            found.append((track_id, answer, genres))
+        old, new = said.get(track_id), review.checked(track_id, answer, genres)
+        if old is None or (old.answer, list(old.genres)) != (new, genres):
+            found.append((track_id, new, genres))
     review.corrections.add(found)
     more = f"; {unknown:,} were about tracks that are not in it" if unknown else ""
     return (

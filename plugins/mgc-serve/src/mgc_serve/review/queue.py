@@ -2,15 +2,16 @@
 
 The opinions are those of models that did not learn from the track: the out-of-fold rows of runs
 with folds, or the validation and test rows of a single split. A track is queued because its label
-is suspect (another genre is more probable), because its genre is uncertain, because the views
-disagree, or because it is unlike the rest. Suspects come first, the least probable label first, and
+is suspect (another genre is more probable, by the sound or by the labels of the artist's other
+tracks), because its genre is uncertain, because the views disagree, or because it is unlike the
+rest. Suspects come first, the least probable label first, and
 every `OTHERS`-th place is for the other reasons. Artists and genres that come often are put back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,17 @@ import mgc
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mgc.datasets.table import Dataset
+
 OTHERS = 10  # of so many places one is for another reason than a suspect label
 MAX_VIEWS = 6  # systems that are heard, the most accurate first
 UNLIKE_SHARE = 0.03  # of the tracks, those that are farthest from all others
 MAX_KNOWN = 2_000  # tracks that a track is compared with
 NEIGHBOURS = 5
-SUSPECT, UNCERTAIN, DISAGREE, UNLIKE = "suspect", "uncertain", "disagree", "unlike"
+UNSURE = 0.5  # the most probable genre of an uncertain track has less
+ARTIST_PRIOR = 2.0  # tracks with the usual genres that each artist is thought to have besides
+SUSPECT, ARTIST = "suspect", "artist"
+UNCERTAIN, DISAGREE, UNLIKE = "uncertain", "disagree", "unlike"
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Doubt:
         suggested: the genre that is most probable.
         probabilities: genre → probability, of all views together.
         views: what each says.
-        reasons: why it is queued, of `SUSPECT`, `UNCERTAIN`, `DISAGREE` and `UNLIKE`.
+        reasons: why it is queued, by name: `SUSPECT`, `ARTIST`, `UNCERTAIN`, `DISAGREE`, `UNLIKE`.
     """
 
     track_id: str
@@ -134,43 +140,84 @@ def opinions(found: Sequence[Sequence[mgc.Run]]) -> Opinions:
     return Opinions(ids, genres, names, [list(runs) for runs in found], shares, far)
 
 
-def queue(dataset: mgc.datasets.Dataset, said: Opinions) -> list[Doubt]:
+def queue(dataset: Dataset, said: Opinions) -> list[Doubt]:
     """The tracks that are worth hearing, in the order in which to hear them."""
     tracks = dataset.tracks.set_index("track_id")
-    known = [n for n, track in enumerate(said.tracks) if track in tracks.index]
-    rows = tracks.loc[[said.tracks[n] for n in known]]
-    number = {genre: n for n, genre in enumerate(said.genres)}
-    labels = rows["genre"].map(number).fillna(-1).to_numpy(int)
-    shares, together = said.shares[:, known], said.together[known]
-    guess = together.argmax(1)
-    own = _own_share(together, labels)
-    entropy = _entropy(together) / np.log(max(len(said.genres), 2))
-    apart = _entropy(shares.mean(0)) - _entropy(shares).mean(0)
-    far = said.far[known]
-    edge = np.nanquantile(far, 1 - UNLIKE_SHARE) if np.isfinite(far).any() else np.inf
-    why = {
-        SUSPECT: (guess != labels, own),
-        UNCERTAIN: (together.max(1) < 0.5, -entropy),
-        DISAGREE: (_voices(shares) > max(2, len(shares) / 2), -apart),
-        UNLIKE: (far > edge, -far),
-    }
-    ordered = _spread(rows, {name: _ranked(*pair) for name, pair in why.items()})
+    places = [n for n, track in enumerate(said.tracks) if track in tracks.index]
+    rows = tracks.loc[[said.tracks[n] for n in places]]
+    labels = np.array([said.genres.index(g) if g in said.genres else -1 for g in rows["genre"]])
+    here = replace(
+        said,
+        tracks=[said.tracks[n] for n in places],
+        shares=said.shares[:, places],
+        far=said.far[places],
+    )
+    why = _reasons(rows, labels, here)
+    order = _spread(rows, {name: _ranked(*pair) for name, pair in why.items()})
+    heard = here.together
     return [
         Doubt(
             track_id=str(rows.index[n]),
             **{name: str(rows[name].iloc[n]) for name in ("title", "artist", "album")},
             label=str(rows["genre"].iloc[n]),
             tested=bool(rows["split"].iloc[n] == "test"),
-            suggested=said.genres[guess[n]],
-            probabilities=dict(zip(said.genres, together[n].round(4).tolist(), strict=True)),
+            suggested=said.genres[heard[n].argmax()],
+            probabilities=dict(zip(said.genres, heard[n].round(4).tolist(), strict=True)),
             views=[
                 View(name, said.genres[one[n].argmax()], round(float(one[n].max()), 4))
-                for name, one in zip(said.names, shares, strict=True)
+                for name, one in zip(said.names, here.shares, strict=True)
             ],
             reasons=[name for name, (true, _) in why.items() if true[n]],
         )
-        for n in ordered
+        for n in order
     ]
+
+
+def _reasons(
+    rows: pd.DataFrame, labels: np.ndarray, said: Opinions
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By reason: for which tracks it is true (track,), and a key by which they are ranked, the
+    smallest first."""
+    heard, shares, far = said.together, said.shares, said.far
+    by_artist = _by_artist(rows, labels, len(said.genres))
+    both = heard * by_artist
+    both /= both.sum(1, keepdims=True)
+    suspect = (heard.argmax(1) != labels) | (both.argmax(1) != labels)
+    # What an artist's other labels say finds single mistakes, but hides those that an artist's
+    # tracks share: both lists are gone through side by side.
+    ranks = [_rank(_own_share(each, labels)) for each in (both, heard)]
+    apart = _entropy(shares.mean(0)) - _entropy(shares).mean(0)
+    edge = np.nanquantile(far, 1 - UNLIKE_SHARE) if np.isfinite(far).any() else np.inf
+    alone = (labels < 0) | (by_artist[np.arange(len(labels)), labels] >= 1)
+    return {
+        SUSPECT: (suspect, np.minimum(*ranks)),
+        ARTIST: (suspect & ~alone, ranks[0]),
+        UNCERTAIN: (heard.max(1) < UNSURE, -_entropy(heard)),
+        DISAGREE: (_voices(shares) > max(2, len(shares) / 2), -apart),
+        UNLIKE: (far > edge, -far),
+    }
+
+
+def _by_artist(rows: pd.DataFrame, labels: np.ndarray, genres: int) -> np.ndarray:
+    """How much more usual each genre (track, genre) is among the other tracks by a track's artist
+    than in the dataset; 1 without other tracks."""
+    own = np.eye(genres + 1)[labels][:, :genres]  # -1: none
+    usual = (own.sum(0) + 1) / (own.sum() + genres)
+    artist = rows["artist"].where(rows["artist"] != "", rows.index.to_series())
+    codes = artist.astype("category").cat.codes.to_numpy()
+    counts = np.zeros((codes.max(initial=-1) + 1, genres))
+    np.add.at(counts, codes, own)
+    others = counts[codes] - own
+    weight = others.sum(1, keepdims=True)
+    shares = (others + ARTIST_PRIOR * usual) / (weight + ARTIST_PRIOR)
+    return np.asarray(shares / usual)
+
+
+def _rank(key: np.ndarray) -> np.ndarray:
+    """The place of each track (track,) if they are ordered by a key."""
+    made = np.empty(len(key), int)
+    made[np.argsort(key, kind="stable")] = np.arange(len(key))
+    return made
 
 
 def _held_out(run: mgc.Run) -> pd.DataFrame:
@@ -243,6 +290,7 @@ def _spread(rows: pd.DataFrame, ranked: dict[str, list[int]]) -> list[int]:
     """All ranked tracks once: suspects first, the others between them, and no artist or genre too
     often."""
     suspects = _put_back(rows, ranked.pop(SUSPECT))
+    del ranked[ARTIST]  # suspects too
     rest = [n for some in zip_longest(*ranked.values()) for n in some if n is not None]
     taken = set(suspects)
     others = [n for n in dict.fromkeys(rest) if n not in taken]

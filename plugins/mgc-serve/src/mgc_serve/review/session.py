@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import mgc
 from mgc_serve.review import queue
+
+if TYPE_CHECKING:
+    from mgc.datasets.corrections import Answer
 
 ANSWERS = ("genre", "several", "not music", "skip")
 MAX_SHOWN = 200  # tracks of the queue that one answer holds
@@ -55,8 +58,7 @@ class Review:
 
     def answer(self, track_id: str, answer: str, genres: Sequence[str] = ()) -> dict[str, Any]:
         """Keep what was said of a track. Raises UsageError for what cannot be said."""
-        self.check(track_id, answer, genres)
-        self.corrections.add([(track_id, answer, genres)])
+        self.corrections.add([(track_id, self.checked(track_id, answer, genres), genres)])
         return {"track_id": track_id, "answered": len(self._said())}
 
     def undo(self) -> dict[str, Any]:
@@ -90,8 +92,8 @@ class Review:
         answers = self.corrections.answers()
         return {track: one for track, one in answers.items() if track in self._track_ids}
 
-    def check(self, track_id: str, answer: str, genres: Sequence[str]) -> None:
-        """Raise UsageError for what cannot be said."""
+    def checked(self, track_id: str, answer: str, genres: Sequence[str]) -> Answer:
+        """The answer. Raises UsageError for what cannot be said."""
         if track_id not in self._track_ids:
             name = self.dataset.name
             raise mgc.UsageError(f"{name} has no track {track_id!r:.80}.", "Load the page again.")

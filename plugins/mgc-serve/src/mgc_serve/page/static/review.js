@@ -5,7 +5,7 @@ import { $, h, icon } from "./dom.js";
 const AHEAD = 4; // tracks of the queue that are known here
 const STEP = 5; // s
 const REASONS = {
-  suspect: "the label is suspect", uncertain: "the genre is uncertain",
+  suspect: "the label is suspect", artist: "the artist's other tracks have another genre", uncertain: "the genre is uncertain",
   disagree: "the views disagree", unlike: "it is unlike the rest",
 };
 
@@ -79,8 +79,9 @@ function showGenres(track) {
     "aria-pressed": chosen ? String(chosen.has(genre)) : null,
     onclick: () => pick(genre),
   },
-  place < 9 && h("kbd", {}, String(place + 1)), h("bdi", {}, genre),
-  h("span", { class: "percent" }, percent(track.probabilities[genre] ?? 0)))));
+  place < 9 && h("kbd", {}, String(place + 1)),
+  h("span", {}, h("bdi", {}, genre), " ", h("span", { class: "percent" },
+    percent(track.probabilities[genre] ?? 0), genre === track.label && " · label now")))));
 }
 
 function show() {
