@@ -263,11 +263,10 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 def _own_share(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The share of each track's label (track,), as a multiple of what the tracks with that label
     have on average: some genres are harder to hear than others."""
+    genres = shares.shape[1]
     own = np.where(labels < 0, 0.0, shares[np.arange(len(labels)), labels])
-    means = np.array(
-        [own[labels == n].mean() if n in labels else 1.0 for n in range(len(shares[0]))]
-    )
-    return np.asarray(own / np.maximum(means[labels], 1e-12))
+    means = [own[labels == n].mean() if (labels == n).any() else 1.0 for n in range(genres)]
+    return np.asarray(own / np.maximum(means, 1 / genres)[labels])
 
 
 def _entropy(shares: np.ndarray) -> np.ndarray:
@@ -296,7 +295,8 @@ def _spread(rows: pd.DataFrame, ranked: dict[str, list[int]]) -> list[int]:
     others = [n for n in dict.fromkeys(rest) if n not in taken]
     size = OTHERS - 1
     blocks = [suspects[start : start + size] for start in range(0, len(suspects), size)]
-    pairs = zip_longest(blocks, ([n] for n in others), fillvalue=[])
+    between = [[n] for n in others]
+    pairs = zip_longest(blocks, between, fillvalue=list[int]())
     return list(chain.from_iterable(chain.from_iterable(pairs)))
 
 

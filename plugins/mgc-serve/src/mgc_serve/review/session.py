@@ -103,4 +103,5 @@ class Review:
             hint = f"One of: {', '.join(self.genres)}."
             raise mgc.UsageError(f"{odd[0]!r:.80} is no genre of {self.dataset.name}.", hint)
         if (answer == "genre") != (len(genres) == 1) and answer != "several":
-            raise mgc.UsageError("An answer 'genre' has one genre, others have none.", "")
+            raise mgc.UsageError("'genre' has one genre; 'not music' and 'skip' have none.")
+        return cast("Answer", answer)
