@@ -24,11 +24,20 @@ from mgc.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mgc import datasets
-    from mgc.api import compare, ensemble, evaluate, extract, fit, load, zero_shot
+    from mgc.api import FinishedRun as Run
+    from mgc.api import (
+        answering_run,
+        compare,
+        ensemble,
+        evaluate,
+        finished_runs,
+        fit,
+        load,
+        zero_shot,
+    )
     from mgc.audio.processes.workers import Workers
     from mgc.audio.samples import decode, duration
-    from mgc.finished_run import FinishedRun as Run
-    from mgc.finished_run import answering_run, finished_runs
+    from mgc.prediction.bare_features import extract
     from mgc.prediction.model import Features, Model
     from mgc.prediction.prediction import Prediction
     from mgc.reporting.time_plots import picture
@@ -40,17 +49,19 @@ _HOMES = {
     "Features": "mgc.prediction.model:Features",
     "Model": "mgc.prediction.model:Model",
     "Prediction": "mgc.prediction.prediction:Prediction",
-    "Run": "mgc.finished_run:FinishedRun",
+    "Run": "mgc.api:FinishedRun",
     "Workers": "mgc.audio.processes.workers:Workers",
-    "answering_run": "mgc.finished_run:answering_run",
     "datasets": "mgc.datasets:",
     "decode": "mgc.audio.samples:decode",
     "duration": "mgc.audio.samples:duration",
-    "finished_runs": "mgc.finished_run:finished_runs",
+    "extract": "mgc.prediction.bare_features:extract",
     "picture": "mgc.reporting.time_plots:picture",
     **{
         name: f"mgc.api:{name}"
-        for name in ("compare", "ensemble", "evaluate", "extract", "fit", "load", "zero_shot")
+        for name in (
+            *("answering_run", "compare", "ensemble", "evaluate"),
+            *("finished_runs", "fit", "load", "zero_shot"),
+        )
     },
 }
 

@@ -5,17 +5,17 @@ See docs/api.md. No function prints; errors are `mgc.MgcError` and its subclasse
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mgc import resolve, runs
-from mgc.finished_run import FinishedRun, public
-from mgc.progress import Progress
+from mgc.home import replace_file
+from mgc.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from mgc.datasets.table import Dataset
@@ -31,6 +31,78 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class FinishedRun(runs.Run):
+    """A run that has results: ``mgc.Run``."""
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of the test tracks: accuracy, precision, recall, f1, nll, ece, …"""
+        return dict(self.scores["test"])
+
+    @property
+    def members(self) -> list[str]:
+        """The names of the runs that an ensemble combines; empty for a single run."""
+        return list(self.record.members) if self.kind == "ensemble" else []
+
+    def report(
+        self, path: str | os.PathLike[str], *, title: str = "", progress: Progress | None = None
+    ) -> Path:
+        """Write one HTML page about the run and return its path.
+
+        It has the curves, matrices, map and hard tracks that ``mgc report`` shows, with the sound
+        of the hard tracks: check who owns the music before you share the page.
+        """
+        from mgc.reporting.page.build import ReportRequest, make_report
+
+        (source,) = resolve.sources(["mel"], None, resolve.policy(None, None), "cpu")
+        page = make_report([self], ReportRequest(title, picture=source), progress or Silent())
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, page.encode("utf-8", errors="replace"))
+        return target
+
+    def model(self, device: str = "auto") -> Model:
+        """The run, ready to hear audio; see `load`."""
+        from mgc.prediction.model import Model
+
+        return Model(self, resolve.device(device))
+
+    def __repr__(self) -> str:
+        figures = self.figures
+        return (
+            f"<Run {self.name}: {self.label}, accuracy {figures['accuracy']:.1%}, "
+            f"F1 {figures['f1']:.3f} on {figures['tracks']:,} test tracks>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The figures as a table, for a notebook."""
+        names = ("accuracy", "precision", "recall", "f1", "nll", "ece")
+        cells = [f"<td>{name}</td><td>{self.figures[name]:.3f}</td>" for name in names]
+        rows = "".join(f"<tr>{cell}</tr>" for cell in cells)
+        return f"<table><caption>{escape(self.name)}: {escape(self.label)}</caption>{rows}</table>"
+
+
+def finished_runs() -> list[FinishedRun]:
+    """The runs at home that have results, the oldest first, and the ready-made models here."""
+    from mgc.prediction import ready_models
+
+    found = [run for run in runs.everything()[0] if run.finished]
+    return [_public(run) for run in [*found, *ready_models.here()]]
+
+
+def answering_run() -> FinishedRun | None:
+    """The run that answers if none is named: of the dataset in use, or else a ready-made model;
+    None if there is neither."""
+    from mgc.prediction import ready_models
+    from mgc.runs import answering
+
+    found = ready_models.first() if not runs.names() else None
+    if runs.names():
+        choice = answering.answering(runs.everything()[0], resolve.dataset_name(None))
+        found = choice.run if choice else None
+    return _public(found) if found else None
+
+
 def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     """The model of a finished run, by the run's name or its folder, or a ready-made one's name.
 
@@ -40,7 +112,7 @@ def load(run: str | os.PathLike[str], *, device: str = "auto") -> Model:
     from mgc.prediction import ready_models
 
     ready = ready_models.find(os.fspath(run))
-    return (public(ready) if ready else _finished(run)).model(device)
+    return (_public(ready) if ready else _finished(run)).model(device)
 
 
 def zero_shot(
@@ -64,45 +136,8 @@ def zero_shot(
     """
     from mgc.prediction import zero_shot as prediction
 
-    given = _assignments(settings or {})
+    given = resolve.assignments(settings or {})
     return prediction.zero_shot(genres, extractor, given, resolve.device(device))
-
-
-def extract(
-    audio: object,
-    extractor: str,
-    *,
-    clip_seconds: float | None = None,
-    clips_per_track: int | None = None,
-    device: str = "cpu",
-    **params: Any,
-) -> np.ndarray:
-    """The features of one piece of audio, as an extractor makes them.
-
-    Args:
-        audio: a path, a binary file object, or (samples, sample rate in Hz); the forms are
-            described at `mgc.audio.given.given`.
-        extractor: its name, such as ``mel``.
-        clip_seconds: the length of a clip; None is 30.
-        clips_per_track: the most clips to take, spread evenly over the track; None is 4.
-        device: where the extractor runs.
-        params: the extractor's own parameters.
-
-    Returns:
-        float32 (clip, feature, frame) of a sequence, (clip, feature) of a vector or
-        (clip, layer, feature) of layers. A sequence is NaN beyond the end of a clip that is
-        shorter than the others, which happens if a file ends before its header says.
-
-    Raises:
-        UsageError: the extractor or a parameter is unknown.
-        AudioError: the audio cannot be used.
-    """
-    from mgc.audio.given import given
-    from mgc.features.extraction.one_file import clip_arrays
-
-    policy = resolve.policy(clip_seconds, clips_per_track)
-    (source,) = resolve.sources([extractor], _assignments(params), policy, resolve.device(device))
-    return clip_arrays(given(audio), source)
 
 
 def fit(
@@ -148,13 +183,13 @@ def fit(
         heads=[] if head is None else [head],
         folds=folds,
         seeds=[seed],
-        assignments=_assignments(settings or {}),
+        assignments=resolve.assignments(settings or {}),
         clip_seconds=clip_seconds,
         clips_per_track=clips_per_track,
         device=device,
         include_bad=include_bad,
     )
-    return public(fitting.fit(request, progress))
+    return _public(fitting.fit(request, progress))
 
 
 def ensemble(
@@ -181,7 +216,7 @@ def ensemble(
     from mgc.ensembling.ensemble_runs import ensemble as combined
 
     request = EnsembleRequest(StrategySpec(strategy, dict(settings or {})), calibrate, learn_from)
-    return public(combined(request, [_finished(member) for member in members]))
+    return _public(combined(request, [_finished(member) for member in members]))
 
 
 def compare(
@@ -236,11 +271,10 @@ def evaluate(
 
 def _finished(run: runs.Run | str | os.PathLike[str]) -> FinishedRun:
     """A run with results, given as itself, by name or by folder."""
-    return public(
+    return _public(
         runs.load_finished(str(run.folder if isinstance(run, runs.Run) else os.fspath(run)))
     )
 
 
-def _assignments(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as the command line writes them."""
-    return [f"{name}={json.dumps(value)}" for name, value in settings.items()]
+def _public(run: runs.Run) -> FinishedRun:
+    return FinishedRun(run.folder, run.record)

@@ -5,6 +5,7 @@ Names are looked up before anything slow is imported, so that a wrong one is ref
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,11 @@ def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolic
     from mgc.audio.clip_policy import DEFAULT_CLIPS_PER_TRACK, DEFAULT_SECONDS, ClipPolicy
 
     return ClipPolicy(clip_seconds or DEFAULT_SECONDS, clips_per_track or DEFAULT_CLIPS_PER_TRACK)
+
+
+def assignments(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as the command line writes them."""
+    return [f"{name}={json.dumps(value)}" for name, value in settings.items()]
 
 
 def sources(

@@ -71,6 +71,11 @@ class Workers:
         finally:
             self._idle.put(link)
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run."""
+        return list(self._pids.values())
+
     def warm_up(self) -> None:
         """Start the processes that do not run yet. Raises MgcError if one does not."""
         for _ in range(self.count):

@@ -80,7 +80,7 @@ class Guard:
             raise ProblemError(403, "wrong-origin", f"A page of {origin!r:.80} may not ask.")
         path = scope["path"]
         if settings.token and path not in OPEN and not path.startswith("/static/"):
-            given = headers.get("authorization", "").encode()
+            given = headers.get("authorization", "").encode("latin-1")
             if not hmac.compare_digest(given, f"Bearer {settings.token}".encode()):
                 raise ProblemError(
                     401,

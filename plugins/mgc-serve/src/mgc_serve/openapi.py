@@ -1,8 +1,237 @@
-"""The OpenAPI document of the API."""
+"""The OpenAPI document of the API, from the same table of options as the parser's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mgc_serve import __version__, options
+from mgc_serve.options import MAX_TEXT, Option
 
 METRICS = "text/plain; version=0.0.4"
+Schema = Mapping[str, Any]
+
+TEXT, NUMBER, BOOLEAN, INTEGER = (
+    {"type": kind} for kind in ("string", "number", "boolean", "integer")
+)
+SHARES = {"type": "object", "additionalProperties": NUMBER}
+PROBLEMS = {
+    "400": "An option or the form is wrong.",
+    "401": "The token is missing or wrong.",
+    "403": "A page of another site asks.",
+    "404": "There is no such run or track.",
+    "405": "The method is not allowed.",
+    "408": "The body did not come in time.",
+    "409": "There is no run, or it cannot be used.",
+    "413": "The body is too large, or has too many files.",
+    "415": "The body is of a type that is not taken.",
+    "421": "The request is for another host.",
+    "422": "The audio cannot be used.",
+    "503": "Too much is in hand; `Retry-After` says when to try again.",
+}
+ANYWHERE = ("401", "403", "405", "421")
+HEARING = ("400", "404", "408", "409", "413", "415", "422", "503")
 
 
-def document() -> dict[str, object]:
-    """The document."""
-    return {"openapi": "3.1.0", "info": {"title": "mgc serve", "version": "1"}, "paths": {}}
+def document() -> dict[str, Any]:
+    """The document: OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mgc serve",
+            "version": __version__,
+            "description": "The genre of music, and why. Errors are problems (RFC 9457).",
+        },
+        "paths": {
+            "/v1/runs": {"get": _get("runs", "The runs that can be asked.", _json("Runs"))},
+            "/v1/predict": _post("predict", "The genre of files.", options.PREDICT, "Answers"),
+            "/v1/similar": _post(
+                "similar", "The known tracks nearest to a file.", options.SIMILAR, "Similar"
+            ),
+            "/v1/explain": _post(
+                "explain", "What decides the answer for a file.", options.EXPLAIN, "Explanation"
+            ),
+            "/v1/tracks/{dataset}/{track_id}/audio": {"get": _track()},
+            "/health": {"get": _get("health", "Whether the process answers.", _json("Health"))},
+            "/ready": {"get": _ready()},
+            "/metrics": {"get": _get("metrics", "Figures for Prometheus.", {METRICS: {}})},
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def _get(name: str, about: str, content: Schema, *more: str) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": about,
+        "responses": {"200": {"description": about, "content": content}, **_problems(*more)},
+    }
+
+
+def _ready() -> dict[str, Any]:
+    made = _get("ready", "Whether a request would be answered now.", _json("Ready"))
+    made["responses"]["503"] = {"description": "It would not.", "content": _json("Ready")}
+    return made
+
+
+def _track() -> dict[str, Any]:
+    made = _get("audio", "The sound of a known track; ranges are served.", {"audio/*": {}}, "404")
+    made["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": TEXT}
+        for name in ("dataset", "track_id")
+    ]
+    made["responses"] |= {
+        "206": {"description": "A range of it.", "content": {"audio/*": {}}},
+        "416": {"description": "There is no such range."},
+        **_problems("422", "503"),
+    }
+    return made
+
+
+def _post(name: str, about: str, known: Sequence[Option], answer: str) -> dict[str, Any]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "array", "minItems": 1, "items": binary["schema"]},
+            **{option.name: _schema(option) for option in known},
+        },
+        "additionalProperties": False,
+    }
+    operation = {
+        "operationId": name,
+        "summary": about,
+        "parameters": [
+            {
+                "name": option.name,
+                "in": "query",
+                "description": option.about,
+                "schema": _schema(option),
+            }
+            for option in known
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": form},
+                "audio/*": binary,
+                "application/octet-stream": binary,
+            },
+        },
+        "responses": {
+            "200": {"description": about, "content": _json(answer)},
+            **_problems(*HEARING),
+        },
+    }
+    return {"post": operation}
+
+
+def _schema(option: Option) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": option.kind}
+    if option.kind == "string":
+        made |= {"minLength": 1, "maxLength": MAX_TEXT}
+    if math.isfinite(option.low):
+        made |= {"minimum": option.low, "maximum": option.high}
+    return made if option.default is None else made | {"default": option.default}
+
+
+def _problems(*more: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    made: dict[str, Any] = {
+        status: {"description": PROBLEMS[status], "content": content}
+        for status in sorted({*ANYWHERE, *more})
+    }
+    if "503" in made:
+        made["503"]["headers"] = {"Retry-After": {"schema": INTEGER}}
+    return made
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(of: Schema) -> dict[str, Any]:
+    return {"type": "array", "items": of}
+
+
+def _or_null(schema: Schema) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _schemas() -> dict[str, Any]:
+    maybe_number, maybe_text = _or_null(NUMBER), _or_null(TEXT)
+    segment = _object(
+        start=NUMBER, end=NUMBER, genre=maybe_text, probability=maybe_number, remark=TEXT
+    )
+    view = _object(name=TEXT, genre=TEXT, probability=NUMBER, probabilities=SHARES)
+    answer = _object(
+        file=TEXT,
+        genre=TEXT,
+        probability=NUMBER,
+        probabilities=SHARES,
+        known=_or_null(BOOLEAN),
+        unlike=maybe_number,
+        remark=maybe_text,
+        seconds=NUMBER,
+        genres_at=_or_null(_list(TEXT)),
+        heard_before=_or_null(_object(track_id=TEXT, genre=TEXT, out_of_fold=SHARES)),
+        views=_or_null(_list(view)),
+        timeline=_or_null(_list(segment)),
+        waveform=_or_null(_list(_list(NUMBER))),
+    )
+    problem = {"$ref": "#/components/schemas/Problem"}
+    run = _object(
+        name=TEXT,
+        label=TEXT,
+        genres=_list(TEXT),
+        accuracy=maybe_number,
+        accuracy_low=maybe_number,
+        accuracy_high=maybe_number,
+        members=_list(TEXT),
+        ready_made=BOOLEAN,
+        default=BOOLEAN,
+    )
+    track = _object(track_id=TEXT, title=TEXT, artist=TEXT, genre=TEXT, distance=NUMBER, audio=TEXT)
+    return {
+        "Runs": _object(runs=_list(run)),
+        "Answer": answer,
+        "Answers": _object(
+            run=TEXT,
+            genres=_list(TEXT),
+            answers=_list(
+                {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Answer"},
+                        _object(file=TEXT, error=problem),
+                    ]
+                }
+            ),
+        ),
+        "Similar": _object(run=TEXT, file=TEXT, tracks=_list(track)),
+        "Explanation": _object(
+            run=TEXT,
+            file=TEXT,
+            genre=TEXT,
+            probability=NUMBER,
+            remark=maybe_text,
+            seconds=_list(_object(start=NUMBER, end=NUMBER, effect=NUMBER)),
+            bands=_list(_object(low=NUMBER, high=NUMBER, effect=NUMBER)),
+            members=_list(_object(name=TEXT, genre=TEXT, probability=NUMBER, without=NUMBER)),
+            telling=_list(NUMBER),
+            picture=TEXT,
+        ),
+        "Health": _object(status=TEXT),
+        "Ready": _object(ready=BOOLEAN, problem=maybe_text),
+        "Problem": _object(type=TEXT, title=TEXT, status=INTEGER, detail=TEXT)
+        | {"additionalProperties": True},
+    }

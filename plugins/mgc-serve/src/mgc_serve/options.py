@@ -69,6 +69,7 @@ PREDICT = (
     ),
     Option("views", "boolean", "Also say what each member of an ensemble answers.", False),
     Option("waveform", "boolean", "Also give 800 pairs of lowest and highest sample.", False),
+    Option("lenient", "boolean", "Answer 200 even if the only file cannot be used.", False),
 )
 SIMILAR = (
     RUN,

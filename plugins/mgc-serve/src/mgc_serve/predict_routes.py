@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -88,7 +89,7 @@ async def _predict(
     problems = [problem for problem in made if isinstance(problem, ProblemError)]
     service.metrics.add("files_total", len(made) - len(problems), outcome="answered")
     service.metrics.add("files_total", len(problems), outcome="unusable")
-    if problems and len(made) == 1:
+    if problems and len(made) == 1 and not asked["lenient"]:
         raise problems[0]
     answers = [
         {"file": file.name, "error": one.as_record()} if isinstance(one, ProblemError) else one
@@ -122,7 +123,6 @@ def record(
     name: str, answer: mgc.Prediction, heard: dict[str, Any], asked: Options
 ) -> dict[str, Any]:
     """An answer as the API gives it."""
-    coverage = asked["coverage"]
     return {
         "file": name,
         "genre": answer.genre,
@@ -132,12 +132,19 @@ def record(
         "unlike": answer.unlike,
         "remark": answer.remark or None,
         "seconds": answer.seconds,
-        "genres_at": None if coverage is None else answer.genres_at(coverage),
+        "genres_at": _genres_at(answer, asked["coverage"]),
         "heard_before": heard["heard_before"],
         "views": _views(answer) if asked["views"] and answer.views else None,
         "timeline": heard.get("timeline"),
         "waveform": heard.get("waveform"),
     }
+
+
+def _genres_at(answer: mgc.Prediction, coverage: float | None) -> list[str] | None:
+    """The set of genres, if it is asked for and the run has held-out tracks to tell."""
+    with suppress(mgc.MgcError):
+        return None if coverage is None else answer.genres_at(coverage)
+    return None
 
 
 def _views(answer: mgc.Prediction) -> list[dict[str, Any]]:

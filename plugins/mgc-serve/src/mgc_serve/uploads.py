@@ -18,6 +18,7 @@ from mgc_serve.problems import ProblemError
 from mgc_serve.settings import Settings
 
 MAX_FIELDS, MAX_FIELD_BYTES, MAX_NAME = 50, 1_000, 200
+DRAINED = 4  # times the largest body: as much is taken, unused, so that a client reads the refusal
 RAW = re.compile(r"audio/[\w.+-]+|application/(octet-stream|ogg)")
 ACCEPTED = "multipart/form-data with parts named file, audio/* or application/octet-stream"
 
@@ -69,15 +70,9 @@ async def received(request: Request, settings: Settings, folder: Path) -> Receiv
 async def _body(request: Request, settings: Settings) -> AsyncIterator[bytes]:
     """The body, within its limits of size and time."""
     most, size = settings.max_bytes, 0
-    too_large = ProblemError(
-        413,
-        "too-large",
-        f"The request is larger than {most:,} bytes.",
-        "Send fewer files, or a part of the audio.",
-    )
     claimed = request.headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > most:
-        raise too_large
+        raise _too_large(most, closing=int(claimed) > DRAINED * most)
     deadline = time.monotonic() + settings.upload_seconds
     stream = request.stream()
     while True:
@@ -95,8 +90,15 @@ async def _body(request: Request, settings: Settings) -> AsyncIterator[bytes]:
             ) from None
         size += len(chunk)
         if size > most:
-            raise too_large
+            raise _too_large(most, closing=True)
         yield chunk
+
+
+def _too_large(most: int, closing: bool) -> ProblemError:
+    """The refusal. A client whose connection is closed may not get to read it, so that of a body
+    which is not endless stays open."""
+    said, hint = f"The request is larger than {most:,} bytes.", "Send fewer files, or a part."
+    return ProblemError(413, "too-large", said, hint, {"Connection": "close"} if closing else {})
 
 
 async def _form(

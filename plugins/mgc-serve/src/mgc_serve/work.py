@@ -17,6 +17,7 @@ import numpy as np
 import mgc
 
 Request = Mapping[str, Any]
+ZIP = b"PK\x03\x04"
 MODELS = 3  # that a process keeps
 PAIRS = 800  # of a waveform
 PIECE_SECONDS = 300.0  # decoded at once for it
@@ -41,8 +42,10 @@ class Hearer:
 
     def __call__(self, request: Request) -> dict[str, Any]:
         """The answer, or what is wrong: whatever a file does, it is not this process's error."""
+        path = Path(request["path"])
         try:
-            return TASKS[request["do"]](self, Path(request["path"]), request)
+            _check_is_one_file(path)
+            return TASKS[request["do"]](self, path, request)
         except mgc.MgcError as error:
             kinds = {mgc.AudioError: "audio", mgc.UsageError: "usage"}
             kind = kinds.get(type(error), "run")
@@ -67,6 +70,13 @@ def stamp(folder: Path) -> int:
         return (folder / "run.json").stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _check_is_one_file(path: Path) -> None:
+    """Refuse an archive: decoders find the sound of a song that lies in it as it is."""
+    with open(path, "rb") as file:
+        if file.read(len(ZIP)) == ZIP:
+            raise mgc.AudioError(f"{path}: is a zip archive, not audio.", "Send what is in it.")
 
 
 def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""A server that has too much to do, or is to stop; what it logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from . import sounds
+from .conftest import Home, Running, running
+
+BEGIN = b"POST /v1/predict HTTP/1.1\r\nHost: %s:%d\r\nContent-Type: audio/wav\r\n"
+PROGRAM = "from mgc_serve.serve import run_server; from mgc_serve.settings import Settings; "
+
+
+def _begin(port: int, body: bytes) -> socket.socket:
+    """A request of which half has been sent."""
+    link = socket.create_connection(("127.0.0.1", port), timeout=60)
+    head = BEGIN % (b"127.0.0.1", port) + b"Content-Length: %d\r\n\r\n" % len(body)
+    link.sendall(head + body[: len(body) // 2])
+    return link
+
+
+def test_overload_is_refused_and_ends(home: Home, server: Running) -> None:
+    settings = replace(server.settings, max_requests=2, workers=1, idle_seconds=60)
+    body = sounds.audio()
+    with running(settings) as small, small.client() as client:
+        held = [_begin(small.port, body) for _ in range(2)]
+        while small.app.state.service.in_hand < 2:
+            pass
+        said = client.post("/v1/predict", files={"file": body})
+        assert said.status_code == 503
+        assert said.headers["content-type"] == "application/problem+json"
+        assert 1 <= int(said.headers["retry-after"]) <= 60
+        assert client.get("/health").status_code == 200
+        assert "mgc_serve_refused_total 1" in client.get("/metrics").text
+        for link in held:
+            link.sendall(body[len(body) // 2 :])
+            assert link.recv(12) == b"HTTP/1.1 200"
+            link.close()
+        while small.app.state.service.in_hand:
+            pass
+        assert client.post("/v1/predict", files={"file": body}).status_code == 200
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_a_stop_finishes_what_is_in_hand(home: Home, tmp_path: Path) -> None:
+    program = PROGRAM + "from pathlib import Path; import sys; "
+    program += "run_server(Settings(port=0, folder=Path(sys.argv[1]), workers=1))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    port = int(process.stdout.readline().rpartition(":")[2].strip("/\n"))
+    body = sounds.audio()
+    said = httpx.post(f"http://127.0.0.1:{port}/v1/predict", files={"file": body}, trust_env=False)
+    assert said.status_code == 200
+    link = _begin(port, body)
+    metrics = f"http://127.0.0.1:{port}/metrics"
+    while "in_hand 1" not in httpx.get(metrics, trust_env=False).text:
+        pass
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.send_signal(signal.SIGTERM)
+    link.sendall(body[len(body) // 2 :])
+    assert link.recv(12) == b"HTTP/1.1 200"
+    link.close()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert not list(tmp_path.iterdir())
+    psutil.wait_procs(children, timeout=60)
+    assert not any(child.is_running() for child in children)
+    lines = [json.loads(line) for line in err.splitlines()]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert {"POST /v1/predict 200"} == {
+        f"{r['method']} {r['path']} {r['status']}" for r in requests if r["method"] == "POST"
+    }
+    assert all(line.keys() >= {"time", "level", "event"} for line in lines)
+
+
+def test_without_a_run_it_says_what_to_do(
+    tmp_path: Path, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "home"))
+    settings = replace(server.settings, run=None, workers=1)
+    with running(settings) as empty, empty.client() as client:
+        assert client.get("/v1/runs").json() == {"runs": []}
+        said = client.post("/v1/predict", files={"file": sounds.audio()})
+        assert (said.status_code, said.json()["title"]) == (409, "No run")
+        assert client.get("/ready").status_code == 503
