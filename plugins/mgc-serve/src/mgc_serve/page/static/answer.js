@@ -9,7 +9,7 @@ import { waveform } from "./waveform.js";
 const NEAREST = 5;
 const SHOWN = 4; // genres of the set; the others are counted
 
-const chip = (genre) =>
+export const chip = (genre) =>
   h("span", { class: "chip", "--genre": colour(genre) }, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre));
 
 /** Ask once per item and kind; later calls get the same promise. */
@@ -21,6 +21,7 @@ function once(item, kind, ask) {
 export function showAnswer(item, run, signal) {
   const pane = $("answer");
   pane.style.setProperty("--genre", item.answer && item.answer.known !== false ? colour(item.answer.genre) : "var(--no-genre)");
+  pane.toggleAttribute("data-unknown", item.answer?.known === false);
   pane.setAttribute("aria-busy", String(item.state === "waiting" || item.state === "busy"));
   const title = h("h2", { id: "answer-file" }, h("bdi", {}, item.path));
   if (item.state === "failed") return pane.replaceChildren(failure(title, item.problem));
@@ -55,9 +56,9 @@ function verdict(answer) {
 
 function set({ genres_at: genres, known }) {
   if (!genres?.length || known === false) return null;
-  const more = genres.length - SHOWN;
-  return h("p", { class: "set" }, h("span", { class: "soft" }, "Nine times in ten it is"),
-    ...genres.slice(0, SHOWN).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
+  const more = genres.length > SHOWN + 1 ? genres.length - SHOWN : 0;
+  return h("p", { class: "set", title: "Of ten tracks by new artists, nine have their true genre in such a set." }, h("span", { class: "soft" }, "Nine times in ten:"),
+    ...genres.slice(0, genres.length - more).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
 }
 
 function before({ heard_before: known }) {
@@ -76,7 +77,7 @@ function views(answer) {
   };
   return h("section", { class: "card views", "aria-labelledby": "views-title" },
     h("h3", { id: "views-title" }, answer.views?.length ? "Each view’s answer" : "All genres"),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "views-title" }, h("table", {},
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "views-title" }, h("table", {},
       h("thead", {}, h("tr", {}, h("td"), ...all.map(({ name }) => h("th", { scope: "col" }, h("bdi", {}, name))))),
       h("tbody", {}, ...genres.map((genre) => h("tr", { "--genre": colour(genre) },
         h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))))))));
@@ -127,8 +128,8 @@ function explanation({ genre, bands, telling: [from, to], picture }, player) {
   const hertz = ({ low, high }) => `${Math.round(low)}–${Math.round(high)} Hz`;
   return [
     h("h3", {}, "Why ", h("bdi", {}, genre), "?"),
-    h("p", {}, `Most telling: ${clock(from)}–${clock(to)}`, strongest.length > 0 && `, and the band ${listed(strongest.map(hertz), "and")}`, ". ",
-      h("button", { type: "button", onclick: () => player.play(from, to) }, icon("play"), h("span", {}, "Play the telling part"))),
+    h("p", {}, `Most telling: ${clock(from)} to ${clock(to)}${strongest.length ? `; ${listed(strongest.map(hertz), "and")}` : ""}.`),
+    h("p", {}, h("button", { type: "button", onclick: () => player.play(from, to) }, icon("play"), h("span", {}, "Play the telling part"))),
     h("img", { src: picture, alt: `Effect of each second and each frequency band on ${genre}` }),
   ];
 }

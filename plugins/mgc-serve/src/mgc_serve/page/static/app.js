@@ -1,14 +1,15 @@
 /** The page: what was taken, what is asked of the server, and what is shown of it. */
 import { getRuns, predict, takeToken } from "./api.js";
-import { showAnswer } from "./answer.js";
+import { chip, showAnswer } from "./answer.js";
 import { saveCsv } from "./csv.js";
 import { $, h } from "./dom.js";
 import { watchIntake } from "./intake.js";
 import { silence } from "./player.js";
 import { watchRecorder } from "./recorder.js";
 import { drawTable, watchTable } from "./table.js";
-import { listed, percent, plural, setGenres } from "./words.js";
+import { percent, plural, setGenres } from "./words.js";
 
+const LOCAL = /^(localhost|127\..*|\[::1\])$/;
 const AT_ONCE = 4;
 const COVERAGE = 0.9;
 const OPTIONS = { views: true, waveform: true, coverage: COVERAGE, lenient: true };
@@ -95,7 +96,7 @@ function chooseRun(name) {
     : ` (${Math.round(100 * run.accuracy_low)}–${percent(run.accuracy_high)})`;
   $("run-facts").textContent = run.accuracy === null ? plural(run.genres.length, "genre")
     : `${plural(run.genres.length, "genre")} · right for ${percent(run.accuracy)}${interval} of test tracks`;
-  $("run-facts").title = listed(run.genres, "and");
+  $("known").replaceChildren(h("span", { class: "soft" }, "Knows"), ...run.genres.map(chip));
   startOver();
   draw();
   work();
@@ -103,6 +104,7 @@ function chooseRun(name) {
 
 async function begin() {
   takeToken();
+  if (!LOCAL.test(location.hostname)) $("where").textContent = `Files go to ${location.host} only.`;
   watchIntake(take);
   watchRecorder(take, trouble);
   watchTable(() => draw(null));

@@ -21,10 +21,10 @@ export function listed(words, last = "or") {
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
-const COLOURS = 8;
+const COLOURS = 12;
 let order = [];
 export const setGenres = (genres) => { order = genres; };
-/** A value for `--genre`; beyond the eighth genre a colour comes again, nearer to that of the text. */
+/** A value for `--genre`; beyond the twelfth genre a colour comes again, nearer to that of the text. */
 export function colour(genre) {
   const place = order.indexOf(genre);
   if (place < 0) return "var(--no-genre)";
