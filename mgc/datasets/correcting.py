@@ -33,6 +33,9 @@ def correct(
     """Save and return the dataset as the answers say; see `mgc.datasets.correct`."""
     if split in named_splits.names(dataset):
         raise UsageError(f"There already is a split {split!r}.", "Name a new one.")
+    if not corrections.path.exists():
+        how = f"mgc review {dataset.name}, or: mgc data correct {dataset.name} --set TRACK=GENRE"
+        raise UsageError(f"There is no table of corrections {corrections.path}.", f"Make it: {how}")
     tracks = dataset.tracks
     before = tracks.get(UNCORRECTED, tracks["genre"])
     answers = corrections.answers()

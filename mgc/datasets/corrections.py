@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from mgc.datasets import table
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError
 from mgc.home import CHANGED, OWN, SPACE, bytes_of, home, sealed
 
 Answer = Literal["genre", "several", "not music", "skip"]
@@ -44,9 +44,19 @@ class Corrections:
         )
 
     def add(self, corrections: Iterable[tuple[str, Answer, Sequence[str]]]) -> None:
-        """Append answers, see `Correction`. Raises MgcError if they are not on the disk when this
-        returns."""
-        self._append([Correction(*one)._asdict() for one in corrections])
+        """Append answers, see `Correction`.
+
+        Raises UsageError for what is no answer, MgcError if they cannot be written; else they are
+        on the disk when this returns.
+        """
+        rows = [Correction(*one)._asdict() for one in corrections]
+        for row in rows:
+            try:
+                _put([], row)
+            except (ValueError, TypeError) as error:
+                hint = f"An answer is one of: {', '.join(get_args(Answer))}."
+                raise UsageError(f"{row['track_id']!r:.80}: {error}.", hint) from error
+        self._append(rows)
 
     def undo(self, track_id: str | None = None) -> Correction | None:
         """Take back the last answer (about one track) and return it; None if there is none."""

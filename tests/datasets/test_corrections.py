@@ -166,6 +166,22 @@ def test_folds_are_the_same_with_corrected_labels(dataset: Dataset) -> None:
     )
 
 
+def test_what_is_no_answer_is_not_written() -> None:
+    said = Corrections("mine")
+    good = Correction("a", "genre", ["jazz"])
+    for bad in (("b", "genre", ()), ("b", "undo", ()), ("b", "jazz", ()), (7, "skip", ())):
+        with pytest.raises(UsageError):
+            said.add([good, bad])  # type: ignore[list-item]
+    assert not said.path.exists()
+
+
+def test_a_table_that_is_not_there_does_not_take_corrections_back(dataset: Dataset) -> None:
+    datasets.correct("mine", {TRAINED: "g2"})
+    with pytest.raises(UsageError, match="There is no table of corrections"):
+        datasets.correct("mine", "mien")
+    assert genre(datasets.load("mine"), TRAINED) == "g2"
+
+
 def test_names_are_checked(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No genre is named 'g9'"):
         datasets.correct("mine", {TRAINED: "g1", "0-0-1": "g9"})

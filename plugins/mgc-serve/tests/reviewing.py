@@ -29,12 +29,12 @@ def make_music(folder: Path) -> Path:
     for style, genre in GENRES.items():
         for artist in range(6):
             for track in range(2):
-                name = f"{style}-{artist}-{track}"
+                name, file = f"{style}/{artist}/{track} #1?", f"{style}-{artist}-{track}.wav"
                 soundfile.write(
-                    folder / f"{name}.wav", synthesise(style, artist, track, seconds=3.0), 22_050
+                    folder / file, synthesise(style, artist, track, seconds=3.0), 22_050
                 )
                 said = GENRES["metal"] if (style, track) == ("ambient", 0) and artist < 3 else genre
-                rows.append([name, f"{name}.wav", said, f"<b>{style}</b> {artist}", TITLE])
+                rows.append([name, file, said, f"<b>{style}</b> {artist}", TITLE])
     with open(folder / "tracks.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["track_id", "path", "genre", "artist", "title"], *rows])
     return folder / "tracks.csv"

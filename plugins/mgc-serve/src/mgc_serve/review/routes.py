@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
@@ -18,7 +19,8 @@ from mgc_serve.review.session import Review
 
 HERE = Path(__file__).parent
 MAX_BODY = 64 << 10  # bytes
-NEXT = 12  # tracks of the queue that the page asks for
+NEXT = 12  # tracks of the queue that are told if no number is asked for
+LOCK = Lock()
 
 
 def routes() -> list[BaseRoute]:
@@ -80,9 +82,10 @@ def _review(request: Request) -> Review:
         raise ProblemError(
             404, "no-review", "This server reviews no dataset.", "Start: mgc review DATASET"
         )
-    if not hasattr(state, "review"):
-        state.review = Review(settings.review, settings.run)
-    review: Review = state.review
+    with LOCK:
+        if not hasattr(state, "review"):
+            state.review = Review(settings.review, settings.run)
+        review: Review = state.review
     return review
 
 
