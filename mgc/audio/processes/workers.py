@@ -111,11 +111,15 @@ class Workers:
                 self._starter.end()
                 self._starter = self._started()
                 link = self._starter.add_worker()
+            said: dict[str, Any] = {}
             with suppress(EOFError, OSError):
-                if link.poll(START_SECONDS):
-                    self._pids[link] = messages.receive(link)["pid"]
-                    return link
-            self._starter.listen()  # raises what setting up raised
+                said = messages.receive(link) if link.poll(START_SECONDS) else {}
+            if "pid" in said:
+                self._pids[link] = said["pid"]
+                return link
+            self._starter.listen()  # raises what setting up raised in the fork server
+            if "error" in said:
+                messages.raise_error(said)
             raise launch.cannot_work(self._log)
 
     def _end(self, link: Connection) -> str:

@@ -15,6 +15,7 @@ Schema = Mapping[str, Any]
 TEXT, NUMBER, BOOLEAN, INTEGER = (
     {"type": kind} for kind in ("string", "number", "boolean", "integer")
 )
+MAYBE_TEXT, MAYBE_NUMBER = ({"anyOf": [kind, {"type": "null"}]} for kind in (TEXT, NUMBER))
 SHARES = {"type": "object", "additionalProperties": NUMBER}
 PROBLEMS = {
     "400": "An option or the form is wrong.",
@@ -168,70 +169,60 @@ def _or_null(schema: Schema) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+def _named(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def _schemas() -> dict[str, Any]:
-    maybe_number, maybe_text = _or_null(NUMBER), _or_null(TEXT)
-    segment = _object(
-        start=NUMBER, end=NUMBER, genre=maybe_text, probability=maybe_number, remark=TEXT
+    intervals = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), MAYBE_NUMBER)
+    run = _object(
+        **{"name": TEXT, "label": TEXT, "genres": _list(TEXT), **intervals},
+        **{"members": _list(TEXT), "ready_made": BOOLEAN, "default": BOOLEAN},
     )
-    view = _object(name=TEXT, genre=TEXT, probability=NUMBER, probabilities=SHARES)
-    answer = _object(
+    texts = dict.fromkeys(("track_id", "title", "artist", "genre", "audio"), TEXT)
+    answers = {"anyOf": [_named("Answer"), _object(file=TEXT, error=_named("Problem"))]}
+    problem = _object(type=TEXT, title=TEXT, status=INTEGER, detail=TEXT)
+    return {
+        "Runs": _object(runs=_list(run)),
+        "Answer": _answer(),
+        "Answers": _object(run=TEXT, genres=_list(TEXT), answers=_list(answers)),
+        "Similar": _object(run=TEXT, file=TEXT, tracks=_list(_object(**texts, distance=NUMBER))),
+        "Explanation": _explanation(),
+        "Health": _object(status=TEXT),
+        "Ready": _object(ready=BOOLEAN, problem=MAYBE_TEXT),
+        "Problem": problem | {"additionalProperties": True},
+    }
+
+
+def _answer() -> dict[str, Any]:
+    said = {"genre": TEXT, "probability": NUMBER, "probabilities": SHARES}
+    segment = {"genre": MAYBE_TEXT, "probability": MAYBE_NUMBER, "remark": TEXT}
+    return _object(
         file=TEXT,
-        genre=TEXT,
-        probability=NUMBER,
-        probabilities=SHARES,
+        **said,
         known=_or_null(BOOLEAN),
-        unlike=maybe_number,
-        remark=maybe_text,
+        unlike=MAYBE_NUMBER,
+        remark=MAYBE_TEXT,
         seconds=NUMBER,
         genres_at=_or_null(_list(TEXT)),
         heard_before=_or_null(_object(track_id=TEXT, genre=TEXT, out_of_fold=SHARES)),
-        views=_or_null(_list(view)),
-        timeline=_or_null(_list(segment)),
+        views=_or_null(_list(_object(name=TEXT, **said))),
+        timeline=_or_null(_list(_object(start=NUMBER, end=NUMBER, **segment))),
         waveform=_or_null(_list(_list(NUMBER))),
     )
-    problem = {"$ref": "#/components/schemas/Problem"}
-    run = _object(
-        name=TEXT,
-        label=TEXT,
-        genres=_list(TEXT),
-        accuracy=maybe_number,
-        accuracy_low=maybe_number,
-        accuracy_high=maybe_number,
-        members=_list(TEXT),
-        ready_made=BOOLEAN,
-        default=BOOLEAN,
+
+
+def _explanation() -> dict[str, Any]:
+    member = _object(name=TEXT, genre=TEXT, probability=NUMBER, without=NUMBER)
+    return _object(
+        run=TEXT,
+        file=TEXT,
+        genre=TEXT,
+        probability=NUMBER,
+        remark=MAYBE_TEXT,
+        seconds=_list(_object(start=NUMBER, end=NUMBER, effect=NUMBER)),
+        bands=_list(_object(low=NUMBER, high=NUMBER, effect=NUMBER)),
+        members=_list(member),
+        telling=_list(NUMBER),
+        picture=TEXT,
     )
-    track = _object(track_id=TEXT, title=TEXT, artist=TEXT, genre=TEXT, distance=NUMBER, audio=TEXT)
-    return {
-        "Runs": _object(runs=_list(run)),
-        "Answer": answer,
-        "Answers": _object(
-            run=TEXT,
-            genres=_list(TEXT),
-            answers=_list(
-                {
-                    "anyOf": [
-                        {"$ref": "#/components/schemas/Answer"},
-                        _object(file=TEXT, error=problem),
-                    ]
-                }
-            ),
-        ),
-        "Similar": _object(run=TEXT, file=TEXT, tracks=_list(track)),
-        "Explanation": _object(
-            run=TEXT,
-            file=TEXT,
-            genre=TEXT,
-            probability=NUMBER,
-            remark=maybe_text,
-            seconds=_list(_object(start=NUMBER, end=NUMBER, effect=NUMBER)),
-            bands=_list(_object(low=NUMBER, high=NUMBER, effect=NUMBER)),
-            members=_list(_object(name=TEXT, genre=TEXT, probability=NUMBER, without=NUMBER)),
-            telling=_list(NUMBER),
-            picture=TEXT,
-        ),
-        "Health": _object(status=TEXT),
-        "Ready": _object(ready=BOOLEAN, problem=maybe_text),
-        "Problem": _object(type=TEXT, title=TEXT, status=INTEGER, detail=TEXT)
-        | {"additionalProperties": True},
-    }

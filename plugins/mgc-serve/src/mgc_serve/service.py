@@ -115,7 +115,9 @@ class Service:
             said = {"kind": "audio", "error": f"{path}: {error.message}.", "hint": ""}
         if "error" in said:
             status, kind = STATUS.get(said["kind"], (409, "unusable-run"))
-            texts = (said[key].replace(str(path), name) for key in ("error", "hint"))
+            texts = [said["error"], said["hint"]]
+            for hidden, shown in ((str(path), name), (asked.get("run"), "the run")):
+                texts = [text.replace(hidden, shown) if hidden else text for text in texts]
             raise ProblemError(status, kind, *texts)
         return said
 
