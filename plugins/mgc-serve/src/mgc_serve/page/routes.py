@@ -27,10 +27,10 @@ class Assets(StaticFiles):
 def routes() -> list[BaseRoute]:
     """Serve the page at ``/``, its scripts, styles and font below ``/static``."""
     templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
-    document = templates.get_template("index.html").render()
+    document = templates.get_template("index.html")
 
     async def page(request: Request) -> HTMLResponse:
-        return HTMLResponse(document)
+        return HTMLResponse(document.render(review=request.app.state.service.settings.review))
 
     return [
         Route("/", page, name="page"),

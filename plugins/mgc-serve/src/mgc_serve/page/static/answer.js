@@ -3,10 +3,11 @@ import { explain, predict, similar, soundOf } from "./api.js";
 import { $, h, icon } from "./dom.js";
 import { toggle } from "./player.js";
 import { shownGenre } from "./table.js";
-import { clock, colour, listed, percent, sure } from "./words.js";
+import { clock, colour, listed, mostLikely, percent, sure } from "./words.js";
 import { waveform } from "./waveform.js";
 
 const NEAREST = 5;
+const ROWS = 12; // genres that are shown at first
 const SHOWN = 4; // genres of the set; the others are counted
 
 export const chip = (genre) =>
@@ -14,7 +15,10 @@ export const chip = (genre) =>
 
 /** Ask once per item and kind; later calls get the same promise. */
 function once(item, kind, ask) {
-  item.more[kind] ??= ask();
+  item.more[kind] ??= ask().catch((error) => { // so that it can be asked again
+    item.more[kind] = null;
+    throw error;
+  });
   return item.more[kind];
 }
 
@@ -24,6 +28,7 @@ export function showAnswer(item, run, signal) {
   pane.toggleAttribute("data-unknown", item.answer?.known === false);
   pane.setAttribute("aria-busy", String(item.state === "waiting" || item.state === "busy"));
   const title = h("h2", { id: "answer-file" }, h("bdi", {}, item.path));
+  $("said").textContent = spoken(item);
   if (item.state === "failed") return pane.replaceChildren(failure(title, item.problem));
   if (item.state !== "done") return pane.replaceChildren(waiting(title));
   const player = waveform(item);
@@ -33,6 +38,14 @@ export function showAnswer(item, run, signal) {
   player.ready();
   once(item, "timeline", () => predict(item.file, { run: run.name, timeline: true }, signal))
     .then(({ timeline }) => player.segments(timeline || []), (error) => player.note(error.message));
+}
+
+/** What a screen reader says when the answer to the chosen file is there. */
+function spoken({ path, state, answer }) {
+  if (state === "failed") return `${path}: cannot be used`;
+  if (state !== "done") return "";
+  const certainty = answer.known !== false && answer.genre ? `, ${percent(answer.probability)}, ${sure(answer.probability)}` : "";
+  return `${path}: ${shownGenre(answer)}${certainty}`;
 }
 
 const failure = (title, problem) => h("section", { class: "card verdict failed" }, title,
@@ -46,12 +59,12 @@ function verdict(answer) {
   const unknown = answer.known === false;
   const said = h("p", { class: "genre" }, h("bdi", {}, shownGenre(answer)));
   if (!answer.genre) return h("div", {}, said, h("p", {}, answer.remark));
+  const guess = [" Best guess: ", h("bdi", {}, answer.genre), `, ${percent(answer.probability)}.`];
   const how = unknown
-    ? h("p", { class: "sure" }, answer.remark || "It is not like the music that this model learnt from.",
-      " Best guess: ", h("bdi", {}, answer.genre), `, ${percent(answer.probability)}.`)
+    ? h("p", { class: "sure" }, ...(answer.remark ? [`It ${answer.remark}.`] : ["It is not like the music that this model learnt from.", ...guess]))
     : h("p", { class: "sure" }, h("strong", {}, percent(answer.probability)), ` ${sure(answer.probability)}`);
   return h("div", { class: unknown ? "unknown" : null }, h("div", { class: "said" }, said, how), set(answer), before(answer),
-    !unknown && answer.remark && h("p", { class: "soft" }, answer.remark));
+    !unknown && answer.remark && h("p", { class: "note" }, `It ${answer.remark}.`));
 }
 
 function set({ genres_at: genres, known }) {
@@ -63,8 +76,9 @@ function set({ genres_at: genres, known }) {
 
 function before({ heard_before: known }) {
   if (!known) return null;
-  const held = known.out_of_fold ? `; without it, the model said ${known.out_of_fold}` : "";
-  return h("p", { class: "note" }, "The model learnt from this very file", known.genre ? ` as ${known.genre}` : "", held, ".");
+  const held = mostLikely(known.out_of_fold);
+  return h("p", { class: "note" }, "The model learnt from this very file", known.genre && ` as ${known.genre}`,
+    held && `. Without it, it says ${held}, ${percent(known.out_of_fold[held])}`, ".");
 }
 
 /** Rows are genres, columns the model and its members: who says what, side by side. */
@@ -75,12 +89,17 @@ function views(answer) {
     const share = view.probabilities?.[genre] ?? 0;
     return h("td", { class: genre === view.genre ? "best" : null, "--share": share }, h("span", { class: "bar", "aria-hidden": "true" }), h("span", {}, percent(share)));
   };
+  const rows = genres.map((genre, place) => h("tr", { "--genre": colour(genre), hidden: place >= ROWS },
+    h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))));
+  const more = rows.slice(ROWS);
   return h("section", { class: "card views", "aria-labelledby": "views-title" },
     h("h3", { id: "views-title" }, answer.views?.length ? "Each view’s answer" : "All genres"),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "views-title" }, h("table", {},
       h("thead", {}, h("tr", {}, h("td"), ...all.map(({ name }) => h("th", { scope: "col" }, h("bdi", {}, name))))),
-      h("tbody", {}, ...genres.map((genre) => h("tr", { "--genre": colour(genre) },
-        h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))))))));
+      h("tbody", {}, ...rows))),
+    more.length > 0 && h("button", {
+      type: "button", class: "quiet", onclick: (event) => { more.forEach((each) => { each.hidden = false; }); event.currentTarget.remove(); },
+    }, `${more.length} more genres`));
 }
 
 function nearest(item, run, signal) {
@@ -119,7 +138,7 @@ function why(item, run, signal, player) {
     place.replaceChildren(h("p", { class: "soft" }, h("span", { class: "spinner", "aria-hidden": "true" }), "explaining…"));
     once(item, "explain", () => explain(item.file, { run: run.name }, signal)).then(
       (told) => card.replaceChildren(...explanation(told, player)),
-      (error) => { item.more.explain = null; button.disabled = false; place.replaceChildren(h("p", {}, error.message)); });
+      (error) => { button.disabled = false; place.replaceChildren(h("p", {}, error.message)); });
   }
 }
 

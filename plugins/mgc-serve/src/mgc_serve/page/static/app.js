@@ -10,6 +10,7 @@ import { drawTable, watchTable } from "./table.js";
 import { percent, plural, setGenres } from "./words.js";
 
 const LOCAL = /^(localhost|127\..*|\[::1\])$/;
+const KNOWN = 24; // genres that are listed before there are files
 const AT_ONCE = 4;
 const COVERAGE = 0.9;
 const OPTIONS = { views: true, waveform: true, coverage: COVERAGE, lenient: true };
@@ -18,6 +19,7 @@ let runs = [];
 let run = null;
 let items = [];
 let chosen = null;
+let stuck = false; // without a model or a server nothing can be answered
 let asking = new AbortController();
 let busy = 0;
 
@@ -27,11 +29,11 @@ function trouble(text, hint = "") {
 }
 
 function take(files) {
+  if (stuck) return;
   trouble(files.length ? "" : "There is no music in what you chose.");
-  const first = items.length;
   items.push(...files.map(({ file, path }) => ({ file, path, state: "waiting", more: {} })));
-  if (!chosen && items.length > first) chosen = items[first];
-  draw();
+  if (chosen || !items.length) draw(null);
+  else choose(items[0], false);
   work();
 }
 
@@ -47,14 +49,10 @@ async function answerOne(item, signal) {
   busy += 1;
   item.state = "busy";
   draw(item);
-  try {
-    item.answer = await predict(item.file, { run: run.name, ...OPTIONS }, signal);
-    item.state = "done";
-  } catch (error) {
-    if (signal.aborted) return; // whoever aborted has begun anew
-    item.problem = error;
-    item.state = "failed";
-  }
+  const told = await predict(item.file, { run: run.name, ...OPTIONS }, signal)
+    .then((answer) => ({ state: "done", answer }), (problem) => ({ state: "failed", problem }));
+  if (signal.aborted) return; // whoever aborted has begun anew
+  Object.assign(item, told);
   busy -= 1;
   draw(item);
   work();
@@ -96,7 +94,8 @@ function chooseRun(name) {
     : ` (${Math.round(100 * run.accuracy_low)}–${percent(run.accuracy_high)})`;
   $("run-facts").textContent = run.accuracy === null ? plural(run.genres.length, "genre")
     : `${plural(run.genres.length, "genre")} · right for ${percent(run.accuracy)}${interval} of test tracks`;
-  $("known").replaceChildren(h("span", { class: "soft" }, "Knows"), ...run.genres.map(chip));
+  $("known").replaceChildren(h("span", { class: "soft" }, "Knows"), ...run.genres.slice(0, KNOWN).map(chip),
+    run.genres.length > KNOWN && h("span", { class: "soft" }, `and ${run.genres.length - KNOWN} more`) || "");
   startOver();
   draw();
   work();
@@ -120,10 +119,12 @@ async function begin() {
   try {
     runs = await getRuns();
   } catch (error) {
+    stuck = true;
     trouble(error.message, error.hint);
     return;
   }
   if (!runs.length) {
+    stuck = true;
     trouble("There is no model yet.", "Make one in a terminal: mgc demo, or mgc data add and mgc fit. Then load this page again.");
     return;
   }

@@ -1,4 +1,6 @@
 /** Everything as CSV, with the columns of "mgc predict --csv --coverage 0.9". */
+import { mostLikely } from "./words.js";
+
 const RISKY = /^'*[=+\-@\t\r]/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -15,7 +17,7 @@ export function csvOf(items, genres) {
   const six = (value) => (typeof value === "number" ? value.toFixed(6) : value);
   const rows = items.filter(({ answer, problem }) => answer || problem).map(({ path, answer: a, problem }) => (a
     ? [path, a.genre, six(a.probability), ...genres.map((genre) => six(a.probabilities?.[genre])), "", a.remark,
-      a.unlike, python(a.known), a.heard_before?.track_id, a.heard_before?.out_of_fold, (a.genres_at || []).join("; ")]
+      a.unlike, python(a.known), a.heard_before?.track_id, mostLikely(a.heard_before?.out_of_fold), (a.genres_at || []).join("; ")]
     : [path, "", "", ...genres.map(() => ""), problem.message, "", "", "", "", "", ""]));
   return [head, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
 }

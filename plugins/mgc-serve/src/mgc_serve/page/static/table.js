@@ -85,7 +85,7 @@ function cells({ state, answer }) {
   const tint = { "--genre": answer.known === false ? "var(--no-genre)" : colour(answer.genre) };
   const share = KEYS.probability({ answer });
   return [
-    h("td", tint, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre)),
+    h("td", { ...tint, title: genre }, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre)),
     share === null ? h("td", { class: "figure soft" }, "–")
       : h("td", { ...tint, class: "figure", "--share": share }, h("span", { class: "bar", "aria-hidden": "true" }), percent(share)),
   ];

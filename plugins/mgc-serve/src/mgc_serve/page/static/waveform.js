@@ -48,7 +48,8 @@ export function waveform(item) {
   const bed = h("div", { class: "bed" });
   const time = h("span", { class: "time soft" });
   const lane = h("ol", { class: "lane", "aria-label": "Timeline" });
-  const made = h("div", { class: "player" }, button, h("div", { class: "wave" }, bed, slider), time, lane);
+  const mute = h("p", { class: "mute soft small", hidden: true }, "This browser cannot play files of this format.");
+  const made = h("div", { class: "player" }, button, h("div", { class: "wave" }, bed, slider), time, lane, mute);
   new ResizeObserver(redraw).observe(bed);
   place(0);
 
@@ -79,7 +80,7 @@ export function waveform(item) {
     if (playing) made.dataset.started = "";
     if (event === "error") {
       button.disabled = slider.disabled = true;
-      time.textContent = "Your browser cannot play this format.";
+      mute.hidden = false;
       return;
     }
     if (event === "loadedmetadata" && Number.isFinite(audio.duration)) {

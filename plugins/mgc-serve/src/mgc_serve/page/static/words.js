@@ -1,5 +1,5 @@
 /** Numbers and certainty in words, and the colour of each genre. */
-export const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => (share > 0.995 && share < 1 ? ">99 %" : `${Math.round(100 * share)} %`);
 
 export function clock(seconds) {
   const whole = Math.max(0, Math.round(seconds));
@@ -18,6 +18,9 @@ export function sure(probability) {
 export function listed(words, last = "or") {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
 }
+
+/** The genre with the largest probability, or "" if there is none. */
+export const mostLikely = (shares) => Object.entries(shares || {}).reduce((best, each) => (each[1] > best[1] ? each : best), ["", -1])[0];
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
