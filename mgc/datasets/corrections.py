@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -56,15 +57,18 @@ class Corrections:
             except (ValueError, TypeError) as error:
                 hint = f"An answer is one of: {', '.join(get_args(Answer))}."
                 raise UsageError(f"{row['track_id']!r:.80}: {error}.", hint) from error
-        self._append(rows)
+        with self._opened() as file:
+            _append(file, rows)
 
     def undo(self, track_id: str | None = None) -> Correction | None:
         """Take back the last answer (about one track) and return it; None if there is none."""
-        answers = [a for a in self._standing() if track_id in (None, a.track_id)]
-        if not answers:
+        if not self.path.exists():
             return None
-        self._append([{"track_id": answers[-1].track_id, "answer": UNDO}])
-        return answers[-1]
+        with self._opened() as file:
+            answers = [a for a in self._standing() if track_id in (None, a.track_id)]
+            if answers:
+                _append(file, [{"track_id": answers[-1].track_id, "answer": UNDO}])
+        return answers[-1] if answers else None
 
     def answers(self) -> dict[str, Correction]:
         """The last answer about each track that was not undone, in the order of the answers; a
@@ -85,7 +89,7 @@ class Corrections:
         for number, line in enumerate(self._lines(), 1):
             try:
                 _put(made, json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise MgcError(
                     f"{self.path} is damaged in line {number}: {error}.", "Mend or remove the line."
                 ) from error
@@ -97,23 +101,30 @@ class Corrections:
         except OSError as error:
             raise MgcError(f"{self.path} cannot be read: {error}.", "Check the file.") from error
 
-    def _append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The file, to append to, for one process and thread at a time."""
         from filelock import FileLock
 
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        lines = [json.dumps(sealed({**row, "time": now}), ensure_ascii=False) for row in rows]
-        content = "".join(f"{line}\n" for line in lines).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"), open(self.path, "ab+", buffering=0) as file:
                 _drop_half_line(file)
-                if file.write(content) != len(content):
-                    raise OSError("the disk is full")
-                os.fsync(file.fileno())
+                yield file
         except OSError as error:
             raise MgcError(
                 f"Cannot write {self.path}: {error.strerror or error}.", SPACE
             ) from error
+
+
+def _append(file: Any, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add lines, on the disk when this returns. Raises OSError."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    lines = [json.dumps(sealed({**row, "time": now}), ensure_ascii=False) for row in rows]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    if file.write(content) != len(content):
+        raise OSError("the disk is full")
+    os.fsync(file.fileno())
 
 
 def _put(made: list[Correction], row: Mapping[str, Any]) -> None:

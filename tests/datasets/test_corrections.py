@@ -1,6 +1,7 @@
 """The table of corrections, and datasets that follow it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -164,6 +165,22 @@ def test_folds_are_the_same_with_corrected_labels(dataset: Dataset) -> None:
     assert split_hash(relabelled, k_folds(relabelled, 3, "artist", 0)) != split_hash(
         made.tracks, after
     )
+
+
+def test_many_at_once_lose_nothing() -> None:
+    said = Corrections("mine")
+
+    def answer(number: int) -> None:
+        said.add([Correction(f"{number}-{part}", "skip") for part in range(3)])
+        said.undo()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(answer, range(16)))
+    assert len(said.answers()) == 32
+    with ThreadPoolExecutor(8) as pool:
+        undone = [one.track_id for one in pool.map(lambda _: said.undo(), range(32)) if one]
+    assert len(set(undone)) == 32
+    assert said.answers() == {}
 
 
 def test_what_is_no_answer_is_not_written() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mgc_serve.review.opinions import Opinions
 from mgc_serve.review.queue import (
     ARTIST,
     DISAGREE,
@@ -15,7 +16,6 @@ from mgc_serve.review.queue import (
     UNCERTAIN,
     UNLIKE,
     Doubt,
-    Opinions,
     queue,
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import mgc
-from mgc_serve.review import queue
+from mgc_serve.review import opinions, queue
 
 if TYPE_CHECKING:
     from mgc.datasets.corrections import Answer
@@ -33,12 +33,12 @@ class Review:
     @cached_property
     def systems(self) -> list[list[mgc.Run]]:
         """The runs that are heard, by system."""
-        return queue.systems(mgc.finished_runs(), self.dataset.name, self.run)
+        return opinions.systems(mgc.finished_runs(), self.dataset.name, self.run)
 
     @cached_property
     def doubts(self) -> list[queue.Doubt]:
         """The whole queue, tracks that were answered included."""
-        return queue.queue(self.dataset, queue.opinions(self.systems))
+        return queue.queue(self.dataset, opinions.opinions(self.systems))
 
     def state(self, count: int) -> dict[str, Any]:
         """Where the review stands, and the next tracks; JSON-ready."""
