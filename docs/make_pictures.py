@@ -2,6 +2,7 @@
 
 Everything is made by the commands that a user would type. Whisper's picture needs weights: those
 that ``MGC_WHISPER`` names (a folder or a fetched model), else an untrained model of the same form.
+The pictures of the page of mgc-serve are made by make_page_pictures.py.
 """
 
 from __future__ import annotations

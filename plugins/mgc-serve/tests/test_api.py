@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from mgc_serve import openapi
+from mgc_serve.runbook import RunBook
 from mgc_serve.work import waveform
 
 import mgc
@@ -209,6 +210,16 @@ def test_a_file_that_cannot_be_used_does_not_stop_the_others(client: httpx.Clien
     assert alone.status_code == 422
     lenient = client.post("/v1/predict", params={"lenient": "1"}, files=parts[1:])
     assert lenient.json()["answers"] == [bad]
+
+
+def test_runs_are_told_if_none_is_the_default(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def several() -> None:
+        raise mgc.UsageError("There are several datasets: a, b.")
+
+    monkeypatch.setattr(mgc, "answering_run", several)
+    entries = RunBook(None).entries()
+    assert home.run in [entry["name"] for entry in entries]
+    assert not any(entry["default"] for entry in entries)
 
 
 def test_the_document_has_every_route(server: Running, client: httpx.Client) -> None:

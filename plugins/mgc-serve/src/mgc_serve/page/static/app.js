@@ -130,7 +130,8 @@ async function begin() {
   }
   $("run").replaceChildren(...runs.map(({ name }) => h("option", { value: name }, name)));
   $("run").disabled = runs.length < 2;
-  $("run").value = (runs.find((each) => each.default) || runs[0]).name;
+  // With several datasets none is the default: the newest of one's own.
+  $("run").value = (runs.find((each) => each.default) || runs.findLast((each) => !each.ready_made) || runs[0]).name;
   chooseRun($("run").value);
 }
 
