@@ -97,7 +97,7 @@ function show() {
   $("why").replaceChildren(
     "Labelled ", h("strong", {}, h("bdi", {}, track.label)), "; sounds like ",
     h("strong", {}, h("bdi", {}, track.suggested)), ` (${guess}).`,
-    h("span", { class: "small soft" }, `Here because ${track.reasons.map((reason) => REASONS[reason]).join(", ")}.`,
+    h("span", { class: "small soft" }, `Here because ${track.reasons.map((reason) => REASONS[reason]).join(" and ")}.`,
       track.tested && " A test track: it is corrected only with a new split."));
   showViews(track);
   showGenres(track);
