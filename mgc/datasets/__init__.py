@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from mgc.errors import UsageError
 
 if TYPE_CHECKING:
+    from mgc.datasets.corrections import Corrections
     from mgc.datasets.table import Dataset
     from mgc.progress import Progress
 
-__all__ = ["add", "load", "names"]
+__all__ = ["add", "correct", "corrections_of", "load", "names"]
 
 
 def add(
@@ -65,6 +66,47 @@ def add(
     return importing.add_path(
         name, Path(path), group_by=group_by, seed=seed, drop_rare=drop_rare, rules=rules
     )
+
+
+def correct(
+    name: str,
+    corrections: Mapping[str, str] | str | os.PathLike[str] | None = None,
+    *,
+    several: Literal["first", "skip"] = "skip",
+    split: str | None = None,
+) -> Dataset:
+    """Give a dataset the labels that people corrected, and return it.
+
+    Labels of the test tracks of the split in use stay as they are, and so do those that were left
+    out, unless a new split is named: runs before and after are then tested by the same labels.
+
+    Args:
+        name: the dataset.
+        corrections: the name of a table of corrections, or its file (.jsonl); None is the one with
+            the dataset's name. Track ids → genres are added to that one first.
+        several: tracks that were said to have several genres get the ``first`` of them, or are
+            left out (``skip``).
+        split: the name of a new split, made from the corrected labels, that is then in use.
+
+    Raises:
+        UsageError: a genre, track or name is unknown.
+        MgcError: the table is damaged.
+    """
+    from mgc.datasets import correcting, table
+
+    dataset = table.load(name)
+    if isinstance(corrections, Mapping):
+        correcting.say(dataset, corrections)
+        corrections = None
+    found = corrections_of(name if corrections is None else corrections)
+    return correcting.correct(dataset, found, several, split)
+
+
+def corrections_of(name: str | os.PathLike[str]) -> Corrections:
+    """The table of corrections of a name, or of a file (.jsonl): what was said, and to say more."""
+    from mgc.datasets.corrections import Corrections
+
+    return Corrections(name)
 
 
 def load(name: str) -> Dataset:

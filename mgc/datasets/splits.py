@@ -26,6 +26,8 @@ SHARES = (0.7, 0.1, 0.2)  # of the tracks, in the order of SPLITS
 HELD_OUT = 1 / 8
 #: A column that the audit adds: copies of one recording have the same value in it.
 RECORDING = "recording"
+#: A column that corrections add: the labels before them, by which folds are stratified.
+UNCORRECTED = "genre_before"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def k_folds(
     if count < 2:
         raise UsageError(f"--folds {count} is too few.", "Use 2 or more; 5 is usual.")
     group = groups(tracks, by)
+    tracks = tracks.assign(genre=tracks.get(UNCORRECTED, tracks["genre"]))
     if given:
         part = _given_parts(tracks)
     else:
@@ -170,7 +173,7 @@ def _held_out(
             "one group.",
             "Use another grouping: --group-by none, or give the dataset a validation split.",
         )
-    genres = tracks["genre"].to_numpy(dtype=str)[rows]
+    genres = tracks.get(UNCORRECTED, tracks["genre"]).to_numpy(dtype=str)[rows]
     part = allocate(genres, group[rows], (1 - HELD_OUT, HELD_OUT), seed)
     if not part.any():
         raise UsageError(

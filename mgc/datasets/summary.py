@@ -46,6 +46,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "folds": dataset.record.get("folds", 0),
         "remarks": remarks(dataset),
         "unreadable": list(dataset.record.get("unreadable", [])),
+        "corrections": dict(dataset.record.get("corrections", {})),
         "left_out": dict(dataset.record.get("left_out", {})),
         "quarantined": {str(k): int(n) for k, n in bad["fault"].value_counts().items()},
         "checked": (dataset.folder / "check.csv").exists(),

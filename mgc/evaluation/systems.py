@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -69,12 +69,13 @@ def systems(found: Sequence[Run]) -> list[System]:
     repetition) becomes a separate system.
 
     Raises UsageError if runs differ in dataset, genres or number of folds, MgcError if they differ
-    in labels, groups or audio: their figures mean different things and do not belong in one table.
+    in labels other than corrected ones, groups or audio: their figures mean different things and do
+    not belong in one table.
     """
     if not found:
         raise UsageError("There are no runs to compare.", "Run: mgc fit --extractor mfcc")
     identity.require_same(found, PROTOCOL, "Name runs of one dataset and protocol: mgc runs list")
-    identity.check_alike(found)
+    identity.check_alike(found, corrected=True)
     grouped: dict[tuple[str, int], list[Run]] = {}
     seen: dict[tuple[str, Any], int] = {}
     for run in {run.folder: run for run in found}.values():
@@ -96,7 +97,7 @@ def systems(found: Sequence[Run]) -> list[System]:
 def _request(run: Run) -> str:
     """A run's request without its seed: equal for the seeds of one system."""
     record = run.record
-    parts: list[Any] = [run.title]
+    parts: list[Any] = [run.title, record.dataset.corrections]
     if run.kind == "single":
         parts += [record.extractor.fingerprint, record.head.params, record.head.training]
     else:
@@ -105,14 +106,15 @@ def _request(run: Run) -> str:
 
 
 def share_tracks(compared: Sequence[System]) -> tuple[list[str], pd.Index]:
-    """The splits that all systems have runs of, and the tracks that all of those runs scored."""
+    """The splits that all systems have runs of, and the tracks that all of those runs scored by the
+    same label."""
     splits = [s for s in dict.fromkeys(compared[0].splits) if all(s in c.splits for c in compared)]
-    tracks: pd.Index | None = None
-    for system in compared:
-        for split, table in zip(system.splits, system.tables, strict=True):
-            if split in splits:
-                tracks = table.index if tracks is None else tracks.intersection(table.index)
-    return splits, (pd.Index([]) if tracks is None else tracks.unique().sort_values())
+    tables = [t for c in compared for split in splits for t in c.tables_of(split)]
+    if not tables:
+        return splits, pd.Index([])
+    tracks = reduce(pd.Index.intersection, [t.index for t in tables]).unique().sort_values()
+    genres = np.array([table.loc[tracks, "genre"] for table in tables])
+    return splits, tracks[(genres == genres[0]).all(0)]
 
 
 def by_seed(compared: Sequence[System], splits: Sequence[str]) -> Iterator[list[pd.DataFrame]]:

@@ -188,6 +188,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "own_folds": request.folds > 0 and request.folds == dataset.record.get("folds"),
             "doubts": doubts(dataset, folds),
             "split": splits.split_hash(dataset.tracks, folds),
+            "corrections": dataset.record.get("corrections", {}).get("digest", ""),
             "left_out": dict(dataset.record.get("left_out", {})),
             "quarantined": prepared.quarantined,
         },

@@ -82,10 +82,11 @@ def same_labels(one: Run, other: Run) -> bool:
     return all(_comparable(mine, theirs, n) and mine[n] == theirs[n] for n in names)
 
 
-def unlike(one: Run, other: Run) -> str:
+def unlike(one: Run, other: Run, *, corrected: bool = False) -> str:
     """In what the tracks that two runs share differ, in words; "" if nothing is known to.
 
-    Genres and groups are compared by the predictions, audio by the identities.
+    Genres and groups are compared by the predictions, audio by the identities. With ``corrected``,
+    genres may differ if labels were corrected between the two runs.
     """
     import pandas as pd
 
@@ -95,7 +96,7 @@ def unlike(one: Run, other: Run) -> str:
     shared = mine.index.intersection(theirs.index).sort_values()
     genres = [tracks.loc[shared, "genre"] for tracks in (mine, theirs)]
     changed = shared[(genres[0] != genres[1]).to_numpy()]
-    if len(changed):
+    if len(changed) and not (corrected and _corrected(one, other)):
         pair = " and ".join(column[changed[0]] for column in genres)
         rows = counted(len(changed), "row")
         return f"the genre of {rows}, starting with track {changed[0]!r}: {pair}"
@@ -108,6 +109,11 @@ def unlike(one: Run, other: Run) -> str:
     if same_audio(one, other) is False:
         return "the audio of their tracks"
     return ""
+
+
+def _corrected(one: Run, other: Run) -> bool:
+    """Whether labels of the dataset were corrected between two runs."""
+    return one.record.dataset.corrections != other.record.dataset.corrections
 
 
 def same_tracks(members: Sequence[Run]) -> None:
@@ -131,10 +137,11 @@ def require_same(found: Sequence[Run], words: Mapping[str, str], hint: str) -> N
                 raise UsageError(said, hint)
 
 
-def check_alike(found: Sequence[Run]) -> None:
-    """Raise MgcError, naming what differs, if runs were fitted on different labels or audio."""
+def check_alike(found: Sequence[Run], *, corrected: bool = False) -> None:
+    """Raise MgcError, naming what differs, if runs were fitted on different labels or audio; see
+    `unlike`."""
     for run in found[1:]:
-        if words := unlike(found[0], run):
+        if words := unlike(found[0], run, corrected=corrected):
             raise MgcError(
                 f"{found[0].name} and {run.name} differ in {words}.",
                 "They were fitted on different versions of the dataset: fit them again.",
@@ -153,7 +160,13 @@ def doubts(found: Sequence[Run]) -> list[str]:
     """What could not be checked of runs put side by side, and whose figures were altered."""
     unknown = [run.name for run in found[1:] if same_audio(found[0], run) is None]
     edited = [run.name for run in found if altered(run)]
+    relabelled = [run.name for run in found[1:] if _corrected(found[0], run)]
     said = []
+    if relabelled:
+        said.append(
+            f"Labels were corrected between {found[0].name} and {_few(relabelled)}: each figure is "
+            "by its run's own labels; tests use only tracks whose label is the same in all."
+        )
     if unknown:
         said.append(
             f"Not checked: whether {_few(unknown)} heard the same audio as {found[0].name} "

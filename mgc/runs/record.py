@@ -25,7 +25,8 @@ class RecordedDataset:
     """The dataset as it was; ``split`` names its division, ``folds`` is 0 for a single split.
 
     ``group_known`` counts the tracks whose group is known (None in runs that did not count),
-    ``own_folds`` says that the folds were the table's, ``doubts`` what is wrong with them.
+    ``own_folds`` says that the folds were the table's, ``doubts`` what is wrong with them,
+    ``corrections`` is a checksum of the labels that had been corrected ("": none).
     """
 
     name: str
@@ -38,6 +39,7 @@ class RecordedDataset:
     own_folds: bool = False
     doubts: Sequence[str] = ()
     split: str | None = None
+    corrections: str = ""
     left_out: Values = field(default_factory=dict)
     quarantined: Values = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mgc.cli.commands import data_add, data_quality
+from mgc.cli.commands import data_add, data_correct, data_quality
 from mgc.cli.ui import output
 from mgc.cli.ui.options import DatasetName, GroupBy, existing, refuse_unused, writable
 from mgc.errors import UsageError
@@ -121,6 +121,8 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             f"{what} ({output.count(n, unit(what))})" for what, n in found["left_out"].items()
         ]
         lines.append(("left out", ", ".join(reasons)))
+    if found["corrections"]:
+        lines.append(("corrected", data_correct.words(found["corrections"])))
     lines += [("unreadable", line) for line in found["unreadable"]]
     lines += [("note", remark) for remark in found["remarks"]]
     unknown = "none" if found["checked"] else f"not checked yet: mgc data check {found['name']}"
@@ -153,6 +155,7 @@ def use(name: str) -> None:
 
 app.command("check")(data_quality.check)
 app.command("audit")(data_quality.audit)
+app.command("correct")(data_correct.correct)
 
 
 @app.command("split")

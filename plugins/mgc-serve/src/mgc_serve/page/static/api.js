@@ -31,6 +31,13 @@ async function problemOf(response) {
   return new Problem({ title, ...told, hint, status: response.status });
 }
 
+export const get = async (path) => (await ask(path, {})).json();
+
+export const post = async (path, told) => {
+  const body = new Blob([JSON.stringify(told)], { type: "application/json" });
+  return (await ask(path, { method: "POST", body })).json();
+};
+
 async function ask(path, init) {
   const token = sessionStorage.getItem(KEY);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
