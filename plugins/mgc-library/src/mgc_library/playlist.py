@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from mgc import MgcError, Model, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
 from mgc_library.options import UNKNOWN, Unknown
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def playlist(
@@ -98,26 +95,7 @@ def _by_genre(
 def _similar(
     model: Model, files: list[Path], to: Path, count: int, failures: list[str]
 ) -> list[Path]:
-    """The song itself, then the nearest by the cosine of the embeddings."""
-    import numpy as np
-
-    songs, rows = [], []
-    with progress().task("listening", len(files), "files") as task:
-        for file in [f for f in files if f.resolve() != to.resolve()]:
-            try:
-                rows.append(_unit(model.embed(file)))
-                songs.append(file)
-            except MgcError as error:
-                failures.append(error.message)
-            task.advance()
-    if not rows:
-        return []
-    closeness = np.array(rows) @ _unit(model.embed(to))
-    return [to, *(songs[n] for n in np.argsort(-closeness, kind="stable")[: count - 1])]
-
-
-def _unit(row: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    unit: np.ndarray = row / max(float(np.linalg.norm(row)), 1e-12)
-    return unit
+    """The song itself, then the nearest."""
+    found = model.similar(to, files, count, same_artist=True, progress=progress())
+    failures += found.failures
+    return [to, *(Path(one.track_id) for one in found)][:count]
