@@ -48,7 +48,7 @@ def mgc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*words: object) -> Said:
         # Sounds as simple as these are no music, which is not what is tested here.
-        more = [] if "--undo" in words else ["--unknown", "0"]
+        more = ["--unknown", "0"] if words[0] != "features" and "--undo" not in words else []
         monkeypatch.setattr(sys, "argv", ["mgc", *map(str, words), *more])
         capsys.readouterr()
         code = 0

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from mgc_library import journal, tags, watch
 from mgc_library.decision import Rules, decide
-from tinytag import TinyTag
 
 from mgc import Prediction
 from mgc.audio.sound_hash import sound_hash
 
-from . import library
+from . import library, read_back, show
 
 
 def test_tagged_read_back_and_undone(tmp_path: Path, run: str, mgc: Callable) -> None:
@@ -30,8 +29,8 @@ def test_tagged_read_back_and_undone(tmp_path: Path, run: str, mgc: Callable) ->
     assert (said.code, [row["left"] for row in said.json]) == (0, [""] * len(files))
     for path in files:
         assert tags.read(path).genres == (path.parent.name,)
-        if path.suffix != ".m4a" or TinyTag.is_supported(path):
-            assert TinyTag.get(path).genre == path.parent.name
+        for reader, read_genre in read_back.readers().items():
+            assert read_genre(path) == path.parent.name, (reader, path)
         assert sound_hash(path) == sounds[path]
         assert not list(path.parent.glob(".*"))
     again = mgc("tag", tmp_path / "lib", "--run", run, "--write")
@@ -122,6 +121,28 @@ def test_a_full_disk_leaves_files_whole(
     assert [p.name for p in tmp_path.iterdir()] == ["a.flac"]
 
 
+def test_features_of_a_tagged_file_are_found(
+    tmp_path: Path, run: str, mgc: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mgc as api
+    from mgc.audio import decoding
+
+    decoded = list[object]()
+    excerpts = decoding.excerpts
+    monkeypatch.setattr(decoding, "excerpts", lambda *a: decoded.append(a[0]) or excerpts(*a))
+    files = library.make(tmp_path / "lib", 2)
+    api.datasets.add("again", tmp_path / "lib")
+    extracting = ("features", "extract", "mfcc", "--data", "again", "--workers", 1)
+    assert mgc(*extracting).code == 0
+    assert len(decoded) == len({sound_hash(path) for path in files})
+    tagging = ("tag", tmp_path / "lib", "--run", run, "--write", "--at-least", 0)
+    for changing in (tagging, ("tag", "--undo")):
+        assert mgc(*changing).code == 0
+        decoded.clear()
+        assert mgc(*extracting).code == 0
+        assert decoded == []
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -167,6 +188,21 @@ def test_killed_at_any_moment_every_byte_comes_back(tmp_path: Path, mgc: Callabl
         assert done.returncode == 9
     assert moments >= 20
     assert 1 < changed < moments
+
+
+def test_killed_while_a_library_is_tagged(tmp_path: Path) -> None:
+    before = library.digests(library.make(tmp_path / "lib"))
+    changed = show.kill_often(tmp_path / "lib", before, inside=4)
+    assert 0 < sum(changed) < 4 * len(before)
+
+
+def test_killed_before_the_first_entry(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    before = library.digests([path])
+    mgc("tag", path, "--run", run, "--write")
+    journal.Journal("tag").folder.mkdir()
+    assert mgc("tag", "--undo").code == 0
+    assert library.digests([path]) == before
 
 
 def test_what_was_changed_since_is_left(tmp_path: Path, run: str, mgc: Callable) -> None:

@@ -105,7 +105,8 @@ class Journal:
 
 def last() -> Path:
     """The newest journal that was not undone. Raises MgcError if there is none."""
-    found = [path for path in sorted(_root().glob("*/")) if not (path / DONE).exists()]
+    folders = (lines.parent for lines in sorted(_root().glob(f"*/{LINES}")))
+    found = [folder for folder in folders if not (folder / DONE).exists()]
     if not found:
         raise MgcError("There is nothing to undo.", "Only what --write did can be undone.")
     return found[-1]
@@ -131,11 +132,7 @@ def undo(folder: Path) -> Undone:
 def _steps(folder: Path) -> list[dict[str, Any]]:
     """The steps of a journal; its last line may be half-written."""
     steps = []
-    try:
-        lines = (folder / LINES).read_bytes().splitlines()
-    except FileNotFoundError as error:
-        raise MgcError(f"{folder} is no journal.", "List them: ls the folder above it.") from error
-    for line in lines:
+    for line in (folder / LINES).read_bytes().splitlines():
         with suppress(ValueError):
             steps.append(json.loads(line))
     return steps

@@ -213,4 +213,7 @@ def _undo(as_json: bool) -> None:
         output.note(f"As before: {output.count(done.unchanged, 'file')}.")
     if done.failures:
         output.list_failures(done.failures)
-        raise MgcError("Not everything could be undone.", f"The journal stays: {folder}")
+        raise MgcError(
+            "Not everything could be undone.",
+            f"Try again, or remove {folder} to undo what was done before.",
+        )
