@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from mgc_library import journal, tags, watch
 from mgc_library.decision import Rules, decide
+from mutagen import id3
+from mutagen.apev2 import APEv2
 
 from mgc import Prediction
 from mgc.audio.sound_hash import sound_hash
+from mgc.datasets.importers.tags import read_tags
 
 from . import library, read_back, show
 
@@ -50,12 +53,70 @@ def test_another_genre_stays_unless_it_is_to_be_replaced(
     assert "has a genre: Ambient, Drone" in said.err
     assert tags.read(path).genres == ("Ambient", "Drone")
     mgc("tag", path, "--run", run, "--write", "--own-field")
-    assert tags.read(path) == tags.Tags(("Ambient", "Drone"), own_genre="calm")
+    assert tags.read(path) == tags.Tags(("Ambient", "Drone"), own_genres=("calm",))
     mgc("tag", path, "--run", run, "--write", "--replace")
     assert tags.read(path).genres == ("calm",)
     mgc("tag", "--undo")
     mgc("tag", "--undo")
     assert tags.read(path) == tags.Tags(("Ambient", "Drone"))
+
+
+def test_a_genre_in_an_ape_tag_alone_stays(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "0-ape.mp3", library.sound("calm", 1))
+    ape = APEv2(path)
+    ape["Genre"] = ["Ambient", "Drone"]
+    ape.save(path)
+    assert "has a genre: Ambient, Drone" in mgc("tag", path, "--run", run, "--write").err
+    mgc("tag", path, "--run", run, "--write", "--replace")
+    assert tags.read(path).genres == (APEv2(path)["Genre"][0],) == ("calm",)
+
+
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_several_genres_are_repeated_values(tmp_path: Path, kind: str) -> None:
+    path = library.write(tmp_path / f"0-{kind}", library.sound("calm", 1))
+    genres = ("Jazz", "R&B/Soul", "Música")
+    tags.write_own(path, genres[1:], 0.5)
+    tags.write(path, genres)
+    assert tags.read(path).genres == genres
+    assert tags.read(path).own_genres == genres[1:]
+    assert [name for text in read_tags(path).genres for name in text.split("\0")] == list(genres)
+    if path.suffix == ".mp3":
+        assert id3.ID3(path)["TCON"].text == list(genres)
+
+
+def test_all_genres_of_the_set_are_written(tmp_path: Path, run: str, mgc: Callable) -> None:
+    mixed = (library.sound("calm", 1) + library.sound("harsh", 1)) / 2
+    path = library.write(tmp_path / "a.flac", mixed)
+    [row] = mgc("tag", path, "--run", run, "--coverage", 0.5, "--json").json
+    assert row["genres"] == [row["genre"]]
+    said = mgc("tag", path, "--run", run, "--coverage", 0.999, "--write", "--at-least", 0, "--json")
+    [row] = said.json
+    assert sorted(row["genres"]) == ["calm", "harsh"]
+    assert row["genres"][0] == row["genre"]
+    assert tags.read(path).genres == tuple(row["genres"])
+    again = mgc("tag", path, "--run", run, "--coverage", 0.999, "--at-least", 0)
+    assert f"is {'; '.join(row['genres'])} already" in again.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--coverage", "1.5"), "1.5"), (("--coverage", "0.9", "--agree", "album"), "--agree")],
+)
+def test_sets_that_cannot_be(
+    tmp_path: Path, run: str, mgc: Callable, options: tuple[str, ...], said: str
+) -> None:
+    result = mgc("tag", tmp_path, "--run", run, *options)
+    assert (result.code, said in result.err) == (2, True)
+
+
+def test_cue_sheets_are_counted(tmp_path: Path, run: str, mgc: Callable) -> None:
+    library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    (tmp_path / "a.cue").write_text('FILE "a.flac" WAVE\n  TRACK 01 AUDIO\n')
+    said = mgc("tag", tmp_path, "--run", run, "--write")
+    assert "Tagged 1 file of 1" in said.err
+    assert "Not taken for audio: .cue (1)" in said.err
+    said = mgc("tag", tmp_path / "a.cue", "--run", run)
+    assert (said.code, "1 file could not be used" in said.err) == (1, True)
 
 
 def test_unsure_answers_are_not_written(tmp_path: Path, run: str, mgc: Callable) -> None:

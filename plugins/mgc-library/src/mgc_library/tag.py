@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,14 @@ def tag(
         float, typer.Option(help="The smallest probability that is written.", min=0.0, max=1.0)
     ] = 0.5,
     unknown: Unknown = UNKNOWN,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Write all genres of the answer's set, which holds the true one in this share of "
+            "tracks (default: the most likely one).",
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Over another genre, too.")] = False,
     own_field: Annotated[
         bool,
@@ -57,7 +66,13 @@ def tag(
         raise UsageError(f"Files cannot agree by {agree!r}.", "Use: --agree album")
     if watch and (agree or not write):
         raise UsageError("--watch needs --write, and no --agree.", "Leave one out.")
-    rules = Rules(at_least, replace, own_field)
+    if coverage is not None:
+        from mgc.prediction.conformal_sets import checked_coverage
+
+        checked_coverage(coverage)
+    if agree and coverage is not None:
+        raise UsageError("The mean of an album has no --coverage.", "Leave out it or --agree.")
+    rules = Rules(at_least, replace, own_field, coverage or 0.0)
     work = _Work(run, rules, write, keep_times, agree == "album", unknown)
     with work:
         if watch:
@@ -67,6 +82,7 @@ def tag(
 
             work.do(collect(list(paths)))
     work.report(as_json)
+    _say_passed_over(paths)
 
 
 class _Work:
@@ -125,9 +141,9 @@ class _Work:
         _check_writable(path)
         with self.journal.replacing(path, keep_times=self.keep_times) as copy:
             if self.rules.own:
-                tags.write_own(copy, decision.genre, decision.probability)
+                tags.write_own(copy, decision.genres, decision.probability)
             else:
-                tags.write(copy, [decision.genre])
+                tags.write(copy, decision.genres)
             if sound_hash(copy) != sound_hash(path):
                 raise AudioError(f"{path}: not tagged, because its sound would have changed.")
 
@@ -138,7 +154,7 @@ class _Work:
             output.emit_json(rows)
         elif rows:
             shown = [
-                (d.path, "; ".join(d.now), d.genre, output.percent(d.probability))
+                (d.path, "; ".join(d.now), d.shown, output.percent(d.probability))
                 for d in self.decisions
                 if not d.left
             ]
@@ -165,11 +181,22 @@ def _rows(decisions: Iterable[Decision]) -> Iterator[dict[str, object]]:
         yield {
             "path": str(d.path),
             "now": "; ".join(d.now),
-            "genre": d.genre,
+            "genre": "".join(d.genres[:1]),
+            "genres": list(d.genres),
             "probability": d.probability,
             "left": d.left,
             "failed": d.failed,
         }
+
+
+def _say_passed_over(paths: Iterable[Path]) -> None:
+    """Count what looks like music in folders but has no sound of its own, such as cue sheets."""
+    from mgc.audio.audio_files import search
+
+    kinds = sum((search(path).not_taken for path in paths if path.is_dir()), Counter[str]())
+    if kinds:
+        names = ", ".join(f"{kind} ({number:,})" for kind, number in sorted(kinds.items()))
+        output.note(f"Not taken for audio: {names}.")
 
 
 def _check_writable(path: Path) -> None:
@@ -196,7 +223,7 @@ def _watch(paths: list[Path], work: _Work) -> None:
             before = len(work.decisions)
             work.do(files)
             for d in work.decisions[before:]:
-                output.say(f"{d.path}: {d.left or f'{d.genre} {d.probability:.0%}'}")
+                output.say(f"{d.path}: {d.left or f'{d.shown} {d.probability:.0%}'}")
     except KeyboardInterrupt:
         output.note("Stopped.")
 
