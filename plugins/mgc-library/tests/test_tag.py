@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_files_whole(
     def full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal, "_sync", full)
+    monkeypatch.setattr(journal, "sync", full)
     said = mgc("tag", path, "--run", run, "--write")
     assert "No space left on device" in said.err
     assert library.digests([path]) == before

@@ -8,6 +8,7 @@ be given back.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,8 +17,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mgc import MgcError
 from mgc.home import home
@@ -42,7 +44,7 @@ class Journal:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.folder = _root() / f"{time.time_ns()}-{os.getpid()}-{kind}"
-        self._lines: BinaryIO | None = None
+        self._lines: FileIO | None = None
         self._count = 0
 
     def close(self) -> None:
@@ -53,11 +55,12 @@ class Journal:
     def record(self, **step: Any) -> None:
         """Add a step, on the disk before this returns."""
         if self._lines is None:
-            self.folder.mkdir(parents=True)
-            self._lines = open(self.folder / LINES, "ab")  # noqa: SIM115 - open until `close`
-        line = json.dumps({"kind": self.kind, **step}).encode() + b"\n"
-        self._lines.write(line)
-        self._lines.flush()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lines = open(self.folder / LINES, "ab", buffering=0)  # noqa: SIM115 - see `close`
+        # The line break in front ends a line of which a full disk took a part only.
+        line = b"\n" + json.dumps({"kind": self.kind, **step}).encode()
+        if self._lines.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._lines.fileno())
 
     @contextmanager
@@ -81,7 +84,9 @@ class Journal:
             if not keep_times:
                 os.utime(copy)
             _same_owner(copy, found)
-            _sync(copy)
+            sync(copy)
+            if _stamp(path.stat()) != _stamp(found):
+                raise OSError(errno.EBUSY, "it was changed by something else meanwhile")
             copy.replace(path)
         finally:
             copy.unlink(missing_ok=True)
@@ -93,7 +98,7 @@ class Journal:
         name = f"{self._count}.zst"
         self._count += 1
         (self.folder / name).write_bytes(delta)
-        _sync(self.folder / name)
+        sync(self.folder / name)
         self.record(
             path=str(path.absolute()),
             before=_digest(before),
@@ -119,7 +124,8 @@ def undo(folder: Path) -> Undone:
     cancelled = {step["cancelled"] for step in steps if "cancelled" in step}
     for step in reversed(steps):
         if "copy" in step:
-            Path(step["copy"]).unlink(missing_ok=True)
+            with suppress(OSError):  # no harm is done if it stays
+                Path(step["copy"]).unlink()
         elif "made" in step:
             _unmake(step, cancelled, result)
         elif "path" in step:
@@ -140,6 +146,7 @@ def _steps(folder: Path) -> list[dict[str, Any]]:
 
 def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
     path = Path(step["path"])
+    copy = path.with_name(f".{path.stem[:40]}.mgc-undo{path.suffix}")  # again if undoing is killed
     try:
         now = path.read_bytes()
         if _digest(now) == step["before"]:
@@ -152,19 +159,18 @@ def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
         if _digest(before) != step["before"]:
             result.failures.append(f"{path}: {folder / step['delta']} is damaged.")
             return
-        copy = path.with_name(f".{path.stem[:40]}.mgc-undo-{os.getpid()}{path.suffix}")
-        try:
-            copy.write_bytes(before)
-            shutil.copystat(path, copy)
-            _same_owner(copy, path.stat())
-            os.utime(copy, ns=tuple(step["times"]))
-            _sync(copy)
-            copy.replace(path)
-        finally:
-            copy.unlink(missing_ok=True)
+        copy.write_bytes(before)
+        shutil.copystat(path, copy)
+        _same_owner(copy, path.stat())
+        os.utime(copy, ns=tuple(step["times"]))
+        sync(copy)
+        copy.replace(path)
         result.restored.append(path)
     except (OSError, ValueError) as error:
         result.failures.append(f"{path}: {getattr(error, 'strerror', None) or error}.")
+    finally:
+        with suppress(OSError):
+            copy.unlink()
 
 
 def _unmake(step: dict[str, Any], cancelled: set[str], result: Undone) -> None:
@@ -206,7 +212,12 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _sync(path: Path) -> None:
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
 

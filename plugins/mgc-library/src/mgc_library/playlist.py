@@ -33,6 +33,9 @@ def playlist(
         float, typer.Option(help="With --by genre: the smallest probability.", min=0.0, max=1.0)
     ] = 0.5,
     unknown: Unknown = UNKNOWN,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Over playlists of the same names, too.")
+    ] = False,
 ) -> None:
     """Make playlists (UTF-8 .m3u8, relative paths): one per genre, or of what is like a song."""
     if by not in ("genre", "similar"):
@@ -43,14 +46,19 @@ def playlist(
     from mgc.audio.audio_files import collect
 
     files, model = collect(list(paths)), mgc.load(run)
+    names = model.genres if to is None else [f"like {to.stem}"]
+    places = {name: into / f"{safe(name)}.m3u8" for name in names}
+    there = [str(path) for path in places.values() if path.exists() and not replace]
+    if there:
+        raise UsageError(f"{there[0]} is there already.", "Use another --into, or --replace.")
     failures: list[str] = []
     if to is None:
         lists = _by_genre(model, files, at_least, unknown, failures)
     else:
-        lists = {f"like {to.stem}": _similar(model, files, to, count, failures)}
+        lists = {names[0]: _similar(model, files, to, count, failures)}
     into.mkdir(parents=True, exist_ok=True)
     for name, songs in sorted(lists.items()):
-        path = into / f"{safe(name)}.m3u8"
+        path = places[name]
         write(path, songs)
         output.say(f"{path}: {output.count(len(songs), 'song')}")
     if failures:

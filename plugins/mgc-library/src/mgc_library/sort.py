@@ -178,13 +178,28 @@ def _make(source: Path, target: Path, how: str, journal: Journal) -> None:
     if how == "link":
         os.link(source, target)
         return
-    half = target.with_name(f".{target.name[:40]}.mgc-{os.getpid()}")
-    journal.record(copy=str(half))
-    try:
-        shutil.copy2(source, half)
-        target.touch(exist_ok=False)
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
+    if how == "copy" or not _linked(source, target):
+        from mgc_library.journal import sync
+
+        half = target.with_name(f".{target.name[:40]}.mgc-{os.getpid()}")
+        journal.record(copy=str(half))
+        try:
+            shutil.copy2(source, half)
+            sync(half)
+            target.touch(exist_ok=False)
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
     if how == "move":
         source.unlink()
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Whether a file got a second name, which no copying needs: on the same disk, if it can."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True

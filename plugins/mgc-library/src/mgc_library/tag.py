@@ -58,6 +58,8 @@ def tag(
 ) -> None:
     """Write genres into the tags of a music library; shows what it would do unless --write."""
     if undo:
+        if paths or run:
+            raise UsageError("--undo takes back all that the last --write did.", "Give it alone.")
         _undo(as_json)
         return
     if not paths or run is None:
@@ -217,6 +219,9 @@ def _check_writable(path: Path) -> None:
 def _watch(paths: list[Path], work: _Work) -> None:
     from mgc_library.watch import arrivals
 
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.", "Check the path.")
     output.note("Waiting for files; Ctrl-C ends it.")
     try:
         for files in arrivals(paths):
