@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,14 +27,14 @@ from . import library, read_back
 EVENTS = {"open", "os.rename", "os.remove", "os.utime", "os.chmod", "os.mkdir", "os.scandir"}
 
 
-def tag_and_die(place: int, paths: Sequence[str]) -> None:
-    """``mgc tag --write`` with answers from names, killed at the event of this number (from 1); it
-    says how many there were if it lives."""
+def tag_and_die(place: int, folder: str, *, undo: bool) -> None:
+    """``mgc tag --write`` with answers from names, or ``--undo``, killed at the event of this
+    number (from 1); it says how many there were if it lives."""
     import mgc
     from mgc import Prediction
     from mgc.cli import app
 
-    seen, places = 0, (*paths, os.environ["MGC_HOME"])
+    seen, places = 0, (folder, os.environ["MGC_HOME"])
 
     def event(name: str, about: tuple[object, ...]) -> None:
         nonlocal seen
@@ -44,24 +43,30 @@ def tag_and_die(place: int, paths: Sequence[str]) -> None:
             if seen == place:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def watch() -> None:
+        sync, os.fsync = os.fsync, lambda file: (event("open", places), sync(file))
+        sys.addaudithook(event)
+
     class Named:
         def predict_many(self, files: list[Path], **_: object) -> object:
-            sync, os.fsync = os.fsync, lambda file: (event("open", places), sync(file))
-            sys.addaudithook(event)
+            watch()
             for path in files:
                 print(path, flush=True)
                 yield Prediction(path, {path.parent.name: 0.9, "other": 0.1}, known=True)
 
     mgc.load = lambda _: Named()
-    sys.argv = ["mgc", "tag", *paths, "--run", "named", "--write"]
+    if undo:
+        watch()
+    sys.argv = ["mgc", "tag", *(["--undo"] if undo else [folder, "--run", "named", "--write"])]
     with suppress(SystemExit):
         app.main()
     print(seen, flush=True)
 
 
-def killed(folder: Path, place: int, *, lines: int | None = None) -> list[str]:
+def killed(folder: Path, place: int, *, lines: int | None = None, undo: bool = False) -> list[str]:
     """What a process said that is killed at an event, or from outside after so many lines."""
     words = [sys.executable, "-m", "tests.show", "--die", str(place), str(folder)]
+    words += ["--undo"] if undo else []
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         cwd=Path(__file__).parents[1],
@@ -72,7 +77,7 @@ def killed(folder: Path, place: int, *, lines: int | None = None) -> list[str]:
             said.append(line.strip())
             if len(said) == lines:
                 process.kill()
-    assert lines or process.returncode == (-signal.SIGKILL if place else 0)
+    assert lines or process.returncode in (-signal.SIGKILL if place else 0, 0)
     return said
 
 
@@ -142,6 +147,6 @@ def main(files: int = 300, kills: int = 20) -> None:
 
 if __name__ == "__main__":
     if "--die" in sys.argv:
-        tag_and_die(int(sys.argv[2]), sys.argv[3:])
+        tag_and_die(int(sys.argv[2]), sys.argv[3], undo="--undo" in sys.argv)
     else:
         main(*map(int, sys.argv[1:]))

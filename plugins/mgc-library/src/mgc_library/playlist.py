@@ -85,7 +85,8 @@ def safe(name: str) -> str:
     """A file name for any file system."""
     from pathvalidate import sanitize_filename
 
-    return sanitize_filename(name, replacement_text="_", platform="universal") or "_"
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\ufffd", "_")
+    return sanitize_filename(text, replacement_text="_", platform="universal") or "_"
 
 
 def _by_genre(
