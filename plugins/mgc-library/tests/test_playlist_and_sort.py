@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mgc_library import tags
-from mgc_library.sort import _short
+from mgc_library import journal, tags
+from mgc_library.sort import Move, _place, _short
 
 from . import library
 
@@ -59,6 +61,75 @@ def test_sorted_and_undone(tmp_path: Path, run: str, mgc: Callable, how: str) ->
     assert library.digests(songs) == before
     assert not list(target.rglob("*.wav"))
     assert not (target / "calm").exists()
+
+
+def test_playlists_that_are_there_stay_unless_they_are_to_be_replaced(
+    tmp_path: Path, run: str, mgc: Callable
+) -> None:
+    _songs(tmp_path / "lib")
+    mine = tmp_path / "calm.m3u8"
+    mine.write_text("mine")
+    words = ("playlist", tmp_path / "lib", "--run", run, "--into", tmp_path)
+    said = mgc(*words)
+    assert (said.code, f"{mine} is there already" in said.err) == (2, True)
+    assert (mine.read_text(), (tmp_path / "harsh.m3u8").exists()) == ("mine", False)
+    assert mgc(*words, "--replace").code == 0
+    assert mine.read_text() != "mine"
+
+
+@pytest.mark.parametrize("how", ["copy", "link", "move"])
+@pytest.mark.parametrize("linking", [True, False])
+def test_sorting_that_stops_anywhere_is_undone(
+    tmp_path: Path, how: str, linking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops as at a kill: at each call that changes the disk, and nothing is done after it."""
+
+    class Killed(BaseException):
+        pass
+
+    source, target, left = tmp_path / "a.flac", tmp_path / "s" / "calm" / "b.flac", 0
+
+    def counted(function: Callable) -> Callable:
+        def call(*given: object, **named: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return function(*given, **named)
+
+        return call
+
+    def no_link(*_: object) -> None:
+        raise OSError(1, "not on this disk")
+
+    calls = {
+        os: ("fsync", "mkdir", "link"),
+        shutil: ("copy2",),
+        Path: ("touch", "replace", "unlink"),
+    }
+    for owner, names in calls.items():
+        for name in names:
+            function = no_link if name == "link" and not linking else getattr(owner, name)
+            monkeypatch.setattr(owner, name, counted(function))
+    ended, moments = False, 0
+    while not ended:
+        left = 1_000
+        source.write_bytes(b"sound")
+        left, record = moments, journal.Journal("sort")
+        try:
+            moves = [_place(Move(source, target), how, tmp_path / "s", record)]
+            ended = left >= 0
+        except Killed:
+            pass
+        left, moments = 1_000, moments + 1
+        record.close()
+        assert source.exists() or target.exists()
+        if (record.folder / journal.LINES).exists():
+            assert not journal.undo(record.folder).failures
+        assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["a.flac"]
+        assert source.read_bytes() == b"sound"
+    assert bool(moves[0].target) == (linking or how != "link")
+    assert moments > 3
 
 
 def test_names_are_safe_and_numbered(tmp_path: Path, run: str, mgc: Callable) -> None:

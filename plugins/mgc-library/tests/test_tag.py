@@ -276,6 +276,21 @@ def test_what_was_changed_since_is_left(tmp_path: Path, run: str, mgc: Callable)
     (journal.last() / journal.DONE).touch()
 
 
+def test_undoing_takes_nothing_else(tmp_path: Path, mgc: Callable) -> None:
+    said = mgc("tag", tmp_path, "--undo")
+    assert (said.code, "--undo takes back all" in said.err) == (2, True)
+
+
+def test_files_may_arrive_in_an_empty_folder(tmp_path: Path) -> None:
+    made = iter([lambda: library.write(tmp_path / "0.wav", library.sound("calm", 1)), str, str])
+    assert list(watch.arrivals([tmp_path], lambda: next(made)())) == [[tmp_path / "0.wav"]]
+
+
+def test_a_folder_to_watch_must_exist(tmp_path: Path, run: str, mgc: Callable) -> None:
+    said = mgc("tag", tmp_path / "gone", "--run", run, "--write", "--watch")
+    assert (said.code, "does not exist" in said.err) == (2, True)
+
+
 def test_files_that_arrive_are_taken_once_they_are_whole(tmp_path: Path) -> None:
     first = library.write(tmp_path / "0.wav", library.sound("calm", 1))
     half = tmp_path / "1.wav"
