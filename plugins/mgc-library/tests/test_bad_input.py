@@ -86,8 +86,8 @@ def test_tags_in_broken_encodings(
         assert everything(tmp_path) == before
     else:
         assert tags.read(path).genres == ("calm",)
-        assert mgc("tag", "--undo").code == 0
-        assert everything(tmp_path) == before
+    mgc("tag", "--undo")
+    assert everything(tmp_path) == before
 
 
 def test_a_cover_picture_of_20_megabytes(tmp_path: Path, run: str, mgc: Callable) -> None:

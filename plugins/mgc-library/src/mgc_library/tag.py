@@ -161,14 +161,17 @@ class _Work:
                 if not d.left
             ]
             output.show_table(["file", "now", "genre", "%"], shown, right=["%"])
-        left = [d for d in self.decisions if d.left and not d.failed]
         failed = [d for d in self.decisions if d.failed]
+        left = [d for d in self.decisions if d.left and not d.failed]
         changes = len(self.decisions) - len(left) - len(failed)
+        others = [d for d in left if d.now != d.genres]
         done = "Tagged" if self.write else "Would tag"
         output.note(f"{done} {output.count(changes, 'file')} of {len(self.decisions):,}.")
-        if left:
-            output.note(f"{output.count(len(left), 'file')} left alone:")
-            output.list_failures([f"{d.path}: {d.left}" for d in left])
+        if len(others) < len(left):
+            output.note(f"As it would be already: {output.count(len(left) - len(others), 'file')}.")
+        if others:
+            output.note(f"{output.count(len(others), 'file')} left alone:")
+            output.list_failures([f"{d.path}: {d.left}" for d in others])
         if failed:
             output.note(f"{output.count(len(failed), 'file')} could not be used:")
             output.list_failures([d.left for d in failed])
