@@ -234,5 +234,6 @@ def test_a_mounted_disk_that_is_full(tmp_path: Path, run: str, mgc: Callable) ->
         assert said.code == 1
         assert said.err.count("No space left on device") == 3
         assert everything(disk) == before
+        assert mgc("tag", "--undo").code == 0
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -1,9 +1,9 @@
 """The record of what was done to files, written before it is done, so that it can be undone.
 
-A journal is a folder in mgc's home: ``journal.jsonl`` with a line per step, and the difference
-between each file as it was and as it is. Whether a step was done is seen from the file itself, so
-a process that is killed at any moment leaves files that are either old or new, and all of them can
-be given back.
+A journal is a folder in mgc's home: ``journal.jsonl`` with a line per step, which has the
+difference between a file as it was and as it is. Whether a step was done is seen from the file
+itself, so a process that is killed at any moment leaves files that are either old or new, and all
+of them can be given back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -45,15 +46,14 @@ class Journal:
         self.kind = kind
         self.folder = _root() / f"{time.time_ns()}-{os.getpid()}-{kind}"
         self._lines: FileIO | None = None
-        self._count = 0
 
     def close(self) -> None:
         """Close its file."""
         if self._lines is not None:
             self._lines.close()
 
-    def record(self, **step: Any) -> None:
-        """Add a step, on the disk before this returns."""
+    def record(self, *, wait: bool = True, **step: Any) -> None:
+        """Add a step; ``wait`` until it is on the disk."""
         if self._lines is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lines = open(self.folder / LINES, "ab", buffering=0)  # noqa: SIM115 - see `close`
@@ -61,7 +61,8 @@ class Journal:
         line = b"\n" + json.dumps({"kind": self.kind, **step}).encode()
         if self._lines.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(self._lines.fileno())
+        if wait:
+            os.fsync(self._lines.fileno())
 
     @contextmanager
     def replacing(self, path: Path, *, keep_times: bool) -> Iterator[Path]:
@@ -71,8 +72,8 @@ class Journal:
         """
         found = path.stat()
         before = path.read_bytes()
-        copy = path.with_name(f".{path.stem[:40]}.mgc-{os.getpid()}-{self._count}{path.suffix}")
-        self.record(copy=str(copy))
+        copy = path.with_name(f".{path.stem[:40]}.mgc-{os.getpid()}{path.suffix}")
+        self.record(copy=str(copy), wait=False)
         try:
             copy.write_bytes(before)
             yield copy
@@ -95,15 +96,11 @@ class Journal:
         delta = difference(before, after)
         if restored(delta, after) != before:
             raise OSError(f"{path}: its old content could not be kept")
-        name = f"{self._count}.zst"
-        self._count += 1
-        (self.folder / name).write_bytes(delta)
-        sync(self.folder / name)
         self.record(
             path=str(path.absolute()),
             before=_digest(before),
             after=_digest(after),
-            delta=name,
+            delta=b64encode(delta).decode(),
             times=[found.st_atime_ns, found.st_mtime_ns],
         )
 
@@ -155,9 +152,9 @@ def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
         if _digest(now) != step["after"]:
             result.failures.append(f"{path}: was changed since; left as it is.")
             return
-        before = restored((folder / step["delta"]).read_bytes(), now)
+        before = restored(b64decode(step["delta"]), now)
         if _digest(before) != step["before"]:
-            result.failures.append(f"{path}: {folder / step['delta']} is damaged.")
+            result.failures.append(f"{path}: {folder / LINES} is damaged.")
             return
         copy.write_bytes(before)
         shutil.copystat(path, copy)

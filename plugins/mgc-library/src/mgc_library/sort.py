@@ -182,7 +182,7 @@ def _make(source: Path, target: Path, how: str, journal: Journal) -> None:
         from mgc_library.journal import sync
 
         half = target.with_name(f".{target.name[:40]}.mgc-{os.getpid()}")
-        journal.record(copy=str(half))
+        journal.record(copy=str(half), wait=False)
         try:
             shutil.copy2(source, half)
             sync(half)
