@@ -30,13 +30,15 @@ def tag(
     ] = 0.5,
     unknown: Unknown = UNKNOWN,
     coverage: Annotated[
-        float | None,
+        float,
         typer.Option(
             metavar="RATE",
             help="Write all genres of the answer's set, which holds the true one in this share of "
-            "tracks (default: the most likely one).",
+            "tracks; 0: the most likely one.",
+            min=0.0,
+            max=1.0,
         ),
-    ] = None,
+    ] = 0.0,
     replace: Annotated[bool, typer.Option("--replace", help="Over another genre, too.")] = False,
     own_field: Annotated[
         bool,
@@ -68,13 +70,9 @@ def tag(
         raise UsageError(f"Files cannot agree by {agree!r}.", "Use: --agree album")
     if watch and (agree or not write):
         raise UsageError("--watch needs --write, and no --agree.", "Leave one out.")
-    if coverage is not None:
-        from mgc.prediction.conformal_sets import checked_coverage
-
-        checked_coverage(coverage)
-    if agree and coverage is not None:
+    if agree and coverage:
         raise UsageError("The mean of an album has no --coverage.", "Leave out it or --agree.")
-    rules = Rules(at_least, replace, own_field, coverage or 0.0)
+    rules = Rules(at_least, replace, own_field, coverage)
     work = _Work(run, rules, write, keep_times, agree == "album", unknown)
     with work:
         if watch:
