@@ -77,6 +77,20 @@ def test_playlists_that_are_there_stay_unless_they_are_to_be_replaced(
     assert mine.read_text() != "mine"
 
 
+def test_what_cannot_be_is_said_before_anything_is_heard(
+    tmp_path: Path, run: str, mgc: Callable
+) -> None:
+    [song, *_] = _songs(tmp_path)
+    for words in (
+        ("playlist", tmp_path, "--run", run, "--into", song),
+        ("playlist", tmp_path, "--run", run, "--by", "similar", "--to", tmp_path / "gone.mp3"),
+        ("sort", tmp_path, "--run", run, "--into", song),
+    ):
+        said = mgc(*words)
+        assert (said.code, "is not a f" in said.err) == (2, True)
+        assert "predicting" not in said.err
+
+
 @pytest.mark.parametrize("how", ["copy", "link", "move"])
 @pytest.mark.parametrize("linking", [True, False])
 def test_sorting_that_stops_anywhere_is_undone(
@@ -146,7 +160,9 @@ def test_names_are_safe_and_numbered(tmp_path: Path, run: str, mgc: Callable) ->
     assert len(_short("ü" * 500).encode()) <= 200
 
 
-@pytest.mark.parametrize("pattern", ["../{genre}", "/{genre}", "{nope}", "{genre", "all"])
+@pytest.mark.parametrize(
+    "pattern", ["../{genre}", "/{genre}", "{genre}/", "{nope}", "{genre", "all"]
+)
 def test_other_patterns_are_refused(tmp_path: Path, run: str, mgc: Callable, pattern: str) -> None:
     said = mgc("sort", tmp_path, "--run", run, "--into", tmp_path / "s", "--pattern", pattern)
     assert (said.code, "--pattern" in said.err) == (2, True)

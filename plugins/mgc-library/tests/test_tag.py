@@ -100,7 +100,11 @@ def test_all_genres_of_the_set_are_written(tmp_path: Path, run: str, mgc: Callab
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(("--coverage", "1.5"), "1.5"), (("--coverage", "0.9", "--agree", "album"), "--agree")],
+    [
+        (("--coverage", "1.5"), "1.5"),
+        (("--at-least", "nan"), "--at-least"),
+        (("--coverage", "0.9", "--agree", "album"), "--agree"),
+    ],
 )
 def test_sets_that_cannot_be(
     tmp_path: Path, run: str, mgc: Callable, options: tuple[str, ...], said: str

@@ -12,7 +12,7 @@ import typer
 from mgc import MgcError, Model, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc_library.options import UNKNOWN, Unknown
+from mgc_library.options import UNKNOWN, Unknown, check_folder
 
 
 def playlist(
@@ -42,6 +42,9 @@ def playlist(
         raise UsageError(f"Nothing is known about --by {by}.", "Use: --by genre, or --by similar")
     if (by == "similar") != (to is not None):
         raise UsageError("--by similar and --to FILE belong together.", "Give both, or neither.")
+    if to is not None and not to.is_file():
+        raise UsageError(f"{to} is not a file.", "Check --to.")
+    check_folder(into)
     import mgc
     from mgc.audio.audio_files import collect
 

@@ -17,7 +17,7 @@ import typer
 from mgc import AudioError, MgcError, Prediction, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc_library.options import UNKNOWN, Unknown, Write
+from mgc_library.options import UNKNOWN, Unknown, Write, check_folder
 
 if TYPE_CHECKING:
     from mgc_library.journal import Journal
@@ -57,6 +57,7 @@ def sort(
         _undo(as_json)
         return
     _check(pattern, how)
+    check_folder(into)
     import mgc
     from mgc.audio.audio_files import collect
 
@@ -135,7 +136,7 @@ def _check(pattern: str, how: str) -> None:
         raise UsageError(
             f"--pattern {pattern!r} cannot be read: {error}.", "See --help."
         ) from error
-    if used - {*FIELDS} or not used or pattern.startswith("/") or ".." in pattern.split("/"):
+    if used - {*FIELDS} or not used or {"", "..", "."} & {*pattern.split("/")}:
         raise UsageError(
             f"--pattern {pattern!r} is not a place below --into.",
             f"Use {', '.join(f'{{{f}}}' for f in FIELDS)}, such as {{genre}}/{{artist}}/{{title}}",

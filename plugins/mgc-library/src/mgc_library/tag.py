@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -66,6 +67,8 @@ def tag(
         return
     if not paths or run is None:
         raise UsageError("Which files, by which run?", "For example: mgc tag MUSIC --run RUN")
+    if math.isnan(at_least):
+        raise UsageError("--at-least is not a number.", "For example: --at-least 0.7")
     if agree not in (None, "album"):
         raise UsageError(f"Files cannot agree by {agree!r}.", "Use: --agree album")
     if watch and (agree or not write):
