@@ -24,11 +24,12 @@ FFMPEG = (
 )
 #: What `mgc data add` and `mgc predict` recognise as music in a folder.
 SUFFIXES = frozenset({*LIBSNDFILE, *FFMPEG})
-#: Notes without sound, trackers, protected or undecodable audio, films: counted, but not taken.
+#: Notes and lists without sound, trackers, protected or undecodable audio, films: counted, but not
+#: taken.
 NOT_TAKEN = frozenset(
     {
         *(".mid", ".midi", ".kar", ".rmi", ".mod", ".xm", ".it", ".s3m", ".sid", ".nsf", ".spc"),
-        *(".aa", ".aax", ".m4p", ".ofr", ".la", ".lpac", ".cda", ".wvx", ".rx2"),
+        *(".aa", ".aax", ".m4p", ".ofr", ".la", ".lpac", ".cda", ".cue", ".wvx", ".rx2"),
         *(".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".vob"),
     }
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mgc.datasets.importers.naming import AS_WRITTEN, NameRules
 from mgc.errors import MgcError, UsageError, unknown
 from mgc.home import home
 from mgc.plugins import registry
@@ -39,6 +40,7 @@ class Plan:
         name: the name its results are kept under.
         dataset: a dataset's name; ``demo`` is synthesised if it is missing.
         path: music to add under that name if the dataset is missing; relative to the file.
+        names: where ``path`` has its genres and artists, and what becomes of several genres.
         extractors: each is fitted with each of ``heads``; the default head is used if none is
             named.
         folds: K for cross-validation; 0 takes the dataset's own split.
@@ -59,6 +61,7 @@ class Plan:
     strategies: list[str] = field(default_factory=list)
     calibrated: list[str] = field(default_factory=list)
     path: str = ""
+    names: NameRules = AS_WRITTEN
     folds: int = 0
     seeds: list[int] = field(default_factory=lambda: [0])
     learn_from: str = "validation"
@@ -124,10 +127,16 @@ def read_plan(path: Path) -> Plan:
 def _built(found: dict[str, Any], path: Path) -> Plan:
     from pydantic import TypeAdapter, ValidationError
 
-    known = [f.name for f in fields(Plan)]
-    for key in found:
-        if key not in known:
-            raise unknown(f"key of {path.name}", key, known, "mgc experiment --help")
+    names = found.get("names")
+    inner = names if isinstance(names, dict) else {}
+    for keys, of, where in (
+        (found, Plan, path.name),
+        (inner, NameRules, "[names]"),
+    ):
+        known = [f.name for f in fields(of)]
+        for key in keys:
+            if key not in known:
+                raise unknown(f"key of {where}", key, known, "mgc experiment --help")
     if found.get("path"):
         found["path"] = str((path.parent / Path(found["path"]).expanduser()).resolve())
     try:

@@ -84,7 +84,14 @@ def ensure_dataset(plan: Plan, progress: Progress) -> None:
     if plan.dataset in table.names():
         return
     if plan.path:
-        importing.add_path(plan.dataset, Path(plan.path), group_by=None, seed=0, drop_rare=False)
+        importing.add_path(
+            plan.dataset,
+            Path(plan.path),
+            group_by=None,
+            seed=0,
+            drop_rare=False,
+            rules=plan.names,
+        )
     elif plan.dataset == DEMO:
         importing.add_demo(DEMO, seed=0, progress=progress)
     else:

@@ -23,9 +23,8 @@ from mgc.progress import Progress, Silent
 from mgc.runs import Run
 
 if TYPE_CHECKING:
-    from mgc.datasets.table import Dataset
     from mgc.prediction.explanation import Explanation
-    from mgc.prediction.similar import Neighbours
+    from mgc.prediction.similar import Among, Neighbours
     from mgc.prediction.timeline import Timeline
 
 
@@ -164,7 +163,7 @@ class Model:
     def similar(
         self,
         audio: object,
-        among: str | Dataset | Run | None = None,
+        among: Among = None,
         count: int = 10,
         *,
         same_artist: bool = False,
@@ -174,8 +173,9 @@ class Model:
 
         Args:
             audio: as for `predict`, or the id of one of the known tracks.
-            among: a dataset or a run (or its name) whose tracks are known; None is the model's own.
-                Features of a dataset are extracted if they are missing, and kept.
+            among: a dataset or a run (or its name) whose tracks are known, or the paths of files,
+                whose artists are those of their tags; None is the model's own. Features are
+                extracted if they are missing, and kept.
             count: the most tracks to return.
             same_artist: also return tracks of the artist of ``audio``.
             progress: is told about the tracks embedded.

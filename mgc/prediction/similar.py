@@ -9,7 +9,7 @@ tracks.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from mgc import runs
 from mgc.audio.given import given
 from mgc.audio.sound_hash import sound_hash
 from mgc.datasets import table
+from mgc.datasets.importers.tags import read_tags
 from mgc.datasets.quarantine import usable
 from mgc.datasets.table import Dataset
 from mgc.errors import AudioError, MgcError, UsageError, unknown
@@ -32,6 +33,9 @@ from mgc.runs import Run, selection
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: What may be compared with; files are given by their paths.
+Among = str | Dataset | Run | Iterable[str | os.PathLike[str]] | None
 
 BLOCK_ROWS = 8_192  # compared at once
 COLUMNS = ("track_id", "genre", "artist", "title", "path")
@@ -63,12 +67,14 @@ class Neighbours(Sequence[Neighbour]):
         known: how many tracks were compared.
         remark: why tracks of the same artist may be among them, or "".
         name: the name of the dataset or run that they are tracks of.
+        failures: why tracks could not be compared, one line each.
     """
 
     found: Sequence[Neighbour]
     known: int
     remark: str = ""
     name: str = ""
+    failures: Sequence[str] = ()
 
     def __getitem__(self, place: Any) -> Any:
         return self.found[place]
@@ -85,11 +91,13 @@ class KnownTracks:
         tracks: one row per track, with `COLUMNS`; the paths are absolute.
         vectors: of each member, (track, dimension) float32.
         name: what they are the tracks of.
+        failures: why others have none, one line each.
     """
 
     tracks: pd.DataFrame
     vectors: Sequence[np.ndarray]
     name: str
+    failures: Sequence[str] = ()
 
     def number(self, track: Path | str) -> int | None:
         """The row of a track by its id, or by its file, wherever that lies; None if it has none."""
@@ -138,7 +146,7 @@ def nearest(
 def similar(
     predictor: BasePredictor,
     wanted: object,
-    among: str | Dataset | Run | None,
+    among: Among,
     count: int,
     same_artist: bool,
     progress: Progress,
@@ -161,7 +169,7 @@ def similar(
         remark = f"{known.name} names no artists, so tracks of the same one may be among these."
     elif not same_artist and not artist:
         remark = "Its artist is not known, so tracks of the same one may be among these."
-    return Neighbours(found, len(tracks), remark, known.name)
+    return Neighbours(found, len(tracks), remark, known.name, known.failures)
 
 
 def _asked(
@@ -184,13 +192,13 @@ def _asked(
     return None, predictor.embeddings(predictor.features(given(wanted))[0])
 
 
-def known_tracks(
-    predictor: BasePredictor, among: str | Dataset | Run | None, progress: Progress
-) -> KnownTracks:
-    """The tracks of a dataset or a run, placed in the model's space.
+def known_tracks(predictor: BasePredictor, among: Among, progress: Progress) -> KnownTracks:
+    """The tracks of a dataset or a run, or files, placed in the model's space.
 
     None means those of the model's own run. Raises UsageError if there are none.
     """
+    if among is not None and not isinstance(among, str | Dataset | Run):
+        return _embedded(predictor, _of_files(among), "the list", progress)
     source = named(among) if isinstance(among, str) else among or predictor.run
     if isinstance(source, Dataset):
         tracks = usable(source)[0]
@@ -207,6 +215,23 @@ def known_tracks(
     if vectors is not None:
         return KnownTracks(tracks, vectors, name)
     return _embedded(predictor, tracks, name, progress)
+
+
+def _of_files(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """Files as tracks: their ids are the paths as given, artists and titles those of their tags."""
+    import pandas as pd
+
+    files = {str(path): Path(path).expanduser().absolute() for path in paths}
+    tags = [read_tags(file) for file in files.values()]
+    return pd.DataFrame(
+        {
+            "track_id": list(files),
+            "genre": "",
+            "artist": [found.artist for found in tags],
+            "title": [found.title for found in tags],
+            "path": list(map(str, files.values())),
+        }
+    )
 
 
 def named(name: str) -> Dataset | Run:
@@ -248,12 +273,13 @@ def _embedded(
     files cannot be used are left out, and counted. Raises MgcError if none is left."""
     sources, paths = list(predictor.answering.values()), list(map(Path, tracks["path"]))
     made = extract(paths, sources, progress)
-    failed = {failure.path for failure in made.failures}
+    failed = {failure.path: failure.reason for failure in made.failures}
     if failed:
         progress.say(f"{len(failed):,} of the {len(paths):,} files of {name} could not be used.")
     good = np.array([path not in failed for path in paths])
     if not good.any():
-        raise MgcError(f"None of the files of {name} could be used.", "Run: mgc data check")
+        why = next(iter(failed.values()), "There are none.")
+        raise MgcError(f"None of the files of {name} could be used.", why)
     rows = []
     with progress.task(f"embedding {name}", int(good.sum()), "tracks") as task:
         for path in np.array(paths, dtype=object)[good]:
@@ -261,4 +287,5 @@ def _embedded(
             rows.append(predictor.embeddings(clips))
             task.advance()
     vectors = [np.stack(own).astype(np.float32) for own in zip(*rows, strict=True)]
-    return KnownTracks(tracks[good].reset_index(drop=True), vectors, name)
+    kept = tracks[good].reset_index(drop=True)
+    return KnownTracks(kept, vectors, name, list(failed.values()))

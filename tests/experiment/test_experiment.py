@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from mgc import fitting, runs
+from mgc import datasets, fitting, runs
 from mgc.errors import MgcError, UsageError
 from mgc.evaluation.compare import compare
 from mgc.evaluation.systems import systems
 from mgc.experiment.plan import read_plan
 from mgc.experiment.published import compare_published, markdown
-from mgc.experiment.study import COMMAND, perform, requests, steps
+from mgc.experiment.study import COMMAND, ensure_dataset, perform, requests, steps
+from mgc.progress import Silent
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = """
@@ -188,6 +192,9 @@ def test_beside_published_figures(file: Path) -> None:
         ('["mfcc", "chroma"]', '["mfcc"]', "only one model"),
         ('name = "small"', 'name = "../up"', "is not a valid dataset name"),
         ("accuracy = 39", 'accuracy = "high"', "accuracy"),
+        ("folds = 2", 'names = {severals = "first"}', "'several'"),
+        ("folds = 2", 'names = {several = "frist"}', "names.several"),
+        ("folds = 2", "names = 1", "names"),
         ('path = "', 'learn_from = "test"\npath = "', "held-out"),
     ],
 )
@@ -213,6 +220,19 @@ def test_a_dataset_that_nobody_can_make(file: Path) -> None:
     with pytest.raises(UsageError, match="needs the dataset 'fma-small'") as caught:
         perform(read_plan(file), COMMAND)
     assert caught.value.hint == "Run: mgc data download fma-small"
+
+
+def test_music_is_added_with_names_from_tags(file: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        with soundfile.SoundFile(tmp_path / f"{number}.flac", "w", 22_050, 1) as music:
+            music.genre, music.artist = ("jazz; bebop", "rock")[number % 2], f"artist {number}"
+            music.write(np.zeros(22_050))
+    text = file.read_text().replace("folds = 2", 'names = {genre_from = "tag", several = "first"}')
+    file.write_text(re.sub('path = ".*"', f'path = "{tmp_path}"', text))
+    ensure_dataset(read_plan(file), Silent())
+    tracks = datasets.load("m").tracks
+    assert tracks["genre"].value_counts().to_dict() == {"jazz": 3, "rock": 3}
+    assert tracks["artist"].nunique() == 6
 
 
 def test_no_file(tmp_path: Path) -> None:

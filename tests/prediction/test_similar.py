@@ -105,6 +105,38 @@ def test_tracks_of_another_dataset_are_embedded_by_the_run(
     assert {one.genre for one in apart} == {"metal"}
 
 
+def test_files_are_compared_as_a_dataset_of_them_is(
+    model: Model, tmp_path: Path, music: Path
+) -> None:
+    files = sorted(music.rglob("*.wav"))
+    wanted = next(path for path in files if "jazz" in str(path))
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"no sound")
+    found = model.similar(wanted, [*map(str, files), bad, str(files[0])], 100, same_artist=True)
+    expected = model.similar(wanted, "m", 100, same_artist=True)
+    assert [(one.path, one.distance) for one in found] == [
+        (one.path, one.distance) for one in expected
+    ]
+    assert (found.known, len(found.failures)) == (len(files), 1)
+    assert str(bad) in found.failures[0]
+    assert model.similar(str(wanted), files, 1)[0].track_id in map(str, files)
+    with pytest.raises(MgcError, match="None of the files of the list"):
+        model.similar(wanted, [bad])
+    with pytest.raises(MgcError, match="None of the files of the list"):
+        model.similar(wanted, [])
+
+
+def test_artists_of_files_are_those_of_their_tags(model: Model, tmp_path: Path) -> None:
+    for number, artist in enumerate(("one", "one", "two")):
+        with soundfile.SoundFile(tmp_path / f"{number}.flac", "w", 22_050, 1) as file:
+            file.artist, file.title = artist, f"title {number}"
+            file.write(synthesise("metal", number, 0, seconds=3.0))
+    files = sorted(tmp_path.iterdir())
+    [other] = model.similar(files[0], files)
+    assert (other.artist, other.title, other.path) == ("two", "title 2", str(files[2]))
+    assert len(model.similar(files[0], files, same_artist=True)) == 2
+
+
 def test_an_ensemble_has_the_mean_distance_of_its_members(model: Model) -> None:
     other = mgc.fit("m", "chroma", "logistic", folds=3)
     assert model.run

@@ -11,8 +11,9 @@ import soundfile
 from mutagen import apev2, id3
 
 RATE = 22_050
-KINDS = ("bare.mp3", "v1.mp3", "v23.mp3", "v24.mp3", "ape.mp3", "a.flac", "a.ogg", "a.opus")
-KINDS += ("a.wav", "a.aiff", "a.m4a")
+KINDS = ("bare.mp3", "v1.mp3", "v22.mp3", "v23.mp3", "v24.mp3", "ape.mp3", "all.mp3")
+KINDS += ("a.flac", "a.ogg", "a.opus", "a.wav", "a.aiff", "a.m4a")
+TITLE = b"\0a title"  # in Latin-1, as ID3 writes it
 
 
 def sound(genre: str, seed: int, seconds: float = 3.0) -> np.ndarray:
@@ -35,18 +36,26 @@ def write(path: Path, wave: np.ndarray) -> Path:
         soundfile.write(path, np.repeat(wave, 2), 48_000, format="OGG", subtype="OPUS")
     else:
         soundfile.write(path, wave, RATE)
-    kind = path.stem.split("-")[-1]
-    if kind == "ape":
+    _tag(path, path.stem.split("-")[-1])
+    return path
+
+
+def _tag(path: Path, kind: str) -> None:
+    """Tag an mp3 as its name says; "all" is ID3v1, ID3v2.2 and APE."""
+    if kind in ("ape", "all"):
         tags = apev2.APEv2()
         tags["Title"] = "a title"
         tags.save(path)
-    elif kind in ("v1", "v23", "v24"):
+    if kind in ("v1", "v23", "v24", "all"):
         frames = id3.ID3()
         frames.add(id3.TIT2(text="a title"))
-        frames.save(path, v1=2 if kind == "v1" else 0, v2_version=3 if kind == "v23" else 4)
-        if kind == "v1":
+        v1 = 2 if kind in ("v1", "all") else 0
+        frames.save(path, v1=v1, v2_version=3 if kind == "v23" else 4)
+        if v1:
             id3.delete(path, delete_v1=False)
-    return path
+    if kind in ("v22", "all"):  # mutagen reads, but does not write, these
+        frame = b"TT2" + len(TITLE).to_bytes(3) + TITLE
+        path.write_bytes(b"ID3\x02\0\0" + len(frame).to_bytes(4) + frame + path.read_bytes())
 
 
 def _write_m4a(path: Path, wave: np.ndarray) -> None:

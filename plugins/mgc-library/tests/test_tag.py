@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from mgc_library import journal, tags, watch
 from mgc_library.decision import Rules, decide
-from tinytag import TinyTag
+from mutagen import id3
+from mutagen.apev2 import APEv2
 
 from mgc import Prediction
 from mgc.audio.sound_hash import sound_hash
+from mgc.datasets.importers.tags import read_tags
 
-from . import library
+from . import library, read_back, show
 
 
 def test_tagged_read_back_and_undone(tmp_path: Path, run: str, mgc: Callable) -> None:
@@ -30,8 +32,8 @@ def test_tagged_read_back_and_undone(tmp_path: Path, run: str, mgc: Callable) ->
     assert (said.code, [row["left"] for row in said.json]) == (0, [""] * len(files))
     for path in files:
         assert tags.read(path).genres == (path.parent.name,)
-        if path.suffix != ".m4a" or TinyTag.is_supported(path):
-            assert TinyTag.get(path).genre == path.parent.name
+        for reader, read_genre in read_back.readers().items():
+            assert read_genre(path) == path.parent.name, (reader, path)
         assert sound_hash(path) == sounds[path]
         assert not list(path.parent.glob(".*"))
     again = mgc("tag", tmp_path / "lib", "--run", run, "--write")
@@ -51,12 +53,74 @@ def test_another_genre_stays_unless_it_is_to_be_replaced(
     assert "has a genre: Ambient, Drone" in said.err
     assert tags.read(path).genres == ("Ambient", "Drone")
     mgc("tag", path, "--run", run, "--write", "--own-field")
-    assert tags.read(path) == tags.Tags(("Ambient", "Drone"), own_genre="calm")
+    assert tags.read(path) == tags.Tags(("Ambient", "Drone"), own_genres=("calm",))
     mgc("tag", path, "--run", run, "--write", "--replace")
     assert tags.read(path).genres == ("calm",)
     mgc("tag", "--undo")
     mgc("tag", "--undo")
     assert tags.read(path) == tags.Tags(("Ambient", "Drone"))
+
+
+def test_a_genre_in_an_ape_tag_alone_stays(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "0-ape.mp3", library.sound("calm", 1))
+    ape = APEv2(path)
+    ape["Genre"] = ["Ambient", "Drone"]
+    ape.save(path)
+    assert "has a genre: Ambient, Drone" in mgc("tag", path, "--run", run, "--write").err
+    mgc("tag", path, "--run", run, "--write", "--replace")
+    assert tags.read(path).genres == (APEv2(path)["Genre"][0],) == ("calm",)
+
+
+@pytest.mark.parametrize("kind", library.KINDS)
+def test_several_genres_are_repeated_values(tmp_path: Path, kind: str) -> None:
+    path = library.write(tmp_path / f"0-{kind}", library.sound("calm", 1))
+    genres = ("Jazz", "R&B/Soul", "Música")
+    tags.write_own(path, genres[1:], 0.5)
+    tags.write(path, genres)
+    assert tags.read(path).genres == genres
+    assert tags.read(path).own_genres == genres[1:]
+    assert [name for text in read_tags(path).genres for name in text.split("\0")] == list(genres)
+    if path.suffix == ".mp3":
+        assert id3.ID3(path)["TCON"].text == list(genres)
+
+
+def test_all_genres_of_the_set_are_written(tmp_path: Path, run: str, mgc: Callable) -> None:
+    mixed = (library.sound("calm", 1) + library.sound("harsh", 1)) / 2
+    path = library.write(tmp_path / "a.flac", mixed)
+    [row] = mgc("tag", path, "--run", run, "--coverage", 0.5, "--json").json
+    assert row["genres"] == [row["genre"]]
+    said = mgc("tag", path, "--run", run, "--coverage", 0.999, "--write", "--at-least", 0, "--json")
+    [row] = said.json
+    assert sorted(row["genres"]) == ["calm", "harsh"]
+    assert row["genres"][0] == row["genre"]
+    assert tags.read(path).genres == tuple(row["genres"])
+    again = mgc("tag", path, "--run", run, "--coverage", 0.999, "--at-least", 0)
+    assert "As it would be already: 1 file" in again.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--coverage", "1.5"), "1.5"),
+        (("--at-least", "nan"), "--at-least"),
+        (("--coverage", "0.9", "--agree", "album"), "--agree"),
+    ],
+)
+def test_sets_that_cannot_be(
+    tmp_path: Path, run: str, mgc: Callable, options: tuple[str, ...], said: str
+) -> None:
+    result = mgc("tag", tmp_path, "--run", run, *options)
+    assert (result.code, said in result.err) == (2, True)
+
+
+def test_cue_sheets_are_counted(tmp_path: Path, run: str, mgc: Callable) -> None:
+    library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    (tmp_path / "a.cue").write_text('FILE "a.flac" WAVE\n  TRACK 01 AUDIO\n')
+    said = mgc("tag", tmp_path, "--run", run, "--write")
+    assert "Tagged 1 file of 1" in said.err
+    assert "Not taken for audio: .cue (1)" in said.err
+    said = mgc("tag", tmp_path / "a.cue", "--run", run)
+    assert (said.code, "1 file could not be used" in said.err) == (1, True)
 
 
 def test_unsure_answers_are_not_written(tmp_path: Path, run: str, mgc: Callable) -> None:
@@ -115,11 +179,33 @@ def test_a_full_disk_leaves_files_whole(
     def full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal, "_sync", full)
+    monkeypatch.setattr(journal, "sync", full)
     said = mgc("tag", path, "--run", run, "--write")
     assert "No space left on device" in said.err
     assert library.digests([path]) == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.flac"]
+
+
+def test_features_of_a_tagged_file_are_found(
+    tmp_path: Path, run: str, mgc: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mgc as api
+    from mgc.audio import decoding
+
+    decoded = list[object]()
+    excerpts = decoding.excerpts
+    monkeypatch.setattr(decoding, "excerpts", lambda *a: decoded.append(a[0]) or excerpts(*a))
+    files = library.make(tmp_path / "lib", 2)
+    api.datasets.add("again", tmp_path / "lib")
+    extracting = ("features", "extract", "mfcc", "--data", "again", "--workers", 1)
+    assert mgc(*extracting).code == 0
+    assert len(decoded) == len({sound_hash(path) for path in files})
+    tagging = ("tag", tmp_path / "lib", "--run", run, "--write", "--at-least", 0)
+    for changing in (tagging, ("tag", "--undo")):
+        assert mgc(*changing).code == 0
+        decoded.clear()
+        assert mgc(*extracting).code == 0
+        assert decoded == []
 
 
 KILLED = """
@@ -149,7 +235,7 @@ for name in sys.argv[2:]:
 def test_killed_at_any_moment_every_byte_comes_back(tmp_path: Path, mgc: Callable) -> None:
     files = [
         library.write(tmp_path / f"{n}-{kind}", library.sound("calm", n))
-        for n, kind in enumerate(("bare.mp3", "a.ogg", "a.flac"))
+        for n, kind in enumerate(("bare.mp3", "a.ogg", "a.flac", "v24.mp3", "a.m4a"))
     ]
     before = library.digests(files)
     moments = changed = 0
@@ -161,12 +247,27 @@ def test_killed_at_any_moment_every_byte_comes_back(tmp_path: Path, mgc: Callabl
         changed += library.digests(files) != before
         mgc("tag", "--undo")
         assert library.digests(files) == before
-        assert len(list(tmp_path.iterdir())) == 3
+        assert len(list(tmp_path.iterdir())) == 5
         if done.returncode == 0:
             break
         assert done.returncode == 9
     assert moments >= 20
     assert 1 < changed < moments
+
+
+def test_killed_while_a_library_is_tagged(tmp_path: Path) -> None:
+    before = library.digests(library.make(tmp_path / "lib"))
+    changed = show.kill_often(tmp_path / "lib", before, inside=4)
+    assert 0 < sum(changed) < 4 * len(before)
+
+
+def test_killed_before_the_first_entry(tmp_path: Path, run: str, mgc: Callable) -> None:
+    path = library.write(tmp_path / "a.flac", library.sound("calm", 1))
+    before = library.digests([path])
+    mgc("tag", path, "--run", run, "--write")
+    journal.Journal("tag").folder.mkdir()
+    assert mgc("tag", "--undo").code == 0
+    assert library.digests([path]) == before
 
 
 def test_what_was_changed_since_is_left(tmp_path: Path, run: str, mgc: Callable) -> None:
@@ -177,6 +278,21 @@ def test_what_was_changed_since_is_left(tmp_path: Path, run: str, mgc: Callable)
     assert (said.code, "was changed since" in said.err) == (1, True)
     assert tags.read(path).genres == ("my own",)
     (journal.last() / journal.DONE).touch()
+
+
+def test_undoing_takes_nothing_else(tmp_path: Path, mgc: Callable) -> None:
+    said = mgc("tag", tmp_path, "--undo")
+    assert (said.code, "--undo takes back all" in said.err) == (2, True)
+
+
+def test_files_may_arrive_in_an_empty_folder(tmp_path: Path) -> None:
+    made = iter([lambda: library.write(tmp_path / "0.wav", library.sound("calm", 1)), str, str])
+    assert list(watch.arrivals([tmp_path], lambda: next(made)())) == [[tmp_path / "0.wav"]]
+
+
+def test_a_folder_to_watch_must_exist(tmp_path: Path, run: str, mgc: Callable) -> None:
+    said = mgc("tag", tmp_path / "gone", "--run", run, "--write", "--watch")
+    assert (said.code, "does not exist" in said.err) == (2, True)
 
 
 def test_files_that_arrive_are_taken_once_they_are_whole(tmp_path: Path) -> None:

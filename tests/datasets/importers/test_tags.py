@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
 import pytest
-from mutagen import id3
+from mutagen import apev2, id3
 
 from mgc import datasets
 from mgc.datasets.importers.folder import import_folder
@@ -68,6 +69,33 @@ def test_repeated_fields_are_several_genres(tmp_path: Path, kind: str) -> None:
     assert read_tags(path) == FileTags(("Jazz", "Música", "R&B/Soul"), "Ann", "Various/Hits")
     with pytest.raises(UsageError, match="'Jazz', 'Música', 'R&B/Soul'"):
         import_folder(tmp_path, BY_TAG)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "both.mp3", "a.wv"])
+def test_ape_tags_are_read_where_there_are_no_others(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"wvpk sound" if name == "a.wv" else encoded("cbr.mp3", seconds=1.0))
+    ape = apev2.APEv2()
+    ape["Genre"], ape["Artist"], ape["Cover"] = ["Jazz", "Música"], "Ann", b"\0\1"
+    ape["Album Artist"], ape["Album"], ape["TITLE"] = "Various", "Hits", "A song"
+    ape.save(path)
+    if name == "both.mp3":
+        frames = id3.ID3()
+        frames.add(id3.TCON(encoding=3, text="Rock"))
+        frames.save(path, v1=2)
+    found = read_tags(path)
+    genres = ("Rock",) if name == "both.mp3" else ("Jazz\0Música",)
+    assert found == FileTags(genres, "Ann", "Various/Hits", "A song")
+
+
+def test_damaged_ape_tags_end_where_they_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.wv"
+    for seed in range(200):
+        rng = random.Random(seed)
+        whole = bytearray(b"sound" + rng.randbytes(100) + b"APETAGEX" + rng.randbytes(24))
+        whole[-20:-16] = rng.randint(0, 200).to_bytes(4, "little")
+        path.write_bytes(whole)
+        assert isinstance(read_tags(path), FileTags)
 
 
 def test_numbers_of_old_tags_are_names(tmp_path: Path) -> None:

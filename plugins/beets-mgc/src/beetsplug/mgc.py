@@ -25,6 +25,7 @@ class MgcPlugin(BeetsPlugin):  # type: ignore[misc]
         super().__init__("mgc")
         self.config.add(
             {"run": "", "at_least": 0.5, "unknown": 0.01, "auto": True, "replace": False}
+            | {"coverage": 0.0}
         )
         self._model: Any = None
         if self.config["auto"].get(bool):
@@ -88,7 +89,9 @@ class MgcPlugin(BeetsPlugin):  # type: ignore[misc]
         elif pretend:
             ui.print_(f"{item}: {answer.genre} {answer.probability:.0%}")
         else:
-            item.update({"genres": [answer.genre]} if SEVERAL else {"genre": answer.genre})
+            coverage = self.config["coverage"].as_number()
+            genres = answer.genres_at(coverage) if coverage else [answer.genre]
+            item.update({"genres": genres} if SEVERAL else {"genre": ", ".join(genres)})
             item["mgc_probability"] = round(answer.probability, 3)
             item.store()
             if write:

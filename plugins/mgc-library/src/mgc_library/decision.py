@@ -21,37 +21,46 @@ class Rules:
         at_least: the smallest probability.
         replace: over another genre, too.
         own: into mgc's own fields, which leaves the genre alone.
+        coverage: all genres of the answer's set at this coverage; 0 is the most likely one alone.
     """
 
     at_least: float
     replace: bool = False
     own: bool = False
+    coverage: float = 0.0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """For one file: the genre it has and the one it gets ("" if none), or why it is left alone."""
+    """For one file: the genres it has and those it gets, most likely first, with the probability of
+    the first; or why it is left alone."""
 
     path: Path
-    genre: str
+    genres: tuple[str, ...]
     probability: float
     now: tuple[str, ...] = ()
     left: str = ""
     failed: bool = False
 
+    @property
+    def shown(self) -> str:
+        """The genres in one line."""
+        return "; ".join(self.genres)
+
 
 def decide(answer: Prediction, rules: Rules) -> Decision:
-    """What to do with a file that was predicted."""
+    """What to do with a file that was predicted. Raises MgcError if the run has no sets."""
     assert answer.path is not None
     path = answer.path
     if answer.error:
-        return Decision(path, "", 0.0, left=answer.error, failed=True)
+        return Decision(path, (), 0.0, left=answer.error, failed=True)
     genre, probability = answer.genre, answer.probability
+    genres = tuple(answer.genres_at(rules.coverage)) if rules.coverage else (genre,)
     try:
         found = tags.read(path)
     except AudioError as error:
-        return Decision(path, genre, probability, left=error.message, failed=True)
-    now = (found.own_genre,) if rules.own and found.own_genre else () if rules.own else found.genres
+        return Decision(path, genres, probability, left=error.message, failed=True)
+    now = found.own_genres if rules.own else found.genres
     left = ""
     if answer.known is False:
         left = "unknown: unlike the music that the run learnt from"
@@ -59,11 +68,11 @@ def decide(answer: Prediction, rules: Rules) -> Decision:
         left = answer.remark
     elif probability < rules.at_least:
         left = f"{genre} {probability:.0%}, less than {rules.at_least:.0%}"
-    elif now == (genre,):
-        left = f"is {genre} already"
+    elif now == genres:
+        left = f"is {'; '.join(genres)} already"
     elif now and not rules.replace and not rules.own:
         left = f"has a genre: {', '.join(now)}"
-    return Decision(path, genre, probability, now, left)
+    return Decision(path, genres, probability, now, left)
 
 
 def album_votes(answers: Sequence[Prediction]) -> list[Prediction]:

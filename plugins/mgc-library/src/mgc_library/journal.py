@@ -1,23 +1,26 @@
 """The record of what was done to files, written before it is done, so that it can be undone.
 
-A journal is a folder in mgc's home: ``journal.jsonl`` with a line per step, and the difference
-between each file as it was and as it is. Whether a step was done is seen from the file itself, so
-a process that is killed at any moment leaves files that are either old or new, and all of them can
-be given back.
+A journal is a folder in mgc's home: ``journal.jsonl`` with a line per step, which has the
+difference between a file as it was and as it is. Whether a step was done is seen from the file
+itself, so a process that is killed at any moment leaves files that are either old or new, and all
+of them can be given back.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mgc import MgcError
 from mgc.home import home
@@ -42,23 +45,24 @@ class Journal:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.folder = _root() / f"{time.time_ns()}-{os.getpid()}-{kind}"
-        self._lines: BinaryIO | None = None
-        self._count = 0
+        self._lines: FileIO | None = None
 
     def close(self) -> None:
         """Close its file."""
         if self._lines is not None:
             self._lines.close()
 
-    def record(self, **step: Any) -> None:
-        """Add a step, on the disk before this returns."""
+    def record(self, *, wait: bool = True, **step: Any) -> None:
+        """Add a step; ``wait`` until it is on the disk."""
         if self._lines is None:
-            self.folder.mkdir(parents=True)
-            self._lines = open(self.folder / LINES, "ab")  # noqa: SIM115 - open until `close`
-        line = json.dumps({"kind": self.kind, **step}).encode() + b"\n"
-        self._lines.write(line)
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lines = open(self.folder / LINES, "ab", buffering=0)  # noqa: SIM115 - see `close`
+        # The line break in front ends a line of which a full disk took a part only.
+        line = b"\n" + json.dumps({"kind": self.kind, **step}).encode()
+        if self._lines.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if wait:
+            os.fsync(self._lines.fileno())
 
     @contextmanager
     def replacing(self, path: Path, *, keep_times: bool) -> Iterator[Path]:
@@ -68,8 +72,8 @@ class Journal:
         """
         found = path.stat()
         before = path.read_bytes()
-        copy = path.with_name(f".{path.stem[:40]}.mgc-{os.getpid()}-{self._count}{path.suffix}")
-        self.record(copy=str(copy))
+        copy = path.with_name(f".{path.stem[:40]}.mgc-{os.getpid()}{path.suffix}")
+        self.record(copy=str(copy), wait=False)
         try:
             copy.write_bytes(before)
             yield copy
@@ -81,7 +85,9 @@ class Journal:
             if not keep_times:
                 os.utime(copy)
             _same_owner(copy, found)
-            _sync(copy)
+            sync(copy)
+            if _stamp(path.stat()) != _stamp(found):
+                raise OSError(errno.EBUSY, "it was changed by something else meanwhile")
             copy.replace(path)
         finally:
             copy.unlink(missing_ok=True)
@@ -90,22 +96,19 @@ class Journal:
         delta = difference(before, after)
         if restored(delta, after) != before:
             raise OSError(f"{path}: its old content could not be kept")
-        name = f"{self._count}.zst"
-        self._count += 1
-        (self.folder / name).write_bytes(delta)
-        _sync(self.folder / name)
         self.record(
             path=str(path.absolute()),
             before=_digest(before),
             after=_digest(after),
-            delta=name,
+            delta=b64encode(delta).decode(),
             times=[found.st_atime_ns, found.st_mtime_ns],
         )
 
 
 def last() -> Path:
     """The newest journal that was not undone. Raises MgcError if there is none."""
-    found = [path for path in sorted(_root().glob("*/")) if not (path / DONE).exists()]
+    folders = (lines.parent for lines in sorted(_root().glob(f"*/{LINES}")))
+    found = [folder for folder in folders if not (folder / DONE).exists()]
     if not found:
         raise MgcError("There is nothing to undo.", "Only what --write did can be undone.")
     return found[-1]
@@ -118,7 +121,8 @@ def undo(folder: Path) -> Undone:
     cancelled = {step["cancelled"] for step in steps if "cancelled" in step}
     for step in reversed(steps):
         if "copy" in step:
-            Path(step["copy"]).unlink(missing_ok=True)
+            with suppress(OSError):  # no harm is done if it stays
+                Path(step["copy"]).unlink()
         elif "made" in step:
             _unmake(step, cancelled, result)
         elif "path" in step:
@@ -131,11 +135,7 @@ def undo(folder: Path) -> Undone:
 def _steps(folder: Path) -> list[dict[str, Any]]:
     """The steps of a journal; its last line may be half-written."""
     steps = []
-    try:
-        lines = (folder / LINES).read_bytes().splitlines()
-    except FileNotFoundError as error:
-        raise MgcError(f"{folder} is no journal.", "List them: ls the folder above it.") from error
-    for line in lines:
+    for line in (folder / LINES).read_bytes().splitlines():
         with suppress(ValueError):
             steps.append(json.loads(line))
     return steps
@@ -143,6 +143,7 @@ def _steps(folder: Path) -> list[dict[str, Any]]:
 
 def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
     path = Path(step["path"])
+    copy = path.with_name(f".{path.stem[:40]}.mgc-undo{path.suffix}")  # again if undoing is killed
     try:
         now = path.read_bytes()
         if _digest(now) == step["before"]:
@@ -151,23 +152,22 @@ def _give_back(folder: Path, step: dict[str, Any], result: Undone) -> None:
         if _digest(now) != step["after"]:
             result.failures.append(f"{path}: was changed since; left as it is.")
             return
-        before = restored((folder / step["delta"]).read_bytes(), now)
+        before = restored(b64decode(step["delta"]), now)
         if _digest(before) != step["before"]:
-            result.failures.append(f"{path}: {folder / step['delta']} is damaged.")
+            result.failures.append(f"{path}: {folder / LINES} is damaged.")
             return
-        copy = path.with_name(f".{path.stem[:40]}.mgc-undo-{os.getpid()}{path.suffix}")
-        try:
-            copy.write_bytes(before)
-            shutil.copystat(path, copy)
-            _same_owner(copy, path.stat())
-            os.utime(copy, ns=tuple(step["times"]))
-            _sync(copy)
-            copy.replace(path)
-        finally:
-            copy.unlink(missing_ok=True)
+        copy.write_bytes(before)
+        shutil.copystat(path, copy)
+        _same_owner(copy, path.stat())
+        os.utime(copy, ns=tuple(step["times"]))
+        sync(copy)
+        copy.replace(path)
         result.restored.append(path)
     except (OSError, ValueError) as error:
         result.failures.append(f"{path}: {getattr(error, 'strerror', None) or error}.")
+    finally:
+        with suppress(OSError):
+            copy.unlink()
 
 
 def _unmake(step: dict[str, Any], cancelled: set[str], result: Undone) -> None:
@@ -209,7 +209,12 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _sync(path: Path) -> None:
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
 

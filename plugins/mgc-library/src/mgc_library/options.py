@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mgc import UsageError
 
 UNKNOWN = 0.01
 Unknown = Annotated[
@@ -14,3 +17,9 @@ Unknown = Annotated[
     ),
 ]
 Write = Annotated[bool, typer.Option("--write", help="Do it, not only show it.")]
+
+
+def check_folder(path: Path) -> None:
+    """Raise UsageError, before anything is heard, if no folder can be there."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a folder.", "Use another --into.")

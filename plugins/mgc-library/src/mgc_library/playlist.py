@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mgc import MgcError, Model, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc_library.options import UNKNOWN, Unknown
-
-if TYPE_CHECKING:
-    import numpy as np
+from mgc_library.options import UNKNOWN, Unknown, check_folder
 
 
 def playlist(
@@ -36,24 +33,35 @@ def playlist(
         float, typer.Option(help="With --by genre: the smallest probability.", min=0.0, max=1.0)
     ] = 0.5,
     unknown: Unknown = UNKNOWN,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Over playlists of the same names, too.")
+    ] = False,
 ) -> None:
     """Make playlists (UTF-8 .m3u8, relative paths): one per genre, or of what is like a song."""
     if by not in ("genre", "similar"):
         raise UsageError(f"Nothing is known about --by {by}.", "Use: --by genre, or --by similar")
     if (by == "similar") != (to is not None):
         raise UsageError("--by similar and --to FILE belong together.", "Give both, or neither.")
+    if to is not None and not to.is_file():
+        raise UsageError(f"{to} is not a file.", "Check --to.")
+    check_folder(into)
     import mgc
     from mgc.audio.audio_files import collect
 
     files, model = collect(list(paths)), mgc.load(run)
+    names = model.genres if to is None else [f"like {to.stem}"]
+    places = {name: into / f"{safe(name)}.m3u8" for name in names}
+    there = [str(path) for path in places.values() if path.exists() and not replace]
+    if there:
+        raise UsageError(f"{there[0]} is there already.", "Use another --into, or --replace.")
     failures: list[str] = []
     if to is None:
         lists = _by_genre(model, files, at_least, unknown, failures)
     else:
-        lists = {f"like {to.stem}": _similar(model, files, to, count, failures)}
+        lists = {names[0]: _similar(model, files, to, count, failures)}
     into.mkdir(parents=True, exist_ok=True)
     for name, songs in sorted(lists.items()):
-        path = into / f"{safe(name)}.m3u8"
+        path = places[name]
         write(path, songs)
         output.say(f"{path}: {output.count(len(songs), 'song')}")
     if failures:
@@ -80,7 +88,8 @@ def safe(name: str) -> str:
     """A file name for any file system."""
     from pathvalidate import sanitize_filename
 
-    return sanitize_filename(name, replacement_text="_", platform="universal") or "_"
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\ufffd", "_")
+    return sanitize_filename(text, replacement_text="_", platform="universal") or "_"
 
 
 def _by_genre(
@@ -98,26 +107,7 @@ def _by_genre(
 def _similar(
     model: Model, files: list[Path], to: Path, count: int, failures: list[str]
 ) -> list[Path]:
-    """The song itself, then the nearest by the cosine of the embeddings."""
-    import numpy as np
-
-    songs, rows = [], []
-    with progress().task("listening", len(files), "files") as task:
-        for file in [f for f in files if f.resolve() != to.resolve()]:
-            try:
-                rows.append(_unit(model.embed(file)))
-                songs.append(file)
-            except MgcError as error:
-                failures.append(error.message)
-            task.advance()
-    if not rows:
-        return []
-    closeness = np.array(rows) @ _unit(model.embed(to))
-    return [to, *(songs[n] for n in np.argsort(-closeness, kind="stable")[: count - 1])]
-
-
-def _unit(row: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    unit: np.ndarray = row / max(float(np.linalg.norm(row)), 1e-12)
-    return unit
+    """The song itself, then the nearest."""
+    found = model.similar(to, files, count, same_artist=True, progress=progress())
+    failures += found.failures
+    return [to, *(Path(one.track_id) for one in found)][:count]

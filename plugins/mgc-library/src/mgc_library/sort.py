@@ -17,7 +17,7 @@ import typer
 from mgc import AudioError, MgcError, Prediction, UsageError
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
-from mgc_library.options import UNKNOWN, Unknown, Write
+from mgc_library.options import UNKNOWN, Unknown, Write, check_folder
 
 if TYPE_CHECKING:
     from mgc_library.journal import Journal
@@ -57,6 +57,7 @@ def sort(
         _undo(as_json)
         return
     _check(pattern, how)
+    check_folder(into)
     import mgc
     from mgc.audio.audio_files import collect
 
@@ -135,7 +136,7 @@ def _check(pattern: str, how: str) -> None:
         raise UsageError(
             f"--pattern {pattern!r} cannot be read: {error}.", "See --help."
         ) from error
-    if used - {*FIELDS} or not used or pattern.startswith("/") or ".." in pattern.split("/"):
+    if used - {*FIELDS} or not used or {"", "..", "."} & {*pattern.split("/")}:
         raise UsageError(
             f"--pattern {pattern!r} is not a place below --into.",
             f"Use {', '.join(f'{{{f}}}' for f in FIELDS)}, such as {{genre}}/{{artist}}/{{title}}",
@@ -178,13 +179,28 @@ def _make(source: Path, target: Path, how: str, journal: Journal) -> None:
     if how == "link":
         os.link(source, target)
         return
-    half = target.with_name(f".{target.name[:40]}.mgc-{os.getpid()}")
-    journal.record(copy=str(half))
-    try:
-        shutil.copy2(source, half)
-        target.touch(exist_ok=False)
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
+    if how == "copy" or not _linked(source, target):
+        from mgc_library.journal import sync
+
+        half = target.with_name(f".{target.name[:40]}.mgc-{os.getpid()}")
+        journal.record(copy=str(half), wait=False)
+        try:
+            shutil.copy2(source, half)
+            sync(half)
+            target.touch(exist_ok=False)
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
     if how == "move":
         source.unlink()
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Whether a file got a second name, which no copying needs: on the same disk, if it can."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True

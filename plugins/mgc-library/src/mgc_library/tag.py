@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +30,16 @@ def tag(
         float, typer.Option(help="The smallest probability that is written.", min=0.0, max=1.0)
     ] = 0.5,
     unknown: Unknown = UNKNOWN,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            metavar="RATE",
+            help="Write all genres of the answer's set, which holds the true one in this share of "
+            "tracks; 0: the most likely one.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = 0.0,
     replace: Annotated[bool, typer.Option("--replace", help="Over another genre, too.")] = False,
     own_field: Annotated[
         bool,
@@ -49,15 +61,21 @@ def tag(
 ) -> None:
     """Write genres into the tags of a music library; shows what it would do unless --write."""
     if undo:
+        if paths or run:
+            raise UsageError("--undo takes back all that the last --write did.", "Give it alone.")
         _undo(as_json)
         return
     if not paths or run is None:
         raise UsageError("Which files, by which run?", "For example: mgc tag MUSIC --run RUN")
+    if math.isnan(at_least):
+        raise UsageError("--at-least is not a number.", "For example: --at-least 0.7")
     if agree not in (None, "album"):
         raise UsageError(f"Files cannot agree by {agree!r}.", "Use: --agree album")
     if watch and (agree or not write):
         raise UsageError("--watch needs --write, and no --agree.", "Leave one out.")
-    rules = Rules(at_least, replace, own_field)
+    if agree and coverage:
+        raise UsageError("The mean of an album has no --coverage.", "Leave out it or --agree.")
+    rules = Rules(at_least, replace, own_field, coverage)
     work = _Work(run, rules, write, keep_times, agree == "album", unknown)
     with work:
         if watch:
@@ -67,6 +85,7 @@ def tag(
 
             work.do(collect(list(paths)))
     work.report(as_json)
+    _say_passed_over(paths)
 
 
 class _Work:
@@ -125,9 +144,9 @@ class _Work:
         _check_writable(path)
         with self.journal.replacing(path, keep_times=self.keep_times) as copy:
             if self.rules.own:
-                tags.write_own(copy, decision.genre, decision.probability)
+                tags.write_own(copy, decision.genres, decision.probability)
             else:
-                tags.write(copy, [decision.genre])
+                tags.write(copy, decision.genres)
             if sound_hash(copy) != sound_hash(path):
                 raise AudioError(f"{path}: not tagged, because its sound would have changed.")
 
@@ -138,19 +157,22 @@ class _Work:
             output.emit_json(rows)
         elif rows:
             shown = [
-                (d.path, "; ".join(d.now), d.genre, output.percent(d.probability))
+                (d.path, "; ".join(d.now), d.shown, output.percent(d.probability))
                 for d in self.decisions
                 if not d.left
             ]
             output.show_table(["file", "now", "genre", "%"], shown, right=["%"])
-        left = [d for d in self.decisions if d.left and not d.failed]
         failed = [d for d in self.decisions if d.failed]
+        left = [d for d in self.decisions if d.left and not d.failed]
         changes = len(self.decisions) - len(left) - len(failed)
+        others = [d for d in left if d.now != d.genres]
         done = "Tagged" if self.write else "Would tag"
         output.note(f"{done} {output.count(changes, 'file')} of {len(self.decisions):,}.")
-        if left:
-            output.note(f"{output.count(len(left), 'file')} left alone:")
-            output.list_failures([f"{d.path}: {d.left}" for d in left])
+        if len(others) < len(left):
+            output.note(f"As it would be already: {output.count(len(left) - len(others), 'file')}.")
+        if others:
+            output.note(f"{output.count(len(others), 'file')} left alone:")
+            output.list_failures([f"{d.path}: {d.left}" for d in others])
         if failed:
             output.note(f"{output.count(len(failed), 'file')} could not be used:")
             output.list_failures([d.left for d in failed])
@@ -165,11 +187,22 @@ def _rows(decisions: Iterable[Decision]) -> Iterator[dict[str, object]]:
         yield {
             "path": str(d.path),
             "now": "; ".join(d.now),
-            "genre": d.genre,
+            "genre": "".join(d.genres[:1]),
+            "genres": list(d.genres),
             "probability": d.probability,
             "left": d.left,
             "failed": d.failed,
         }
+
+
+def _say_passed_over(paths: Iterable[Path]) -> None:
+    """Count what looks like music in folders but has no sound of its own, such as cue sheets."""
+    from mgc.audio.audio_files import search
+
+    kinds = sum((search(path).not_taken for path in paths if path.is_dir()), Counter[str]())
+    if kinds:
+        names = ", ".join(f"{kind} ({number:,})" for kind, number in sorted(kinds.items()))
+        output.note(f"Not taken for audio: {names}.")
 
 
 def _check_writable(path: Path) -> None:
@@ -190,13 +223,16 @@ def _check_writable(path: Path) -> None:
 def _watch(paths: list[Path], work: _Work) -> None:
     from mgc_library.watch import arrivals
 
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.", "Check the path.")
     output.note("Waiting for files; Ctrl-C ends it.")
     try:
         for files in arrivals(paths):
             before = len(work.decisions)
             work.do(files)
             for d in work.decisions[before:]:
-                output.say(f"{d.path}: {d.left or f'{d.genre} {d.probability:.0%}'}")
+                output.say(f"{d.path}: {d.left or f'{d.shown} {d.probability:.0%}'}")
     except KeyboardInterrupt:
         output.note("Stopped.")
 
@@ -213,4 +249,7 @@ def _undo(as_json: bool) -> None:
         output.note(f"As before: {output.count(done.unchanged, 'file')}.")
     if done.failures:
         output.list_failures(done.failures)
-        raise MgcError("Not everything could be undone.", f"The journal stays: {folder}")
+        raise MgcError(
+            "Not everything could be undone.",
+            f"Try again, or remove {folder} to undo what was done before.",
+        )

@@ -9,28 +9,27 @@ from typing import Any
 
 import mediafile
 from mutagen import MutagenError
-from mutagen.apev2 import APENoHeaderError, APEv2
+from mutagen.apev2 import APEv2
 
 from mgc import AudioError
 
-GENRE, PROBABILITY = "mgc_genre", "mgc_probability"
-KEPT_SEPARATE = ("", "; ")
-
-
-def _own_field(name: str) -> mediafile.MediaField:
-    return mediafile.MediaField(
-        mediafile.MP3DescStorageStyle(name),
-        mediafile.MP4StorageStyle(f"----:com.apple.iTunes:{name}"),
-        mediafile.StorageStyle(name),
-        mediafile.ASFStorageStyle(name.replace("_", "/")),
-    )
+GENRES, PROBABILITY = "mgc_genres", "mgc_probability"
 
 
 class _File(mediafile.MediaFile):  # type: ignore[misc]
     """A media file with mgc's own fields."""
 
 
-_File.add_field(GENRE, _own_field("MGC_GENRE"))
+def _own_field(name: str) -> mediafile.ListMediaField:
+    return mediafile.ListMediaField(
+        mediafile.MP3ListDescStorageStyle(name),
+        mediafile.MP4ListStorageStyle(f"----:com.apple.iTunes:{name}"),
+        mediafile.ListStorageStyle(name),
+        mediafile.ASFStorageStyle(name.replace("_", "/")),
+    )
+
+
+_File.add_field(GENRES, _own_field("MGC_GENRE"))
 _File.add_field(PROBABILITY, _own_field("MGC_PROBABILITY"))
 
 
@@ -42,18 +41,19 @@ class Tags:
     artist: str = ""
     album: str = ""
     title: str = ""
-    own_genre: str = ""
+    own_genres: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Tags:
     """The tags of a file. Raises AudioError if tags cannot be read from, or written to, it."""
-    file = _opened(path)
+    file, ape = _opened(path), _ape(path)
+    genres = file.genres or (ape or {}).get("Genre", ())
     return Tags(
-        tuple(genre for genre in file.genres or [] if genre.strip()),
+        tuple(genre for genre in genres if genre.strip()),
         file.artist or "",
         file.album or "",
         file.title or "",
-        getattr(file, GENRE) or "",
+        tuple(getattr(file, GENRES) or ()),
     )
 
 
@@ -65,21 +65,25 @@ def write(path: Path, genres: Sequence[str]) -> None:
     file = _opened(path)
     file.genres = list(genres)
     _save(file, path)
-    if path.suffix.lower() == ".mp3":
-        try:
-            ape = APEv2(path)  # type: ignore[no-untyped-call]
-        except APENoHeaderError:
-            return
+    if (ape := _ape(path)) is not None:
         ape["Genre"] = list(genres)
         ape.save(path)
 
 
-def write_own(path: Path, genre: str, probability: float) -> None:
+def write_own(path: Path, genres: Sequence[str], probability: float) -> None:
     """Set mgc's own fields of a file. Raises AudioError."""
     file = _opened(path)
-    setattr(file, GENRE, genre)
-    setattr(file, PROBABILITY, f"{probability:.3f}")
+    setattr(file, GENRES, list(genres))
+    setattr(file, PROBABILITY, [f"{probability:.3f}"])
     _save(file, path)
+
+
+def _ape(path: Path) -> Any:
+    """The APE tag of an mp3, which mediafile does not read; None if there is none."""
+    try:
+        return APEv2(path) if path.suffix.lower() == ".mp3" else None  # type: ignore[no-untyped-call]
+    except (MutagenError, OSError, ValueError):  # none, or one that is not readable
+        return None
 
 
 def _opened(path: Path) -> Any:

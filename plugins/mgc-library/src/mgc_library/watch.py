@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mgc.audio.audio_files import collect
+from mgc.audio.audio_files import audio_files
 
 POLL_SECONDS = 2.0
 
@@ -23,7 +23,7 @@ def arrivals(
     seen: dict[Path, tuple[int, int]] = {}
     done: dict[Path, tuple[int, int]] = {}
     while True:
-        now = {path: stamp for path in collect(list(paths)) if (stamp := _stamp(path))}
+        now = {path: stamp for path in _files(paths) if (stamp := _stamp(path))}
         ready = [p for p, stamp in now.items() if seen.get(p) == stamp and done.get(p) != stamp]
         if ready:
             yield ready
@@ -34,6 +34,10 @@ def arrivals(
             wait()
         except StopIteration:
             return
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    return [file for path in paths for file in (audio_files(path) if path.is_dir() else [path])]
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
