@@ -74,8 +74,12 @@ def _show_everything() -> None:
         lambda: predict.predict([str(clip)], data=NAME),
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
+    _what_next()
+
+
+def _what_next() -> None:
     if any(entry.info.name == "serve" for entry in registry.catalogue().entries("command")):
-        output.say(f"In the browser: mgc serve --data {NAME}")
+        output.say("Drop songs on its page in the browser: mgc serve")
     output.say(f"A page about all of it: mgc report --data {NAME}")
     output.say("To remove the demo again: mgc demo --remove")
 
