@@ -79,6 +79,9 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed: mgc … >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+    # Before torch is loaded: idle OpenMP threads sleep. By default they spin, and two commands on
+    # the same cores then take ten times the processor time of one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with output.libraries_silenced():
         _run()
 
