@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psutil
 import soundfile
 
 from benchmarks.timing import Row, Section
@@ -24,8 +23,7 @@ TEXT = (
     f"({SHAPE[0]} × {SHAPE[1]}), whole commands, in turns: with `--jobs 2`, one after the other "
     "with all cores (the default), and with one thread (`--jobs 1`). Five folds of one head on two "
     "processes take three rounds, so 1.67 is the most that one head alone can gain over one "
-    "thread. Then two commands started together against one, by the time of the slower one. "
-    "The processor time is that of all processes."
+    "thread. Then two commands started together against one, by the time of the slower one."
 )
 HEADS = {"cnn": ["cnn"], "logistic": ["logistic"], "cnn and logistic": ["cnn", "logistic"]}
 
@@ -36,7 +34,7 @@ def measure(scratch: Path, turns: int) -> Section:
     prepare(scratch)
     rows, loads = [], []
     for name, heads in HEADS.items():
-        took: dict[str, list[tuple[float, float]]] = {}
+        took: dict[str, list[float]] = {}
         for _ in range(turns):
             loads.append(os.getloadavg()[0])
             for jobs in ("", "1", "2"):
@@ -90,10 +88,10 @@ def _words(heads: Sequence[str], folds: int, jobs: str) -> list[str]:
     return [*words, *(["--jobs", jobs] if jobs else [])]
 
 
-def _fits(commands: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Seconds of commands started together: until the last has ended, and of the processor."""
+def _fits(commands: Sequence[Sequence[str]]) -> float:
+    """Seconds until the last of these commands, started together, has ended."""
     plain = {name: value for name, value in os.environ.items() if name not in THREADS}
-    before, begun = _processor(), time.perf_counter()
+    begun = time.perf_counter()
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "mgc", *words], env=plain, stdout=subprocess.DEVNULL
@@ -103,21 +101,9 @@ def _fits(commands: Sequence[Sequence[str]]) -> tuple[float, float]:
     codes = [process.wait() for process in started]
     if any(codes):
         raise RuntimeError(f"mgc {' '.join(commands[0])} failed")
-    return time.perf_counter() - begun, _processor() - before
+    return time.perf_counter() - begun
 
 
-def _processor() -> float:
-    used = psutil.Process().cpu_times()
-    return float(used.children_user + used.children_system)
-
-
-def _row(
-    name: str,
-    took: Sequence[tuple[float, float]],
-    against: Sequence[tuple[float, float]],
-    other: str,
-) -> Row:
-    clock = [seconds for seconds, _ in took]
-    ratio = median(one / two for one, (two, _) in zip(clock, against, strict=True))
-    note = f"{median(used for _, used in took):.0f} s of the processor"
-    return Row(name, median(clock), "s", min(clock), max(clock), ratio, other, note)
+def _row(name: str, took: Sequence[float], against: Sequence[float], other: str) -> Row:
+    ratio = median(one / two for one, two in zip(took, against, strict=True))
+    return Row(name, median(took), "s", min(took), max(took), ratio, other)

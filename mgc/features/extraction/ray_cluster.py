@@ -6,9 +6,9 @@ same size and mtime, reads it there; otherwise its bytes travel with the job. Fe
 back and are put into shards here, in order. Every node decodes on its CPUs; if the cluster has
 GPUs, one actor on each makes the features.
 
-At most `JOBS_PER_CPU` jobs per CPU are out at once, and features are fetched in order, so that
-neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
-worker to another; a file that kills `TRIES` workers is left out with the reason.
+At most `JOBS_PER_CPU` jobs per CPU, or `OUT_BYTES`, are out at once, and features are fetched in
+order, so that neither this process nor the cluster's memory fills up. Ray gives the work of a lost
+node or worker to another; a file that kills `TRIES` workers is left out with the reason.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 
 JOBS_PER_CPU = 2  # out at once
+OUT_BYTES = 1 << 30  # of the answers that may wait in the cluster's memory
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
 LOST_TRIES = 3  # times that a job is handed out again when its result was lost with a node
 SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
@@ -65,6 +66,7 @@ class Cluster:
         self.ship = False  # until a node says that it does not see a file
         self.records = described(sources, "cpu")
         self.sized = (0.0, 0)  # when the cluster was last asked, and its CPUs
+        self.largest = 1  # bytes of one answer so far
 
     def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
@@ -117,7 +119,8 @@ class Cluster:
         if time.monotonic() - asked > SIZE_SECONDS:
             cpus = int(self.ray.cluster_resources().get("CPU", 1))
             self.sized = (time.monotonic(), cpus)
-        return max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
+        jobs = max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
+        return max(1, min(jobs, OUT_BYTES // self.largest))
 
     def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES
@@ -159,6 +162,7 @@ class Cluster:
                 self.ship = True
                 self._hand_out(out, one.job, task)
             else:
+                self.largest = max(self.largest, status.pop("bytes", 0))
                 done[one.job.number] = Decoded(one.job, **status, payload=one.payload)
         self._leave_out_the_slow(out, done)
 

@@ -53,7 +53,8 @@ def do(
     else:
         answer = _work_on_content(work, path, wanted, content)
     names = ("reason", "parts", "origin", "reasons")
-    return {name: getattr(answer, name) for name in names}, answer.arrays
+    status = {name: getattr(answer, name) for name in names}
+    return {**status, "bytes": sum(array.nbytes for array in answer.arrays)}, answer.arrays
 
 
 def do_shard(
