@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mgc import runs
 from mgc.errors import MgcError
 from mgc.fitting.fold_workers import _Processes
+from mgc.training.checkpoint import NAME as CHECKPOINT
 
 FIT = ("fit", "-e", "mfcc", "--head", "cnn", "--head", "logistic", "--folds", "2")
 SETTINGS = ("--device", "cpu", "--set", "epochs=2", "--set", "precision=fp32")
@@ -89,3 +95,25 @@ def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
             workers.ask({"fold": 0})
     finally:
         workers.end()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle(
+    how: signal.Signals, mgc: Callable[..., Any], mgc_home: Path, music: Path
+) -> None:
+    """No worker is left, and the run can be continued."""
+    assert mgc("data", "add", "m", music).code == 0
+    endless = ["--set", "epochs=100000", "--set", "patience=0", "--device", "cpu", "--jobs", "2"]
+    words = [*FIT[:5], "--folds", "2", *endless]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mgc", *words], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while len(list(runs.runs_home().glob(f"*/fold-*/{CHECKPOINT}"))) < 2:  # both are trained
+        assert process.poll() is None
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) == 3  # and the server that they were forked from
+    process.send_signal(how)
+    assert process.wait() == (130 if how == signal.SIGINT else -how)
+    assert not psutil.wait_procs(workers)[1]
+    assert [run["state"] for run in mgc("runs", "list", "--json").json] == ["interrupted"]
