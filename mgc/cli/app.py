@@ -79,6 +79,11 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed: mgc … >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+    # Libraries read these when they are loaded. Threads that wait for work spin by default, and on
+    # busy cores that takes many times the processor time of the work itself. OpenBLAS, whose calls
+    # are small here, has no other way to wait; a single thread always sums in the same order.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with output.libraries_silenced():
         _run()
 

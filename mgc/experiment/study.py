@@ -1,61 +1,46 @@
 """Carries out a plan step by step; steps that are already done are not repeated.
 
-A step is identified by what it asks for, not by a separate record: a finished run with the same
-identity (`mgc.runs.identity`) *is* the step, whoever made it. A run that an experiment began and
-did not finish is continued. A run whose identity is not recorded is not the step: it is made again.
+Any number of processes may work on plans in one home: whoever takes a step claims it, and a claim
+ends with its process. What others have claimed is left to them, and waited for at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mgc import fitting, runs
 from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
 from mgc.ensembling.ensemble_runs import ensemble
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.experiment.plan import Plan
-from mgc.fitting import FitRequest
-from mgc.fitting.request import head_values, identify, identify_tracks, varies_with_seed
+from mgc.experiment.steps import COMMAND, Step, asked_of, is_ours, steps
+from mgc.fitting import FitRequest, FoldWorkers
+from mgc.fitting.prepared import Prepared
 from mgc.plugins.params import as_dict
-from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
-from mgc.runs import Run, identity
+from mgc.runs import Run, identity, state
 from mgc.runs.selection import by_seed
 
-COMMAND = ("mgc", "experiment", "run")
+__all__ = ["COMMAND", "Step", "StudyResult", "perform", "requests", "steps"]
 DEMO = "demo"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One run that a plan asks for, and the matching run if there is one, finished or begun; if
-    not, ``why`` a run that looks alike does not match."""
-
-    name: str
-    seed: int
-    run: Run | None
-    request: FitRequest
-    why: str = ""
-
-    @property
-    def state(self) -> str:
-        """``done``, ``begun`` or ``to do``."""
-        if self.run is None:
-            return "to do"
-        return "done" if self.run.finished else "begun"
+POLL_SECONDS = 0.5  # how often fits that others have claimed are tried again
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The outcome of a plan: its runs, and the steps that failed, each with its error."""
+    """The outcome of a plan: its runs, and the steps that failed, each with its error; ``lacking``
+    counts the fits of other parts that are not done yet."""
 
     runs: Sequence[Run]
     failures: Sequence[tuple[str, MgcError]]
+    lacking: int = 0
 
 
 def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
@@ -102,114 +87,146 @@ def ensure_dataset(plan: Plan, progress: Progress) -> None:
         )
 
 
-def steps(wanted: Sequence[FitRequest], found: Sequence[Run]) -> list[Step]:
-    """Each fit with its run, if there is one: the newest finished one, else one that was begun."""
-    made, tracks = [], None
-    for request in wanted:
-        name = f"{request.source.name} · {request.head.name}"
-        alike = []
-        with postponed():
-            asked, varies = _asked(request), varies_with_seed(request)
-            alike = [run for run in found if run.kind == "single" and _made(run, varies) == asked]
-        usable = [run for run in alike if _ours(run)] + [run for run in alike if run.finished]
-        if usable:
-            tracks = tracks or identify_tracks(request.dataset)
-            now = identify(request, tracks)
-            same = [run for run in usable if run.record.identity == now]
-            why = "" if same else _why(usable[-1], now)
-            made.append(Step(name, request.seed, same[-1] if same else None, request, why))
-        else:
-            made.append(Step(name, request.seed, None, request))
-    return made
-
-
-def _why(run: Run, now: Mapping[str, str]) -> str:
-    """Why a run is not the step that it looks like."""
-    changed = identity.differing(run.record.identity, now)
-    if changed:
-        return f"{run.name} is of other {' and '.join(changed)}"
-    unknown = sorted(identity.unverified(run.record.identity, now))
-    return f"{run.name} does not record its {', '.join(unknown)}, so it is made again"
-
-
-def _asked(request: FitRequest) -> tuple[Any, ...]:
-    """What tells a fit without looking at the dataset's tracks."""
-    head, seed = request.head, request.seed if varies_with_seed(request) else None
-    return (
-        (request.dataset.name, request.folds, seed, request.source.store.fingerprint),
-        (head.name, *head_values(head)),
-    )
-
-
-def _made(run: Run, varies: bool) -> tuple[Any, ...]:
-    """The same of a run; see `_asked`."""
-    dataset, head, seed = run.record.dataset, run.record.head, run.record.seed
-    return (
-        (dataset.name, dataset.folds, seed if varies else None, run.record.extractor.fingerprint),
-        (head.name, head.params, head.training),
-    )
-
-
-def _ours(run: Run) -> bool:
-    """Whether an experiment began this run; if not, another command may still be working on it."""
-    return not run.finished and tuple(run.record.command[:3]) == COMMAND
-
-
-def perform(plan: Plan, command: Sequence[str], progress: Progress | None = None) -> StudyResult:
+def perform(
+    plan: Plan,
+    command: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    workers: FoldWorkers | None = None,
+    only: tuple[int, int] | None = None,
+    on: str | None = None,
+) -> StudyResult:
     """Fit, combine, and return all runs of the plan.
 
     What fails is recorded and the others continue; a seed with a failed fit gets no
-    ensembles.
+    ensembles. ``workers`` train the folds side by side (`mgc.fitting.side_by_side`); features are
+    extracted ``on`` a cluster. ``only`` (3, 16) makes the third of 16 equal parts of the fits, and
+    the ensembles once all fits are done.
     """
     progress = progress or Silent()
-    ensure_dataset(plan, progress)
+    with state.claimed(f"dataset {plan.dataset}", wait=True):
+        ensure_dataset(plan, progress)
     wanted = requests(plan, command)
-    found = runs.everything()[0]
-    todo = steps(wanted, found)
-    made, failures = _fit(todo, progress)
+    todo = steps(wanted, runs.everything()[0])
+    mine = todo if only is None else todo[only[0] - 1 :: only[1]]
+    made, failures = _fit(mine, progress, workers, on)
     if once := fitting.fitted_once(wanted, len(plan.seeds)):
         progress.say(once)
-    for run in found:  # an ensemble takes seconds, so one that was interrupted is made again
-        if run.kind == "ensemble" and _ours(run):
+    if only is not None:
+        todo = steps(wanted, runs.everything()[0])
+        if lacking := sum(step.state != "done" for step in todo):
+            return StudyResult(made, failures, lacking)
+        made = [step.run for step in todo if step.run]
+    with state.claimed("ensembles", wait=True):  # they take seconds: one process makes them all
+        found = _settled()
+        for members in by_seed(made):
+            if len(members) == len({step.name for step in todo}):
+                combined, failed = _combine(plan, command, members, found, progress)
+                made, failures = [*made, *combined], [*failures, *failed]
+    return StudyResult(made, failures)
+
+
+def _settled() -> list[Run]:
+    """All runs, without the ensembles that an experiment began and did not finish: they are made
+    again."""
+    found = runs.everything()[0]
+    for run in found:
+        if run.kind == "ensemble" and is_ours(run):
             runs.remove(run.name)
+    return found
+
+
+def _combine(
+    plan: Plan,
+    command: Sequence[str],
+    members: Sequence[Run],
+    found: Sequence[Run],
+    progress: Progress,
+) -> tuple[list[Run], list[tuple[str, MgcError]]]:
+    """The ensembles of one seed's runs, and what failed."""
     learn_from: LearnFrom = "out-of-fold" if plan.learn_from == "out-of-fold" else "validation"
-    combined: list[Run] = []
-    complete = len({step.name for step in todo})
-    for members in [group for group in by_seed(made) if len(group) == complete]:
-        for name, calibrate in plan.ensembles:
-            spec = StrategySpec(name, plan.strategy.get(name, {}))
-            request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
-            try:
-                combined.append(_ensemble(request, members, found, progress))
-            except MgcError as error:
-                failures.append((f"{name} of {members[0].name}, …", error))
-                progress.say(f"{name}: {error.message} {error.hint}")
-    return StudyResult([*made, *combined], failures)
-
-
-def _fit(todo: Sequence[Step], progress: Progress) -> tuple[list[Run], list[tuple[str, MgcError]]]:
-    missing = [step.request for step in todo if step.state != "done"]
-    ready = fitting.prepare_for(missing, progress) if missing else {}
-    made, failures = [], []
-    for number, step in enumerate(todo, 1):
-        about = f"{number} of {len(todo)}: {step.name}, seed {step.seed}"
+    made: list[Run] = []
+    failures: list[tuple[str, MgcError]] = []
+    for name, calibrate in plan.ensembles:
+        spec = StrategySpec(name, plan.strategy.get(name, {}))
+        request = EnsembleRequest(spec, calibrate, learn_from, command=tuple(command))
         try:
-            made.append(_one(step, about, ready, progress))
+            made.append(_ensemble(request, members, found, progress))
         except MgcError as error:
-            failures.append((f"{step.name}, seed {step.seed}", error))
-            progress.say(f"{about}: {error.message} {error.hint}")
+            failures.append((f"{name} of {members[0].name}, …", error))
+            progress.say(f"{name}: {error.message} {error.hint}")
     return made, failures
 
 
-def _one(step: Step, about: str, ready: dict[str, Any], progress: Progress) -> Run:
+def _fit(
+    todo: Sequence[Step], progress: Progress, workers: FoldWorkers | None, on: str | None
+) -> tuple[list[Run], list[tuple[str, MgcError]]]:
+    """All runs, in the order of the steps, and what failed."""
+    ready: dict[str, Prepared] = {}
+    if missing := [step.request for step in todo if step.state != "done"]:
+        with state.claimed(f"features of {missing[0].dataset.name}", wait=True):
+            ready = fitting.prepare_for(missing, progress, on)
+    made: dict[int, Run] = {}
+    failures: list[tuple[str, MgcError]] = []
+    waiting = dict(enumerate(todo, 1))
+    while waiting:
+        begun = len(waiting)
+        for number, job in _jobs(waiting, len(todo), ready, progress, workers).items():
+            step = waiting[number]
+            try:
+                made[number] = job()
+            except state.ReservedError:
+                continue
+            except MgcError as error:
+                failures.append((f"{step.name}, seed {step.seed}", error))
+                progress.say(f"{step.name}, seed {step.seed}: {error.message} {error.hint}")
+            del waiting[number]
+        if len(waiting) == begun:
+            time.sleep(POLL_SECONDS)
+        elif waiting:
+            others = counted(len(waiting), "fit")
+            progress.say(f"Waiting for {others} that other processes are making.")
+    return [made[number] for number in sorted(made)], failures
+
+
+def _jobs(
+    waiting: Mapping[int, Step],
+    count: int,
+    ready: Mapping[str, Prepared],
+    progress: Progress,
+    workers: FoldWorkers | None,
+) -> dict[int, Callable[[], Run]]:
+    """What makes each of these runs; with workers, it has begun."""
+    jobs: dict[int, Callable[[], Run]] = {}
+    for number, step in waiting.items():
+        about = f"{number} of {count}: {step.name}, seed {step.seed}"
+        job = partial(_one, step, about, ready, progress, workers)
+        jobs[number] = workers.started(job) if workers else job
+    return jobs
+
+
+def _one(
+    step: Step,
+    about: str,
+    ready: Mapping[str, Prepared],
+    progress: Progress,
+    workers: FoldWorkers | None,
+) -> Run:
+    """The run of a step. Raises ReservedError if another process is making it."""
     if step.run is not None and step.run.finished:
         progress.say(f"{about}: already done, {step.run.name}")
         return step.run
-    if step.run is not None:
-        progress.say(f"{about}: continuing {step.run.name}")
-        return fitting.resume(step.run.name, progress)
-    progress.say(f"{about} ({step.why})" if step.why else about)
-    return fitting.fit(step.request, progress, ready.get(step.request.source.store.fingerprint))
+    request = step.request
+    with state.claimed(json.dumps(asked_of(request), sort_keys=True)):
+        [now] = steps([request], runs.everything()[0])
+        if now.run is not None and now.run.finished:
+            progress.say(f"{about}: done by another process, {now.run.name}")
+            return now.run
+        if now.run is not None:
+            progress.say(f"{about}: continuing {now.run.name}")
+            return fitting.resume(now.run.name, progress, workers)
+        progress.say(f"{about} ({now.why})" if now.why else about)
+        return fitting.fit(request, progress, ready.get(request.source.store.fingerprint), workers)
 
 
 def _ensemble(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,20 +21,25 @@ from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
 from mgc.training.fit import fit_head
-from mgc.training.fitted_head import FittedHead
-from mgc.training.tracking import Guarded, Summary, WandbSettings, WandbTracker
+from mgc.training.tracking import Guarded, Summary, Tracker, WandbSettings, WandbTracker
+
+if TYPE_CHECKING:
+    from mgc.fitting.fold_workers import FoldWorkers
 
 
 def fit(
-    request: FitRequest, progress: Progress | None = None, prepared: Prepared | None = None
+    request: FitRequest,
+    progress: Progress | None = None,
+    prepared: Prepared | None = None,
+    workers: FoldWorkers | None = None,
 ) -> Run:
     """Fit one extractor × head on a dataset and return the finished run.
 
     A run of the same request that was interrupted, and that no other process continues, is
-    continued. ``prepared`` saves repeated work
-    if several requests share a dataset and extractor. Raises
-    MgcError if nothing can be fitted; files that cannot be used are left out of every part and
-    listed in the run.
+    continued. ``prepared`` saves repeated work if several requests share a dataset and extractor;
+    ``workers`` train the folds side by side (`mgc.fitting.side_by_side`). Raises MgcError if
+    nothing can be fitted; files that cannot be used are left out of every part and listed in the
+    run.
     """
     progress = progress or Silent()
     check_fits(request.source, request.head)
@@ -52,7 +58,7 @@ def fit(
             folder = str((begun or runs.start(name, describe(request, prepared), reserve)).folder)
         run = runs.load(processes.from_main(folder))
         with _failure_recorded(run):
-            return _train(run, request, prepared, progress)
+            return _train(run, request, prepared, progress, workers)
 
 
 def _interrupted(
@@ -76,9 +82,11 @@ def _interrupted(
     return None
 
 
-def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepared]:
+def prepare_for(
+    wanted: list[FitRequest], progress: Progress, on: str | None = None
+) -> dict[str, Prepared]:
     """Features for all requests on a dataset, by fingerprint of their source; a source that
-    cannot be set up is left out."""
+    cannot be set up is left out. They are extracted ``on`` a cluster, if one is given."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
         made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
@@ -93,10 +101,10 @@ def prepare_for(wanted: list[FitRequest], progress: Progress) -> dict[str, Prepa
         return {}
     processes.meet(first.device)
     with processes.main_first():
-        return prepare(first.dataset, list(sources.values()), progress, first.include_bad)
+        return prepare(first.dataset, list(sources.values()), progress, first.include_bad, on)
 
 
-def resume(name: str, progress: Progress | None = None) -> Run:
+def resume(name: str, progress: Progress | None = None, workers: FoldWorkers | None = None) -> Run:
     """Continue a run that was interrupted; a finished one is returned unchanged.
 
     Finished folds are kept; the one in progress continues from its last epoch's checkpoint.
@@ -110,7 +118,7 @@ def resume(name: str, progress: Progress | None = None) -> Run:
     request = load_request(run, resolve.dataset(run.record.dataset.name))
     prepared = prepare_for([request], progress)[request.source.store.fingerprint]
     with state.locked(run.folder) if processes.is_main() else nullcontext(), _failure_recorded(run):
-        return _train(run, request, prepared, progress)
+        return _train(run, request, prepared, progress, workers)
 
 
 @contextmanager
@@ -123,7 +131,13 @@ def _failure_recorded(run: Run) -> Iterator[None]:
         raise
 
 
-def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress) -> Run:
+def _train(
+    run: Run,
+    request: FitRequest,
+    prepared: Prepared,
+    progress: Progress,
+    workers: FoldWorkers | None,
+) -> Run:
     """Train what is not trained yet; see `fit`."""
     begun = time.perf_counter()
     wandb = None
@@ -132,36 +146,54 @@ def _train(run: Run, request: FitRequest, prepared: Prepared, progress: Progress
     tracker = Guarded(wandb, progress)
     tracker.start(dict(run.record))
     folds = prepared.folds(request.folds, request.seed)
-    predicted = []
-    for fold in folds:
-        name = f"fold-{fold.number}"
-        if len(folds) > 1:
-            progress.say(f"fold {fold.number + 1} of {len(folds)}")
-        fitted = fit_head(
-            request.head,
-            prepared.data,
-            fold.training,
-            fold.validation,
-            seed=request.seed + fold.number,
-            device=request.device,
-            folder=run.folder / name,
-            progress=progress,
-            tracker=Guarded(tracker, progress, name if len(folds) > 1 else ""),
-            resume=True,
-        )
-        predicted.append(_predict(fitted, prepared, fold))
-    tables, embeddings = zip(*predicted, strict=True)
+    if workers:
+        answers = workers.train(run, [fold.number for fold in folds])
+    else:
+        answers = []
+        for fold in folds:
+            if len(folds) > 1:
+                progress.say(f"fold {fold.number + 1} of {len(folds)}")
+            answers.append(fit_fold(run, request, prepared, fold, progress, tracker))
+    tables = [
+        _table(prepared, fold, answer[0]) for fold, answer in zip(folds, answers, strict=True)
+    ]
     predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
     figures = {"metrics": metrics.scores(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
         if reference := fit_reference(prepared, folds):
             reference.save(run.folder)
-        done = runs.finish(run, predictions, np.concatenate(embeddings), figures)
+        embeddings = np.concatenate([embedding for _, embedding in answers])
+        done = runs.finish(run, predictions, embeddings, figures)
         tracker.finish(_summary(done), done.folder)
         if wandb is not None and wandb.where:
             progress.say(wandb.where)
     processes.wait()
     return runs.load(str(run.folder))
+
+
+def fit_fold(
+    run: Run,
+    request: FitRequest,
+    prepared: Prepared,
+    fold: splits.Fold,
+    progress: Progress,
+    tracker: Tracker | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train a fold, or read it back; return the probabilities and the embedding of its tracks."""
+    name = f"fold-{fold.number}"
+    fitted = fit_head(
+        request.head,
+        prepared.data,
+        fold.training,
+        fold.validation,
+        seed=request.seed + fold.number,
+        device=request.device,
+        folder=run.folder / name,
+        progress=progress,
+        tracker=Guarded(tracker, progress, name if request.folds > 1 else ""),
+        resume=True,
+    )
+    return fitted.predict_tracks(prepared.data, _rows(fold))
 
 
 def _summary(run: Run) -> Summary:
@@ -171,13 +203,15 @@ def _summary(run: Run) -> Summary:
     return Summary(figures, run.genres, run.truth(rows), run.probabilities(rows))
 
 
-def _predict(
-    fitted: FittedHead, prepared: Prepared, fold: splits.Fold
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The predictions table and the embeddings of one fold, training rows included."""
-    rows = np.concatenate([getattr(fold, part) for part in runs.PARTS])
+def _rows(fold: splits.Fold) -> np.ndarray:
+    """A fold's tracks in the order of the predictions, those of the training part included."""
+    return np.concatenate([getattr(fold, part) for part in runs.PARTS])
+
+
+def _table(prepared: Prepared, fold: splits.Fold, probabilities: np.ndarray) -> pd.DataFrame:
+    """The predictions table of one fold."""
+    rows = _rows(fold)
     parts = np.repeat(runs.PARTS, [len(getattr(fold, part)) for part in runs.PARTS])
-    probabilities, embedding = fitted.predict_tracks(prepared.data, rows)
     tracks = prepared.kept.iloc[rows]
     root, genres = prepared.dataset.root, prepared.dataset.genres
     table = tracks[["track_id", "genre", "artist", "title"]].reset_index(drop=True)
@@ -186,4 +220,4 @@ def _predict(
     table["group"] = prepared.data.groups[rows]
     table["fold"], table["part"] = fold.number, parts
     columns = [PREFIX + genre for genre in genres]
-    return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1), embedding
+    return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1)

@@ -187,6 +187,7 @@ def prepare(
     sources: Sequence[ExtractorSpec],
     progress: Progress,
     include_bad: bool = False,
+    on: str | None = None,
 ) -> dict[str, Prepared]:
     """Extract what is missing, each file decoded once for all sources.
 
@@ -198,7 +199,7 @@ def prepare(
     wanted = dataset.tracks["track_id"].isin(set(tracks["track_id"])).to_numpy()
     paths = np.array(dataset.paths(), dtype=object)
     textures = [source.texture for source in sources]
-    made = extract(list(paths[wanted]), [*sources, *textures], progress)
+    made = extract(list(paths[wanted]), [*sources, *textures], progress, on=on)
     prepared = {}
     for source in sources:
         whose = ("", source.store.fingerprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,27 +10,45 @@ from pathlib import Path
 import filelock
 
 from mgc.errors import MgcError
-from mgc.home import write_json
+from mgc.home import home, write_json
 from mgc.runs import Run, lock_file
 
 
 class ReservedError(MgcError):
-    """Another process trains the run."""
+    """Another process is at work on it."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Reserve a run's folder for this process. Raises ReservedError if another has."""
+    with _held(lock_file(folder), f"Run {folder.name!r} is being trained", wait=False):
+        yield
+
+
+@contextmanager
+def claimed(what: str, *, wait: bool = False) -> Iterator[None]:
+    """Reserve a piece of work, by a text that identifies it, among all processes of this home.
+
+    The system's own lock is held, so a claim ends with its process, however that ends. Raises
+    ReservedError if another process has it, or waits for that one.
+    """
+    name = hashlib.sha256(what.encode()).hexdigest()[:24]
+    with _held(home() / "claims" / f"{name}.lock", "This is being done", wait=wait):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, doing: str, *, wait: bool) -> Iterator[None]:
     try:
-        held = filelock.FileLock(lock_file(folder)).acquire(timeout=0)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = filelock.FileLock(lock).acquire(timeout=-1 if wait else 0)
     except filelock.Timeout as error:
         raise ReservedError(
-            f"Run {folder.name!r} is being trained by another process.",
-            "Wait for it, or stop it first.",
+            f"{doing} by another process.", "Wait for it, or stop it first."
         ) from error
     except OSError as error:
         raise MgcError(
-            f"{lock_file(folder)} cannot be locked: {error.strerror}.",
+            f"{lock} cannot be locked: {error.strerror}.",
             "Use a home on a disk that can be written and has locks: --home.",
         ) from error
     with held:

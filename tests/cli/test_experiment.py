@@ -82,3 +82,12 @@ def test_failures_are_listed_and_the_exit_code_says_so(
     assert told.code == 1
     assert "1 step failed: chroma · logistic, seed 0. It is out of tune." in told.err
     assert "mfcc · logistic" in told.out
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "1/2/3", "a/b"])
+def test_what_is_not_a_part_is_refused(mgc: Callable, tmp_path: Path, part: str) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text("")
+    told = mgc("experiment", "run", file, "--only", part)
+    assert told.code == 2
+    assert f"--only {part} is not a part" in told.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +12,8 @@ import typer
 from mgc.cli.commands import compare
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import device_type, existing
-from mgc.errors import MgcError
+from mgc.cli.ui.options import Jobs, device_type, existing, refuse_unused
+from mgc.errors import MgcError, UsageError
 from mgc.evaluation import compare_text
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ File = Annotated[
 ]
 
 
+def _part(text: str | None) -> str | None:
+    """Refuse what is not a part such as 3/16."""
+    numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text or "1/1")
+    if not numbers or not 1 <= int(numbers[1]) <= int(numbers[2]):
+        raise UsageError(f"--only {text} is not a part.", "For example: --only 3/16")
+    return text
+
+
 @app.command("run")
 def run(
     file: File,
@@ -39,6 +48,22 @@ def run(
         str | None,
         typer.Option(help="A different device from the one in the file.", callback=device_type),
     ] = None,
+    jobs: Jobs = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/M",
+            help="Make only the Nth of M parts of the fits, as one task of a job array.",
+            callback=_part,
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="ray[://HOST:PORT]", help="Use a Ray cluster that shares the home."),
+    ] = None,
+    gpu_share: Annotated[
+        float, typer.Option(help="The part of a GPU that a fold gets, with --on.", min=0.01, max=1)
+    ] = 1.0,
     as_json: output.JsonOption = False,
 ) -> None:
     """Do everything in the file; stop at any time, and the same command continues."""
@@ -46,12 +71,21 @@ def run(
 
     plan = read_plan(file)
     from mgc.experiment.study import perform
+    from mgc.fitting import side_by_side
 
     plan = plan if device is None else replace(plan, device=device)
-    done = perform(plan, ["mgc", "experiment", "run", str(file)], progress())
-    if not done.runs:
+    part = (int(only.split("/")[0]), int(only.split("/")[1])) if only else None
+    refuse_unused("with --on", {"--jobs": on and jobs})
+    refuse_unused("without --on", {"--gpu-share": on is None and gpu_share != 1})
+    words = ["mgc", "experiment", "run", str(file)]
+    with side_by_side(jobs, on, gpu_share) as workers:
+        done = perform(plan, words, progress(), workers=workers, only=part, on=on)
+    if done.lacking:
+        output.note(f"{output.count(done.lacking, 'fit')} of other parts to come before the table.")
+    elif not done.runs:
         raise done.failures[0][1]
-    _report(plan, done, to or plan.folder, as_json)
+    else:
+        _report(plan, done, to or plan.folder, as_json)
     if done.failures:
         names = ", ".join(name for name, _ in done.failures)
         first = done.failures[0][1]
@@ -69,7 +103,8 @@ def show(file: File, as_json: output.JsonOption = False) -> None:
     from mgc.experiment.plan import read_plan
 
     plan = read_plan(file)
-    from mgc.experiment.study import requests, steps
+    from mgc.experiment.steps import steps
+    from mgc.experiment.study import requests
 
     there = plan.dataset in datasets.names()
     found = steps(requests(plan, []), runs.everything()[0]) if there else []

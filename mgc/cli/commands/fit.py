@@ -47,6 +47,7 @@ def fit(
     clip_seconds: options.ClipSeconds = None,
     clips_per_track: options.ClipsPerTrack = None,
     device: options.Device = "auto",
+    jobs: options.Jobs = None,
     include_bad: options.IncludeBad = False,
     track: Annotated[
         Literal["wandb"] | None,
@@ -73,10 +74,12 @@ def fit(
     if resume is not None:
         others = (extractor, head, data, settings, clip_seconds, clips_per_track, track, words)
         numbers = (folds, seed, seeds > 1, include_bad, device != "auto")
-        _resume(resume, any([*others, *numbers, *unused.values()]))
+        _resume(resume, any([*others, *numbers, *unused.values()]), jobs)
         return
     if track is None:
         options.refuse_unused("without --track wandb", unused)
+    elif jobs is not None:
+        options.refuse_unused("with --track: workers log nothing", {"--jobs": jobs})
     _check(extractor or [], head or [], data, settings or [], words or [])
     from mgc import fitting
 
@@ -95,7 +98,7 @@ def fit(
         tracking=None if track is None else tracking,
     )
     _say_about(requests, seeds, chosen=bool(head))
-    done, failed = _fit_all(requests)
+    done, failed = _fit_all(requests, jobs)
     _report(done)
     choice.end_with(failed, len(requests))
 
@@ -129,7 +132,7 @@ def _check(
     resolve.dataset_name(data)
 
 
-def _resume(name: str, others: bool) -> None:
+def _resume(name: str, others: bool, jobs: int | None) -> None:
     from mgc import runs
 
     if others:
@@ -140,21 +143,26 @@ def _resume(name: str, others: bool) -> None:
     runs.load(name)
     from mgc import fitting
 
-    _report([fitting.resume(name, progress())])
+    with fitting.side_by_side(jobs) as workers:
+        _report([fitting.resume(name, progress(), workers)])
 
 
-def _fit_all(requests: list[FitRequest]) -> tuple[list[Run], int]:
-    """Fit one after the other: the runs, and how many fits failed."""
+def _fit_all(requests: list[FitRequest], jobs: int | None) -> tuple[list[Run], int]:
+    """Fit one after the other, or ``jobs`` folds at once: the runs, and how many fits failed."""
     from mgc import fitting
 
-    news = progress()
-    prepared = fitting.prepare_for(requests, news)
+    with fitting.side_by_side(jobs) as workers:
+        news = progress()
+        prepared = fitting.prepare_for(requests, news)
 
-    def fit_one(request: FitRequest) -> Run:
-        output.note(f"fitting {_named(request)}, seed {request.seed}")
-        return fitting.fit(request, news, prepared.get(request.source.store.fingerprint))
+        def fit_one(request: FitRequest) -> Run:
+            output.note(f"fitting {_named(request)}, seed {request.seed}")
+            ready = prepared.get(request.source.store.fingerprint)
+            return fitting.fit(request, news, ready, workers)
 
-    return choice.one_by_one([(_named(r), partial(fit_one, r)) for r in requests])
+        makes = [partial(fit_one, request) for request in requests]
+        made = [workers.started(make) for make in makes] if workers else makes
+        return choice.one_by_one(list(zip(map(_named, requests), made, strict=True)))
 
 
 def _named(request: FitRequest) -> str:

@@ -129,6 +129,14 @@ Device = Annotated[
 Workers = Annotated[
     int | None, typer.Option(help="Number of processes (default: one per core).", min=1)
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Train this many folds side by side, each in a process with one thread (default: one "
+        "after the other, with all cores).",
+        min=1,
+    ),
+]
 Seed = Annotated[
     int,
     typer.Option(help="Seed of the training and, with --folds, of the folds.", min=0, max=MAX_SEED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mgc.audio.given import Audio
@@ -95,6 +95,9 @@ def extract(
             task.advance()
             forecast.add(sum(array.nbytes for array in answer.arrays))
     keeping.close_shard()
+    if on is not None:
+        for source in sources:
+            source.store.refresh()  # nodes have written there
     if keeping.adopted:
         progress.say(
             f"Features of {counted(keeping.adopted, 'track')} of an earlier version found again."
@@ -176,6 +179,22 @@ def _on_cores(
             yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
 
 
+def stored(jobs: Sequence[ExtractionJob], sources: Sequence[ExtractorSpec]) -> list[TaskResult]:
+    """Put the features of one shard's files into the stores, from the machine that makes them.
+
+    The answers, in order, hold no arrays. The process that asked accounts for the files.
+    """
+    keeping, answers = _Keeping(sources, Silent()), []
+    keeping.can_remember = False
+    keeping.shard = jobs[0].number // SHARD_TRACKS
+    for job, answer in _on_cores(sources, "features", 0, iter(jobs)):
+        if "" not in keeping.failures(job, answer):
+            keeping.add(job, answer)
+        answers.append(replace(answer, arrays=[], is_stored=True))
+    keeping.close_shard()
+    return answers
+
+
 def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: TaskResult) -> None:
     """Account for one file: failed, made now, or already stored (from it or an identical file)."""
     if job.audio_hash:
@@ -185,7 +204,7 @@ def _note(result: Extraction, keeping: _Keeping, job: ExtractionJob, answer: Tas
     if "" in failed:
         return
     if job.wanted:
-        result.made += any(map(len, answer.rows()))
+        result.made += any(answer.parts)
     else:
         result.found += 1
     keeping.add(job, answer)
@@ -234,11 +253,13 @@ class _Keeping:
             self.shard = job.number // SHARD_TRACKS
         self.hashes[job.path] = (job.stamp, job.audio_hash)
         self.again.update([job.again] if job.again else [])
+        self.adopted += bool(job.same)
+        if answer.is_stored:
+            return
         for number, origin in job.right.items():
             self.origins[number][job.audio_hash] = origin
         for number, before in job.same.items():
             self.same[number][job.audio_hash] = before
-        self.adopted += bool(job.same)
         for number, rows in zip(job.wanted, answer.rows(), strict=True):
             if not rows:
                 continue  # this extractor failed

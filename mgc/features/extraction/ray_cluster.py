@@ -1,13 +1,14 @@
 """Work on a Ray cluster, with the same jobs, answers, shards and fingerprints as on one machine.
 
-Only this process needs the audio and the store. A node that sees a file at the same path, with the
+Nodes that see the audio and the store make whole shards (`mgc.features.extraction.ray_shards`). In
+every other case only this process needs them: a node that sees a file at the same path, with the
 same size and mtime, reads it there; otherwise its bytes travel with the job. Features travel
 back and are put into shards here, in order. Every node decodes on its CPUs; if the cluster has
 GPUs, one actor on each makes the features.
 
-At most `JOBS_PER_CPU` jobs per CPU are out at once, and features are fetched in order, so that
-neither this process nor the cluster's memory fills up. Ray gives the work of a lost node or
-worker to another; a file that kills `TRIES` workers is left out with the reason.
+At most `JOBS_PER_CPU` jobs per CPU, or `OUT_BYTES`, are out at once, and features are fetched in
+order, so that neither this process nor the cluster's memory fills up. Ray gives the work of a lost
+node or worker to another; a file that kills `TRIES` workers is left out with the reason.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +27,13 @@ from mgc.errors import MgcError
 from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
+from mgc.features.extraction.ray_shards import ShardTasks
 from mgc.features.extraction.remote_sources import described
 from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
 
 JOBS_PER_CPU = 2  # out at once
+OUT_BYTES = 1 << 30  # of the answers that may wait in the cluster's memory
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
 LOST_TRIES = 3  # times that a job is handed out again when its result was lost with a node
 SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
@@ -62,47 +66,32 @@ class Cluster:
         self.ship = False  # until a node says that it does not see a file
         self.records = described(sources, "cpu")
         self.sized = (0.0, 0)  # when the cluster was last asked, and its CPUs
+        self.largest = 1  # bytes of one answer so far
 
     def run(self, jobs: Iterator[ExtractionJob]) -> Iterator[tuple[ExtractionJob, TaskResult]]:
         """Each job with its answer, in the order of the jobs.
 
         Raises MgcError if the cluster cannot be reached or its nodes have other versions.
         """
-        self.ray = _ray()
-        connected = self._connect()
-        try:
-            gpus = int(self.ray.cluster_resources().get("GPU", 0))
-            decoded = self._ordered(jobs, "waves" if gpus else "features")
-            if gpus:
-                records = described(self.sources, GPU_DEVICE)
-                yield from Actors(self.ray, records, gpus).run(decoded, self.shard_tracks)
-            else:
-                for out in decoded:
-                    yield out.job, answer(self.ray, out)
-        except self.ray.exceptions.RayError as error:
-            raise _failed(error) from error
-        finally:
-            if connected:
-                self.ray.shutdown()
-
-    def _connect(self) -> bool:
-        """Connect, unless the caller has. Returns whether there is a connection to close."""
-        if self.ray.is_initialized():
-            return False
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        address = self.address if self.address.startswith("ray://") else "auto"
-        if address != "auto" and ":" not in address.removeprefix("ray://"):
-            address += f":{CLIENT_PORT}"
-        try:
-            self.ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
-            raise MgcError(
-                f"No Ray cluster answers at {self.address}: {str(error).splitlines()[0]}",
-                "Start one (ray start --head) or give its head: --on ray://HOST:10001",
-            ) from error
-        return True
+        with connected(self.address) as self.ray:
+            try:
+                if gpus := int(self.ray.cluster_resources().get("GPU", 0)):
+                    decoded = self._ordered(jobs, "waves")
+                    records = described(self.sources, GPU_DEVICE)
+                    yield from Actors(self.ray, records, gpus).run(decoded, self.shard_tracks)
+                else:
+                    shards = ShardTasks(self.ray, self.records, self._one_by_one, self._window)
+                    yield from shards.run(jobs, self.shard_tracks)
+            except self.ray.exceptions.RayError as error:
+                raise _failed(error) from error
 
     # Jobs out and back, in order
+
+    def _one_by_one(
+        self, jobs: Iterator[ExtractionJob]
+    ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+        for out in self._ordered(jobs, "features"):
+            yield out.job, answer(self.ray, out)
 
     def _ordered(self, jobs: Iterator[ExtractionJob], task: str) -> Iterator[Decoded]:
         """The outcome of each job, in the order of the jobs."""
@@ -130,7 +119,8 @@ class Cluster:
         if time.monotonic() - asked > SIZE_SECONDS:
             cpus = int(self.ray.cluster_resources().get("CPU", 1))
             self.sized = (time.monotonic(), cpus)
-        return max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
+        jobs = max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
+        return max(1, min(jobs, OUT_BYTES // self.largest))
 
     def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES
@@ -172,6 +162,7 @@ class Cluster:
                 self.ship = True
                 self._hand_out(out, one.job, task)
             else:
+                self.largest = max(self.largest, status.pop("bytes", 0))
                 done[one.job.number] = Decoded(one.job, **status, payload=one.payload)
         self._leave_out_the_slow(out, done)
 
@@ -207,6 +198,33 @@ def _failed(error: Exception) -> MgcError:
         f"The Ray cluster failed: {lines[-1].strip() if lines else type(error).__name__}",
         "Is the same version of mgc, with its plug-ins, installed on every node?",
     )
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Ray, connected to the cluster at ``address``, or as the caller has connected it.
+
+    Raises MgcError if there is none.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    at = address if address.startswith("ray://") else "auto"
+    if at != "auto" and ":" not in at.removeprefix("ray://"):
+        at += f":{CLIENT_PORT}"
+    try:
+        ray.init(at, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise MgcError(
+            f"No Ray cluster answers at {address}: {str(error).splitlines()[0]}",
+            "Start one (ray start --head) or give its head: --on ray://HOST:10001",
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def _ray() -> Any:

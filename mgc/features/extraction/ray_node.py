@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -16,10 +17,12 @@ import torch
 
 from mgc.errors import MgcError
 from mgc.features import file_hashes
+from mgc.features.extraction.extract_tracks import stored
 from mgc.features.extraction.gpu import extracted
-from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.jobs import NO_STAMP, ExtractionJob
 from mgc.features.extraction.remote_sources import built
 from mgc.features.extraction.tasks import Task, TaskResult, Work
+from mgc.features.extractor_spec import ExtractorSpec
 
 Record = dict[str, Any]
 
@@ -50,7 +53,36 @@ def do(
     else:
         answer = _work_on_content(work, path, wanted, content)
     names = ("reason", "parts", "origin", "reasons")
-    return {name: getattr(answer, name) for name in names}, answer.arrays
+    status = {name: getattr(answer, name) for name in names}
+    return {**status, "bytes": sum(array.nbytes for array in answer.arrays)}, answer.arrays
+
+
+def do_shard(
+    sources: Sequence[Record], root: str, token: str, jobs: Sequence[ExtractionJob]
+) -> Record:
+    """Put the features of one shard's files into the stores below ``root``.
+
+    Returns the fields of the answers; or ``{"absent": True}`` if a file is not there as it was, or
+    if a file called ``token``, which is at the store, is not seen here: the store is not shared.
+    """
+    os.environ["MGC_FEATURES"] = root
+    try:
+        made = _built(json.dumps(list(sources)), root)
+        stamps = [(file_hashes.stamp(job.path) or NO_STAMP, job) for job in jobs if job.wanted]
+        if (token and not os.path.exists(token)) or any(
+            now[:2] != job.stamp[:2] for now, job in stamps
+        ):
+            return {"absent": True}
+        return {"answers": [vars(answer) for answer in stored(jobs, made)]}
+    except MgcError as error:
+        return _unusable(error)
+
+
+@lru_cache(maxsize=4)
+def _built(sources: str, root: str) -> list[ExtractorSpec]:
+    """Built once per process and root."""
+    torch.set_num_threads(1)
+    return built(json.loads(sources))
 
 
 def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from mgc.errors import MgcError
-from mgc.features.extraction import extract, extract_tracks, features_of
+from mgc.features.extraction import extract, extract_tracks, features_of, ray_shards
 from mgc.features.extraction import ray_cluster as cluster_module
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.ray_cluster import Cluster
@@ -100,6 +101,41 @@ def test_one_node_of_three_is_killed(connected: Any, tmp_path: Path, local: Any)
     assert "does not decode" in done.failures[0].reason
     assert shards(sources()) == local(paths)
     connected.others.append(connected.add_node(**connected.node))
+
+
+def test_nodes_put_shards_into_the_store_themselves(
+    connected: Any, tmp_path: Path, local: Any
+) -> None:
+    """What comes back to this process holds no features."""
+    paths = album(tmp_path / "music", 70, seconds=1.0)
+    (tmp_path / "music" / "0011.wav").write_text("no music")
+    (tmp_path / "music" / "0066.wav").write_bytes(paths[2].read_bytes())
+    jobs = ExtractionPlan(paths, sources()).jobs()
+    out = list(Cluster(sources(), "ray", 32).run(jobs))
+    assert [job.path for job, _ in out] == paths
+    assert all(answer.is_stored for job, answer in out if job.wanted)
+    assert sum(array.nbytes for _, answer in out for array in answer.arrays) == 0
+    assert out[11][1].reason.startswith(f"{paths[11]}: does not decode")
+    assert shards(sources()) == local(paths)
+    store = sources()[0].store.folder
+    assert not list(store.parent.glob(".shared-*"))
+    again = extract(paths, sources(), on="ray")
+    assert (again.made, again.found, len(again.failures)) == (0, 69, 1)
+
+
+def test_a_store_that_nodes_do_not_see_is_filled_by_this_process(
+    connected: Any, tmp_path: Path, local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def unseen() -> Iterator[str]:
+        yield str(tmp_path / "not there")
+
+    monkeypatch.setattr(ray_shards, "_token", unseen)
+    paths = album(tmp_path / "music", 40, seconds=1.0)
+    out = list(Cluster(sources("mel"), "ray", 32).run(ExtractionPlan(paths, sources("mel")).jobs()))
+    assert not any(answer.is_stored for _, answer in out)
+    assert extract(paths, sources("mel"), on="ray").made == 40
+    assert shards(sources("mel")) == local(paths, "mel")
 
 
 def test_a_file_that_kills_its_worker_is_left_out(

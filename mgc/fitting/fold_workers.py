@@ -1,0 +1,173 @@
+"""Folds side by side: each in a process with one thread, whose run folders this process makes.
+
+Fits run in threads of this process, which put the folds of all of them into one queue. A worker
+gets names alone: it reads the request from the run's folder, and the features from their store.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from mgc import resolve, runs
+from mgc.audio.processes import launch, messages
+from mgc.audio.processes.pool import exit_in_words
+from mgc.audio.processes.posix import ForkServer
+from mgc.errors import MgcError, UsageError
+from mgc.fitting.fit_run import fit_fold, prepare_for
+from mgc.fitting.prepared import Prepared
+from mgc.fitting.request import load_request
+from mgc.progress import Silent
+from mgc.runs import Run
+from mgc.training import processes
+
+T = TypeVar("T")
+Answer = Mapping[str, Any]  # of a worker: the probabilities and the embedding of a fold's tracks
+
+
+class FoldWorkers:
+    """``count`` workers that ``ask`` reaches: a fold is handed to the one that is free."""
+
+    def __init__(self, count: int, ask: Callable[[Mapping[str, Any]], Answer]) -> None:
+        self.ask = ask
+        self.fits = ThreadPoolExecutor(count, "fit")
+        self.folds = ThreadPoolExecutor(count, "fold")
+
+    def started(self, make: Callable[[], T]) -> Callable[[], T]:
+        """Begin a fit once fewer than ``count`` are in progress; what is returned waits for it."""
+        return self.fits.submit(make).result
+
+    def train(self, run: Run, folds: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The probabilities and the embedding of each fold's tracks, see `fit_fold`."""
+        whose = {"run": str(run.folder), "device": run.record.device}
+        asked = [{**whose, "fold": fold} for fold in folds]
+        made: list[Future[Answer]] = [self.folds.submit(self.ask, one) for one in asked]
+        try:
+            answers = [one.result() for one in made]
+        finally:  # if one failed, the others must not go on in a folder that is free again
+            for one in made:
+                one.cancel()
+            wait(made)
+        return [(answer["probabilities"], answer["embedding"]) for answer in answers]
+
+    def end(self) -> None:
+        """Begin nothing more, and wait for what is in progress."""
+        for threads in (self.fits, self.folds):
+            threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self.fits, self.folds):
+            threads.shutdown()
+
+
+class _Processes:
+    """Worker processes of this machine. They end with this process, however it ends."""
+
+    def __init__(self, count: int, load: str = f"{__name__}:training") -> None:
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - until they end
+        kind = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
+        self.starter = kind({"load": load, "settings": {}}, self.log)
+        self.starting = Lock()
+        self.ended = False
+        self.free: SimpleQueue[tuple[Connection, int]] = SimpleQueue()
+        for _ in range(count):
+            self.free.put((self.starter.add_worker(), 0))
+
+    def ask(self, request: Mapping[str, Any]) -> Answer:
+        """Wait for a free worker, and for its answer. Raises what it raises, and MgcError if it
+        dies."""
+        link, process = self.free.get()
+        try:
+            process = process or messages.receive(link)["pid"]
+            messages.send(link, request)
+            said = messages.receive(link)
+        except (EOFError, OSError) as error:
+            if self.ended:
+                self.free.put((link, process))  # for whoever waits for it, and learns the same
+                raise KeyboardInterrupt from error
+            how = self._replace(link, process)
+            raise MgcError(
+                f"A worker process died in fold {request['fold'] + 1} ({how}).",
+                "The same command continues. With less memory per run: fewer --jobs.",
+            ) from error
+        self.free.put((link, process))
+        if "error" in said:
+            messages.raise_error(said)
+        answer: Answer = said["value"]
+        return answer
+
+    def _replace(self, link: Connection, process: int) -> str:
+        """Put a new worker in the place of one that died; returns how that one ended."""
+        with self.starting:
+            if not process or not self.starter.listen():
+                self.free.put((link, 0))
+                raise launch.cannot_work(self.log)
+            how = exit_in_words(self.starter.exit_code(link, process))
+            self.free.put((self.starter.add_worker(), 0))
+        return how
+
+    def end(self) -> None:
+        self.ended = True
+        self.starter.end()
+
+
+@contextmanager
+def side_by_side(
+    jobs: int | None, on: str | None = None, gpu_share: float = 1.0
+) -> Iterator[FoldWorkers | None]:
+    """Workers for this many folds at once, or those of a Ray cluster; None (one after the other,
+    here) if ``jobs`` and ``on`` are None.
+
+    The numbers are those of one process with one thread.
+    """
+    if on is not None:
+        from mgc.fitting.ray_folds import on_ray
+
+        with on_ray(on, gpu_share) as workers:
+            yield workers
+        return
+    if jobs is None:
+        yield None
+        return
+    if processes.several():
+        raise UsageError("--jobs cannot be combined with torchrun.", "Use one of them.")
+    children = _Processes(jobs)
+    workers = FoldWorkers(jobs, children.ask)
+    try:
+        yield workers
+    finally:
+        children.end()
+        workers.end()
+        children.log.close()
+
+
+def training() -> Callable[[Mapping[str, Any]], Answer]:
+    """Set up a worker: the function that trains a fold of a run."""
+    torch.set_num_threads(1)
+    return train
+
+
+def train(request: Mapping[str, Any]) -> Answer:
+    """Train one fold of a run that was begun, as its record asks."""
+    run = runs.load(request["run"])
+    asked = load_request(run, resolve.dataset(run.record.dataset.name))
+    source = asked.source
+    key = json.dumps([run.record.identity["audio"], source.store.fingerprint, asked.include_bad])
+    if key not in _prepared:
+        _prepared.clear()  # one dataset and extractor at a time
+        _prepared.update({key: prepare_for([asked], Silent())[source.store.fingerprint]})
+    prepared = _prepared[key]
+    fold = prepared.folds(asked.folds, asked.seed)[request["fold"]]
+    probabilities, embedding = fit_fold(run, asked, prepared, fold, Silent())
+    return {"probabilities": probabilities, "embedding": embedding}
+
+
+_prepared: dict[str, Prepared] = {}  # of this worker
