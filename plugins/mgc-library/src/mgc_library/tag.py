@@ -232,7 +232,8 @@ def _watch(paths: list[Path], work: _Work) -> None:
             before = len(work.decisions)
             work.do(files)
             for d in work.decisions[before:]:
-                output.say(f"{d.path}: {d.left or f'{d.shown} {d.probability:.0%}'}")
+                said = d.left or f"{d.shown} {d.probability:.0%}"
+                output.say(d.left if d.failed else f"{d.path}: {said}")
     except KeyboardInterrupt:
         output.note("Stopped.")
 
