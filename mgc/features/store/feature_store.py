@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from mgc.audio.sound_hash import SCHEME
+from mgc.errors import MgcError
 from mgc.features.store import shards
-from mgc.features.store.backends import StoreBackend, place
+from mgc.features.store.backends import IDENTITY, StoreBackend, place
 from mgc.features.store.shard_index import INDEX
 from mgc.features.store.shards import FIRST, DamagedShardError, Origin, Shard
 from mgc.features.store.track_rows import TrackRows
@@ -175,19 +176,30 @@ class FeatureStore:
             self.refresh()
             return []
         found = self._shard(name)
-        clips = {
-            audio_hash: [shards.view(row) for row in rows]
-            for audio_hash, rows in found.rows.items()
-            if all(map(shards.is_intact, rows))
-        }
-        damaged = [audio_hash for audio_hash in found.rows if audio_hash not in clips]
+        damaged = [key for key, rows in found.rows.items() if not all(map(shards.is_intact, rows))]
         if damaged:
-            origins = {sha: origin for sha, origin in found.origins.items() if sha not in damaged}
-            if clips or origins or found.same:
-                self.write_shard(clips, origins, found.same, found.keys)
-            self.place.remove(name)
-            self.refresh()
+            self._thin(name, found, {*damaged})
         return damaged
+
+    def leave_out(self, tracks: Set[str]) -> None:
+        """Write anew the shards that hold any of these tracks, without them."""
+        for name in self.place.stamps():
+            found = self._shard(name)
+            if tracks & (found.rows.keys() or {*found.origins, *found.same}):
+                self._thin(name, found, tracks)
+
+    def _thin(self, name: str, found: Shard, out: Set[str]) -> None:
+        clips = {
+            key: [shards.view(row) for row in rows]
+            for key, rows in found.rows.items()
+            if key not in out
+        }
+        origins = {key: origin for key, origin in found.origins.items() if key not in out}
+        same = {key: earlier for key, earlier in found.same.items() if key not in out}
+        if clips or origins or same:
+            self.write_shard(clips, origins, same, found.keys)
+        self.place.remove(name)
+        self.refresh()
 
     def verify(self, *, add: bool = False) -> Verification:
         """Read every clip. What is damaged is taken out, so that the next extraction makes it.
@@ -232,6 +244,15 @@ class FeatureStore:
             "made_by": f"mgc {__version__}",
             "identity": self.identity,
         }
+
+
+def opened_stores() -> Iterator[FeatureStore]:
+    """Every store on this machine. Raises MgcError if one does not say rightly what it is."""
+    for folder, record in stores():
+        store = FeatureStore(record["identity"]["extractor"], record["identity"], folder.parent)
+        if store.folder != folder:
+            raise MgcError(f"{folder / IDENTITY} is damaged.", f"Remove it: rm -r '{folder}'")
+        yield store
 
 
 def forget(hashes: Set[str]) -> int:

@@ -35,7 +35,7 @@ LINK = np.dtype([("sound", KEY), ("earlier", KEY), ("shard", "<u8")])
 TABLES = {"keys": KEY, "entries": ENTRY, "clips": CLIP, "links": LINK, "left": KEY}
 
 
-class Entry(NamedTuple):
+class ShardEntry(NamedTuple):
     """What one shard says of a track: where its clips are, if it holds any, and how it was
     heard. ``alias``: the track was asked for under another hash than the shard's."""
 
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
     alias: bool = False
 
 
-class Facts(NamedTuple):
+class IndexFacts(NamedTuple):
     """What the tables refer to by number: the shards with their stamps, those of earlier versions
     by name, (type, shape, has a checksum) of clips, and (revision, PyAV) of how tracks were heard.
     """
@@ -60,13 +60,13 @@ class ShardIndex:
     """Sorted tables in memory or in a mapped file: ``keys`` and ``entries`` (entry,), ``clips``
     (clip,), ``links`` (link,), and ``left``, the keys of earlier versions that no link names."""
 
-    def __init__(self, folder: Path, facts: Facts, tables: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, folder: Path, facts: IndexFacts, tables: Mapping[str, np.ndarray]) -> None:
         self.folder, self.facts = folder, facts
         self.keys, self.entries, self.clips = (tables[n] for n in ("keys", "entries", "clips"))
         self.links, self.left = tables["links"], tables["left"]
         self.names = list(facts.stamps)
 
-    def find(self, key: str) -> list[Entry]:
+    def find(self, key: str) -> list[ShardEntry]:
         """What the shards say of a track."""
         wanted, found = key.encode(), []
         place = bisect_left(self.keys, wanted)
@@ -76,7 +76,7 @@ class ShardIndex:
             rows = [self._row(path, *clip) for clip in clips.tolist()]
             hearing, pyav = self.facts.heard[heard - 1] if heard else (0, "")
             origin = Origin(hearing, pyav, seconds) if heard else None
-            found.append(Entry(self.names[shard], rows, origin, bool(alias)))
+            found.append(ShardEntry(self.names[shard], rows, origin, bool(alias)))
             place += 1
         return found
 
@@ -93,7 +93,7 @@ def load_index(folder: Path) -> ShardIndex:
         if path.is_file():  # opening a pipe would wait forever
             with open(path, "rb") as file:
                 return _decoded(folder, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    return ShardIndex(folder, Facts({}, [], [], []), _no_rows())
+    return ShardIndex(folder, IndexFacts({}, [], [], []), _no_rows())
 
 
 def _no_rows() -> dict[str, np.ndarray]:
@@ -115,7 +115,7 @@ def _decoded(folder: Path, content: bytes | mmap.mmap) -> ShardIndex:
         begin += tables[name].nbytes
     kinds = [(code, tuple(shape), sealed) for code, shape, sealed in record["kinds"]]
     heard = [(hearing, pyav) for hearing, pyav in record["heard"]]
-    return ShardIndex(folder, Facts(record["shards"], record["earlier"], kinds, heard), tables)
+    return ShardIndex(folder, IndexFacts(record["shards"], record["earlier"], kinds, heard), tables)
 
 
 def renew(

@@ -15,7 +15,7 @@ from mgc.audio.sound_hash import SCHEME
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.features.store import shards
 from mgc.features.store.backends import StoreBackend
-from mgc.features.store.shard_index import KEY, Entry, ShardIndex, load_index, renew
+from mgc.features.store.shard_index import KEY, ShardEntry, ShardIndex, load_index, renew
 from mgc.features.store.shards import FIRST, Origin, Row, Shard
 
 #: Shards that are read beside the index: this many, or this part of the indexed ones.
@@ -27,7 +27,7 @@ class TrackRows(Mapping[str, list[Row]]):
 
     def __init__(self, index: ShardIndex) -> None:
         self.index = index
-        self.beside: dict[str, list[Entry]] = {}  # of shards that are not in the index
+        self.beside: dict[str, list[ShardEntry]] = {}  # of shards that are not in the index
         self.names: set[str] = set()  # those shards
         self.same: dict[str, str] = {}  # sound hash → the hash of the whole file
         #: The hashes of whole files, of tracks not yet found again by their sound.
@@ -54,7 +54,7 @@ class TrackRows(Mapping[str, list[Row]]):
         """Take what a new shard says."""
         self.names.add(name)
         for key in {**shard.rows, **shard.origins}:
-            entry = Entry(name, shard.rows.get(key, []), shard.origins.get(key))
+            entry = ShardEntry(name, shard.rows.get(key, []), shard.origins.get(key))
             self.beside.setdefault(key, []).append(entry)
         self.same |= shard.same
         self.earlier |= shard.rows.keys() if shard.keys != SCHEME else set()
@@ -95,6 +95,13 @@ class TrackRows(Mapping[str, list[Row]]):
             if best is None or rank(origin) > rank(best[1]):
                 best = entry.rows, origin
         return best
+
+    def linked(self) -> dict[str, str]:
+        """Sound hash → the hash of the whole file under which a shard holds the track."""
+        return {
+            **dict(self.index.links[["sound", "earlier"]].astype("U64,U64").tolist()),
+            **self.same,
+        }
 
     def current(self, keys: Sequence[str]) -> list[bool]:
         """Whether each track is stored as it would be heard now."""
