@@ -22,10 +22,8 @@ from mgc.features.file_hashes import Stamp
 from mgc.features.store import Origin
 from mgc.progress import Progress, Silent
 
-#: Files per shard: small enough to lose little when killed, large enough to read fast.
+#: Files after which a shard may end: few enough to lose little when killed.
 SHARD_TRACKS = 32
-#: A shard larger than this is closed early, so that memory stays bounded for large features.
-SHARD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,10 @@ def extract(
 ) -> Extraction:
     """Fill the stores of all sources with the features of all files; stored features stay.
 
-    A shard holds `SHARD_TRACKS` consecutive files in the given order. It is written completely
-    or not at all, so that a killed run continues where it stopped. The run ends with the
-    same bytes as an uninterrupted one, whatever the number of workers.
+    A shard holds `SHARD_TRACKS` consecutive files in the given order (on an object store, as many
+    times that as make `StoreBackend.shard_bytes`). It is written completely or not at all, so that
+    a killed run continues where it stopped. The run ends with the same bytes as an uninterrupted
+    one, whatever the number of workers.
 
     Args:
         paths: the audio files.
@@ -94,7 +93,7 @@ def extract(
             _note(result, keeping, job, answer)
             task.advance()
             forecast.add(sum(array.nbytes for array in answer.arrays))
-    keeping.close_shard()
+    keeping.finish()
     if keeping.adopted:
         progress.say(
             f"Features of {counted(keeping.adopted, 'track')} of an earlier version found again."
@@ -205,7 +204,7 @@ class _Keeping:
         self.origins: list[dict[str, Origin]] = [{} for _ in sources]
         self.same: list[dict[str, str]] = [{} for _ in sources]
         self.bytes = [0 for _ in sources]
-        self.shard = 0
+        self.block = 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         # Audio hash → what failed, for files with the same content.
         self.failed: dict[str, dict[str, str]] = {}
@@ -229,9 +228,9 @@ class _Keeping:
 
     def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
-        if job.number // SHARD_TRACKS != self.shard:
-            self.close_shard()
-            self.shard = job.number // SHARD_TRACKS
+        if job.number // SHARD_TRACKS != self.block:
+            self._end_block()
+            self.block = job.number // SHARD_TRACKS
         self.hashes[job.path] = (job.stamp, job.audio_hash)
         self.again.update([job.again] if job.again else [])
         for number, origin in job.right.items():
@@ -245,13 +244,23 @@ class _Keeping:
             self.rows[number][job.audio_hash] = rows
             self.origins[number][job.audio_hash] = Origin(*answer.origin)
             self.bytes[number] += sum(row.nbytes for row in rows)
-            if self.bytes[number] > SHARD_BYTES:
+            if self.bytes[number] > self._limits(number)[1]:
                 self._write(number)
 
-    def close_shard(self) -> None:
-        """Write the rest of the shard."""
+    def finish(self) -> None:
+        """Write what is left."""
+        self._end_block()
         for number in range(len(self.sources)):
             self._write(number)
+
+    def _limits(self, number: int) -> tuple[int, int]:
+        return self.sources[number].store.place.shard_bytes
+
+    def _end_block(self) -> None:
+        """Write the shards that may end here: the same in every run."""
+        for number, size in enumerate(self.bytes):
+            if size >= self._limits(number)[0]:
+                self._write(number)
         if self.can_remember and (trouble := file_hashes.remember(self.hashes)):
             self._cannot_remember(trouble)
         self.hashes = {}

@@ -28,6 +28,8 @@ class StoreBackend(Protocol):
     """Where the shards of one store are kept."""
 
     folder: Path
+    #: A shard ends at the first block of tracks after so many bytes, and before so many.
+    shard_bytes: tuple[int, int]
 
     def stamps(self) -> dict[str, str]:
         """The name of every shard, and what changes when the shard does."""
@@ -66,6 +68,8 @@ def place(root: Path | str, name: str) -> StoreBackend:
 
 class Folder:
     """A folder on a file system."""
+
+    shard_bytes = (0, 64 << 20)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -115,6 +119,8 @@ class Folder:
 
 class ObjectStore:
     """A prefix of an object store, and the folder that caches what was read from it."""
+
+    shard_bytes = (64 << 20, 256 << 20)
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url

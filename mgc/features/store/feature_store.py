@@ -77,7 +77,7 @@ class FeatureStore:
 
     def is_current(self, audio_hash: str) -> bool:
         """Whether a track is stored as it would be heard now."""
-        return self.rows.current([audio_hash])[0]
+        return self.rows.is_current(audio_hash)
 
     def _drop_index(self) -> None:
         """Read all headers on the next use."""

@@ -21,7 +21,7 @@ import numpy as np
 from mgc.audio.sound_hash import SCHEME
 from mgc.errors import MgcError
 from mgc.features.store.shards import ALIGNMENT, CODES, DTYPES, Origin, Row, Shard
-from mgc.home import checksum, replace_file
+from mgc.home import checksum, replacing
 
 INDEX, VERSION = "shards.index", 1
 LENGTHS = len("00000000") + 8  # bytes: the checksum of what follows, and the length of the facts
@@ -128,7 +128,8 @@ def renew(
         collected.add(name, stamps[name], shard)
     content = collected.encoded()
     with suppress(MgcError):
-        replace_file(old.folder / INDEX, content)
+        with replacing(old.folder / INDEX, sync=False) as file:  # the checksum tells
+            file.write(content)
         return load_index(old.folder)
     return _decoded(old.folder, content)
 
