@@ -117,8 +117,8 @@ class TrackRows(Mapping[str, list[Row]]):
         alone[one] = same & good[entries["heard"]] & (entries["clips"] > 0)
         slow = count > 1
         if self.beside or self.same:
-            slow |= [key in self.beside or key in self.same for key in keys]
-        alone[slow] = [self.is_current(keys[place]) for place in np.flatnonzero(slow)]
+            slow |= np.array([key in self.beside or key in self.same for key in keys], bool)
+        alone[slow] = [self.is_current(keys[place]) for place in np.flatnonzero(slow).tolist()]
         return list(map(bool, alone))
 
     def is_current(self, key: str) -> bool:

@@ -85,6 +85,7 @@ def test_the_index_says_what_the_shards_say(
     assert indexed.rows.earlier == {"b" * 64}
     assert "d" * 64 not in indexed
     assert indexed.rows.current(["d" * 64]) == [False]
+    assert indexed.rows.current([]) == again(store).rows.current([]) == []
 
 
 @pytest.mark.parametrize("beside", [0, 2, 1_000])
