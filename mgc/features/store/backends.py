@@ -157,7 +157,14 @@ class ObjectStore:
                 for name, path, head in zip(some, paths, heads, strict=True):
                     if more := shards.missing(head):
                         head += self.files.cat_file(path, start=len(head), end=len(head) + more)
+                    self._forget_other(name)
                     yield name, head, self.sizes[name]
+
+    def _forget_other(self, name: str) -> None:
+        """Remove what was read of a shard before another machine replaced it."""
+        copy = self.folder / name
+        if copy.exists() and copy.stat().st_size != self.sizes[name]:
+            copy.unlink(missing_ok=True)
 
     def fetch(self, name: str) -> None:
         """See `StoreBackend`."""

@@ -232,3 +232,21 @@ def test_another_machines_shards_are_indexed_here(
     writer.write_shard(tracks(1, first=9))
     monkeypatch.setenv("MGC_HOME", str(tmp_path / "another machine"))
     assert len(FeatureStore("mel", IDENTITY, bucket).rows) == 4
+
+
+def test_a_copy_of_a_shard_that_another_machine_replaced_is_fetched_again(
+    mgc_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = f"memory://replaced/{tmp_path.name}"
+    writer = FeatureStore("mel", IDENTITY, bucket)
+    writer.write_shard(tracks(2))
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "another machine"))
+    key = f"{1:064x}"
+    assert len(FeatureStore("mel", IDENTITY, bucket).read(key)) == 2
+    monkeypatch.delenv("MGC_HOME")
+    writer.write_shard(tracks(2, clips=3))
+    shards.unmap()
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "another machine"))
+    reader = FeatureStore("mel", IDENTITY, bucket)
+    for made, expected in zip(reader.read(key), tracks(2, clips=3)[key], strict=True):
+        np.testing.assert_array_equal(made, expected)
