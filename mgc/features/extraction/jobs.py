@@ -66,6 +66,7 @@ class ExtractionPlan:
         self.sources = sources
         self.known = file_hashes.known(paths)
         hashes = [sha for _, sha in self.known.values()]
+        # Opens every store, before several threads look at them.
         there = zip(*(source.store.rows.current(hashes) for source in sources), strict=True)
         self.there = {
             path: sha

@@ -57,8 +57,9 @@ class TrackRows(Mapping[str, list[Row]]):
             entry = ShardEntry(name, shard.rows.get(key, []), shard.origins.get(key))
             self.beside.setdefault(key, []).append(entry)
         self.same |= shard.same
-        self.earlier |= shard.rows.keys() if shard.keys != SCHEME else set()
         self.earlier -= {*shard.same.values()}
+        if shard.keys != SCHEME:
+            self.earlier |= shard.rows.keys() - {*self.linked().values()}
 
     def adopt(self, audio_hash: str, earlier: str) -> bool:
         """Take a track for the one that is stored under an earlier hash, if there is one."""

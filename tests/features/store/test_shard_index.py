@@ -110,6 +110,20 @@ def test_what_others_write_is_noticed(
     assert said(again(store)) == from_headers(store, monkeypatch) != seen
 
 
+@pytest.mark.parametrize("beside", [0, 1_000])
+def test_what_is_found_again_is_known_in_any_order_of_the_shards(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, beside: int
+) -> None:
+    monkeypatch.setattr(track_rows, "MIN_BESIDE", beside)
+    for number in range(6):
+        earlier, sound = f"{number:064x}", f"{number:x}" * 64
+        store.write_shard({earlier: [clip(number)]}, keys=FILES)
+        assert again(store).rows.earlier == {earlier}
+        store.write_shard({}, {}, {sound: earlier})
+        assert again(store).rows.earlier == store.rows.earlier == set()
+        np.testing.assert_array_equal(again(store).read(sound)[0], clip(number))
+
+
 def test_an_open_store_finds_what_another_process_put_elsewhere(store: FeatureStore) -> None:
     path = store.write_shard(tracks(3))
     reader = again(store)
