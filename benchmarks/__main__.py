@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-PARTS = ("extraction", "jobs", "refusals", "scaling", "start", "store", "training", "whisper")
+PARTS = (
+    *("extraction", "jobs", "refusals", "scale_store", "scaling", "start", "store", "training"),
+    "whisper",
+)
 
 
 def main() -> None:
@@ -46,7 +49,17 @@ def main() -> None:
 
 
 def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namespace) -> Section:
-    from benchmarks import extraction, jobs, refusals, scaling, start, store, training, whisper
+    from benchmarks import (
+        extraction,
+        jobs,
+        refusals,
+        scale_store,
+        scaling,
+        start,
+        store,
+        training,
+        whisper,
+    )
 
     turns = asked.turns
     if part == "extraction":
@@ -55,6 +68,8 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
         return jobs.measure(scratch, turns)
     if part == "refusals":
         return refusals.measure(scratch, 4 * turns)
+    if part == "scale_store":
+        return scale_store.measure(scratch, turns, asked.most)
     if part == "scaling":
         return scaling.measure(paths, scratch, files=24 * len(paths), turns=turns)
     if part == "start":
@@ -71,6 +86,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, help="measure these parts alone")
     parser.add_argument("--music", type=Path, help="a folder of 44.1 kHz stereo mp3s")
     parser.add_argument("--files", type=int, default=8, help="so many of them (default 8)")
+    parser.add_argument(
+        "--most", type=int, default=100_000, help="tracks of the largest store (default 100,000)"
+    )
     parser.add_argument("--turns", type=int, default=5, help="how often each case runs (default 5)")
     parser.add_argument("--device", default="auto", help="of training and Whisper (default auto)")
     parser.add_argument("--results", default="bench-results", help="folder for the JSON")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ LOCKED_SECONDS = 5.0  # how long to wait for another process; a write takes mill
 #: File systems on which a file keeps its inode. A network, FUSE or a memory card may number anew.
 STABLE_INODES = {"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs"}
 STABLE_INODES |= {"overlay", "reiserfs", "tmpfs", "ufs", "xfs", "zfs"}
+MAX_KEYS = 500  # in one query; SQLite may be built for 999
 MAX_INTEGER = (1 << 63) - 1  # of SQLite; inodes may be larger
 
 CHECKS = "checksums"  # a column: a row's checksum without its last value, and that value's
@@ -39,6 +41,8 @@ class Stamp(NamedTuple):
 
     def is_same(self, other: Stamp) -> bool:
         """Whether nothing differs that both know."""
+        if self == other:
+            return True
         pairs = zip(self, other, strict=True)
         return all(one == two for one, two in pairs if one is not None and two is not None)
 
@@ -46,7 +50,7 @@ class Stamp(NamedTuple):
 def stamp(path: Path) -> Stamp | None:
     """A file's stamp now; None if there is no file."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except (OSError, ValueError):
         return None
     inode = found.st_ino & MAX_INTEGER if _has_stable_inodes(path, found.st_dev) else None
@@ -102,15 +106,16 @@ class FileCache:
         with suppress(OSError, sqlite3.Error), closing(self._read_only(wait)) as database:
             there = {row[1] for row in database.execute(f"PRAGMA table_info({self.table})")}
             wanted = [name for name in (*names, CHECKS) if name in there]
-            query = f"SELECT {', '.join(wanted)} FROM {self.table} WHERE {names[0]} = ?"
-            for key in keys:
-                row = database.execute(query, (key,)).fetchone()
-                if row is None:
-                    continue
-                said = (row[-1] or "") if CHECKS in there else ""
-                row = row[:-1] if CHECKS in there else row
-                if not said or said.startswith(_checks(row) if last else _check(row)):
-                    found[key] = row
+            query = f"SELECT {', '.join(wanted)} FROM {self.table} WHERE {names[0]} IN "
+            for some in _batched(keys, MAX_KEYS):
+                marks = ", ".join("?" * len(some))
+                rows = {row[0]: row for row in database.execute(f"{query}({marks})", some)}
+                for key in filter(rows.__contains__, some):
+                    row = rows[key]
+                    said = (row[-1] or "") if CHECKS in there else ""
+                    row = row[:-1] if CHECKS in there else row
+                    if not said or said.startswith(_checks(row) if last else _check(row)):
+                        found[key] = row
         return found
 
     def keep(self, rows: Sequence[tuple[Any, ...]]) -> str:
@@ -159,6 +164,12 @@ class FileCache:
             database.close()
             raise
         return database
+
+
+def _batched(keys: Iterable[K], count: int) -> Iterator[list[K]]:
+    left = iter(keys)
+    while some := list(islice(left, count)):
+        yield some
 
 
 def _check(values: tuple[Any, ...]) -> str:

@@ -39,6 +39,12 @@ def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
     return found
 
 
+def last_known(paths: Iterable[Path]) -> dict[Path, str]:
+    """The hashes that files had when they were last read, even if they have changed since."""
+    by_key = {os.fsencode(path): path for path in paths}
+    return {by_key[key]: row[3] for key, row in _CACHE.find(by_key).items()}
+
+
 def hashes(paths: Sequence[Path]) -> list[str]:
     """The hash of the sound in each file, "" if it cannot be read; only changed files are read."""
     found = known(paths)

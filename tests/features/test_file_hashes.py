@@ -50,6 +50,21 @@ def test_the_newest_hash_counts(mgc_home: Path, tmp_path: Path) -> None:
     assert file_hashes.known([path])[path][1] == "b" * 64
 
 
+def test_many_are_found_in_their_order_each_with_its_own(mgc_home: Path, tmp_path: Path) -> None:
+    """More than one query asks for; every third is not known, one has changed."""
+    paths = [tmp_path / f"{7 * number % 1203:04d}" for number in range(1203)]
+    hashes = {path: f"{number:064x}" for number, path in enumerate(paths) if number % 3}
+    found = {}
+    for path in paths:
+        path.write_bytes(b"sound")
+        if path in hashes:
+            found[path] = file_hashes.stamp(path), hashes[path]
+    file_hashes.remember(found)  # type: ignore[arg-type]
+    paths[700].write_bytes(b"more sound")
+    del found[paths[700]]
+    assert list(file_hashes.known(paths).items()) == list(found.items())
+
+
 def test_a_name_that_is_no_utf8(mgc_home: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
     path.write_bytes(b"sound")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mgc.cli.ui import options, output, plugin_list, verification
+from mgc.cli.commands import stored_features
+from mgc.cli.ui import options, output, plugin_list
 from mgc.cli.ui.live import progress
 from mgc.errors import MgcError, UsageError
 
@@ -197,83 +198,7 @@ def _ready(sources: list[ExtractorSpec]) -> tuple[list[ExtractorSpec], list[str]
     return list(ready.values()), [f"{error.message} {error.hint}" for error in broken]
 
 
-@app.command("status")
-def status(as_json: output.JsonOption = False) -> None:
-    """Show which features are stored, and how much space they take."""
-    from mgc.features.store_folders import stores
-
-    rows, damaged = [], list[MgcError]()
-    for folder, record in stores(damaged):
-        shards = list(folder.glob("*.safetensors"))
-        identity = record["identity"]
-        rows.append(
-            {
-                "extractor": identity["extractor"],
-                "fingerprint": record["fingerprint"][:12],
-                "shards": len(shards),
-                "megabytes": round(sum(shard.stat().st_size for shard in shards) / 1e6, 1),
-                "params": identity["params"],
-                "clip_seconds": identity["clip_seconds"],
-                "clips_per_track": identity["clips_per_track"],
-                "made_by": record["made_by"],
-                "folder": str(folder),
-            }
-        )
-    output.list_failures([f"{error.message} {error.hint}" for error in damaged])
-    if as_json:
-        output.emit_json(rows)
-        return
-    if not rows:
-        output.say("No features are stored. Run: mgc features extract mel mfcc chroma --data NAME")
-        return
-    cells = [
-        {
-            "extractor": row["extractor"],
-            "fingerprint": row["fingerprint"],
-            "shards": row["shards"],
-            "MB": row["megabytes"],
-            "clip s": row["clip_seconds"],
-            "parameters": " ".join(f"{name}={value}" for name, value in row["params"].items()),
-        }
-        for row in rows
-    ]
-    output.show_records(cells, "llrrrl")
-
-
-@app.command("verify")
-def verify(add: verification.AddOption = False, as_json: output.JsonOption = False) -> None:
-    """Check that stored features are as they were written; what is damaged is removed."""
-    from mgc.features import store
-
-    found = []
-    for folder, record in store.stores():
-        one = store.FeatureStore(record["identity"]["extractor"], record["identity"], folder.parent)
-        if one.folder != folder:
-            raise MgcError(
-                f"{folder / 'identity.json'} is damaged.", f"Remove it: rm -r '{folder}'"
-            )
-        found.append((folder.name, one.verify(add=add)))
-    remedy = "Removed from the store; the next mgc features extract, or fit, makes them again."
-    verification.show("features", found, remedy, as_json)
-
-
-@app.command("clear")
-def clear(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Extractors (default: all).")
-    ] = None,
-) -> None:
-    """Delete stored features; they can be made again from the audio."""
-    from mgc.errors import unknown
-    from mgc.features.store_folders import stores
-    from mgc.home import remove_folder
-
-    found = list(stores())
-    there = {record["identity"]["extractor"] for _, record in found}
-    for name in names or []:
-        if name not in there:
-            raise unknown("stored feature", name, there, "mgc features status")
-    chosen = [folder for folder, r in found if not names or r["identity"]["extractor"] in names]
-    for folder in chosen:
-        remove_folder(folder)
-    output.say(f"Removed {output.count(len(chosen), 'store')}.")
+app.command("status")(stored_features.status)
+app.command("verify")(stored_features.verify)
+app.command("prune")(stored_features.prune)
+app.command("clear")(stored_features.clear)

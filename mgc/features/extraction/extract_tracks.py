@@ -22,10 +22,8 @@ from mgc.features.file_hashes import Stamp
 from mgc.features.store import Origin
 from mgc.progress import Progress, Silent
 
-#: Files per shard: small enough to lose little when killed, large enough to read fast.
+#: Files after which a shard may end: few enough to lose little when killed.
 SHARD_TRACKS = 32
-#: A shard larger than this is closed early, so that memory stays bounded for large features.
-SHARD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,9 @@ def extract(
 ) -> Extraction:
     """Fill the stores of all sources with the features of all files; stored features stay.
 
-    A shard holds `SHARD_TRACKS` consecutive files in the given order. It is written completely
-    or not at all, so that a killed run continues where it stopped. The run ends with the
-    same bytes as an uninterrupted one, whatever the number of workers.
+    A shard holds `SHARD_TRACKS` consecutive files in the given order (on an object store, as many
+    times that as make `StoreBackend.shard_bytes`), all or nothing: a killed run continues where it
+    stopped and ends with the same bytes as an uninterrupted one, whatever the number of workers.
 
     Args:
         paths: the audio files.
@@ -94,10 +92,9 @@ def extract(
             _note(result, keeping, job, answer)
             task.advance()
             forecast.add(sum(array.nbytes for array in answer.arrays))
-    keeping.close_shard()
-    if on is not None:
-        for source in sources:
-            source.store.refresh()  # nodes have written there
+    keeping.finish()
+    for source in sources if on is not None else ():
+        source.store.refresh()  # nodes have written there
     if keeping.adopted:
         progress.say(
             f"Features of {counted(keeping.adopted, 'track')} of an earlier version found again."
@@ -149,9 +146,8 @@ def _where(
     """
     if on is not None:
         if on.partition(":")[0] != "ray":
-            raise UsageError(
-                f"Extraction cannot run on {on!r}.", "For example: --on ray://HOST:10001"
-            )
+            example = "For example: --on ray://HOST:10001"
+            raise UsageError(f"Extraction cannot run on {on!r}.", example)
         from mgc.features.extraction.ray_cluster import Cluster
 
         cluster: Workplace = Cluster(sources, on, SHARD_TRACKS).run
@@ -184,14 +180,13 @@ def stored(jobs: Sequence[ExtractionJob], sources: Sequence[ExtractorSpec]) -> l
 
     The answers, in order, hold no arrays. The process that asked accounts for the files.
     """
-    keeping, answers = _Keeping(sources, Silent()), []
-    keeping.can_remember = False
-    keeping.shard = jobs[0].number // SHARD_TRACKS
+    keeping, answers = _Keeping(sources, Silent(), can_remember=False), []
+    keeping.block = jobs[0].number // SHARD_TRACKS
     for job, answer in _on_cores(sources, "features", 0, iter(jobs)):
         if "" not in keeping.failures(job, answer):
             keeping.add(job, answer)
         answers.append(replace(answer, arrays=[], is_stored=True))
-    keeping.close_shard()
+    keeping.finish()
     return answers
 
 
@@ -218,19 +213,19 @@ def _has_changed(job: ExtractionJob) -> bool:
 class _Keeping:
     """Collects the features of files in order and writes them as shards."""
 
-    def __init__(self, sources: Sequence[ExtractorSpec], progress: Progress) -> None:
-        self.sources, self.progress = sources, progress
+    def __init__(
+        self, sources: Sequence[ExtractorSpec], progress: Progress, can_remember: bool = True
+    ) -> None:
+        self.sources, self.progress, self.can_remember = sources, progress, can_remember
         self.rows: list[dict[str, Rows]] = [{} for _ in sources]
         self.origins: list[dict[str, Origin]] = [{} for _ in sources]
         self.same: list[dict[str, str]] = [{} for _ in sources]
-        self.bytes = [0 for _ in sources]
-        self.shard = 0
+        self.bytes, self.block = [0 for _ in sources], 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
         # Audio hash → what failed, for files with the same content.
         self.failed: dict[str, dict[str, str]] = {}
         self.again = Counter[str]()
         self.adopted = 0
-        self.can_remember = True
 
     def failures(self, job: ExtractionJob, answer: TaskResult) -> dict[str, str]:
         """Fingerprint of an extractor (or "": all) → why it has no features of this file."""
@@ -248,9 +243,9 @@ class _Keeping:
 
     def add(self, job: ExtractionJob, answer: TaskResult) -> None:
         """Take the features of the next file, for the sources that wanted them."""
-        if job.number // SHARD_TRACKS != self.shard:
-            self.close_shard()
-            self.shard = job.number // SHARD_TRACKS
+        if job.number // SHARD_TRACKS != self.block:
+            self._end_block()
+            self.block = job.number // SHARD_TRACKS
         self.hashes[job.path] = (job.stamp, job.audio_hash)
         self.again.update([job.again] if job.again else [])
         self.adopted += bool(job.same)
@@ -266,13 +261,23 @@ class _Keeping:
             self.rows[number][job.audio_hash] = rows
             self.origins[number][job.audio_hash] = Origin(*answer.origin)
             self.bytes[number] += sum(row.nbytes for row in rows)
-            if self.bytes[number] > SHARD_BYTES:
+            if self.bytes[number] > self._limits(number)[1]:
                 self._write(number)
 
-    def close_shard(self) -> None:
-        """Write the rest of the shard."""
+    def finish(self) -> None:
+        """Write what is left."""
+        self._end_block()
         for number in range(len(self.sources)):
             self._write(number)
+
+    def _limits(self, number: int) -> tuple[int, int]:
+        return self.sources[number].store.place.shard_bytes
+
+    def _end_block(self) -> None:
+        """Write the shards that may end here: the same in every run."""
+        for number, size in enumerate(self.bytes):
+            if size >= self._limits(number)[0]:
+                self._write(number)
         if self.can_remember and (trouble := file_hashes.remember(self.hashes)):
             self._cannot_remember(trouble)
         self.hashes = {}

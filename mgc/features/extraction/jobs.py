@@ -64,13 +64,14 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
-        for source in sources:
-            source.store.rows  # noqa: B018 - read before several threads look at them
         self.known = file_hashes.known(paths)
+        hashes = [sha for _, sha in self.known.values()]
+        # Opens every store, before several threads look at them.
+        there = zip(*(source.store.rows.current(hashes) for source in sources), strict=True)
         self.there = {
             path: sha
-            for path, (_, sha) in self.known.items()
-            if all(source.store.is_current(sha) for source in sources)
+            for path, sha, current in zip(self.known, hashes, there, strict=True)
+            if all(current)
         }
         #: Files whose features may be incomplete.
         self.waiting = sum(path not in self.there for path in paths)

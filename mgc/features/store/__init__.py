@@ -7,7 +7,7 @@ float32 tensor per clip, named ``<hash>.<clip number>``. Shards of versions befo
 the SHA-256 of the file; what belongs to them is noted in a shard without clips.
 """
 
-from mgc.features.store.feature_store import FeatureStore, fingerprint, forget
+from mgc.features.store.feature_store import FeatureStore, fingerprint, forget, opened_stores
 from mgc.features.store.shards import DamagedShardError, Origin
 from mgc.features.store_folders import features_root, stores
 
@@ -18,5 +18,6 @@ __all__ = [
     "features_root",
     "fingerprint",
     "forget",
+    "opened_stores",
     "stores",
 ]

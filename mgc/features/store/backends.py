@@ -7,7 +7,8 @@ upload only once it is complete; what is read from it is kept below ``MGC_HOME``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +19,24 @@ from mgc.home import home, json_bytes, replace_file, sealed
 
 IDENTITY = "identity.json"
 HEAD_BYTES = 1 << 16  # read from an object store at once; the header of 32 tracks is 16 KiB
+HEADS = 256  # of shards on an object store, in memory at once
+#: What object stores call that which changes with an object.
+CHANGES = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "created")
 
 
 class StoreBackend(Protocol):
     """Where the shards of one store are kept."""
 
     folder: Path
+    #: A shard ends at the first block of tracks after so many bytes, and before so many.
+    shard_bytes: tuple[int, int]
 
-    def heads(self) -> Iterator[tuple[str, bytes, int]]:
-        """Name, first bytes (the header) and size of every shard, sorted by name."""
+    def stamps(self) -> dict[str, str]:
+        """The name of every shard, and what changes when the shard does."""
+        ...
+
+    def heads(self, names: Sequence[str]) -> Iterator[tuple[str, bytes, int]]:
+        """Name, first bytes (the header) and size of shards; those that are gone are left out."""
         ...
 
     def fetch(self, name: str) -> None:
@@ -59,12 +69,25 @@ def place(root: Path | str, name: str) -> StoreBackend:
 class Folder:
     """A folder on a file system."""
 
+    shard_bytes = (0, 64 << 20)
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def heads(self) -> Iterator[tuple[str, bytes, int]]:
+    def stamps(self) -> dict[str, str]:
         """See `StoreBackend`."""
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        found = {}
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(SUFFIX):
+                    with suppress(FileNotFoundError):  # cleared since
+                        stat = entry.stat()
+                        found[entry.name] = f"{stat.st_size} {stat.st_mtime_ns}"
+        return found
+
+    def heads(self, names: Sequence[str]) -> Iterator[tuple[str, bytes, int]]:
+        """See `StoreBackend`."""
+        for path in map(self.folder.joinpath, names):
             try:
                 if path.exists() and not path.is_file():  # opening a pipe would wait forever
                     raise shards.DamagedShardError(path, "it is not a regular file")
@@ -97,6 +120,8 @@ class Folder:
 class ObjectStore:
     """A prefix of an object store, and the folder that caches what was read from it."""
 
+    shard_bytes = (64 << 20, 256 << 20)
+
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.folder = folder
@@ -111,17 +136,35 @@ class ObjectStore:
                 f"Install fsspec's package for {scheme}:// (s3fs, gcsfs, adlfs …) here.",
             ) from error
 
-    def heads(self) -> Iterator[tuple[str, bytes, int]]:
+    def stamps(self) -> dict[str, str]:
         """See `StoreBackend`."""
         with _reaching(self.url):
             self.files.invalidate_cache()
             found = self.files.glob(f"{self.prefix}/*{SUFFIX}", detail=True)
-            paths = sorted(found)
-            heads = self.files.cat_ranges(paths, 0, HEAD_BYTES, on_error="raise")
-            for path, head in zip(paths, heads, strict=True):
-                if more := shards.missing(head):
-                    head += self.files.cat_file(path, start=len(head), end=len(head) + more)
-                yield path.rpartition("/")[2], head, found[path]["size"]
+        said = {path.rpartition("/")[2]: facts for path, facts in found.items()}
+        self.sizes = {name: facts["size"] for name, facts in said.items()}
+        return {
+            name: " ".join(str(facts[key]) for key in ("size", *CHANGES) if key in facts)
+            for name, facts in said.items()
+        }
+
+    def heads(self, names: Sequence[str]) -> Iterator[tuple[str, bytes, int]]:
+        """See `StoreBackend`."""
+        for some in [names[first : first + HEADS] for first in range(0, len(names), HEADS)]:
+            paths = [f"{self.prefix}/{name}" for name in some]
+            with _reaching(self.url):
+                heads = self.files.cat_ranges(paths, 0, HEAD_BYTES, on_error="raise")
+                for name, path, head in zip(some, paths, heads, strict=True):
+                    if more := shards.missing(head):
+                        head += self.files.cat_file(path, start=len(head), end=len(head) + more)
+                    self._forget_other(name)
+                    yield name, head, self.sizes[name]
+
+    def _forget_other(self, name: str) -> None:
+        """Remove what was read of a shard before another machine replaced it."""
+        copy = self.folder / name
+        if copy.exists() and copy.stat().st_size != self.sizes[name]:
+            copy.unlink(missing_ok=True)
 
     def fetch(self, name: str) -> None:
         """See `StoreBackend`."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mgc.audio import decoders
 from mgc.audio.sound_hash import SCHEME
-from mgc.audio.sound_length import HEARING_REVISION
+from mgc.errors import MgcError
 from mgc.features.store import shards
-from mgc.features.store.backends import StoreBackend, place
-from mgc.features.store.shards import FIRST, DamagedShardError, Origin, Row, Shard
+from mgc.features.store.backends import IDENTITY, StoreBackend, place
+from mgc.features.store.shard_index import INDEX
+from mgc.features.store.shards import FIRST, DamagedShardError, Origin, Shard
+from mgc.features.store.track_rows import TrackRows
 from mgc.features.store_folders import features_root, stores
 from mgc.home import CHANGED, Verification
 
@@ -43,9 +45,7 @@ class FeatureStore:
         self.fingerprint = fingerprint(identity)
         base = features_root() if root is None else root
         self.place: StoreBackend = place(base, f"{name}-{self.fingerprint[:12]}")
-        self._rows: dict[str, list[Row]] | None = None
-        self._origins: dict[str, Origin] = {}
-        self._earlier = set[str]()  # hashes of whole files, not yet found again by their sound
+        self._rows: TrackRows | None = None
         self._intact = set[str]()  # tracks that were read and verified
 
     @property
@@ -55,67 +55,35 @@ class FeatureStore:
         return self.place.folder
 
     @property
-    def rows(self) -> dict[str, list[Row]]:
-        """Audio hash → its clips' rows, in order. Read from the shards' headers once."""
+    def rows(self) -> TrackRows:
+        """Audio hash → its clips' rows, in order."""
         if self._rows is None:
-            self._rows, self._origins = self._read_headers()
+            self._rows = TrackRows.opened(self.place)
         return self._rows
 
     @property
     def earlier(self) -> bool:
         """Whether it has tracks of an earlier version that were not found again yet."""
-        return bool(self.rows and self._earlier)
-
-    def adopt(self, audio_hash: str, earlier: str) -> bool:
-        """Take a track for the one that is stored under an earlier hash, if there is one."""
-        if earlier not in self._earlier:
-            return False
-        self._earlier.discard(earlier)
-        self.rows[audio_hash] = self.rows[earlier]
-        self._origins[audio_hash] = self.origin(earlier)
-        return True
-
-    def _read_headers(self) -> tuple[dict[str, list[Row]], dict[str, Origin]]:
-        """Every track's rows and how it was heard: of two versions, those of the better one."""
-        all_rows, origins = dict[str, list[Row]](), dict[str, Origin]()
-        found = [
-            shards.shard(self.folder / name, head, size) for name, head, size in self.place.heads()
-        ]
-        elsewhere = {  # said of tracks in other shards
-            audio_hash: origin
-            for shard in found
-            for audio_hash, origin in shard.origins.items()
-            if audio_hash not in shard.rows
-        }
-        for shard in found:
-            if not elsewhere and all_rows.keys().isdisjoint(shard.rows):  # the usual case, faster
-                all_rows |= shard.rows
-                origins |= shard.origins
-                continue
-            for audio_hash, rows in shard.rows.items():
-                origin, later = shard.origins.get(audio_hash, FIRST), elsewhere.get(audio_hash)
-                if later and later.hearing > origin.hearing:
-                    origin = later
-                before = origins.get(audio_hash, FIRST)
-                if audio_hash not in all_rows or _rank(origin) > _rank(before):
-                    all_rows[audio_hash], origins[audio_hash] = rows, origin
-        self._earlier = {sha for one in found if one.keys != SCHEME for sha in one.rows}
-        for sound, sha in [pair for shard in found for pair in shard.same.items()]:
-            self._earlier.discard(sha)
-            if sha in all_rows and sound not in all_rows:
-                all_rows[sound] = all_rows[sha]
-                origins[sound] = max(
-                    origins.get(sha, FIRST), elsewhere.get(sound, FIRST), key=_rank
-                )
-        return all_rows, origins
+        return bool(self.rows.earlier)
 
     def origin(self, audio_hash: str) -> Origin:
         """How a stored track was heard."""
-        return self._origins.get(audio_hash, FIRST) if audio_hash in self.rows else FIRST
+        found = self.rows.found(audio_hash)
+        return found[1] if found else FIRST
+
+    def adopt(self, audio_hash: str, earlier: str) -> bool:
+        """Take a track for the one that is stored under an earlier hash, if there is one."""
+        return self.rows.adopt(audio_hash, earlier)
 
     def is_current(self, audio_hash: str) -> bool:
         """Whether a track is stored as it would be heard now."""
-        return audio_hash in self.rows and all(_rank(self.origin(audio_hash)))
+        return self.rows.is_current(audio_hash)
+
+    def _drop_index(self) -> None:
+        """Read all headers on the next use."""
+        with suppress(OSError):
+            (self.folder / INDEX).unlink(missing_ok=True)
+        self.refresh()
 
     def refresh(self) -> None:
         """Read the disk again on the next use."""
@@ -131,11 +99,19 @@ class FeatureStore:
 
         Raises DamagedShardError if they have changed since they were written.
         """
+        try:
+            return self._read(audio_hash)
+        except FileNotFoundError:  # another process replaced the shard
+            self.refresh()
+            return self._read(audio_hash)
+
+    def _read(self, audio_hash: str) -> list[np.ndarray]:
         found = self.rows[audio_hash]
         for name in {row.shard.name for row in found}:
             self.place.fetch(name)
         if audio_hash not in self._intact:
             if not all(map(shards.is_intact, found)):
+                self._drop_index()  # in case it is what is wrong
                 raise DamagedShardError(found[0].shard, f"track {audio_hash[:12]} in it {CHANGED}")
             self._intact.add(audio_hash)
         return [shards.view(row) for row in found]
@@ -165,11 +141,22 @@ class FeatureStore:
         path = self.place.put(
             f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins, same, keys)
         )
+        self._intact -= tracks.keys()
         if self._rows is not None:
-            self._rows.update(self._shard(path.name).rows)
-            self._intact -= tracks.keys()
-            self._origins.update({**dict.fromkeys(tracks, FIRST), **origins})
+            self._take(path.name)
         return path
+
+    def _take(self, name: str) -> None:
+        """Know a shard that was just written."""
+        rows = self.rows
+        if rows.knows(name) or rows.is_behind:
+            with suppress(DamagedShardError):  # which another process has left
+                shards.unmap()
+                self._rows = TrackRows.opened(self.place)
+                for audio_hash, earlier in rows.same.items():
+                    self._rows.adopt(audio_hash, earlier)
+                return
+        rows.add(name, self._shard(name))
 
     def mended(self) -> list[str]:
         """Remove the shards whose headers are damaged; returns what was wrong with them."""
@@ -189,19 +176,30 @@ class FeatureStore:
             self.refresh()
             return []
         found = self._shard(name)
-        clips = {
-            audio_hash: [shards.view(row) for row in rows]
-            for audio_hash, rows in found.rows.items()
-            if all(map(shards.is_intact, rows))
-        }
-        damaged = [audio_hash for audio_hash in found.rows if audio_hash not in clips]
+        damaged = [key for key, rows in found.rows.items() if not all(map(shards.is_intact, rows))]
         if damaged:
-            origins = {sha: origin for sha, origin in found.origins.items() if sha not in damaged}
-            if clips or origins or found.same:
-                self.write_shard(clips, origins, found.same, found.keys)
-            self.place.remove(name)
-            self.refresh()
+            self._thin(name, found, {*damaged})
         return damaged
+
+    def leave_out(self, tracks: Set[str]) -> None:
+        """Write anew the shards that hold any of these tracks, without them."""
+        for name in self.place.stamps():
+            found = self._shard(name)
+            if tracks & (found.rows.keys() or {*found.origins, *found.same}):
+                self._thin(name, found, tracks)
+
+    def _thin(self, name: str, found: Shard, out: Set[str]) -> None:
+        clips = {
+            key: [shards.view(row) for row in rows]
+            for key, rows in found.rows.items()
+            if key not in out
+        }
+        origins = {key: origin for key, origin in found.origins.items() if key not in out}
+        same = {key: earlier for key, earlier in found.same.items() if key not in out}
+        if clips or origins or same:
+            self.write_shard(clips, origins, same, found.keys)
+        self.place.remove(name)
+        self.refresh()
 
     def verify(self, *, add: bool = False) -> Verification:
         """Read every clip. What is damaged is taken out, so that the next extraction makes it.
@@ -209,8 +207,9 @@ class FeatureStore:
         ``add`` gives checksums to the shards that lack them.
         """
         result = Verification()
+        self._drop_index()
         result.damaged += self.mended()
-        for name in sorted({row.shard.name for rows in self.rows.values() for row in rows}):
+        for name in sorted(self.place.stamps()):
             tracks = self._shard(name).rows
             damaged = self.take_out(name)
             result.damaged += [f"track {sha} in {name} {CHANGED}" for sha in damaged]
@@ -247,17 +246,21 @@ class FeatureStore:
         }
 
 
-def _rank(origin: Origin) -> tuple[bool, bool]:
-    """Whether a track was heard by the present rule, and by the present decoders."""
-    present = not origin.pyav or decoders.pyav() in ("", origin.pyav)
-    return origin.hearing >= HEARING_REVISION, present
+def opened_stores() -> Iterator[FeatureStore]:
+    """Every store on this machine. Raises MgcError if one does not say rightly what it is."""
+    for folder, record in stores():
+        store = FeatureStore(record["identity"]["extractor"], record["identity"], folder.parent)
+        if store.folder != folder:
+            raise MgcError(f"{folder / IDENTITY} is damaged.", f"Remove it: rm -r '{folder}'")
+        yield store
 
 
 def forget(hashes: Set[str]) -> int:
     """Remove the shards on this machine that hold nothing but these tracks; returns how many."""
     removed = 0
     for folder, _ in stores([]):
-        for name, head, size in place(folder.parent, folder.name).heads():
+        one = place(folder.parent, folder.name)
+        for name, head, size in one.heads([*one.stamps()]):
             found = shards.shard(folder / name, head, size)
             if {*found.rows, *found.origins, *found.same} <= hashes:
                 (folder / name).unlink(missing_ok=True)

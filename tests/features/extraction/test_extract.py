@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -16,6 +17,7 @@ from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError, MgcError, UsageError
 from mgc.features.extraction import Extraction, extract, extract_tracks, features_of
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.store import backends
 from tests.features.extraction.hostile import HUGE, NAN, RAISE, hostile, told
 from tests.sounds import album, music, write
 
@@ -247,12 +249,59 @@ def test_shards_follow_the_order_of_the_files(
 
 def test_a_full_shard_is_closed_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = album(tmp_path, 6)
-    monkeypatch.setattr(extract_tracks, "SHARD_BYTES", 20_000)  # two tracks of mel
+    monkeypatch.setattr(backends.Folder, "shard_bytes", (0, 20_000))  # two tracks of mel
     extract(paths, sources("mel", "chroma"))
     mel, chroma = sources("mel", "chroma")
     assert len({rows[0].shard for rows in mel.store.rows.values()}) == 3
     assert len({rows[0].shard for rows in chroma.store.rows.values()}) == 1
     assert len(mel.store.rows) == 6
+
+
+def on_bucket(where: list[ExtractorSpec]) -> dict[tuple[str, str], bytes]:
+    """The shards of sources on an object store, by source and name."""
+    found = {}
+    for source in where:
+        place = source.store.place
+        assert isinstance(place, backends.ObjectStore)
+        for name in place.stamps():
+            found[source.name, name] = place.files.cat_file(f"{place.prefix}/{name}")
+    return found
+
+
+def test_shards_on_an_object_store_are_of_many_blocks_and_the_same_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each extractor's shards end when they are large enough, at the end of a block of two files;
+    a full one ends at once."""
+    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 2)
+    limits = (30_000, 60_000)
+    monkeypatch.setattr(backends.ObjectStore, "shard_bytes", limits)
+    paths = album(tmp_path / "music", 25)
+    monkeypatch.setenv("MGC_FEATURES", f"memory://whole/{tmp_path.name}")
+    extract(paths, sources("mel", "chroma"), workers=1)
+    expected = on_bucket(sources("mel", "chroma"))
+    sizes = [len(content) for (name, _), content in expected.items() if name == "mel"]
+    assert len(sizes) == 7  # a block of mel is 22 kB, so each but the last has two
+    assert limits[0] < max(sizes) < limits[1]
+    assert sum(name == "chroma" for name, _ in expected) == 1
+    for stop in (9, 16, 21):  # in the middle of a shard of each
+        monkeypatch.setenv("MGC_FEATURES", f"memory://stopped-{stop}/{tmp_path.name}")
+        with monkeypatch.context() as stopping:
+            real = decoding.excerpts
+
+            def excerpts(path: Path, *rest: Any, last: Path = paths[stop], real: Any = real) -> Any:
+                if path == last:
+                    raise KeyboardInterrupt
+                return real(path, *rest)
+
+            stopping.setattr(decoding, "excerpts", excerpts)
+            with pytest.raises(KeyboardInterrupt):
+                extract(paths, sources("mel", "chroma"), workers=1)
+        there = on_bucket(sources("mel", "chroma"))
+        assert 0 < len(there) < len(expected)
+        assert there.items() <= expected.items()
+        extract(paths, sources("mel", "chroma"), workers=1)
+        assert on_bucket(sources("mel", "chroma")) == expected
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(

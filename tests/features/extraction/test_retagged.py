@@ -78,8 +78,7 @@ def test_repaired_shards_keep_the_rule_of_their_hashes(library: dict[Path, objec
         stored_by_the_first_version(path, sources(), decoding.probe(path).seconds)
     [store, _] = (source.store for source in sources())
     assert len(store.verify(add=True).unverified) == 0
-    found = [
-        shards.shard(store.folder / name, head, size) for name, head, size in store.place.heads()
-    ]
+    heads = store.place.heads([*store.place.stamps()])
+    found = [shards.shard(store.folder / name, head, size) for name, head, size in heads]
     assert {shard.keys for shard in found} == {"file-sha256-1"}
     assert extract(list(library), sources()[:1], workers=1).found == len(CASES)
