@@ -84,14 +84,13 @@ def _check_is_one_file(path: Path) -> None:
 
 
 def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
-    length = mgc.duration(path)
-    if length > request["max_seconds"]:
-        most = request["max_seconds"]
-        raise mgc.AudioError(
-            f"{path}: is {length:,.0f} s long; {most:,.0f} s are accepted.", "Send a part of it."
-        )
     model = hearer.model(request["run"])
-    heard = model.features(path)
+    heard = model.features(path)  # of a few clips, however long it is
+    if heard.length > (most := request["max_seconds"]):
+        raise mgc.AudioError(
+            f"{path}: is {heard.length:,.0f} s long; {most:,.0f} s are accepted.",
+            "Send a part of it.",
+        )
     made: dict[str, Any] = {
         "rows": [list(rows) for rows in heard.rows],
         "seconds": heard.seconds,
@@ -101,7 +100,7 @@ def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
     if request["timeline"]:
         made["timeline"] = _timeline(model, path, request)
     if request["waveform"]:
-        made["waveform"] = waveform(path, length)
+        made["waveform"] = waveform(path, heard.length)
     return made
 
 
