@@ -56,6 +56,7 @@ class Service:
         if run is not None:
             self._hear_noise(run)
         self.ready = True
+        self.threads.submit(self.runs.entries)  # reads all figures once
 
     def _default_run(self) -> mgc.Run | None:
         try:
