@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         zero_shot,
     )
     from mgc.audio.processes.workers import Workers
-    from mgc.audio.samples import decode, duration
+    from mgc.audio.samples import decode
     from mgc.prediction.bare_features import extract
     from mgc.prediction.model import Features, Model
     from mgc.prediction.prediction import Prediction
@@ -53,7 +53,6 @@ _HOMES = {
     "Workers": "mgc.audio.processes.workers:Workers",
     "datasets": "mgc.datasets:",
     "decode": "mgc.audio.samples:decode",
-    "duration": "mgc.audio.samples:duration",
     "extract": "mgc.prediction.bare_features:extract",
     "picture": "mgc.reporting.time_plots:picture",
     **{
@@ -85,7 +84,6 @@ __all__ = [
     "compare",
     "datasets",
     "decode",
-    "duration",
     "ensemble",
     "evaluate",
     "extract",

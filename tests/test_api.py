@@ -256,3 +256,36 @@ def test_datasets(home: Path) -> None:
     assert mgc.datasets.load("mine").genres == ["ambient", "jazz", "metal"]
     with pytest.raises(mgc.UsageError, match="No dataset"):
         mgc.datasets.load("yours")
+
+
+def test_a_batch_is_answered_as_each_file_is(model: mgc.Model, song: Path, music: Path) -> None:
+    paths = [song, next((music / "jazz").rglob("*.wav")), next((music / "metal").rglob("*.wav"))]
+    features = [model.features(path) for path in paths]
+    assert features[0].length == pytest.approx(3.0)
+    for answer, path in zip(model.predict_features(features), paths, strict=True):
+        alone = model.predict(path)
+        assert (answer.path, answer.known) == (path, alone.known)
+        assert answer.heard_before == alone.heard_before
+        assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+        assert answer.genres_at(0.9) == alone.genres_at(0.9)
+
+
+def test_the_runs_that_there_are_and_the_views_of_an_ensemble(home: Path, song: Path) -> None:
+    names = ["mine-mel-logistic-1", "mine-mfcc-logistic-1"]
+    found = {run.name: run for run in mgc.finished_runs()}
+    assert [*names, "mine-confidence-1"] == list(found)[:3]
+    assert found["mine-confidence-1"].members == names
+    assert found[names[0]].members == []
+    answering = mgc.answering_run()
+    assert answering is not None
+    assert answering.name in found
+    answer = mgc.ensemble("mean-probability", names).model().predict(song)
+    assert list(answer.views) == ["mel · logistic", "mfcc · logistic"]
+    for genre, share in answer.probabilities.items():
+        mean = sum(view[genre] for view in answer.views.values()) / 2
+        assert share == pytest.approx(mean, abs=1e-6)
+
+
+def test_an_explanation_is_drawn(model: mgc.Model, song: Path, tmp_path: Path) -> None:
+    mgc.picture(model.explain(song), tmp_path / "why.png")
+    assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")

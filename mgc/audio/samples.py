@@ -1,4 +1,4 @@
-"""The samples of audio in any form, and its length: ``mgc.decode`` and ``mgc.duration``."""
+"""The samples of audio in any form: ``mgc.decode``."""
 
 from __future__ import annotations
 
@@ -30,14 +30,3 @@ def decode(
         AudioError: the audio cannot be used, or ends before ``start``.
     """
     return decoding.decode(given(audio), sample_rate, start=start, seconds=seconds)
-
-
-def duration(audio: object) -> float:
-    """The length of audio in seconds; it is decoded only if its header does not say.
-
-    Raises AudioError if it cannot be used.
-    """
-    found = given(audio)
-    with decoding.opened(found) as reader:
-        said = reader.format.seconds
-        return said or sum(map(len, reader.blocks(0, None))) / reader.format.sample_rate

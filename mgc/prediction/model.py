@@ -37,6 +37,7 @@ class Features:
         rows: the clips of each of the predictor's `heard`.
         seconds: how much audio was heard.
         remark: what to know about the audio (it is silent, …), or "".
+        length: of all of the audio, in seconds; 0 if it is not known.
         heard_before: what is known of a file that the model learnt from; None of any other.
     """
 
@@ -44,6 +45,7 @@ class Features:
     rows: Sequence[Rows]
     seconds: float = 0.0
     remark: str = ""
+    length: float = 0.0
     heard_before: HeardBefore | None = None
 
 

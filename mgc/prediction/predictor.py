@@ -135,7 +135,7 @@ class BasePredictor(ABC):
         if all(source.device == "cpu" for source in sources):
             with one_thread(), decoders.noting() as hearing:
                 made, seconds = rows_and_seconds(audio, sources)
-            return made, Heard(seconds, hearing.remark)
+            return made, Heard(seconds, hearing.remark, hearing.seconds)
         [(_, found, heard)] = features_of_each([audio], sources, workers=1)
         if isinstance(found, Failure):
             raise AudioError(found.reason)

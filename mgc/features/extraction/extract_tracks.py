@@ -126,7 +126,7 @@ def features_of_each(
         if reason := answer.reason or next(filter(None, answer.reasons), ""):
             yield job.path, Failure(job.path, reason), Heard()
         else:
-            yield job.path, answer.rows(), Heard(answer.seconds(), answer.remark)
+            yield job.path, answer.rows(), Heard(answer.seconds(), answer.remark, answer.origin[2])
 
 
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]

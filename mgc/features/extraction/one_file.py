@@ -20,10 +20,12 @@ FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
 
 class Heard(NamedTuple):
-    """What was heard of a file: how many seconds, and why they hold no music ("" if they do)."""
+    """What was heard of a file: how many seconds, why they hold no music ("" if they do), and the
+    length of all of it in seconds, 0 if it is not known."""
 
     seconds: float = 0.0
     remark: str = ""
+    length: float = 0.0
 
 
 #: The clips of one file for one extractor: one array per clip.

@@ -62,7 +62,7 @@ class Running:
     def client(self, **more: Any) -> httpx.Client:
         """A client of it that no proxy stands before."""
         return httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False, **more
+            base_url=f"http://127.0.0.1:{self.port}", timeout=300, trust_env=False, **more
         )
 
 
@@ -93,7 +93,6 @@ def server(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         max_seconds=60,
         max_files=5,
         workers=2,
-        idle_seconds=2,
         folder=tmp_path_factory.mktemp("temporary"),
     )
     with running(settings) as made:

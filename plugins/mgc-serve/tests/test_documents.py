@@ -95,7 +95,7 @@ def test_the_image_starts_what_its_health_check_asks(home: Home, tmp_path: Path)
         while subprocess.run([sys.executable, *question[1:]], capture_output=True).returncode:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.2)
-        asked = {"url": f"http://127.0.0.1:{port}/v1/runs", "trust_env": False}
+        asked = {"url": f"http://127.0.0.1:{port}/v1/runs", "trust_env": False, "timeout": 120}
         assert httpx.get(**asked).status_code == 401
         right = {"Authorization": "Bearer secret"}
         assert httpx.get(**asked, headers=right).json()["runs"]

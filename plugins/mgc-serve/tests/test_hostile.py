@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 import mgc
 
 from . import sounds
-from .conftest import Home, Running
+from .conftest import Home, Running, running
 
 NAMES = (
     "../../../../etc/passwd",
@@ -191,7 +192,7 @@ def test_too_much_is_refused_before_it_is_taken(server: Running, client: httpx.C
 
 def _raw(server: Running, content: bytes) -> bytes:
     """The beginning of the answer to these bytes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as link:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as link:
         link.sendall(content)
         return link.recv(1 << 16)
 
@@ -202,7 +203,8 @@ def _begun(server: Running) -> bytes:
 
 
 def test_clients_that_hang_or_vanish(server: Running) -> None:
-    assert b" 408 " in _raw(server, _begun(server))
+    with running(replace(server.settings, idle_seconds=0.5, workers=1)) as impatient:
+        assert b" 408 " in _raw(impatient, _begun(impatient))
     for _ in range(20):
         link = socket.create_connection(("127.0.0.1", server.port))
         link.sendall(_begun(server))

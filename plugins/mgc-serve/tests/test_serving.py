@@ -24,7 +24,7 @@ PROGRAM = "from mgc_serve.serve import run_server; from mgc_serve.settings impor
 
 def _begin(port: int, body: bytes) -> socket.socket:
     """A request of which half has been sent."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=60)
+    link = socket.create_connection(("127.0.0.1", port), timeout=120)
     head = BEGIN % (b"127.0.0.1", port) + b"Content-Length: %d\r\n\r\n" % len(body)
     link.sendall(head + body[: len(body) // 2])
     return link
@@ -65,11 +65,12 @@ def test_a_stop_finishes_what_is_in_hand(home: Home, tmp_path: Path) -> None:
     assert process.stdout is not None
     port = int(process.stdout.readline().rpartition(":")[2].strip("/\n"))
     body = sounds.audio()
-    said = httpx.post(f"http://127.0.0.1:{port}/v1/predict", files={"file": body}, trust_env=False)
+    with httpx.Client(trust_env=False, timeout=120) as client:
+        said = client.post(f"http://127.0.0.1:{port}/v1/predict", files={"file": body})
     assert said.status_code == 200
     link = _begin(port, body)
     metrics = f"http://127.0.0.1:{port}/metrics"
-    while "in_hand 1" not in httpx.get(metrics, trust_env=False).text:
+    while "in_hand 1" not in httpx.get(metrics, trust_env=False, timeout=120).text:
         pass
     children = psutil.Process(process.pid).children(recursive=True)
     assert children

@@ -59,7 +59,10 @@ async def _answered(
     service: Service, got: Received, accepted: Sequence[Option], answer: Answer
 ) -> Response:
     asked = options.parsed(accepted, got.options)
-    run = await asyncio.to_thread(service.runs.find, asked["run"])
+    name = asked["run"]
+    run = service.runs.known(name)
+    if run is None:
+        run = await asyncio.to_thread(service.runs.find, name)
     return JSONResponse(await answer(service, run, got.files, asked))
 
 

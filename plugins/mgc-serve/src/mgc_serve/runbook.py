@@ -20,6 +20,11 @@ class RunBook:
         self._default: mgc.Run | None = None
         self._entries: dict[tuple[str, int], dict[str, Any]] = {}
 
+    def known(self, name: str | None) -> mgc.Run | None:
+        """A run that was found before and is still there; else None, and `find` looks it up."""
+        run = self._default if name is None else self._known.get(name)
+        return run if run is not None and stamp(run.folder) else None
+
     def find(self, name: str | None) -> mgc.Run:
         """A run by name; None is the default. Raises ProblemError if there is none."""
         with self._lock:

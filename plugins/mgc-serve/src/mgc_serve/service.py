@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import tempfile
 import time
+import wave
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from mgc_serve.runbook import RunBook
 from mgc_serve.settings import Settings
 
 MAX_RETRY_SECONDS = 60
+NOISE_RATE, NOISE_SECONDS = 22_050, 3
 STATUS = {"audio": (422, "unusable-audio"), "usage": (400, "bad-request")}
 
 
@@ -40,11 +43,8 @@ class Service:
     def start(self) -> None:
         """Start the processes, with the model of the run that answers; it takes seconds."""
         self.folder = Path(tempfile.mkdtemp(prefix="mgc-serve-", dir=self.settings.folder))
-        try:
-            folders = [str(self.runs.find(None).folder)]
-            self.problem = ""
-        except (ProblemError, mgc.MgcError) as error:
-            folders, self.problem = [], str(error)
+        run = self._default_run()
+        folders = [str(run.folder)] if run else []
         self.workers = mgc.Workers(
             "mgc_serve.work:answering", {"folders": folders}, self.settings.workers
         )
@@ -53,7 +53,37 @@ class Service:
         gauge = self.metrics.gauge
         gauge("workers_replaced", "Worker processes that a file ended.", self._replaced)
         self.workers.warm_up()
+        if run is not None:
+            self._hear_noise(run)
         self.ready = True
+        self.threads.submit(self.runs.entries)  # reads all figures once
+
+    def _default_run(self) -> mgc.Run | None:
+        try:
+            run = self.runs.find(None)
+        except (ProblemError, mgc.MgcError) as error:
+            self.problem = str(error)
+            return None
+        self.problem = ""
+        return run
+
+    def _hear_noise(self, run: mgc.Run) -> None:
+        """Let each process hear something, so that the first request is as fast as the others."""
+        path = self.new_file(".wav")
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, NOISE_RATE, 0, "NONE", ""))
+            file.writeframes(random.Random(0).randbytes(2 * NOISE_RATE * NOISE_SECONDS))
+        asked: dict[str, Any] = {"do": "predict", "path": str(path), "run": str(run.folder)}
+        asked |= {"max_seconds": NOISE_SECONDS, "timeline": False, "waveform": False}
+
+        def hear(_: int) -> Any:
+            return self.workers.call(asked, self.settings.work_seconds)
+
+        with suppress(mgc.MgcError):  # whoever asks for the run is told
+            for heard in self.threads.map(hear, range(self.workers.count)):
+                features = mgc.Features(None, heard.get("rows", ()))
+                self.models.ask(Question(run, features, 0.01, lambda *_: None))
+        path.unlink()
 
     def close(self) -> None:
         """End everything, and remove the temporary folder."""
