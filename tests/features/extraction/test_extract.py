@@ -15,7 +15,7 @@ from mgc.audio import decoding
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError, MgcError, UsageError
-from mgc.features.extraction import Extraction, extract, extract_tracks, features_of
+from mgc.features.extraction import Extraction, extract, features_of, shard_writer
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import backends
 from tests.features.extraction.hostile import HUGE, NAN, RAISE, hostile, told
@@ -236,7 +236,7 @@ def test_whatever_a_decoder_raises_is_listed(
 def test_shards_follow_the_order_of_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 4)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 4)
     paths = album(tmp_path, 10)
     made = extract(paths, sources("mel"))
     [mel] = sources("mel")
@@ -273,7 +273,7 @@ def test_shards_on_an_object_store_are_of_many_blocks_and_the_same_when_resumed(
 ) -> None:
     """Each extractor's shards end when they are large enough, at the end of a block of two files;
     a full one ends at once."""
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 2)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 2)
     limits = (30_000, 60_000)
     monkeypatch.setattr(backends.ObjectStore, "shard_bytes", limits)
     paths = album(tmp_path / "music", 25)
@@ -307,7 +307,7 @@ def test_shards_on_an_object_store_are_of_many_blocks_and_the_same_when_resumed(
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 2)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 2)
     paths = album(tmp_path, 6)
     fsync, calls = os.fsync, []
 

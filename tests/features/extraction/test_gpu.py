@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.features.extraction import extract, extract_tracks, features_of, gpu
+from mgc.features.extraction import extract, features_of, gpu, shard_writer
 from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import NAN, RAISE, hostile, told
 from tests.features.extraction.test_extract import POLICY, shards
@@ -42,7 +42,7 @@ def paths(tmp_path: Path) -> list[Path]:
 def test_the_numbers_are_those_of_the_cpu(
     paths: list[Path], workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 4)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 4)
     monkeypatch.setattr(gpu, "BATCH_SAMPLES", 40_000)
     both = [*sources("mel", "chroma"), ExtractorSpec("mel", {}, ClipPolicy(0.5, 2), "cpu:0")]
     done = extract(paths, both, workers=workers)
@@ -78,7 +78,7 @@ def test_batches_hold_several_files_and_end_with_the_shard(
         return padded(waves, *rest)
 
     monkeypatch.setattr(gpu, "padded", noting)
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 4)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 4)
     extract(paths, sources("mel", "chroma"), workers=1)  # one batch serves both
     assert sizes == [6, 3, 2]  # files 0 to 3 (one of three clips); 5 to 7; 9 and 10 (8 is a copy)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mgc.features.extraction.extract_tracks import SHARD_TRACKS
+from mgc.features.extraction.shard_writer import SHARD_TRACKS
 from tests.features.extraction.test_extract import shards, sources
 from tests.sounds import album
 

@@ -22,9 +22,9 @@ from mgc.errors import MgcError
 from mgc.features.extraction import (
     Failure,
     extract,
-    extract_tracks,
     features_of,
     features_of_each,
+    shard_writer,
 )
 from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import HANG, KILL, KILL_ONCE, RAISE, SEGFAULT, hostile, told
@@ -222,7 +222,7 @@ def test_an_error_in_the_middle_ends_the_workers(
     def full(*_: object) -> None:
         raise MgcError("Cannot write: No space left on device.")
 
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 4)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 4)
     [mel] = sources("mel")
     monkeypatch.setattr(type(mel.store), "write_shard", full)
     with pytest.raises(MgcError, match="No space left"):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mgc.errors import MgcError
-from mgc.features.extraction import extract, extract_tracks, features_of, ray_shards
+from mgc.features.extraction import extract, features_of, ray_shards, shard_writer
 from mgc.features.extraction import ray_cluster as cluster_module
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.ray_cluster import Cluster
@@ -195,7 +195,7 @@ def test_actors_make_the_features_where_there_are_gpus(
 ) -> None:
     """Ray believes that a node has GPUs; the actors work on the CPU."""
     node = connected.add_node(num_cpus=1, num_gpus=2, object_store_memory=200 << 20)
-    monkeypatch.setattr(extract_tracks, "SHARD_TRACKS", 8)
+    monkeypatch.setattr(shard_writer, "SHARD_TRACKS", 8)
     try:
         paths = album(tmp_path / "music", 21, seconds=1.2)
         (tmp_path / "music" / "0005.wav").write_text("no music")
