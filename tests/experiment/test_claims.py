@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -148,6 +149,7 @@ def test_a_claim_is_of_one_process_at_a_time(mgc_home: Path) -> None:
 
 
 def test_a_home_without_locks(mgc_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(mgc_home)
     mgc_home.write_text("a file")
     with pytest.raises(MgcError, match="cannot be locked"), state.claimed("this"):
         pass

@@ -102,7 +102,7 @@ def test_features_without_a_store(tmp_path: Path, mgc_home: Path, workers: int) 
     paths[2].write_text("no music")
     made = list(features_of_each(paths, sources("mel", "chroma"), workers=workers))
     assert [path for path, _, _ in made] == paths
-    for path, found, (seconds, _) in made:
+    for path, found, (seconds, *_) in made:
         assert seconds == (0.0 if path == paths[2] else pytest.approx(probe(path).seconds))
         if path == paths[2]:
             assert isinstance(found, Failure)
