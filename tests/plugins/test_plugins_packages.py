@@ -28,6 +28,7 @@ BRINGS = {
     "mgc-log-pool": {"log-pool"},
     "mgc-lyrics": {"lyrics"},
     "mgc-musicnn": {"musicnn", "musicnn-msd"},
+    "mgc-serve": {"review", "serve"},
 }
 
 pytestmark = [
