@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import extraction, music, report, store
+from benchmarks import extraction, music, report, scale, scale_steps, store
 from benchmarks.timing import Row, Section, Times, in_turns, row
+from mgc.features.extraction import extract_tracks
 
 
 def test_cases_take_turns_each_warmed_up() -> None:
@@ -70,3 +71,22 @@ def test_the_store_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(store, "TRACKS", 64)
     monkeypatch.setattr(store, "SHAPE", (8, 1_000))
     assert [r.unit for r in store.measure(tmp_path, 1).rows] == ["MB/s", "ms", "clips/s", "clips/s"]
+
+
+def test_the_steps_of_many_tracks_run_on_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mgc_home: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scale_steps, "READS", 10)
+    monkeypatch.setattr(extract_tracks, "_on_cores", extract_tracks._on_cores)  # put back after
+    for work in scale_steps.STEPS.values():
+        work(320)()
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 320
+
+
+def test_exponents_and_the_table_of_many_tracks() -> None:
+    assert scale.exponent({1_000: 9.0, 10_000: 1.0, 100_000: 100.0}) == pytest.approx(2)
+    assert scale.exponent({1_000: 9.0, 10_000: 1.0}) is None
+    made = {"seconds": 1.5, "clock": 2.0, "peak": 1_234.0}
+    found = {(scale.FIRST, 1_000): made, ("data add", 1_000): made}
+    assert scale.table(found, [1_000])[2:] == ["| data add | 1.50 s, 1,234 MB | – |"]

@@ -34,7 +34,7 @@ def guarded(cell: object) -> object:
 
 def unguarded(cell: str) -> str:
     """The text that `guarded` wrote."""
-    return cell[1:] if re.match(f"'+{_BEGINS}", cell) else cell
+    return cell[1:] if cell[:1] == "'" and re.match(f"'+{_BEGINS}", cell) else cell
 
 
 def _is_risky(text: str) -> bool:

@@ -49,6 +49,12 @@ def quarantined(dataset: Dataset) -> pd.DataFrame:
     return found
 
 
+def quarantined_tracks(dataset: Dataset) -> pd.DataFrame:
+    """The rows of the list that are about tracks of the table."""
+    bad = quarantined(dataset)
+    return bad[bad["track_id"].isin(dataset.tracks["track_id"])] if len(bad) else bad
+
+
 def _checksums(rows: pd.DataFrame) -> list[str]:
     """Of each row; "" for rows that people wrote."""
     values = rows[[*COLUMNS, HEARING]].itertuples(index=False, name=None)
@@ -78,8 +84,7 @@ def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, d
     Raises:
         MgcError: every track is quarantined, or the list is damaged.
     """
-    bad = quarantined(dataset).drop_duplicates("track_id")
-    bad = bad[bad["track_id"].isin(dataset.tracks["track_id"])]
+    bad = quarantined_tracks(dataset).drop_duplicates("track_id")
     if include_bad or not len(bad):
         return dataset.tracks.reset_index(drop=True), {}
     kept = dataset.tracks[~dataset.tracks["track_id"].isin(bad["track_id"])]

@@ -119,7 +119,8 @@ def _alike(names: pd.Series) -> list[list[str]]:
     """Sets of names that look or sound the same."""
     there = pd.Series(sorted(set(names) - {""}), dtype=object)
     key = there.map(letters).where(lambda letters: letters != "", there)
-    return [list(same) for _, same in there.groupby(key) if len(same) > 1]
+    several = key.duplicated(keep=False)
+    return [list(same) for _, same in there[several].groupby(key[several])]
 
 
 def letters(name: str) -> str:

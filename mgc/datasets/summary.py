@@ -7,7 +7,7 @@ from typing import Any
 
 from mgc.datasets import grouping, named_splits
 from mgc.datasets.csv_cells import csv_row
-from mgc.datasets.quarantine import quarantined
+from mgc.datasets.quarantine import quarantined_tracks
 from mgc.datasets.remarks import remarks
 from mgc.datasets.table import SPLITS, Dataset
 from mgc.errors import MgcError, UsageError
@@ -19,8 +19,7 @@ FORMATS = (".csv", ".tsv", ".parquet")
 def summary(dataset: Dataset) -> dict[str, Any]:
     """Tracks, hours, genres and splits, artists, what is left out and why; JSON-ready."""
     tracks = dataset.tracks
-    bad = quarantined(dataset)
-    bad = bad[bad["track_id"].isin(tracks["track_id"])]
+    bad = quarantined_tracks(dataset)
     used = [name for name in (*SPLITS, "") if (tracks["split"] == name).any()]
     by_genre = tracks.groupby(["genre", "split"]).size().unstack(fill_value=0)
     order = by_genre.sum(axis=1).sort_values(ascending=False, kind="stable").index

@@ -24,7 +24,7 @@ from mgc.errors import unknown
 from mgc.evaluation import intervals
 from mgc.evaluation.calibration_error import Answered, corrected_error
 from mgc.evaluation.systems import System, by_seed, group_numbers, share_tracks
-from mgc.runs.paired_test import paired_test, too_few, unit_of
+from mgc.runs.paired_test import gathered, paired_test, too_few, unit_of
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")
 
@@ -66,10 +66,11 @@ def compare(
     rows = [_figures(system) for system in compared]
     splits, tracks = share_tracks(compared)
     chosen = _reference(compared, rows, reference) if len(tracks) else None
-    groups = pd.Series(group_numbers(compared, tracks), tracks)
+    numbers = group_numbers(compared, tracks)
+    groups = pd.Series(gathered(numbers), tracks)
     known = any(table["group"].nunique() < len(table) for table in compared[0].tables)
     unit = unit_of(compared[0].runs[0].record.dataset.group_by if known else "none")
-    n_groups, lacking = groups.nunique(), ""
+    n_groups, lacking = len(np.unique(numbers)), ""
     if len(tracks):
         tested = _Tested(compared, splits, groups, resamples)
         tested.add_shares(rows)

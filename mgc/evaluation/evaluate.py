@@ -32,7 +32,7 @@ from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.predictor import Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import PREDICTIONS, Run, metrics
-from mgc.runs.paired_test import unit_of
+from mgc.runs.paired_test import gathered, unit_of
 from mgc.runs.record import check_figures
 
 FOLDER = "evaluations"  # in the run's
@@ -227,7 +227,7 @@ def _figures(
     """The `metrics.summary`, with intervals that take whole groups as units."""
     answers = shares.argmax(1)
     low, high = intervals.accuracy_interval((answers == truth).astype(float), groups)
-    numbers = np.unique(groups, return_inverse=True)[1]
+    numbers = gathered(np.unique(groups, return_inverse=True)[1])
     counts = np.zeros((numbers.max() + 1, len(names), len(names)))
     np.add.at(counts, (numbers, truth, answers), 1)
     drawn = [

@@ -29,6 +29,7 @@ from mgc.home import replace_file
 
 #: Deviations: a standardised feature beyond this is an outlier that would dominate the fit.
 MAX_DEVIATIONS = 4.0
+BLOCK = 8_192  # clips standardised at once: bounds the memory for float64
 MAX_RATIO = 20  # of bytes unpacked to bytes in a saved file, which is not compressed
 
 
@@ -62,7 +63,7 @@ class ScikitHead(ABC):
         """Standardise (clip, feature), then fit; see `mgc.plugins.contract.EstimatorHead.fit`."""
         self.n_genres_ = n_genres
         self.mean_ = features.mean(0, dtype=np.float64)
-        deviation = features.std(0, dtype=np.float64)
+        deviation = self._deviation(features)
         self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
         scaled = self.embed(features)
         self.only_ = int(genres[0]) if len(np.unique(genres)) == 1 else None
@@ -89,8 +90,20 @@ class ScikitHead(ABC):
 
     def embed(self, features: np.ndarray) -> np.ndarray:
         """The standardised features (clip, feature) float32, as the classifier sees them."""
-        scaled = (features - self.mean_) / self.scale_
-        return np.asarray(np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32))
+        scaled = np.empty(features.shape, np.float32)
+        for start in range(0, len(features), BLOCK):
+            some = slice(start, start + BLOCK)
+            exact = (features[some] - self.mean_) / self.scale_
+            scaled[some] = np.clip(exact, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+        return scaled
+
+    def _deviation(self, features: np.ndarray) -> np.ndarray:
+        """``features.std(0)`` in float64, in the same order of summation, without a copy of all."""
+        total = np.zeros((1, features.shape[1]))
+        for start in range(0, len(features), BLOCK):
+            squares = np.square(features[start : start + BLOCK] - self.mean_)
+            total = np.concatenate([total, squares]).sum(0, keepdims=True)
+        return np.asarray(np.sqrt(total[0] / len(features)))
 
     def save(self, path: Path) -> None:
         """Write the fitted state with skops: a zip of arrays and JSON, no pickle."""

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,7 +42,6 @@ class AnswerFile:
         self.genres = genres
         self.request = {"schema": SCHEMA, "format": form, "genres": list(genres), **request}
         self.journal = path.with_name(f"{path.name}.made-by.jsonl")
-        self.entries: list[dict[str, Any]] = []
 
     def missing(self, files: Sequence[Path]) -> list[Path]:
         """The files that have no answer yet.
@@ -49,17 +49,18 @@ class AnswerFile:
         Raises UsageError if the file was made by another request, from other files or other
         contents of these, or was changed since.
         """
-        self.entries = self._journalled()
-        asked = {str(file): file for file in files}
-        for entry in self.entries:
+        asked, done = {str(file): file for file in files}, set[str]()
+        if not self.journal.exists() and self.path.exists():
+            raise self._other(f"there is no {self.journal.name} beside it to say what made it")
+        for entry in self._entries():
             name = entry["answer"]["path"]
             if name not in asked:
                 raise self._other(f"it has an answer for {name}, which is not asked for now")
             if not _unchanged(asked[name], entry):
                 raise self._other(f"{name} has changed since it was predicted")
-        if self.path.exists() and not self._as_written(self.path.read_bytes()):
+            done.add(name)
+        if self.path.exists() and not self._as_written():
             raise self._other("it was changed after it was written")
-        done = {entry["answer"]["path"] for entry in self.entries}
         return [file for name, file in asked.items() if name not in done]
 
     @contextmanager
@@ -70,7 +71,7 @@ class AnswerFile:
         """
         try:
             with replacing(self.journal) as file:
-                file.writelines(map(json_line, [self.request, *self.entries]))
+                file.writelines(map(json_line, chain([self.request], self._entries())))
             with open(self.journal, "ab") as journal, self._growing() as stream:
                 answers = self._replayed(stream)
 
@@ -90,36 +91,37 @@ class AnswerFile:
     def _growing(self) -> IO[bytes]:
         return io.BytesIO() if self.form == "json" else open(self.path, "wb")
 
-    def _journalled(self) -> list[dict[str, Any]]:
-        """The answers of the journal, if it is this request's."""
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        """The answers of the journal, if it is this request's, one after another."""
         if not self.journal.exists():
-            if self.path.exists():
-                raise self._other(f"there is no {self.journal.name} beside it to say what made it")
-            return []
-        lines = self.journal.read_bytes().split(b"\n")[:-1]  # the last one may be half a line
-        try:
-            said, *entries = map(json.loads, lines)
-        except ValueError:
-            raise self._other(f"{self.journal.name} is damaged") from None
-        if differs := [key for key, value in self.request.items() if said.get(key) != value]:
-            raise self._other(f"it was made with another {differs[0]}")
-        return entries
+            return
+        with open(self.journal, "rb") as lines:
+            whole = (line for line in lines if line.endswith(b"\n"))  # the last may be half a line
+            try:
+                said = json.loads(next(whole, b""))
+                if differs := [key for key, own in self.request.items() if said.get(key) != own]:
+                    raise self._other(f"it was made with another {differs[0]}")
+                yield from map(json.loads, whole)
+            except ValueError:
+                raise self._other(f"{self.journal.name} is damaged") from None
 
-    def _as_written(self, found: bytes) -> bool:
-        """Whether ``found`` is how the journal's answers look, or the beginning of that."""
-        if self.form == "json":
-            records = json.loads(found)
-            return bool(records == [entry["answer"] for entry in self.entries[: len(records)]])
-        made = io.BytesIO()
-        self._replayed(made)
-        return made.getvalue().startswith(found)
+    def _as_written(self) -> bool:
+        """Whether the file is how the journal's answers look, or the beginning of that."""
+        with open(self.path, "rb") as found:
+            if self.form == "json":
+                records = json.load(found)
+                made = islice(self._entries(), len(records))
+                return bool(records == [entry["answer"] for entry in made])
+            same = _Same(found)
+            self._replayed(same)
+            return same.so_far and not found.read(1)
 
     def _replayed(self, stream: IO[bytes]) -> AnswerStream:
         """A begun output with the journal's answers in it."""
         sets = self.request.get("coverage") is not None
         answers = AnswerStream(stream, self.form, self.genres, sets)
         answers.begin()
-        for entry in self.entries:
+        for entry in self._entries():
             answers.write(entry["answer"])
         return answers
 
@@ -128,6 +130,18 @@ class AnswerFile:
             f"{self.path} cannot be continued: {why}.",
             f"Choose another file with -o, or remove this one and {self.journal.name}.",
         )
+
+
+class _Same(io.BytesIO):
+    """Compares what is written to it with a file, which may end earlier."""
+
+    def __init__(self, found: IO[bytes]) -> None:
+        super().__init__()
+        self.found, self.so_far = found, True
+
+    def write(self, content: Any) -> int:
+        self.so_far = self.so_far and content.startswith(self.found.read(len(content)))
+        return len(content)
 
 
 def _identity(path: Path | None) -> dict[str, Any]:

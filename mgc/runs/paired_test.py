@@ -16,6 +16,7 @@ import numpy as np
 LEVEL = 0.05
 MIN_GROUPS = 6  # of five, all 2⁵ patterns counted, p is never below 2/32
 PATTERNS = 10_000
+MAX_GROUPS = 10_000  # more are gathered: bounds the memory; so many units are as sharp as any
 MAX_COUNTED = 13  # groups: up to 2¹³ patterns are all counted, else PATTERNS drawn
 CHUNK = 500  # patterns at a time: bounds the memory
 
@@ -68,9 +69,20 @@ def paired_test(totals: np.ndarray, sizes: np.ndarray) -> PairedTest:
 def paired_p(differences: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
     """The p of differences track by track (track,), with group numbers or names (track,), and how
     many groups there are."""
-    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    names, numbers = np.unique(groups, return_inverse=True)
+    numbers = gathered(numbers)
     totals = np.bincount(numbers, weights=differences)
-    return float(paired_test(totals[:, None], sizes).p[0]), len(sizes)
+    return float(paired_test(totals[:, None], np.bincount(numbers)).p[0]), len(names)
+
+
+def gathered(groups: np.ndarray) -> np.ndarray:
+    """Group numbers (track,), from 0 without gaps; if there are more than `MAX_GROUPS`, units of
+    groups that chance puts together. Signs of units are as exchangeable as those of groups."""
+    count = int(groups.max(initial=0)) + 1
+    if count <= MAX_GROUPS:
+        return groups
+    unit: np.ndarray = np.random.default_rng(0).permutation(count)[groups] % MAX_GROUPS
+    return unit
 
 
 def too_few(groups: int, unit: str) -> str:

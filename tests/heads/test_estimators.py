@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mgc.errors import MgcError
+from mgc.heads import estimator
 from mgc.heads.estimator import ScikitHead
 from mgc.heads.svm import Svm, decisions
 from mgc.plugins import registry
@@ -41,6 +42,19 @@ def clouds(clips: int = 60, genres: int = 3, features: int = 12) -> tuple[np.nda
 
 def test_there_are_three() -> None:
     assert NAMES == ["gradient-boosting", "logistic", "svm"]
+
+
+@pytest.mark.parametrize("block", [7, 60, 1_000])
+def test_blocks_are_standardised_as_the_whole(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(estimator, "BLOCK", block)
+    x, y = clouds()
+    x = 3 + x.repeat(5, axis=1) ** 3
+    head = made("logistic").fit(x, y, np.arange(60), 3)
+    mean, deviation = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
+    np.testing.assert_array_equal(head.scale_, deviation)
+    whole = np.clip((x - mean) / deviation, -4, 4).astype(np.float32)
+    np.testing.assert_array_equal(head.embed(x), whole)
+    assert (np.abs(whole) == 4).any()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -91,3 +91,19 @@ def test_groups_without_a_difference_change_nothing() -> None:
     many = p_of(np.r_[differences, np.zeros(2_000)], np.arange(2_012))
     assert p_of(differences, np.arange(12)) == pytest.approx(many, abs=0.02)
     assert p_of(np.zeros(10), np.arange(10)) == 1.0
+
+
+def test_many_groups_are_gathered_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = np.array([2, 0, 1, 1])
+    assert paired_test.gathered(few) is few
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 3_000, 9_000)
+    differences = rng.normal(0.025, 1, 3_000)[groups]
+    p, count = paired_test.paired_p(differences, groups)
+    monkeypatch.setattr(paired_test, "MAX_GROUPS", 500)
+    unit = paired_test.gathered(np.unique(groups, return_inverse=True)[1])
+    assert len(np.unique(unit)) == 500
+    assert len(set(zip(groups.tolist(), unit.tolist(), strict=True))) == count
+    again, told = paired_test.paired_p(differences, groups)
+    assert (told, again) == (count, pytest.approx(p, abs=0.05))
+    assert 0.001 < p < 0.6

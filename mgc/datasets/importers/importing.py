@@ -170,7 +170,7 @@ def _free(name: str, source: str) -> str:
 
 def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:
     """Fail now if all paths of a table are wrong, not after an hour; count those that are."""
-    absent = [path for path in tracks["path"] if not os.path.exists(root / path)]
+    absent = [path for path in tracks["path"] if not os.path.exists(os.path.join(root, path))]
     if len(absent) == len(tracks):
         slashes = [path.replace("\\", "/") for path in absent]
         turned = any(os.path.exists(root / path) for path in slashes)

@@ -105,7 +105,10 @@ def named_genres(values: Sequence[Sequence[str]], rules: NameRules) -> NamedGenr
     there = {name for names in written for name in names}
     if there and (absent := given.keys() - there):
         raise unknown("genre of these tracks", min(absent), there, "mgc data add --help")
-    named = [_once(given.get(name, name) for name in names) for names in written]
+    once = {
+        names: _once(given.get(name, name) for name in names) for names in set(map(tuple, written))
+    }
+    named = [once[tuple(names)] for names in written]
     sets = Counter(", ".join(map(repr, names)) for names in named if len(names) > 1)
     if sets and rules.several is None:
         raise UsageError(

@@ -146,6 +146,8 @@ def as_text(values: pd.Series, path: Path) -> pd.Series:
 
 
 def _text(value: object, column: object, path: Path) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if not pd.api.types.is_scalar(value):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,7 @@ from mgc.progress import Progress, Silent
 
 CLEAN = "clean"  # the name of the split that --fix writes
 EVEN = 3.0  # the largest genre against the smallest: beyond this, plain accuracy flatters
+AT_ONCE = 20_000  # tracks whose fingerprints are in memory, 5 kB each
 DRIFT = 0.05  # of a genre's share between one split and all tracks
 
 
@@ -103,14 +106,32 @@ def audit(
     judge_again(dataset, progress or Silent())
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
-    heard = hear(paths, codes=True, workers=workers, progress=progress)
-    ordered = [heard[path] for path in paths]
-    copies = _copies(tracks, [one.samples for one in ordered], [one.codes for one in ordered])
+    with TemporaryFile() as file:
+        hashes, lengths = _heard(paths, file, workers, progress)
+        codes = np.memmap(file, "<u4", "r") if any(lengths) else np.zeros(0, np.uint32)
+        copies = _copies(tracks, hashes, codes, np.array(lengths))
+        del codes
     tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})
     balance = pd.crosstab(tracks["genre"], tracks["split"])
     balance = balance[[name for name in (*SPLITS, "") if name in balance]]
     warnings = [*_uneven(balance), *_unknown(tracks), *remarks(dataset)]
     return Audit(tracks, left_out, _leaks(tracks), copies, balance, warnings)
+
+
+def _heard(
+    paths: Sequence[Path], file: IO[bytes], workers: int, progress: Progress | None
+) -> tuple[list[str], list[int]]:
+    """The hash of each track's samples, and the length of its fingerprint, which goes to a file."""
+    hashes, lengths = [], []
+    for start in range(0, len(paths), AT_ONCE):
+        some = paths[start : start + AT_ONCE]
+        heard = hear(some, codes=True, workers=workers, progress=progress)
+        for one in map(heard.__getitem__, some):
+            hashes.append(one.samples)
+            lengths.append(len(one.codes))
+            file.write(one.codes.astype("<u4").tobytes())
+    file.flush()
+    return hashes, lengths
 
 
 def _unknown(tracks: pd.DataFrame) -> list[str]:
@@ -153,27 +174,27 @@ def _name(members: pd.DataFrame, by: str) -> str:
 
 
 def _copies(
-    tracks: pd.DataFrame, hashes: Sequence[str], prints: Sequence[np.ndarray]
+    tracks: pd.DataFrame, hashes: Sequence[str], codes: np.ndarray, lengths: np.ndarray
 ) -> list[Copies]:
     found = []
+    about = [tracks[name].to_numpy() for name in ("track_id", "split", "genre")]
     same: set[tuple[int, int]] = set()
     for group in duplicates.exact(hashes):
         for second in group[1:]:
             same.add((group[0], second))
             pair = duplicates.Pair(group[0], second, 0.0, 0.0, float("nan"))
-            found.append(_pair(tracks, pair, "exact"))
+            found.append(_pair(about, pair, "exact"))
     first_of = {second: first for first, second in same}
     found += [
-        _pair(tracks, pair, "near")
-        for pair in duplicates.near(prints)
+        _pair(about, pair, "near")
+        for pair in duplicates.near_in(codes, lengths)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
     return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then certain
 
 
-def _pair(tracks: pd.DataFrame, found: duplicates.Pair, kind: str) -> Copies:
-    both = tracks.iloc[[found.first, found.second]]
-    (first, second), where, genres = (tuple(both[n]) for n in ("track_id", "split", "genre"))
+def _pair(about: Sequence[np.ndarray], found: duplicates.Pair, kind: str) -> Copies:
+    (first, second), where, genres = ((one[found.first], one[found.second]) for one in about)
     return Copies(first, second, kind, found.error, found.offset, found.seconds, where, genres)
 
 

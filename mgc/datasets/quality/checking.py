@@ -110,16 +110,17 @@ def check(
             raise unknown("remark", name, REMARKS, "mgc data check --help")
     if shortest < 0:
         raise UsageError(f"{shortest} s is not a usable minimum length.", "Use --shortest 2")
-    if not any(map(os.path.exists, dataset.paths())):
+    paths = dataset.paths()
+    if not any(map(os.path.exists, paths)):
         raise MgcError(
             f"None of the {counted(len(dataset.tracks), 'file')} of {dataset.name!r} exist.",
             f"They were in {dataset.root}: is the disk mounted? Nothing was quarantined.",
         )
     if not os.access(dataset.folder, os.W_OK):
         raise MgcError(f"Cannot write in {dataset.folder}: a check could not be kept.", SPACE)
-    heard = hear(dataset.paths(), workers=workers, progress=progress)
-    ordered = [heard[path] for path in dataset.paths()]
-    findings = _findings(dataset, ordered, shortest)
+    heard = hear(paths, workers=workers, progress=progress)
+    ordered = [heard[path] for path in paths]
+    findings = _findings(dataset, paths, ordered, shortest)
     findings["left_out"] = findings["fault"].isin([*LEFT_OUT, *also])
     seconds = [
         one.seconds if not one.problem else before if one.retry else np.nan
@@ -197,12 +198,12 @@ def known_bad(importer: str) -> frozenset[str]:
     return facts.GTZAN_KNOWN_BAD if importer == "gtzan" else frozenset()
 
 
-def _findings(dataset: Dataset, heard: Sequence[ListeningResult], shortest: float) -> pd.DataFrame:
+def _findings(
+    dataset: Dataset, paths: Sequence[Path], heard: Sequence[ListeningResult], shortest: float
+) -> pd.DataFrame:
     usual = _Usual.of([one for one in heard if not one.problem])
     rows = []
-    tracks = zip(
-        dataset.tracks["track_id"], dataset.tracks["path"], dataset.paths(), heard, strict=True
-    )
+    tracks = zip(dataset.tracks["track_id"], dataset.tracks["path"], paths, heard, strict=True)
     for track_id, relative, path, one in tracks:
         for fault, detail in _faults(path, one, shortest) or usual.remarks(one):
             rows.append((track_id, relative, fault, detail))

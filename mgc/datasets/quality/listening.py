@@ -33,6 +33,7 @@ REVISION = 3  # increase it if anything below gives other values: all files are 
 #: A sample this near to the loudest one (or to full scale) is at the ceiling.
 CEILING = 0.995
 KEPT_AT_ONCE = 32  # files; a kill loses no more than these
+RECALLED_AT_ONCE = 10_000  # files: bounds the memory for rows as they are stored
 
 _CACHE = FileCache(
     "heard.sqlite",
@@ -241,9 +242,14 @@ def _crashed(path: Path) -> dict[str, Any]:
 
 def recall(paths: Iterable[Path], *, codes: bool = False) -> dict[Path, ListeningResult]:
     """The stored results of the files that have not changed since."""
-    hashes = {path: sha for path, (_, sha) in file_hashes.known(paths).items()}
-    found = _recalled(hashes.values(), codes=codes)
-    return {path: found[sha] for path, sha in hashes.items() if sha in found}
+    there = list(paths)
+    found: dict[Path, ListeningResult] = {}
+    for start in range(0, len(there), RECALLED_AT_ONCE):
+        some = file_hashes.known(there[start : start + RECALLED_AT_ONCE])
+        hashes = {path: sha for path, (_, sha) in some.items()}
+        heard = _recalled(hashes.values(), codes=codes)
+        found |= {path: heard[sha] for path, sha in hashes.items() if sha in heard}
+    return found
 
 
 def _recalled(

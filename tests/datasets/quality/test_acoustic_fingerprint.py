@@ -78,6 +78,23 @@ def test_copies_are_found_and_nothing_else(
     assert pairs[0].seconds == pytest.approx(12 - start - 0.4, abs=0.3)
 
 
+@pytest.mark.parametrize("bits", [1, 4, 7])
+def test_more_codes_than_one_slice_and_further_bits_find_the_same(
+    prints: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, bits: int
+) -> None:
+    """What a collection of many more tracks does: as many bits more must agree."""
+    rng = np.random.default_rng(0)
+    worn = prints[9][60:] ^ (1 << rng.integers(0, 400, len(prints[9]) - 60)).astype(np.uint32)
+    some = [*prints[:12], prints[3][40:], prints[5][:300], worn]
+    plain = near(some)
+    assert [(pair.first, pair.second) for pair in plain] == [(3, 12), (5, 13), (9, 14)]
+    total = sum(map(len, some))
+    monkeypatch.setattr(duplicates, "MAX_CODES", (total - 1) // (1 << bits - 1))
+    monkeypatch.setattr(duplicates, "IN_SLICE", total // 60)
+    monkeypatch.setattr(duplicates, "BLOCK", 100)
+    assert near(some) == plain
+
+
 def test_other_takes_of_a_piece_are_other_recordings(prints: list[np.ndarray]) -> None:
     """The same tones a little later in time and pitch: a performance, not a copy."""
     other = np.interp(np.arange(0, 12 * RATE, 1.06), np.arange(12 * RATE), music(7, 12.0))

@@ -92,7 +92,12 @@ def test_tracks_outside_of_the_split_do_not_leak(dataset: Dataset) -> None:
     assert list(found.balance.columns) == ["training", ""]
 
 
-def test_copies_exact_and_near(dataset: Dataset) -> None:
+@pytest.mark.parametrize("at_once", [1_000, 7])
+def test_copies_exact_and_near(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("mgc.datasets.quality.audit.AT_ONCE", at_once)
+    monkeypatch.setattr("mgc.datasets.quality.listening.RECALLED_AT_ONCE", at_once)
     copy_of(dataset, "0-0-0", "1-5-1", bytes_alike)
     copy_of(dataset, "0-0-0", "0-3-0", bytes_alike)
     copy_of(dataset, "1-1-0", "0-2-1", as_mp3)
