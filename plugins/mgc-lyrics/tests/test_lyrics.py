@@ -45,7 +45,7 @@ def wave(seconds: float, seed: int = 0) -> torch.Tensor:
 
 def transcribed(sound: torch.Tensor, **settings: Any) -> list[Transcript]:
     with torch.inference_mode():
-        return lyrics(**settings).transcripts(sound)
+        return lyrics(**settings).transcripts([sound])[0]
 
 
 @pytest.mark.parametrize("seed", range(3))

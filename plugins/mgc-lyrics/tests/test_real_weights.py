@@ -40,6 +40,6 @@ def test_words_are_those_of_the_pipeline() -> None:
     greedy = {"num_beams": 1, "do_sample": False}
     wanted = reference({"raw": sound, "sampling_rate": RATE}, generate_kwargs=greedy)["text"]
     with torch.inference_mode():
-        (got,) = Lyrics(LyricsParams(model=folder), "cpu").transcripts(torch.from_numpy(sound))
+        ((got,),) = Lyrics(LyricsParams(model=folder), "cpu").transcripts([torch.from_numpy(sound)])
     assert got.text == wanted.strip()
     assert "ah" in got.text.lower()
