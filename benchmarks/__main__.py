@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-PARTS = ("extraction", "refusals", "scaling", "start", "store", "training", "whisper")
+PARTS = ("extraction", "lyrics", "refusals", "scaling", "start", "store", "training", "whisper")
 
 
 def main() -> None:
@@ -46,11 +46,13 @@ def main() -> None:
 
 
 def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namespace) -> Section:
-    from benchmarks import extraction, refusals, scaling, start, store, training, whisper
+    from benchmarks import extraction, lyrics, refusals, scaling, start, store, training, whisper
 
     turns = asked.turns
     if part == "extraction":
         return extraction.measure(paths, turns)
+    if part == "lyrics":
+        return lyrics.measure(paths, turns)
     if part == "refusals":
         return refusals.measure(scratch, 4 * turns)
     if part == "scaling":

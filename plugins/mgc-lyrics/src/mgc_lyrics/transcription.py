@@ -23,13 +23,19 @@ from mgc.extractors.pretrained_weights import Weights
 NO_SPEECH_LOG_PROBABILITY = -1.0  # per token; Whisper's own bound, below which it is guessing
 MAX_REPETITION = 2.4  # compression ratio of a text; Whisper's own bound
 NO_SPEECH_TOKENS = ("<|nospeech|>", "<|nocaptions|>")  # the newer name, and the older
-LOOP = 48  # tokens at the end of a text, three phrases or more that are all the same: a loop
+LOOP = 48  # tokens; if a text ends in so many that repeat a third of them or less, it loops
 
 
 def compression(text: str) -> float:
     """Bytes of a text per compressed byte; 0 if there is no text."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def loops(ids: Sequence[int]) -> bool:
+    """Whether the last `LOOP` tokens are one phrase, three times or more."""
+    end = ids[-LOOP:]
+    return len(end) == LOOP and any(end[n:] == end[:-n] for n in range(1, LOOP // 3 + 1))
 
 
 @dataclass(frozen=True)
@@ -151,25 +157,19 @@ class Transcriber:
 
     def _is_stuck(self, ids: list[int]) -> bool:
         """Whether it only repeats itself now, in a text that will not be believed."""
-        end = ids[-LOOP:]
-        return (
-            len(end) == LOOP
-            and any(end[size:] == end[:-size] for size in range(1, LOOP // 3 + 1))
-            and compression(self._text(ids)) > MAX_REPETITION
-        )
+        return loops(ids) and compression(self._text(ids)) > MAX_REPETITION
 
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
 
     def _step(self, states: Tensor, tokens: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
         """Logits (window, token) of what comes after ``tokens``, and the decoder's cache."""
-        output = self._model(
-            encoder_outputs=(states,),
-            decoder_input_ids=tokens,
-            past_key_values=cache,
-            use_cache=True,
+        output = self._model.model.decoder(
+            tokens, encoder_hidden_states=states, past_key_values=cache, use_cache=True
         )
-        return output.logits[:, -1].float(), output.past_key_values
+        # For a few windows on a CPU this is about twice as fast as the other way round.
+        logits = self._model.proj_out.weight @ output.last_hidden_state[:, -1].T
+        return logits.T.contiguous(), output.past_key_values
 
     @cached_property
     def _model(self) -> Any:
