@@ -26,8 +26,6 @@ TOKENS = (
 )  # fmt: skip
 MIN_SAMPLES = 8_000  # samples (half a second): a shorter remainder holds no words
 
-TOGETHER = 16  # windows decoded side by side: each step reads all weights, however many there are
-
 
 @dataclass(frozen=True)
 class LyricsParams:
@@ -80,8 +78,9 @@ class Lyrics:
         clips = [windows_of(wave) for wave in waves]
         cut = [window for windows in clips for window in windows]
         made: list[Transcript] = []
-        for first in range(0, len(cut), TOGETHER):
-            made += self._transcribe(cut[first : first + TOGETHER], WINDOW // 30)
+        for first in range(0, len(cut), self._transcribe.together):
+            batch = cut[first : first + self._transcribe.together]
+            made += self._transcribe(batch, WINDOW // 30)
         rest = iter(made)
         return [list(islice(rest, len(windows))) for windows in clips]
 

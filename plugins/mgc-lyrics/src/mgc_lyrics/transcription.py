@@ -23,6 +23,8 @@ from mgc.extractors.pretrained_weights import Weights
 NO_SPEECH_LOG_PROBABILITY = -1.0  # per token; Whisper's own bound, below which it is guessing
 MAX_REPETITION = 2.4  # compression ratio of a text; Whisper's own bound
 NO_SPEECH_TOKENS = ("<|nospeech|>", "<|nocaptions|>")  # the newer name, and the older
+MAX_WINDOWS = 16  # decoded side by side: a step reads all weights, however many there are
+CACHE_BYTES = 1 << 30  # of the keys and values of the sound, which each step reads
 LOOP = 48  # tokens; if a text ends in so many that repeat a third of them or less, it loops
 
 
@@ -99,6 +101,13 @@ class Transcriber:
                 waves, probabilities, languages, decoded, strict=True
             )
         ]
+
+    @cached_property
+    def together(self) -> int:
+        """How many windows to decode side by side."""
+        shape = self._model.config
+        window = shape.decoder_layers * shape.max_source_positions * shape.d_model * 2 * 4
+        return int(max(1, min(MAX_WINDOWS, CACHE_BYTES // window)))
 
     def _encode(self, wave: Tensor, rate: int) -> Tensor:
         """States (1, position, feature): encoding windows one by one is no slower."""
