@@ -57,8 +57,7 @@ class ExtractorInfo(PluginInfo):
     another model.
     Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
-    extractor to it. ``batched`` says that clips of many files at once are several times as fast on
-    a CPU too: they are then given to it together, in mgc's own process, as on a GPU.
+    extractor to it.
     """
 
     sample_rate: int
@@ -70,7 +69,6 @@ class ExtractorInfo(PluginInfo):
     licence: str = ""
     pretrained_on: tuple[str, ...] = ()
     revision: int = 1
-    batched: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,8 +154,7 @@ def _where(
         cluster: Workplace = Cluster(sources, on, SHARD_TRACKS).run
         return cluster
     count = workers_for(waiting, sources, workers)
-    together = all(source.info.batched for source in sources)  # beside others, it goes as they do
-    if together or any(source.device != "cpu" for source in sources):
+    if any(source.device != "cpu" for source in sources):
         return lambda jobs: on_device(
             sources, _on_cores(sources, "waves", count, jobs), SHARD_TRACKS
         )

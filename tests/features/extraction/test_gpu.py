@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,7 @@ import pytest
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.audio.clips import Clips
-from mgc.audio.given import Audio
 from mgc.features.extraction import extract, extract_tracks, features_of, gpu
-from mgc.features.extraction.one_file import Rows, apply
 from mgc.features.extractor_spec import ExtractorSpec
 from tests.features.extraction.hostile import NAN, RAISE, hostile, told
 from tests.features.extraction.test_extract import POLICY, shards
@@ -40,25 +36,6 @@ def paths(tmp_path: Path) -> list[Path]:
     made[4].write_text("no music")
     made[8].write_bytes(made[1].read_bytes())
     return made
-
-
-def test_a_batched_extractor_hears_many_files_at_once_on_a_cpu_unless_others_hear_them_too(
-    paths: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    declared = property(lambda self: replace(self.entry.info, batched=self.name != "chroma"))
-    monkeypatch.setattr(ExtractorSpec, "info", declared)
-    sizes: list[int] = []
-
-    def counted(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
-        sizes.append(len(clips))
-        return apply(source, clips, path)
-
-    monkeypatch.setattr(gpu, "apply", counted)
-    done = extract(paths, [ExtractorSpec("mfcc", policy=POLICY)], workers=2)
-    assert (done.made, sizes) == (9, [11])  # one file has three clips
-    sizes.clear()
-    mixed = [ExtractorSpec(name, policy=POLICY) for name in ("mel", "chroma")]
-    assert (extract(paths, mixed).made, sizes) == (9, [])
 
 
 @pytest.mark.parametrize("workers", [1, 2])

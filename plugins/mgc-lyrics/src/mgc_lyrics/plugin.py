@@ -21,7 +21,6 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         unit="share",
         licence="Apache-2.0",
         revision=2,
-        batched=True,
         requires=("transformers", "sklearn"),
         install="pip install mgc-lyrics",
     )
