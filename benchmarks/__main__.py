@@ -17,8 +17,8 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")
 
 PARTS = (
-    *("extraction", "jobs", "refusals", "scale_store", "scaling", "start", "store", "training"),
-    "whisper",
+    *("extraction", "jobs", "lyrics", "refusals", "scale_store", "scaling", "start", "store"),
+    *("training", "whisper"),
 )
 
 
@@ -52,6 +52,7 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
     from benchmarks import (
         extraction,
         jobs,
+        lyrics,
         refusals,
         scale_store,
         scaling,
@@ -66,6 +67,8 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
         return extraction.measure(paths, turns)
     if part == "jobs":
         return jobs.measure(scratch, turns)
+    if part == "lyrics":
+        return lyrics.measure(paths, turns)
     if part == "refusals":
         return refusals.measure(scratch, 4 * turns)
     if part == "scale_store":

@@ -14,7 +14,7 @@ import torch
 from mgc_lyrics.lyrics import Lyrics, LyricsParams
 from mgc_lyrics.plugin import RATE
 from mgc_lyrics.text import FACTS, LANGUAGES, hashed, vector
-from mgc_lyrics.transcription import Transcript
+from mgc_lyrics.transcription import LOOP, MAX_REPETITION, Transcript, loops
 
 from mgc import MgcError, UsageError
 from mgc.audio.clips import Clips
@@ -45,7 +45,7 @@ def wave(seconds: float, seed: int = 0) -> torch.Tensor:
 
 def transcribed(sound: torch.Tensor, **settings: Any) -> list[Transcript]:
     with torch.inference_mode():
-        return lyrics(**settings).transcripts(sound)
+        return lyrics(**settings).transcripts([sound])[0]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,6 +69,49 @@ def test_words_are_those_that_transformers_decodes(seed: int, language: str | No
     (got,) = transcribed(sound, language=language)
     assert wanted
     assert got.text == wanted
+
+
+def test_windows_side_by_side_have_the_words_that_transformers_decodes_for_each() -> None:
+    from transformers import (
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperTokenizer,
+    )
+
+    sounds = [wave(4.0, seed) for seed in range(12)]
+    with torch.inference_mode():
+        together = lyrics(longest=60).transcripts(sounds)
+    reference = WhisperForConditionalGeneration.from_pretrained(model()).eval()
+    tokenizer = WhisperTokenizer.from_pretrained(model())
+    lengths, stopped = set(), 0
+    for sound, (got,) in zip(sounds, together, strict=True):
+        prepared = WhisperFeatureExtractor()(sound.numpy(), sampling_rate=RATE, return_tensors="pt")
+        ids = reference.generate(
+            prepared.input_features, task="transcribe", max_new_tokens=60, do_sample=False,
+        )  # fmt: skip
+        wanted = tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+        # It may have stopped in a loop, within a letter.
+        assert wanted.startswith(got.text.rstrip("\ufffd"))
+        assert got.text == wanted or got.repetition > MAX_REPETITION
+        stopped += got.text != wanted
+        lengths.add(len(got.text))
+    assert 0 < stopped < len(sounds)
+    assert len(lengths) > 3  # they left the batch one after another
+
+
+@pytest.mark.parametrize(
+    ("ids", "looping"),
+    [
+        ([1, 2, *[5] * LOOP], True),
+        ([9, *[3, 1, 4] * (LOOP // 3)], True),
+        (list(range(16)) * 3, True),
+        (list(range(17)) * 3, False),  # too long to be said three times in so many tokens
+        ([5] * (LOOP - 1), False),
+        ([*[5] * LOOP, 6], False),  # it has gone on
+    ],
+)
+def test_a_loop_is_a_phrase_said_three_times_at_the_end(ids: list[int], looping: bool) -> None:
+    assert loops(ids) is looping
 
 
 def test_the_language_is_the_one_that_transformers_detects() -> None:

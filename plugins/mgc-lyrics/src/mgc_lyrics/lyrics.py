@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -64,18 +66,23 @@ class Lyrics:
     @torch.inference_mode()
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, feature) float32; see `mgc_lyrics.text.vector`."""
+        waves = [wave[:n] for wave, n in zip(clips.waves.cpu(), clips.lengths, strict=True)]
         rows = [
-            vector(self.transcripts(wave[:length]), self.params.no_speech, self.params.words)
-            for wave, length in zip(clips.waves.cpu(), clips.lengths.tolist(), strict=True)
+            vector(windows, self.params.no_speech, self.params.words)
+            for windows in self.transcripts(waves)
         ]
         return torch.stack([torch.from_numpy(row) for row in rows]).to(clips.device)
 
-    def transcripts(self, wave: Tensor) -> list[Transcript]:
-        """What was sung in each window of 30 s of one clip (sample,) at 16 kHz."""
-        parts = list(wave.split(WINDOW))
-        if len(parts) > 1 and len(parts[-1]) < MIN_SAMPLES:
-            parts.pop()
-        return [self._transcribe(part, WINDOW // 30) for part in parts]
+    def transcripts(self, waves: Sequence[Tensor]) -> list[list[Transcript]]:
+        """What was sung in each window of 30 s of each clip (sample,) at 16 kHz."""
+        clips = [windows_of(wave) for wave in waves]
+        cut = [window for windows in clips for window in windows]
+        made: list[Transcript] = []
+        for first in range(0, len(cut), self._transcribe.together):
+            batch = cut[first : first + self._transcribe.together]
+            made += self._transcribe(batch, WINDOW // 30)
+        rest = iter(made)
+        return [list(islice(rest, len(windows))) for windows in clips]
 
     @cached_property
     def weights(self) -> Weights:
@@ -86,3 +93,11 @@ class Lyrics:
     def _transcribe(self) -> Transcriber:
         p = self.params
         return Transcriber(self.weights, self.device, p.language, p.translate, p.longest)
+
+
+def windows_of(wave: Tensor) -> list[Tensor]:
+    """A clip (sample,) in parts of 30 s."""
+    parts = list(wave.split(WINDOW))
+    if len(parts) > 1 and len(parts[-1]) < MIN_SAMPLES:
+        parts.pop()
+    return parts

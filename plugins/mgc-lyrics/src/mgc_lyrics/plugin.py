@@ -20,6 +20,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         kind="vector",
         unit="share",
         licence="Apache-2.0",
+        revision=2,
         requires=("transformers", "sklearn"),
         install="pip install mgc-lyrics",
     )
