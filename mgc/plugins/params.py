@@ -66,7 +66,7 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
     for name in values:
         if name not in names:
             raise unknown(f"parameter of {owner}", name, names, f"mgc … show {owner.split()[-1]}")
-    made = _as_they_are(cls, values)
+    made = _as_they_are(cls, values, owner)
     if made is None:
         made = _checked(cls, values, owner)
     for name, value in as_dict(made).items():
@@ -75,17 +75,20 @@ def build(cls: type, values: Mapping[str, Any], owner: str) -> Any:
     return made
 
 
-def _as_they_are(cls: type, values: Mapping[str, Any]) -> Any:
+def _as_they_are(cls: type, values: Mapping[str, Any], owner: str) -> Any:
     """An instance if every value clearly has its field's type, or is the default, as in the record
     of a run; else None. This avoids importing pydantic."""
     try:
         hints = get_type_hints(cls, include_extras=True) if values else {}
         defaults = {field.name: _default(field) for field in fields(cls)}
-        if all(_is_plain(v, hints[name], defaults[name]) for name, v in values.items()):
-            return cls(**values)
+        if not all(_is_plain(v, hints[name], defaults[name]) for name, v in values.items()):
+            return None
     except (TypeError, ValueError, NameError):  # pydantic explains better what is wrong
-        pass
-    return None
+        return None
+    try:
+        return cls(**values)
+    except ValueError as error:  # their combination
+        raise _refused(cls, owner, "", None, str(error)) from error
 
 
 def _is_plain(value: Any, hint: Any, default: Any) -> bool:
@@ -106,6 +109,8 @@ def _holds(bound: Any, value: Any) -> bool:
     """Whether a value is known to be within a bound."""
     if isinstance(bound, Gt):
         return bool(value > bound.gt)
+    if isinstance(bound, Lt):
+        return bool(value < bound.lt)
     return isinstance(bound, Ge) and bool(value >= bound.ge)
 
 

@@ -14,7 +14,6 @@ import typer
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
 from mgc.home import home, remove_folder, replace_file
-from mgc.plugins import registry
 
 NAME = "demo"
 FOLDS = 5
@@ -78,6 +77,8 @@ def _show_everything() -> None:
 
 
 def _what_next() -> None:
+    from mgc.plugins import registry
+
     if any(entry.info.name == "serve" for entry in registry.catalogue().entries("command")):
         output.say("Drop songs on its page in the browser: mgc serve")
     output.say(f"A page about all of it: mgc report --data {NAME}")

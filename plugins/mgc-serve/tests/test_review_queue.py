@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,14 +22,14 @@ from mgc.datasets.table import Dataset
 GENRES = ["jazz", "pop", "rock"]
 
 
-def rows(labels: list[str], artists: list[str] | None = None) -> Dataset:
+def rows(labels: list[str], artists: list[str] | None = None) -> pd.DataFrame:
     count = len(labels)
     columns = {name: [""] * count for name in ("album", "title", "path")}
     ids = [f"{n:03}" for n in range(count)]
     artists = artists or ids
     split = ["test" if n % 5 == 0 else "training" for n in range(count)]
     table = {"track_id": ids, "genre": labels, "artist": artists, "split": split, **columns}
-    return Dataset("made", pd.DataFrame(table), Path("/music"))
+    return pd.DataFrame(table)
 
 
 def sure(genre: int, share: float = 0.9) -> list[float]:

@@ -22,7 +22,6 @@ from mgc_serve.review.opinions import Opinions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mgc.datasets.table import Dataset
 
 OTHERS = 10  # of so many places one is for another reason than a suspect label
 UNLIKE_SHARE = 0.03  # of the tracks, those that are farthest from all others
@@ -66,9 +65,9 @@ class Doubt:
     reasons: Sequence[str] = field(default_factory=list)
 
 
-def queue(dataset: Dataset, said: Opinions) -> list[Doubt]:
+def queue(tracks: pd.DataFrame, said: Opinions) -> list[Doubt]:
     """The tracks that are worth hearing, in the order in which to hear them."""
-    tracks = dataset.tracks.set_index("track_id")
+    tracks = tracks.set_index("track_id")
     places = [n for n, track in enumerate(said.tracks) if track in tracks.index]
     rows = tracks.loc[[said.tracks[n] for n in places]]
     labels = np.array([said.genres.index(g) if g in said.genres else -1 for g in rows["genre"]])

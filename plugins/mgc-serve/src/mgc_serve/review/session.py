@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 import mgc
 from mgc_serve.review import opinions, queue
 
-if TYPE_CHECKING:
-    from mgc.datasets.corrections import Answer
-
-ANSWERS = ("genre", "several", "not music", "skip")
+Answer = Literal["genre", "several", "not music", "skip"]
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
 MAX_SHOWN = 200  # tracks of the queue that one answer holds
 
 
@@ -38,7 +36,7 @@ class Review:
     @cached_property
     def doubts(self) -> list[queue.Doubt]:
         """The whole queue, tracks that were answered included."""
-        return queue.queue(self.dataset, opinions.opinions(self.systems))
+        return queue.queue(self.dataset.tracks, opinions.opinions(self.systems))
 
     def state(self, count: int) -> dict[str, Any]:
         """Where the review stands, and the next tracks; JSON-ready."""
@@ -104,4 +102,4 @@ class Review:
             raise mgc.UsageError(f"{odd[0]!r:.80} is no genre of {self.dataset.name}.", hint)
         if (answer == "genre") != (len(genres) == 1) and answer != "several":
             raise mgc.UsageError("'genre' has one genre; 'not music' and 'skip' have none.")
-        return cast("Answer", answer)
+        return answer
