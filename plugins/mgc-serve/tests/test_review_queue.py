@@ -17,8 +17,6 @@ from mgc_serve.review.queue import (
     queue,
 )
 
-from mgc.datasets.table import Dataset
-
 GENRES = ["jazz", "pop", "rock"]
 
 
@@ -133,8 +131,7 @@ def test_artists_and_genres_are_spread_and_other_reasons_come_between() -> None:
 def test_tracks_that_left_the_dataset_and_labels_that_no_run_knows() -> None:
     labels = ["jazz", "pop", "rock"] * 4
     own = [sure(GENRES.index(label)) for label in labels]
-    dataset = rows(labels)
-    fewer = Dataset("made", dataset.tracks.iloc[1:].reset_index(drop=True), dataset.root)
-    fewer.tracks.loc[0, "genre"] = "polka"
+    fewer = rows(labels).iloc[1:].reset_index(drop=True)
+    fewer.loc[0, "genre"] = "polka"
     found = queue(fewer, said(own))
     assert [(doubt.track_id, doubt.label) for doubt in found] == [("001", "polka")]
