@@ -14,6 +14,7 @@ from mgc.audio.processes.isolated import Isolated
 from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.one_file import Rows, Run, apply
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.heads.pooling import Pooling
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
@@ -24,6 +25,7 @@ def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, A
             "settings": dict(source.settings),
             "policy": [source.policy.seconds, source.policy.per_track],
             "device": device,
+            "poolings": [list(pooling.state().values()) for pooling in source.poolings],
             "fingerprint": source.store.fingerprint,
             "is_built_in": source.is_built_in,
         }
@@ -98,4 +100,5 @@ def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
 
 def _unbuilt(record: Mapping[str, Any]) -> ExtractorSpec:
     policy = ClipPolicy(*record["policy"])
-    return ExtractorSpec(record["name"], record["settings"], policy, record["device"])
+    poolings = tuple(Pooling("sequence", *arrays) for arrays in record["poolings"])
+    return ExtractorSpec(record["name"], record["settings"], policy, record["device"], poolings)
