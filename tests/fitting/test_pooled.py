@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from mgc.errors import MgcError
 from mgc.features import pruning
 from mgc.features.extraction import Failure, features_of_each, worker_count
 from mgc.features.extraction.one_file import Heard
+from mgc.features.extraction.remote_sources import built, described
+from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import opened_stores
 from mgc.fitting import fit, pooled, requests
 from mgc.fitting.prepared import Prepared, prepare
-from mgc.heads.pooling import FrameSums, fit_pooling
+from mgc.heads.pooling import FrameSums, Pooling, fit_pooling
 from mgc.plugins import registry
 from mgc.progress import Silent
 
@@ -84,6 +87,8 @@ def test_the_run_is_that_of_whole_sequences(
     assert run.record.pooled
     told = mgc("predict", run.predictions["path"].iloc[0], "--run", run.name, "--json")
     assert told.code == 0, told.err
+    stored = mgc("features", "status", "--json").json
+    assert all(row["pooled"] for row in stored if row["extractor"] != "texture")
 
 
 def test_folds_in_processes_of_their_own(
@@ -208,6 +213,17 @@ def test_an_encoders_states_need_no_pooling_to_be_learnt(
         inputs = [one.data_for(fold) for one in (ready, plain)]
         kept, made = (data.inputs(fold.test, data.pooling(fold.training)) for data in inputs)
         np.testing.assert_array_equal(np.stack(kept), np.stack(made))
+
+
+def test_poolings_travel_to_a_cluster_as_plain_values() -> None:
+    rows = np.random.default_rng(1).normal(size=(128, 600))
+    poolings = fit_pooling("sequence", [rows]), Pooling.plain("sequence")
+    source = ExtractorSpec("mel", poolings=poolings)
+    [there] = built(json.loads(json.dumps(described([source], "cpu"))))
+    assert there.store.fingerprint == source.store.fingerprint
+    for pooling, same in zip(poolings, there.poolings, strict=True):
+        np.testing.assert_array_equal(same(rows), pooling(rows))
+    assert source.texture.poolings == ()
 
 
 def test_poolings_are_not_pruned(mgc: Callable[..., Any], music: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
@@ -25,7 +26,7 @@ def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, A
             "settings": dict(source.settings),
             "policy": [source.policy.seconds, source.policy.per_track],
             "device": device,
-            "poolings": [list(pooling.state().values()) for pooling in source.poolings],
+            "poolings": [[a.tolist() for a in p.state().values()] for p in source.poolings],
             "fingerprint": source.store.fingerprint,
             "is_built_in": source.is_built_in,
         }
@@ -100,5 +101,6 @@ def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
 
 def _unbuilt(record: Mapping[str, Any]) -> ExtractorSpec:
     policy = ClipPolicy(*record["policy"])
-    poolings = tuple(Pooling("sequence", *arrays) for arrays in record["poolings"])
+    arrays = ([np.array(values, np.float32) for values in one] for one in record["poolings"])
+    poolings = tuple(Pooling("sequence", *one) for one in arrays)
     return ExtractorSpec(record["name"], record["settings"], policy, record["device"], poolings)
