@@ -152,6 +152,7 @@ def fit(
     clips_per_track: int | None = None,
     device: str = "auto",
     include_bad: bool = False,
+    pooled: bool = False,
     progress: Progress | None = None,
 ) -> FinishedRun:
     """Fit one head on the features of one extractor, score the test tracks once, keep the run.
@@ -169,6 +170,8 @@ def fit(
         clip_seconds, clips_per_track: which parts of a track are heard; as in `extract`.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         include_bad: use quarantined tracks too.
+        pooled: keep pooled statistics instead of whole sequences, for heads that scikit-learn
+            fits: the same run from far smaller features; each file is decoded twice.
         progress: is told about the work.
 
     Raises:
@@ -188,6 +191,7 @@ def fit(
         clips_per_track=clips_per_track,
         device=device,
         include_bad=include_bad,
+        pooled=pooled,
     )
     return _public(fitting.fit(request, progress))
 

@@ -49,6 +49,7 @@ class Plan:
         calibrated: strategies that are repeated with calibration.
         learn_from: ``validation`` or ``out-of-fold``, for strategies that learn.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        pooled: keep pooled statistics instead of whole sequences, as ``mgc fit --pooled``.
         settings: what ``--set`` would set: parameters of extractors, heads and training.
         strategy: parameters by strategy.
         published: published figures to compare with.
@@ -68,6 +69,7 @@ class Plan:
     device: str = "auto"
     clip_seconds: float | None = None
     clips_per_track: int | None = None
+    pooled: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     strategy: dict[str, dict[str, Any]] = field(default_factory=dict)
     published: list[Published] = field(default_factory=list)

@@ -56,6 +56,7 @@ def requests(plan: Plan, command: Sequence[str]) -> list[FitRequest]:
         clips_per_track=plan.clips_per_track,
         device=plan.device,
         command=command,
+        pooled=plan.pooled,
     )
     rows = plan.rows(list(dict.fromkeys(request.head.name for request in wanted)))
     for one in plan.published:
@@ -226,7 +227,7 @@ def _one(
             progress.say(f"{about}: continuing {now.run.name}")
             return fitting.resume(now.run.name, progress, workers)
         progress.say(f"{about} ({now.why})" if now.why else about)
-        return fitting.fit(request, progress, ready.get(request.source.store.fingerprint), workers)
+        return fitting.fit(request, progress, ready.get(request.features), workers)
 
 
 def _ensemble(

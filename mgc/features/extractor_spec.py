@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.errors import MgcError
@@ -14,19 +14,31 @@ from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind
 from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
+if TYPE_CHECKING:
+    from mgc.heads.pooling import Pooling
+
+
+BASES = "bases"  # in the identity of a store: it holds the poolings themselves
+
 
 @dataclass(frozen=True)
 class ExtractorSpec(PluginSpec):
-    """One requested extractor, with the clips that it hears; travels to worker processes."""
+    """One requested extractor, with the clips that it hears; travels to worker processes.
+
+    With ``poolings``, each clip of a sequence is stored as its vectors under each of them: float32
+    (pooling, dimension).
+    """
 
     kind_of_plugin: ClassVar[str] = "extractor"
 
     policy: ClipPolicy = field(default_factory=ClipPolicy)
     device: str = "cpu"
+    poolings: tuple[Pooling, ...] = field(default=(), compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached (a model, a store) stays in the process that made it.
-        return {name: getattr(self, name) for name in ("name", "settings", "policy", "device")}
+        names = ("name", "settings", "policy", "device", "poolings")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -55,7 +67,7 @@ class ExtractorSpec(PluginSpec):
     @property
     def texture(self) -> ExtractorSpec:
         """The extractor of the texture of the same clips, on the same device."""
-        return replace(self, name="texture", settings={})
+        return replace(self, name="texture", settings={}, poolings=())
 
     @property
     def is_built_in(self) -> bool:
@@ -95,7 +107,9 @@ class ExtractorSpec(PluginSpec):
         own = getattr(self.implementation, "identity", None)
         with self.blamed("identity"):
             weights = own(self.extractor) if own else None
+        pooled = {"pooled": self._pooled()} if self.poolings else {}
         return {
+            **pooled,
             "extractor": self.name,
             "distribution": self.entry.distribution,
             "revision": self.info.revision,
@@ -106,3 +120,8 @@ class ExtractorSpec(PluginSpec):
             "decoder": DECODER,
             "weights": weights,
         }
+
+    def _pooled(self) -> list[Any]:
+        from mgc.heads import pooling
+
+        return [pooling.REVISION, *(one.digest for one in self.poolings)]

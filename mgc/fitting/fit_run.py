@@ -14,7 +14,8 @@ from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.music_reference import fit_reference
-from mgc.fitting.prepared import Prepared, doubts, make_folds, prepare
+from mgc.fitting.pooled import prepare_requests
+from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
 from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
@@ -42,9 +43,9 @@ def fit(
     run.
     """
     progress = progress or Silent()
-    check_fits(request.source, request.head)
+    check_fits(request.source, request.head, request.pooled)
     if prepared is None:
-        prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+        prepared = prepare_for([request], progress)[request.features]
     prepared.check()
     name = f"{request.dataset.name}-{request.source.name}-{request.head.name}"
     folder = ""
@@ -66,11 +67,13 @@ def _interrupted(
 ) -> Run | None:
     """The newest run of the same request that was interrupted and can be reserved, if there is
     one."""
-    asked = request.dataset.name, request.head.name, request.device, request.tracking is None
+    untracked, pooled = request.tracking is None, request.pooled
+    asked = request.dataset.name, request.head.name, request.device, untracked, pooled
     now: Mapping[str, str] = {}
     for run in reversed(runs.everything()[0]):
         record = run.record
-        begun = record.dataset.name, record.head.name, record.device, record.tracking is None
+        untracked = record.tracking is None
+        begun = record.dataset.name, record.head.name, record.device, untracked, record.pooled
         if begun != asked or record.state != "running" or not record.identity:
             continue
         now = now or identify(request)  # reads the hashes of all tracks: once, and only if needed
@@ -85,23 +88,23 @@ def _interrupted(
 def prepare_for(
     wanted: list[FitRequest], progress: Progress, on: str | None = None
 ) -> dict[str, Prepared]:
-    """Features for all requests on a dataset, by fingerprint of their source; a source that
+    """Features for all requests on a dataset, by their `FitRequest.features`; a source that
     cannot be set up is left out. They are extracted ``on`` a cluster, if one is given."""
     first = wanted[0]
     for folds, seed in {(request.folds, request.seed) for request in wanted}:
         made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
         for doubt in doubts(first.dataset, made):
             progress.say(f"Note: {doubt}")
-    sources = {}
+    asked = {}
     for request in wanted:
         with postponed():
-            check_fits(request.source, request.head)
-            sources[request.source.store.fingerprint] = request.source
-    if not sources:
+            check_fits(request.source, request.head, request.pooled)
+            asked[request.features] = request
+    if not asked:
         return {}
     processes.meet(first.device)
     with processes.main_first():
-        return prepare(first.dataset, list(sources.values()), progress, first.include_bad, on)
+        return prepare_requests(asked, progress, on)
 
 
 def resume(name: str, progress: Progress | None = None, workers: FoldWorkers | None = None) -> Run:
@@ -116,7 +119,7 @@ def resume(name: str, progress: Progress | None = None, workers: FoldWorkers | N
     if run.finished:
         return run
     request = load_request(run, resolve.dataset(run.record.dataset.name))
-    prepared = prepare_for([request], progress)[request.source.store.fingerprint]
+    prepared = prepare_for([request], progress)[request.features]
     with state.locked(run.folder) if processes.is_main() else nullcontext(), _failure_recorded(run):
         return _train(run, request, prepared, progress, workers)
 
@@ -181,9 +184,10 @@ def fit_fold(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train a fold, or read it back; return the probabilities and the embedding of its tracks."""
     name = f"fold-{fold.number}"
+    data = prepared.data_for(fold)
     fitted = fit_head(
         request.head,
-        prepared.data,
+        data,
         fold.training,
         fold.validation,
         seed=request.seed + fold.number,
@@ -193,7 +197,7 @@ def fit_fold(
         tracker=Guarded(tracker, progress, name if request.folds > 1 else ""),
         resume=True,
     )
-    return fitted.predict_tracks(prepared.data, _rows(fold))
+    return fitted.predict_tracks(data, _rows(fold))
 
 
 def _summary(run: Run) -> Summary:

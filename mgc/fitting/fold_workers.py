@@ -159,11 +159,10 @@ def train(request: Mapping[str, Any]) -> Answer:
     """Train one fold of a run that was begun, as its record asks."""
     run = runs.load(request["run"])
     asked = load_request(run, resolve.dataset(run.record.dataset.name))
-    source = asked.source
-    key = json.dumps([run.record.identity["audio"], source.store.fingerprint, asked.include_bad])
+    key = json.dumps([run.record.identity["audio"], asked.features, asked.include_bad])
     if key not in _prepared:
         _prepared.clear()  # one dataset and extractor at a time
-        _prepared.update({key: prepare_for([asked], Silent())[source.store.fingerprint]})
+        _prepared.update({key: prepare_for([asked], Silent())[asked.features]})
     prepared = _prepared[key]
     fold = prepared.folds(asked.folds, asked.seed)[request["fold"]]
     probabilities, embedding = fit_fold(run, asked, prepared, fold, Silent())

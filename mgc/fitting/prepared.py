@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -70,6 +70,17 @@ class StoredFeatures(Sequence[list[np.ndarray]]):
                 raise MgcError(f"{path} has changed since the fit began.", "Fit again.")
 
 
+class PooledFeatures(StoredFeatures):
+    """The clips of each track (clip, dimension), pooled by one of the poolings of the source."""
+
+    def __init__(self, whole: StoredFeatures, number: int) -> None:
+        super().__init__(whole.source, whole.hashes, whole.paths, whole.progress)
+        self.number = number
+
+    def __getitem__(self, track: Any) -> Any:
+        return np.stack([clip[self.number] for clip in super().__getitem__(track)])
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The tracks of a dataset that can be used, with their features.
@@ -118,6 +129,15 @@ class Prepared:
             n_genres=len(self.dataset.genres),
             unit=self.source.info.unit,
         )
+
+    def data_for(self, fold: splits.Fold) -> TrackData:
+        """What the head of a fold may see."""
+        poolings, whole = self.source.poolings, self.data.features
+        if not poolings:
+            return self.data
+        assert isinstance(whole, StoredFeatures)
+        number = fold.number % len(poolings)  # without a basis, all folds share one
+        return replace(self.data, features=PooledFeatures(whole, number), learnt=poolings[number])
 
     @property
     def audio_keys(self) -> list[str]:

@@ -39,6 +39,7 @@ class FitRequest:
         include_bad: take quarantined tracks as well.
         command: the words of the command line, for the run's record.
         tracking: settings of `mgc.training.WandbSettings`; None keeps only the local history.
+        pooled: keep pooled statistics instead of whole sequences (`mgc.fitting.pooled`).
     """
 
     dataset: Dataset
@@ -50,6 +51,13 @@ class FitRequest:
     include_bad: bool = False
     command: Sequence[str] = ()
     tracking: Mapping[str, Any] | None = None
+    pooled: bool = False
+
+    @property
+    def features(self) -> str:
+        """What tells the features of requests on a dataset apart: a pooling belongs to a fold."""
+        whose = self.source.store.fingerprint
+        return f"{whose} {self.folds} {self.seed}" if self.pooled else whose
 
 
 def requests(
@@ -66,6 +74,7 @@ def requests(
     include_bad: bool = False,
     command: Sequence[str] = (),
     tracking: Mapping[str, Any] | None = None,
+    pooled: bool = False,
 ) -> list[FitRequest]:
     """One request for each seed, extractor and head, in this order of loops; for a head that does
     not depend on the seed, one for each division into splits. A plug-in that fails by itself raises
@@ -80,15 +89,16 @@ def requests(
     chosen = list(dict.fromkeys(heads)) or ["logistic" if where == "cpu" else "cnn"]
     clips = resolve.policy(clip_seconds, clips_per_track)
     sources, specs = resolve.parts(extractors, chosen, assignments, clips, where)
+    asked = include_bad, tuple(command), tracking, pooled
     made = [
-        FitRequest(dataset, source, spec, folds, seed, where, include_bad, tuple(command), tracking)
+        FitRequest(dataset, source, spec, folds, seed, where, *asked)
         for seed in seeds
         for source in sources
         for spec in specs
     ]
     for request in made:
         with postponed():
-            check_fits(request.source, request.head)
+            check_fits(request.source, request.head, pooled)
     return _distinct(made)
 
 
@@ -126,8 +136,14 @@ def fitted_once(made: Sequence[FitRequest], seeds: int) -> str:
     return f"{named} on a fixed split {verb} not depend on the seed: fitted once" if heads else ""
 
 
-def check_fits(source: ExtractorSpec, head: HeadSpec) -> None:
-    """Reject a head that cannot take the feature."""
+def check_fits(source: ExtractorSpec, head: HeadSpec, pooled: bool = False) -> None:
+    """Reject a head that cannot take the feature, as it is kept."""
+    if pooled and (head.info.trained_by == "gradient" or source.kind != "sequence"):
+        raise UsageError(
+            "Only sequences for a head that scikit-learn fits are kept pooled, not "
+            f"{source.name!r} ({source.kind}) for {head.name!r} ({head.info.trained_by}).",
+            "Fit this one without --pooled.",
+        )
     if not can_take(head.info, source.kind):
         raise UsageError(
             f"Head {head.name!r} takes {' or '.join(head.info.accepts)} features; "
@@ -198,6 +214,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
         "seeded": head.info.seeded,
         "device": request.device,
         "include_bad": request.include_bad,
+        "pooled": request.pooled,
         "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
         "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
     }
@@ -252,6 +269,7 @@ def load_request(run: Run, dataset: Dataset) -> FitRequest:
         record.include_bad,
         record.command,
         record.tracking,
+        record.pooled,
     )
     now, again = identify(request), f"Start afresh: {shlex.join(repeat_command(run))}"
     if unknown := identity.unverified(record.identity, now):

@@ -12,8 +12,10 @@ their hundreds of rows, and loses on three collections (see docs/measurement.md)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +28,7 @@ MODULATION_WINDOW = 256  # frames; 5.9 s at 22,050 Hz and a hop of 512: the slow
 MODULATION_BANDS = 6  # geometric, from 1 / window to 1 / 2 cycles per frame
 MIN_POWER = 1e-8
 EMBEDDING = "embedding"  # the unit of an encoder's states
+REVISION = 1  # raise it if the pooling or the statistics become others: stored ones are made again
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,48 @@ class Pooling:
         """The learnt arrays by name."""
         return {"mean": self.mean, "components": self.components}
 
+    @classmethod
+    def plain(cls, kind: FeatureKind) -> Pooling:
+        """The pooling that learns nothing: the mean over time of a sequence."""
+        return cls(kind, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of what was learnt."""
+        content = b"".join(array.tobytes() for array in self.state().values())
+        return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class FrameSums:
+    """How many frames there are of some clips (every tenth), their sum (feature,) and that of their
+    products (feature, feature)."""
+
+    count: int = 0
+    total: np.ndarray | float = 0.0
+    outer: np.ndarray | float = 0.0
+
+    @classmethod
+    def of(cls, clip: np.ndarray) -> FrameSums:
+        """The sums of one clip (feature, frame)."""
+        frames = np.asarray(clip[:, ::FRAME_STEP], np.float64)
+        return cls(frames.shape[1], frames.sum(1), frames @ frames.T)
+
+    def __add__(self, other: FrameSums) -> FrameSums:
+        return FrameSums(
+            self.count + other.count, self.total + other.total, self.outer + other.outer
+        )
+
+    def pooling(self) -> Pooling:
+        """The whitening PCA of these frames."""
+        mean = np.asarray(self.total / self.count)
+        variance, axes = np.linalg.eigh(self.outer / self.count - np.outer(mean, mean))
+        keep = np.argsort(variance)[::-1][:COMPONENTS]
+        # The floor keeps directions without signal (silence, dead bands) from being blown up.
+        scale = np.sqrt(np.maximum(variance[keep], 1e-6 * variance.max() + 1e-12))
+        components = (axes[:, keep] / scale).T.astype(np.float32)
+        return Pooling("sequence", mean.astype(np.float32), components)
+
 
 def fit_pooling(kind: FeatureKind, clips: Iterable[np.ndarray], unit: str = "") -> Pooling:
     """Learn the whitening PCA from clips of the training split (nothing for vectors and for the
@@ -63,19 +108,8 @@ def fit_pooling(kind: FeatureKind, clips: Iterable[np.ndarray], unit: str = "") 
     frame of all of them.
     """
     if kind != "sequence" or unit == EMBEDDING:
-        return Pooling(kind, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
-    count, total, outer = 0, np.zeros(()), np.zeros(())
-    for clip in clips:
-        frames = np.asarray(clip[:, ::FRAME_STEP], np.float64)
-        count += frames.shape[1]
-        total = total + frames.sum(1)
-        outer = outer + frames @ frames.T
-    mean = total / count
-    variance, axes = np.linalg.eigh(outer / count - np.outer(mean, mean))
-    keep = np.argsort(variance)[::-1][:COMPONENTS]
-    # The floor keeps directions without signal (silence, dead bands) from being blown up.
-    scale = np.sqrt(np.maximum(variance[keep], 1e-6 * variance.max() + 1e-12))
-    return Pooling(kind, mean.astype(np.float32), (axes[:, keep] / scale).T.astype(np.float32))
+        return Pooling.plain(kind)
+    return sum(map(FrameSums.of, clips), FrameSums()).pooling()
 
 
 def statistics(rows: np.ndarray) -> np.ndarray:

@@ -121,6 +121,7 @@ class RunRecord(Mapping[str, Any]):
     seeded: bool = True
     device: str = "cpu"
     include_bad: bool = False
+    pooled: bool = False
     failures: Sequence[Mapping[str, str]] = ()
     metrics: Mapping[str, Values] = field(default_factory=dict)
     seconds: float | None = None

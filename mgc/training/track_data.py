@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +20,8 @@ class TrackData:
     """Features of all tracks of a dataset, with genre and group numbers (track,).
 
     ``unit`` is the extractor's, which decides how sequences are pooled.
-    ``features`` may be lazy and memory-mapped: it is read track by track, by index.
+    ``features`` may be lazy and memory-mapped: it is read track by track, by index. They are pooled
+    already if ``learnt`` is there: the pooling, learnt from the tracks to be trained on.
     """
 
     kind: FeatureKind
@@ -30,25 +30,30 @@ class TrackData:
     groups: np.ndarray
     n_genres: int
     unit: str = ""
+    learnt: Pooling | None = None
     _vectors: dict[str, dict[int, np.ndarray]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def pooling(self, train: np.ndarray) -> Pooling:
         """The pooling learnt from the clips of the training tracks."""
+        if self.learnt is not None:
+            return self.learnt
         clips = (clip for track in train for clip in self.features[track])
         return fit_pooling(self.kind, clips, self.unit)
 
     def inputs(self, tracks: np.ndarray, pooling: Pooling | None) -> Sequence[Clips]:
         """What a head gets for each of ``tracks``: its features, or (clip, dimension) float32 if
         they are pooled, which is kept until another pooling is used."""
-        if pooling is None:
+        if pooling is None or self.learnt is not None:
+            if pooling and self.learnt and pooling.digest != self.learnt.digest:
+                raise MgcError(
+                    "The features are pooled in another way than the head's.", "Fit again."
+                )
             return [self.features[track] for track in tracks]
-        content = b"".join(array.tobytes() for array in pooling.state().values())
-        digest = hashlib.sha256(content).hexdigest()
-        if digest not in self._vectors:
+        if pooling.digest not in self._vectors:
             self._vectors.clear()
-        known = self._vectors.setdefault(digest, {})
+        known = self._vectors.setdefault(pooling.digest, {})
         for track in tracks:
             if track not in known:
                 known[track] = pooled(pooling, self.features[track])

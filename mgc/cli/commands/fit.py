@@ -49,6 +49,14 @@ def fit(
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     include_bad: options.IncludeBad = False,
+    pooled: Annotated[
+        bool,
+        typer.Option(
+            "--pooled",
+            help="Keep pooled statistics instead of whole sequences, for heads that scikit-learn "
+            "fits: the same run from far smaller features; each file is decoded twice.",
+        ),
+    ] = False,
     track: Annotated[
         Literal["wandb"] | None,
         typer.Option(help="Log the training to a tracker (default: local files only)."),
@@ -73,7 +81,7 @@ def fit(
     unused = {f"--wandb-{name}": value != WANDB[name] for name, value in tracking.items()}
     if resume is not None:
         others = (extractor, head, data, settings, clip_seconds, clips_per_track, track, words)
-        numbers = (folds, seed, seeds > 1, include_bad, device != "auto")
+        numbers = (folds, seed, seeds > 1, include_bad, pooled, device != "auto")
         _resume(resume, any([*others, *numbers, *unused.values()]), jobs)
         return
     if track is None:
@@ -96,6 +104,7 @@ def fit(
         include_bad=include_bad,
         command=["mgc", *sys.argv[1:]],
         tracking=None if track is None else tracking,
+        pooled=pooled,
     )
     _say_about(requests, seeds, chosen=bool(head))
     done, failed = _fit_all(requests, jobs)
@@ -157,8 +166,7 @@ def _fit_all(requests: list[FitRequest], jobs: int | None) -> tuple[list[Run], i
 
         def fit_one(request: FitRequest) -> Run:
             output.note(f"fitting {_named(request)}, seed {request.seed}")
-            ready = prepared.get(request.source.store.fingerprint)
-            return fitting.fit(request, news, ready, workers)
+            return fitting.fit(request, news, prepared.get(request.features), workers)
 
         makes = [partial(fit_one, request) for request in requests]
         made = [workers.started(make) for make in makes] if workers else makes

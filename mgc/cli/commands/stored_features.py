@@ -34,7 +34,10 @@ def status(as_json: output.JsonOption = False) -> None:
             "shards": row["shards"],
             "MB": row["megabytes"],
             "clip s": row["clip_seconds"],
-            "parameters": " ".join(f"{name}={value}" for name, value in row["params"].items()),
+            "parameters": " ".join(
+                [f"{name}={value}" for name, value in row["params"].items()]
+                + ["pooled"] * row["pooled"]
+            ),
         }
         for row in rows
     ]
@@ -61,6 +64,7 @@ def _status(folder: Path, record: dict[str, Any], damaged: list[MgcError]) -> di
         "shards": len(sizes),
         "megabytes": round(sum(sizes) / 1e6, 1),
         "params": identity["params"],
+        "pooled": "pooled" in identity,
         "clip_seconds": identity["clip_seconds"],
         "clips_per_track": identity["clips_per_track"],
         "made_by": record["made_by"],

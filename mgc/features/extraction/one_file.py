@@ -144,8 +144,11 @@ def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
 
 
 def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
-    """`clip_features` in stored form: sequences as float16, the rest as float32."""
-    return [_storable(source, row) for row in clip_features(source, clips, path)]
+    """`clip_features` in stored form: sequences as float16 or pooled, the rest as float32."""
+    rows = [_storable(source, row) for row in clip_features(source, clips, path)]
+    if source.poolings:
+        return [np.stack([pooling(row) for pooling in source.poolings]) for row in rows]
+    return rows
 
 
 def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from mgc.audio.clip_policy import ClipPolicy
@@ -14,6 +15,7 @@ from mgc.audio.processes.isolated import Isolated
 from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.one_file import Rows, Run, apply
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.heads.pooling import Pooling
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
@@ -24,6 +26,7 @@ def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, A
             "settings": dict(source.settings),
             "policy": [source.policy.seconds, source.policy.per_track],
             "device": device,
+            "poolings": [[a.tolist() for a in p.state().values()] for p in source.poolings],
             "fingerprint": source.store.fingerprint,
             "is_built_in": source.is_built_in,
         }
@@ -98,4 +101,6 @@ def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
 
 def _unbuilt(record: Mapping[str, Any]) -> ExtractorSpec:
     policy = ClipPolicy(*record["policy"])
-    return ExtractorSpec(record["name"], record["settings"], policy, record["device"])
+    arrays = ([np.array(values, np.float32) for values in one] for one in record["poolings"])
+    poolings = tuple(Pooling("sequence", *one) for one in arrays)
+    return ExtractorSpec(record["name"], record["settings"], policy, record["device"], poolings)
