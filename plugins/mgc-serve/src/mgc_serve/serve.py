@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Annotated
 from urllib.parse import quote
 
@@ -74,13 +75,16 @@ def run_server(settings: Settings, path: str = "/") -> None:
     from mgc_serve import logs
     from mgc_serve.app import make_app
 
+    # A thread that loads a model turns sys.stdout into stderr while it imports a plug-in.
+    stdout = sys.stdout
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             for server in self.servers:
                 for listening in server.sockets:
                     bound, port = listening.getsockname()[:2]
-                    typer.echo(address(bound, port, settings.token, path))
+                    typer.echo(address(bound, port, settings.token, path), file=stdout)
 
     config = uvicorn.Config(
         make_app(settings),
