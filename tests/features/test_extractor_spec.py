@@ -19,6 +19,8 @@ from mgc.plugins import registry
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 RECORD = json.loads((FIXTURES / "fingerprints_0_1.json").read_text())
 RECORDED: dict[str, dict[str, Any]] = RECORD["fingerprints"]
+#: Extractors whose numbers have changed since, with their revision: they are extracted again.
+RAISED = {"lyrics": 2}
 SHIPPED = {"mel", "mfcc", "chroma", "whisper"}
 
 
@@ -57,6 +59,9 @@ def test_an_identity_and_its_fingerprint_are_those_of_0_1(
     monkeypatch.setattr(decoding, "DECODER", then["identity"]["decoder"])  # the libraries' versions
     policy = ClipPolicy(then["clip_seconds"], then["clips_per_track"])
     now = ExtractorSpec(then["extractor"], then["settings"], policy)
+    if then["extractor"] in RAISED:
+        assert now.identity() == {**then["identity"], "revision": RAISED[then["extractor"]]}
+        return
     assert now.identity() == then["identity"]
     assert now.store.fingerprint == then["fingerprint"]
     assert now.store.folder.name == then["store"]

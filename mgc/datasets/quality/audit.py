@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
 from mgc.datasets import grouping, named_splits, splits
-from mgc.datasets.quality import duplicates
+from mgc.datasets.quality import duplicates, kept_codes
 from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.quality.listening import hear
 from mgc.datasets.quarantine import usable
@@ -106,9 +106,9 @@ def audit(
     judge_again(dataset, progress or Silent())
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
-    with TemporaryFile() as file:
+    with SpooledTemporaryFile(kept_codes.MAX_MEMORY) as file:
         hashes, lengths = _heard(paths, file, workers, progress)
-        codes = np.memmap(file, "<u4", "r") if any(lengths) else np.zeros(0, np.uint32)
+        codes = kept_codes.kept(file, sum(lengths))
         copies = _copies(tracks, hashes, codes, np.array(lengths))
         del codes
     tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})
@@ -129,8 +129,7 @@ def _heard(
         for one in map(heard.__getitem__, some):
             hashes.append(one.samples)
             lengths.append(len(one.codes))
-            file.write(one.codes.astype("<u4").tobytes())
-    file.flush()
+            kept_codes.keep(file, one.codes)
     return hashes, lengths
 
 

@@ -8,10 +8,11 @@ import pytest
 from mgc.audio import decoding
 from mgc.datasets import named_splits, splits, table
 from mgc.datasets.importers.importing import add_path
+from mgc.datasets.quality import kept_codes
 from mgc.datasets.quality.audit import audit, fix
 from mgc.datasets.quality.checking import check
 from mgc.datasets.table import Dataset
-from mgc.errors import UsageError
+from mgc.errors import MgcError, UsageError
 from tests.datasets.conftest import RATE, music, rows, write
 
 SECONDS = 8.0
@@ -92,10 +93,11 @@ def test_tracks_outside_of_the_split_do_not_leak(dataset: Dataset) -> None:
     assert list(found.balance.columns) == ["training", ""]
 
 
-@pytest.mark.parametrize("at_once", [1_000, 7])
+@pytest.mark.parametrize(("at_once", "memory"), [(1_000, 128 << 20), (7, 100)])
 def test_copies_exact_and_near(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, at_once: int
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, at_once: int, memory: int
 ) -> None:
+    monkeypatch.setattr("mgc.datasets.quality.kept_codes.MAX_MEMORY", memory)
     monkeypatch.setattr("mgc.datasets.quality.audit.AT_ONCE", at_once)
     monkeypatch.setattr("mgc.datasets.quality.listening.RECALLED_AT_ONCE", at_once)
     copy_of(dataset, "0-0-0", "1-5-1", bytes_alike)
@@ -201,3 +203,8 @@ def test_a_folder_of_genres_end_to_end(tmp_path: Path) -> None:
     found = audit(dataset)
     assert found.leaks == []
     assert [(pair.first, pair.second) for pair in found.copies] == [("jazz/copy.mp3", "rock/0.wav")]
+
+
+def test_a_disk_that_has_no_room_for_fingerprints_is_named() -> None:
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(MgcError, match="No space"):
+        kept_codes.keep(full, np.arange(5))
