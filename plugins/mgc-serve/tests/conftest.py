@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,15 @@ from mgc_serve.app import make_app
 from mgc_serve.settings import Settings
 
 from . import sounds
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: No sandbox: as root in a container Chromium has none. The microphone is a beep.
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,3 +114,16 @@ def client(server: Running) -> Iterator[httpx.Client]:
     """A client of the server."""
     with server.client() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser; skips, saying so, where none is installed."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no Chromium on this machine: none of {', '.join(BROWSERS)} is on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, headless=True, args=list(FLAGS))
+        yield browser
+        browser.close()

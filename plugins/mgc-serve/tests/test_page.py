@@ -26,14 +26,6 @@ from starlette.testclient import TestClient
 
 from .conftest import running
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-#: No sandbox: as root in a container Chromium has none. The microphone is a beep.
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)  # fmt: skip
 GENRES = ("classical", "electronic", "metal")
 ARTISTS, SECONDS, RATE = 8, 8.0, 22_050
 HTML = "<img src=x onerror=alert(1)> & Co.wav"
@@ -85,19 +77,6 @@ def address(tunes: None) -> Iterator[str]:
     """Where the server is."""
     with running(Settings(run="three-mean-probability-1", workers=1)) as made:
         yield f"http://127.0.0.1:{made.port}/"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The browser; skips, saying so, where none is installed."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no Chromium on this machine: none of {', '.join(BROWSERS)} is on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, headless=True, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -20,7 +20,6 @@ from .reviewing import GENRES, TITLE, Server, start
 
 WRONG = {f"ambient/{artist}/0 #1?" for artist in range(3)}
 GOOD = "jazz/0/0 #1?"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="module")
@@ -146,24 +145,12 @@ def test_what_cannot_be_said_is_a_problem_and_changes_nothing(server: Server) ->
     assert answers() == {GOOD: ("genre", "jazz")}
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser; skips, saying so, where none is installed."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no Chromium on this machine: none of {', '.join(BROWSERS)} is on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api")
-    playwright.expect.set_options(timeout=60_000)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide-light", "narrow-dark"])
 def page(request: pytest.FixtureRequest, chromium: Any, server: Server) -> Iterator[Any]:
     """The page of a review; afterwards nothing may have gone wrong on it, nor left the machine."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
     width, scheme = request.param
     context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"

@@ -44,10 +44,7 @@ class RunBook:
             self._known = {run.name: run for run in mgc.finished_runs()}
             try:
                 default = self._answering().name
-            except (
-                ProblemError,
-                mgc.MgcError,
-            ):  # as with several datasets: a request must name one
+            except (ProblemError, mgc.MgcError):  # with several datasets a request must name one
                 default = ""
             found = [self._entry(run) for run in self._known.values()]
             return [entry | {"default": entry["name"] == default} for entry in found]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import typer
 
 from mgc import MgcError, UsageError
+from mgc_serve.listening import Host, Port, Token
 from mgc_serve.settings import Settings
 
 MIB = 1 << 20
@@ -19,17 +20,9 @@ TAKEN = "The log above says why; another port: --port 0"
 
 def serve(
     run: Annotated[str | None, typer.Option("--run", help="The run that answers.")] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = Settings.host,
-    port: Annotated[
-        int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)
-    ] = Settings.port,
-    token: Annotated[
-        str,
-        typer.Option(
-            help="What every request must bring; needed on an address that others reach.",
-            envvar="MGC_SERVE_TOKEN",
-        ),
-    ] = "",
+    host: Host = Settings.host,
+    port: Port = Settings.port,
+    token: Token = "",
     is_open: Annotated[
         bool, typer.Option("--open", help="Let anyone who reaches the address ask, without token.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mgc import UsageError
+from mgc_serve.listening import Host, Port, Token
 from mgc_serve.settings import Settings
 
 
@@ -17,17 +18,9 @@ def review(
         str | None,
         typer.Option("--run", help="Only this run's opinion (default: the best of the dataset)."),
     ] = None,
-    port: Annotated[
-        int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)
-    ] = Settings.port,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = Settings.host,
-    token: Annotated[
-        str,
-        typer.Option(
-            help="What every request must bring; needed on an address that others reach.",
-            envvar="MGC_SERVE_TOKEN",
-        ),
-    ] = "",
+    port: Port = Settings.port,
+    host: Host = Settings.host,
+    token: Token = "",
     export: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Write the queue for Label Studio; no page."),
