@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mgc.cli.ui import output
-from mgc.cli.ui.live import EPOCH_COLUMNS, ended, figure
+from mgc.cli.ui.progress_text import EPOCH_COLUMNS, ended, figure
 from mgc.progress import Task
 
 MAX_EPOCHS_SHOWN = 8

@@ -9,18 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from mgc.cli.ui import output
+from mgc.cli.ui.progress_text import EPOCH_COLUMNS, ended, figure
 from mgc.progress import Progress, Task
 
 SECONDS_BETWEEN_LINES = 10.0  # piped: often enough to show activity, rarely enough to read
-#: The columns of the epoch table that are shown, if the trainer gives them.
-EPOCH_COLUMNS = {
-    "epoch": "epoch",
-    "loss": "loss",
-    "validation_loss": "val. loss",
-    "validation_accuracy": "val. acc.",
-    "learning_rate": "lr",
-    "seconds": "s",
-}
 
 
 def progress() -> Progress:
@@ -30,19 +22,6 @@ def progress() -> Progress:
     from mgc.cli.ui.bars import TerminalProgress  # rich's progress takes a while to import
 
     return TerminalProgress()
-
-
-def figure(value: Any) -> str:
-    """A figure of an epoch in few characters."""
-    if isinstance(value, float):
-        return f"{value:.2e}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
-    return "" if value is None else str(value)
-
-
-def ended(what: str, done: int, unit: str, seconds: float) -> str:
-    """The line that remains when a task is done."""
-    unit = unit.removesuffix("s") if done == 1 else unit
-    return f"{what}: {done:,} {unit} in {seconds:.1f} s ({done / max(seconds, 1e-6):,.1f}/s)"
 
 
 class _LineTask:
