@@ -120,7 +120,12 @@ def fetch(
     settings: options.Settings = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take the weights from a file that is here."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Take the weights from a file that is here.",
+            callback=options.existing,
+        ),
     ] = None,
 ) -> None:
     """Download the weights that an extractor needs; no other command downloads them."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mgc.cli.ui import output, plugin_list
+from mgc.cli.ui import options, output, plugin_list
 
 app = typer.Typer(no_args_is_help=True, help="Ready-made models, which need no training.")
 
@@ -23,7 +23,12 @@ def get(
     name: Annotated[str, typer.Argument(help="A model: mgc models list.")],
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Take it from a file that is here."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Take it from a file that is here.",
+            callback=options.existing,
+        ),
     ] = None,
 ) -> None:
     """Make a ready-made model ready to predict; it may download files."""
