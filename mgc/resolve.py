@@ -153,7 +153,7 @@ def shared_settings(
         if len(kinds) > 1:
             example = having[0].removeprefix("head ")
             raise UsageError(
-                f"--set {name}: {' and '.join(having)} both have it.",
+                f"--set {name}: {', '.join(having)} have it.",
                 f"Say which: --set {example}.{name}={value}",
             )
         for owner in having:
@@ -170,7 +170,8 @@ def _having(name: str, owners: Mapping[str, params_source.Declared]) -> tuple[li
     if having := [owner for owner in asked if own in owners[owner]]:
         return having, own
     known = {parameter for owner in asked for parameter in owners[owner]}
-    raise unknown(f"parameter of {', '.join(asked)}", own, known, "mgc features show NAME")
+    what = "heads" if asked[0].startswith("head ") else "features"
+    raise unknown(f"parameter of {', '.join(asked)}", own, known, f"mgc {what} show NAME")
 
 
 def parameters_of(

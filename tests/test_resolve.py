@@ -37,6 +37,9 @@ def test_an_unknown_parameter_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="n_mel'") as caught:
         parts(["mel"], [], "n_mel=64")
     assert "'n_mels'" in caught.value.hint
+    with pytest.raises(UsageError, match="parameter of head logistic is") as caught:
+        parts(["mel"], ["logistic"], "logistic.n_mels=64")
+    assert "mgc heads show NAME" in caught.value.hint
 
 
 def test_a_bad_value_is_refused_before_any_audio_is_opened() -> None:

@@ -99,7 +99,8 @@ def _request(run: Run) -> str:
     record = run.record
     parts: list[Any] = [run.title, record.dataset.corrections]
     if run.kind == "single":
-        parts += [record.extractor.fingerprint, record.head.params, record.head.training]
+        pooling = record.identity.get("pooling")
+        parts += [record.extractor.fingerprint, record.head.params, record.head.training, pooling]
     else:
         parts += [record.member_labels, record.strategy.params, record.strategy.learn_from]
     return json.dumps(parts, sort_keys=True, default=str)

@@ -20,12 +20,13 @@ from mgc.errors import MgcError, UsageError
 from mgc.features import file_hashes
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, doubts, make_folds
+from mgc.heads.pooling import EMBEDDING, REVISION
 from mgc.plugins.params import as_dict
 from mgc.plugins.plugin_spec import PluginSpec, postponed
 from mgc.runs import Run, identity
 from mgc.runs.models import load_source
 from mgc.runs.selection import repeat_command
-from mgc.training.head_spec import HeadSpec, can_take
+from mgc.training.head_spec import HeadSpec, can_take, taken_kind
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def identify(request: FitRequest, tracks: Mapping[str, str] | None = None) -> di
     head = request.head
     return {
         **(tracks or identify_tracks(request.dataset, request.include_bad)),
+        **_pooling(request),
         **identity.identity(
             folds=split_of(request),
             extractor=request.source.store.fingerprint,
@@ -177,6 +179,15 @@ def identify(request: FitRequest, tracks: Mapping[str, str] | None = None) -> di
             seed=request.seed if head.info.seeded else None,
         ),
     }
+
+
+def _pooling(request: FitRequest) -> dict[str, str]:
+    """How sequences are pooled for the head; left out if as in the runs before it was recorded."""
+    source, first = request.source, ["statistics", 1]
+    given = source.kind, taken_kind(request.head.info, source.kind)
+    rule = ["mean" if source.info.unit == EMBEDDING else "statistics", REVISION]
+    told = given == ("sequence", "vector") and rule != first
+    return identity.identity(pooling=rule) if told else {}
 
 
 def head_values(head: HeadSpec) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -274,8 +285,8 @@ def load_request(run: Run, dataset: Dataset) -> FitRequest:
     now, again = identify(request), f"Start afresh: {shlex.join(repeat_command(run))}"
     if unknown := identity.unverified(record.identity, now):
         raise MgcError(
-            f"Run {run.name!r} cannot be continued: an earlier mgc began it, and whether its "
-            f"{' and '.join(sorted(unknown))} are still the same cannot be checked.",
+            f"Run {run.name!r} cannot be continued: an earlier mgc began it, and its "
+            f"{' and '.join(sorted(unknown))} cannot be checked.",
             again,
         )
     if changed := identity.differing(record.identity, now):

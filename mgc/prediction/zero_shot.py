@@ -6,6 +6,7 @@ the probabilities of a clip are the softmax of ``logit_scale`` × cosine (Radfor
 
 from __future__ import annotations
 
+import csv
 import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
@@ -28,6 +29,7 @@ from mgc.strategies.calibration import softmax
 
 MIN_GENRES, MAX_GENRES = 2, 200
 MAX_CHARACTERS = 100  # of a name: every tokenizer takes that many
+JOINERS = {0x200C: None, 0x200D: None}  # invisible, between letters of Persian, Hindi and emoji
 EXAMPLE = 'For example: mgc predict song.mp3 --genres "dub techno, shoegaze, bolero"'
 
 
@@ -48,12 +50,13 @@ def zero_shot(
 
 
 def checked(genres: str | Sequence[str]) -> list[str]:
-    """The names, which a string has between commas, without surplus white space.
+    """The names, which a string has between commas (double quotes hold commas of a name), without
+    surplus white space.
 
     Raises UsageError if a name is empty, too long, not printable or given twice (in whatever
     case), or if there are too few or too many.
     """
-    given = genres.split(",") if isinstance(genres, str) else genres
+    given = _listed(genres) if isinstance(genres, str) else genres
     names = [" ".join(genre.split()) for genre in given]
     seen: set[str] = set()
     for number, name in enumerate(names, 1):
@@ -68,12 +71,20 @@ def checked(genres: str | Sequence[str]) -> list[str]:
     return names
 
 
+def _listed(text: str) -> list[str]:
+    try:
+        return next(csv.reader([" ".join(text.split())], skipinitialspace=True)) or [""]
+    except csv.Error as error:
+        raise UsageError(f"The genres cannot be read: {error}.", EXAMPLE) from error
+
+
 def _fault(name: str) -> str:
-    if not name:
+    visible = name.translate(JOINERS)
+    if not visible:
         return "is empty"
     if len(name) > MAX_CHARACTERS:
         return f"has over {MAX_CHARACTERS} characters"
-    return "" if name.isprintable() else "is not readable text"
+    return "" if visible.isprintable() else "is not readable text"
 
 
 def _able() -> list[ExtractorInfo]:

@@ -27,6 +27,7 @@ SCHEMES = {
     "folds": "split-crc32-1",
     "extractor": "fingerprint-1",
     "head": "json-1",
+    "pooling": "json-1",
     "seed": "json-1",
     "members": "json-1",
 }

@@ -41,7 +41,8 @@ def load_source(run: Run, device: str = "cpu") -> ExtractorSpec:
         raise MgcError(
             f"Run {run.name!r} was trained with different weights of {source.name!r} "
             f"({old}; here: {new}).",
-            f"Restore the weights that it was trained with (settings: {dict(wanted.settings)}).",
+            f"Restore the weights that it was trained with (settings: {dict(wanted.settings)}), "
+            f"or, if those here are damaged: mgc features fetch {source.name}",
         )
     return source
 

@@ -74,6 +74,9 @@ WRONG_VALUES = {
     "data add x FIFO": "is neither a file nor a folder",
     "predict FIFO": "is neither a file nor a folder",
     "experiment run FIFO": "is neither a file nor a folder",
+    "models get x --from FIFO": "is neither a file nor a folder",
+    "features fetch mel --from FIFO": "is neither a file nor a folder",
+    "data download fma-small --from FIFO": "is neither a file nor a folder",
 }  # fmt: skip
 
 

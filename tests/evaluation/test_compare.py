@@ -15,9 +15,10 @@ from mgc.evaluation import compare_text
 from mgc.evaluation.agreement import agreement
 from mgc.evaluation.compare import by_genre, compare
 from mgc.evaluation.systems import systems
+from mgc.home import write_json
 from mgc.reporting import tables
 from mgc.reporting.page import sections
-from mgc.runs import metrics
+from mgc.runs import identity, metrics
 from tests.ensembling.members import GENRES, World, accuracy, answers, single, world
 
 FEW = 1_000  # resamples: enough for these tests
@@ -179,6 +180,15 @@ def test_repetitions_and_other_settings_are_apart(mgc_home: Path) -> None:
     names = [system.name for system in systems([first, second])]
     assert names == [f"mel · cnn ({run.name})" for run in (first, second)]
     assert len(systems([first, first])) == 1
+
+
+def test_seeds_pooled_in_another_way_are_another_system(mgc_home: Path) -> None:
+    earlier, later, last = seeds_of("whisper", 0.6, [folded(seed) for seed in range(3)])
+    for run in (later, last):
+        made = identity.identity(pooling=["mean", 1])
+        write_json(run.folder / "run.json", {**run.record, "identity": made})
+    found = systems([runs.load(run.name) for run in (earlier, later, last)])
+    assert [len(system.runs) for system in found] == [1, 2]
 
 
 def test_an_unknown_reference_is_named(mgc_home: Path) -> None:

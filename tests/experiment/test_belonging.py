@@ -21,11 +21,11 @@ from mgc.errors import MgcError
 from mgc.evaluation.systems import systems
 from mgc.experiment.study import steps
 from mgc.extractors.mel import Mfcc, MfccParams
-from mgc.fitting import fit_run
+from mgc.fitting import fit_run, request
 from mgc.home import write_json
 from mgc.plugins import registry
 from mgc.prediction.model import Model
-from mgc.runs import Run, answering, state
+from mgc.runs import Run, answering, identity, state
 
 
 @dataclass(frozen=True)
@@ -225,6 +225,26 @@ def test_a_run_that_records_no_identity_is_made_again_once_and_not_resumed(songs
     ensemble(EnsembleRequest(StrategySpec("mean-probability")), [
         runs.load(first.name), fitting.fit(asked("chroma")),
     ])  # fmt: skip
+
+
+def test_states_pooled_in_an_unknown_way_are_not_continued(
+    songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier versions pooled an encoder's states to statistics, and recorded no pooling."""
+    earlier = fitting.fit(asked("mfcc"))
+    assert "pooling" not in earlier.record.identity
+    begun = cut_short(earlier)
+    declared(unit="embedding")(songs, monkeypatch)
+    with pytest.raises(MgcError, match="its pooling cannot be checked"):
+        fitting.resume(begun.name)
+    [step] = steps([asked("mfcc")], runs.everything()[0])
+    assert (step.run, "does not record its pooling" in step.why) == (None, True)
+    now = fitting.fit(asked("mfcc"))
+    assert now.name != begun.name
+    assert steps([asked("mfcc")], runs.everything()[0])[0].run == now
+    identity.check_alike([earlier, now])
+    monkeypatch.setattr(request, "REVISION", 7)
+    assert "other pooling" in steps([asked("mfcc")], [now])[0].why
 
 
 def test_a_default_that_changes_changes_nothing(

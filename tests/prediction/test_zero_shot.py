@@ -162,11 +162,20 @@ def test_the_command_line_prints_the_same(mgc: Call, words: Path, songs: Path) -
         (["Jazz", "rock", "\uff4aazz  "], "'\uff4aazz' is given twice"),
         (["jazz", "x" * 101], "Genre 2 of 2 has over 100 characters"),
         (["jazz", "ro\x1bck"], "Genre 2 of 2 is not readable text"),
+        (["jazz", "\u200d"], "Genre 2 of 2 is empty"),
+        ("", "Genre 1 of 1 is empty"),
+        ('"rock, jazz', "2 to 200 genres, not 1"),
+        ("x" * 200_000, "The genres cannot be read"),
     ],
 )
-def test_genres_that_cannot_be_used(genres: list[str], said: str) -> None:
+def test_genres_that_cannot_be_used(genres: str | list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         checked(genres)
+
+
+def test_names_with_commas_quotes_and_other_scripts() -> None:
+    asked = '"rock, hard" ,\n ro\u200ck, 7" disco, "techno"'
+    assert checked(asked) == ["rock, hard", "ro\u200ck", '7" disco', "techno"]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,11 @@ def download(
     ] = None,
     from_: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="A zip already on disk, or a folder of them; repeatable."),
+        typer.Option(
+            "--from",
+            help="A zip already on disk, or a folder of them; repeatable.",
+            callback=existing,
+        ),
     ] = None,
     sha1: Annotated[
         list[str] | None,

@@ -119,8 +119,7 @@ def fetch(
     name: str,
     settings: options.Settings = None,
     source: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FILE", help="Take the weights from a file that is here."),
+        Path | None, options.source_file("Take the weights from a file that is here.")
     ] = None,
 ) -> None:
     """Download the weights that an extractor needs; no other command downloads them."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mgc.cli.ui import output, plugin_list
+from mgc.cli.ui import options, output, plugin_list
 
 app = typer.Typer(no_args_is_help=True, help="Ready-made models, which need no training.")
 
@@ -21,10 +21,7 @@ def list_models(as_json: output.JsonOption = False) -> None:
 @app.command("get")
 def get(
     name: Annotated[str, typer.Argument(help="A model: mgc models list.")],
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FILE", help="Take it from a file that is here."),
-    ] = None,
+    source: Annotated[Path | None, options.source_file("Take it from a file that is here.")] = None,
 ) -> None:
     """Make a ready-made model ready to predict; it may download files."""
     from mgc.prediction import ready_models

@@ -69,6 +69,11 @@ def one_name_each(option: str, given: Sequence[str], words: Sequence[str]) -> No
         )
 
 
+def source_file(text: str) -> Any:
+    """The option ``--from FILE``."""
+    return typer.Option("--from", metavar="FILE", help=text, callback=existing)
+
+
 def output_file(help: str, metavar: str | None = None) -> Any:
     """The option -o, which names a file to write."""
     return typer.Option("--output", "-o", metavar=metavar, help=help, callback=writable)

@@ -24,17 +24,20 @@ def fitted(**settings: object) -> LightGbm:
     return LightGbm(LightGbmParams(**settings), 0).fit(*clouds(200), 4)
 
 
-def test_probabilities_are_those_of_lightgbms_own_classifier() -> None:
+@pytest.mark.parametrize(("class_weights", "theirs"), [("none", None), ("balanced", "balanced")])
+def test_probabilities_are_those_of_lightgbms_own_classifier(class_weights, theirs) -> None:
     import lightgbm
 
-    p = LightGbmParams()
+    p = LightGbmParams(class_weights=class_weights)
     reference = lightgbm.LGBMClassifier(
         n_estimators=p.rounds, learning_rate=p.learning_rate, num_leaves=p.leaves,
         min_child_samples=p.smallest_leaf, colsample_bytree=p.features, reg_lambda=p.l2,
         random_state=0, deterministic=True, force_row_wise=True, verbosity=-1, subsample_freq=0,
+        class_weight=theirs,
     )  # fmt: skip
-    head = fitted()
-    features, genres, _ = clouds(200)
+    features, genres, groups = (part[40:] for part in clouds(200))
+    genres[:60] = 0  # unequally frequent
+    head = LightGbm(p, 0).fit(features, genres, groups, 4)
     reference.fit(head.embed(features), genres)
     test, _, _ = clouds(50, seed=1)
     wanted = reference.predict_proba(head.embed(test))

@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import lightgbm
 import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
 
 from mgc import MgcError
 from mgc.heads.estimator import ScikitHead
@@ -19,7 +20,8 @@ from mgc.heads.estimator import ScikitHead
 class LightGbmParams:
     """``rounds`` of one tree per genre, each weighted by ``learning_rate``; ``leaves`` per tree,
     each of at least ``smallest_leaf`` clips; ``features``: the share of the statistics that a tree
-    may use; ``l2``: the penalty on a leaf's value; ``threads``: 0 takes all cores."""
+    may use; ``l2``: the penalty on a leaf's value; ``threads``: 0 takes all cores;
+    ``class_weights``: as the trainer's."""
 
     rounds: int = 150
     learning_rate: float = 0.06
@@ -28,6 +30,7 @@ class LightGbmParams:
     features: float = 0.2
     l2: float = 1.0
     threads: int = 0
+    class_weights: Literal["none", "balanced"] = "none"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class LightGbm(ScikitHead):
             "force_row_wise": True,  # otherwise LightGBM times both ways and may choose either
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(scaled, numbers, params=settings)
+        weights = self.class_weight and compute_sample_weight(self.class_weight, numbers)
+        data = lightgbm.Dataset(scaled, numbers, weight=weights, params=settings)
         booster = lightgbm.train(settings, data, num_boost_round=p.rounds)
         return Trees(booster.model_to_string(), seen)
 

@@ -123,9 +123,10 @@ def download(folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env={"PIP_RETRIES": "1", **os.environ},  # pip's own five take minutes if nobody answers
     )
     if done.returncode:
-        reason = shorten(done.stderr or done.stdout, 400, placeholder=" …")
+        reason = shorten(done.stderr or done.stdout, 600, placeholder=" …")
         raise MgcError(
             f"The wheel of musicnn 0.1.0 could not be fetched: {reason}",
             "Check the connection and the package index (pip: PIP_INDEX_URL, uv: "
