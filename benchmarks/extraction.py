@@ -1,21 +1,23 @@
-"""mel + MFCC + chroma of one mp3 on one core: mgc, its floor, and its peers."""
+"""mel + MFCC + chroma of one file on one core: mgc, its floor, its peers, and other formats."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import Row, Section, in_turns, row
+from benchmarks.music import KINDS, converted
+from benchmarks.timing import Section, in_turns, row
 
 RATE, N_FFT, HOP, MELS, MFCCS = 22_050, 2048, 512, 128, 40
 FLOOR, OURS = "pure decode (soundfile)", "mgc"
 TEXT = (
     "Milliseconds a clip of 30 s, 44.1 kHz stereo mp3 → log-mel (128), MFCC (40) and chroma (12) "
-    "at 22.05 kHz, one core. The cases take turns over the same files; ratios are of processor "
-    "time within a turn."
+    "at 22.05 kHz, one core; and the same music in other formats. The cases take turns over the "
+    "same files; ratios are of processor time within a turn."
 )
 
 
@@ -24,6 +26,7 @@ def measure(paths: list[Path], turns: int) -> Section:
     import torch
 
     torch.set_num_threads(1)
+    floors = dict.fromkeys((OURS, "mgc, one feature (mel)"), FLOOR)
     cases: dict[str, Callable[[Path], object]] = {FLOOR: _decode, OURS: _mgc()}
     notes = {FLOOR: "the floor: nothing but decoding, stereo, 44.1 kHz"}
     cases["mgc, one feature (mel)"] = _mgc("mel")
@@ -34,11 +37,18 @@ def measure(paths: list[Path], turns: int) -> Section:
     if find_spec("pyAudioAnalysis"):
         cases["pyAudioAnalysis"] = _pyaudioanalysis
         notes["pyAudioAnalysis"] = "13 MFCCs, chroma and 21 others, 32 ms frames"
-    times = in_turns({name: _over(case, paths) for name, case in cases.items()}, turns * len(paths))
-    rows: list[Row] = []
-    for name in cases:
-        against = FLOOR if name.startswith("mgc") else OURS
-        rows.append(row(times, name, against, scale=1e3, unit="ms", note=notes.get(name, "")))
+    with tempfile.TemporaryDirectory(prefix="mgc-bench-") as folder:
+        runs = {name: _over(case, paths) for name, case in cases.items()}
+        for suffix in KINDS:
+            same = [converted(p, Path(folder, f"{n}{suffix}")) for n, p in enumerate(paths)]
+            floor, ours = f"{FLOOR}, {suffix}", f"{OURS}, {suffix}"
+            runs |= {floor: _over(_decode, same), ours: _over(cases[OURS], same)}
+            floors |= {floor: FLOOR, ours: floor}
+        times = in_turns(runs, turns * len(paths))
+    rows = [
+        row(times, name, floors.get(name, OURS), scale=1e3, unit="ms", note=notes.get(name, ""))
+        for name in runs
+    ]
     return Section("Extraction on one core", TEXT, rows, {"files": len(paths), "turns": turns})
 
 

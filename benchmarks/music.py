@@ -6,9 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
 RATE = 44_100
 SECONDS = 30.0
+#: Suffix → container, codec and rate in Hz (Opus has no 44.1 kHz).
+KINDS = {
+    ".flac": ("FLAC", "PCM_16", RATE),
+    ".wav": ("WAV", "PCM_16", RATE),
+    ".ogg": ("OGG", "VORBIS", RATE),
+    ".opus": ("OGG", "OPUS", 48_000),
+}
 
 
 def synthesised(folder: Path, count: int) -> list[Path]:
@@ -40,6 +48,17 @@ def _song(seed: int) -> np.ndarray:
     left = 0.08 * tones + 0.5 * kick + 0.08 * hat
     right = 0.08 * np.roll(tones, 441) + 0.5 * kick + 0.06 * hat
     return np.clip(np.stack([left, right], axis=1) + noise, -1, 1).astype(np.float32)
+
+
+def converted(mp3: Path, target: Path) -> Path:
+    """The music of an mp3 of `RATE` Hz in the format of the target's suffix."""
+    wave, rate = soundfile.read(mp3, dtype="float32", always_2d=True)
+    container, codec, wanted = KINDS[target.suffix]
+    wave = np.clip(soxr.resample(wave, rate, wanted), -1, 1)
+    with soundfile.SoundFile(target, "w", wanted, wave.shape[1], codec, format=container) as file:
+        for start in range(0, len(wave), wanted):  # libvorbis overflows on long blocks
+            file.write(wave[start : start + wanted])
+    return target
 
 
 def found(folder: Path, count: int) -> list[Path]:

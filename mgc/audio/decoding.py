@@ -117,8 +117,9 @@ def mono(block: np.ndarray) -> np.ndarray:
     """(sample, channel) float32 → the mean of the channels (sample,)."""
     if block.shape[1] == 1:
         return block[:, 0]
-    if block.shape[1] == 2:  # halves are exact, so the bits are those of mean(axis=1), 30 × slower
-        wave: np.ndarray = block @ np.array([0.5, 0.5], np.float32)
+    if block.shape[1] == 2:  # the bits of mean(axis=1), which is 30 × slower
+        wave: np.ndarray = block[:, 0] + block[:, 1]
+        wave *= 0.5
         return wave
     mean: np.ndarray = block.mean(axis=1, dtype=np.float32)
     return mean

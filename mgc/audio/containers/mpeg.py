@@ -213,8 +213,8 @@ def _frames_in_a_row(header: int) -> list[tuple[int, re.Pattern[bytes]]]:
     if first is None:
         return []
     others = (header & ~0xF200 | kbits << 12 | padding << 9 for kbits, padding in _LENGTHS)
-    # The first frame's bit rate is the likeliest, so it is tried first.
-    likely = sorted(others, key=lambda other: (other ^ header) & 0xF000 != 0)
+    # The likeliest first: the first frame's bit rate, then the high ones.
+    likely = sorted(others, key=lambda other: ((other ^ header) & 0xF000 != 0, -other))
     mode = b"[\xc0-\xff]" if first.form[2] == 1 else b"[\0-\xbf]"
     sizes = ((_one_of(h >> 8 & 0xFE), frame.size - 3) for h in likely if (frame := _frame(h)))
     lengths = b"|".join(b"%s.{%d}" % both for both in sizes)

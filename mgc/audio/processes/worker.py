@@ -31,13 +31,15 @@ def start(handle: int, method: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     link = launch.connected(handle)
     asked = messages.receive(link)
+    gc.disable()  # a tenth of the time of importing torch goes into collections
     try:
         work = pkgutil.resolve_name(asked["load"])(**asked["settings"])
     except MgcError as error:
         messages.send(link, messages.described(error))
         return
+    gc.freeze()  # imported objects stay: collecting them takes 50 ms in each worker
+    gc.enable()
     if method == "fork":
-        gc.freeze()  # imported objects stay: collecting them takes 50 ms in each worker
         posix.fork_workers(
             link, lambda parent: serve(parent, work, partial(messages.receive, parent))
         )
