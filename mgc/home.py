@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -63,9 +64,9 @@ def json_bytes(record: Any) -> bytes:
     return text.encode()
 
 
-def checksum(content: Buffer) -> str:
+def checksum(*pieces: Buffer) -> str:
     """Eight hexadecimal digits."""
-    return f"{zlib.crc32(content):08x}"
+    return f"{reduce(lambda before, piece: zlib.crc32(piece, before), pieces, 0):08x}"
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ MAX_INTEGER = (1 << 63) - 1  # of SQLite; inodes may be larger
 CHECKS = "checksums"  # a column: a row's checksum without its last value, and that value's
 
 K = TypeVar("K", str, bytes)
+T = TypeVar("T")
 
 
 class Stamp(NamedTuple):
@@ -107,7 +108,7 @@ class FileCache:
             there = {row[1] for row in database.execute(f"PRAGMA table_info({self.table})")}
             wanted = [name for name in (*names, CHECKS) if name in there]
             query = f"SELECT {', '.join(wanted)} FROM {self.table} WHERE {names[0]} IN "
-            for some in _batched(keys, MAX_KEYS):
+            for some in batched(keys, MAX_KEYS):
                 marks = ", ".join("?" * len(some))
                 rows = {row[0]: row for row in database.execute(f"{query}({marks})", some)}
                 for key in filter(rows.__contains__, some):
@@ -166,8 +167,9 @@ class FileCache:
         return database
 
 
-def _batched(keys: Iterable[K], count: int) -> Iterator[list[K]]:
-    left = iter(keys)
+def batched(values: Iterable[T], count: int) -> Iterator[list[T]]:
+    """The values, at most ``count`` at a time."""
+    left = iter(values)
     while some := list(islice(left, count)):
         yield some
 

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mgc.audio.file_cache import FileCache, Stamp, stamp
+from mgc.audio.file_cache import FileCache, Stamp, batched, stamp
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError
 
 __all__ = ["Stamp", "hashes", "known", "remember", "stamp"]
+
+AT_ONCE = 10_000  # files: bounds the memory for rows as they are stored
 
 _CACHE = FileCache(
     "audio-hashes.sqlite",
@@ -31,11 +33,12 @@ _CACHE = FileCache(
 def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
     """The stamps and hashes of those files that have not changed since they were hashed."""
     found = {}
-    by_key = {os.fsencode(path): path for path in paths}
-    for key, (_, size, mtime_ns, hashed, *more) in _CACHE.find(by_key).items():
-        now = stamp(by_key[key])
-        if now and now.is_same(Stamp(size, mtime_ns, *more)):
-            found[by_key[key]] = now, hashed
+    for some in batched(paths, AT_ONCE):
+        by_key = {os.fsencode(path): path for path in some}
+        for key, (_, size, mtime_ns, hashed, *more) in _CACHE.find(by_key).items():
+            now = stamp(by_key[key])
+            if now and now.is_same(Stamp(size, mtime_ns, *more)):
+                found[by_key[key]] = now, hashed
     return found
 
 

@@ -165,7 +165,8 @@ def _train(
     if processes.is_main():
         if reference := fit_reference(prepared, folds):
             reference.save(run.folder)
-        embeddings = np.concatenate([embedding for _, embedding in answers])
+        made = [embedding for _, embedding in answers]
+        embeddings = made[0] if len(made) == 1 else np.concatenate(made)
         done = runs.finish(run, predictions, embeddings, figures)
         tracker.finish(_summary(done), done.folder)
         if wandb is not None and wandb.where:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mgc import MgcError
+from mgc.heads.large_arrays import room
 from mgc.home import replace_file
 
 #: Deviations: a standardised feature beyond this is an outlier that would dominate the fit.
@@ -90,7 +91,7 @@ class ScikitHead(ABC):
 
     def embed(self, features: np.ndarray) -> np.ndarray:
         """The standardised features (clip, feature) float32, as the classifier sees them."""
-        scaled = np.empty(features.shape, np.float32)
+        scaled = room(*features.shape)
         for start in range(0, len(features), BLOCK):
             some = slice(start, start + BLOCK)
             exact = (features[some] - self.mean_) / self.scale_

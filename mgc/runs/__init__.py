@@ -193,7 +193,7 @@ def finish(
     from safetensors.numpy import save as tensor_bytes
 
     replace_file(run.folder / PREDICTIONS, predictions.to_parquet(index=False))
-    tensor = {"embeddings": embeddings.astype("float32", order="C")}
+    tensor = {"embeddings": embeddings.astype("float32", order="C", copy=False)}
     replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
     record = {**run.record, **results, "state": "finished"}
     record[FILES] = scored_checksums(run.folder)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mgc.errors import MgcError, UsageError
+from mgc.heads.large_arrays import room
 from mgc.plugins.contract import FeatureKind
 from mgc.progress import Progress, Silent
 from mgc.training.batches import window_frames
@@ -95,9 +96,11 @@ def _fit_estimator(job: TrainingJob) -> FittedHead:
     if job.pooling is None:
         raise UsageError(f"Head {spec.name!r} is an estimator and must accept vectors.")
     vectors = data.inputs(train, job.pooling)
-    rows = np.concatenate(vectors)
-    check_finite(rows)
     counts = [len(vector) for vector in vectors]
+    rows = room(sum(counts), len(vectors[0][0]))
+    for vector, end in zip(vectors, np.cumsum(counts), strict=True):
+        check_finite(np.asarray(vector))
+        rows[end - len(vector) : end] = vector
     genres, groups = (np.repeat(column[train], counts) for column in (data.genres, data.groups))
     estimator = spec.implementation(spec.params, job.seed)
     estimator = estimator.fit(rows, genres, groups, data.n_genres)

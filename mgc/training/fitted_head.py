@@ -22,6 +22,7 @@ from safetensors import torch as safe_tensors
 
 from mgc import runs
 from mgc.errors import MgcError
+from mgc.heads.large_arrays import room
 from mgc.heads.pooling import Pooling
 from mgc.home import FILES, checksums_of, problem_of, read_json, replace_file, write_json
 from mgc.plugins import params as plugin_params
@@ -45,6 +46,7 @@ ESTIMATOR = "estimator.skops"
 POOLING = "pooling.safetensors"
 MAX_SIZE = 1 << 20  # of genres, and of a window's frames, features and layers
 TRACKS_AT_A_TIME = 256  # this many tracks' features are in memory during scoring
+VECTORS_AT_A_TIME = 8_192  # the same of pooled features
 
 
 @dataclass
@@ -124,6 +126,17 @@ class FittedEstimator(FittedHead):
     estimator: Any
 
     def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
+        starts, embeddings = range(0, len(features), VECTORS_AT_A_TIME), None
+        probabilities = np.empty((len(features), self.facts.n_genres))
+        for some in (slice(start, start + VECTORS_AT_A_TIME) for start in starts):
+            probabilities[some], found = self._answer(features[some])
+            if embeddings is None:
+                embeddings = room(len(features), found.shape[1])
+            embeddings[some] = found
+        assert embeddings is not None
+        return probabilities, embeddings
+
+    def _answer(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         rows = np.concatenate(features)
         owner = np.repeat(np.arange(len(features)), [len(clips) for clips in features])
         spec, shape = self.facts.spec, (len(rows), self.facts.n_genres)
@@ -133,7 +146,7 @@ class FittedEstimator(FittedHead):
             vectors = self.estimator.embed(rows)
         probabilities = _means(outputs.probabilities(spec, answer, shape), owner)
         embeddings = _means(outputs.embeddings(spec, vectors, len(rows)), owner)
-        return probabilities / probabilities.sum(1, keepdims=True), embeddings.astype(np.float32)
+        return probabilities / probabilities.sum(1, keepdims=True), embeddings
 
     def _save_model(self, folder: Path) -> None:
         self.estimator.save(folder / getattr(self.estimator, "file", ESTIMATOR))

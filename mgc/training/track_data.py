@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class TrackData:
                 raise MgcError(
                     "The features are pooled in another way than the head's.", "Fit again."
                 )
-            return [self.features[track] for track in tracks]
+            return ChosenTracks(self.features, tracks)
         if pooling.digest not in self._vectors:
             self._vectors.clear()
         known = self._vectors.setdefault(pooling.digest, {})
@@ -58,6 +59,21 @@ class TrackData:
             if track not in known:
                 known[track] = pooled(pooling, self.features[track])
         return [known[track] for track in tracks]
+
+
+class ChosenTracks(Sequence[Clips]):
+    """Some of the tracks, read when asked for."""
+
+    def __init__(self, features: Sequence[Clips], tracks: np.ndarray) -> None:
+        self.features, self.tracks = features, tracks
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self.features[track] for track in self.tracks[number]]
+        return self.features[self.tracks[number]]
 
 
 def pooled(pooling: Pooling, clips: Clips) -> np.ndarray:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mgc.datasets import grouping, named_splits, splits
-from mgc.datasets.quality import duplicates, kept_codes
+from mgc.datasets.quality import duplicates
 from mgc.datasets.quality.checking import judge_again
+from mgc.datasets.quality.kept_codes import KeptCodes
 from mgc.datasets.quality.listening import hear
 from mgc.datasets.quarantine import usable
 from mgc.datasets.remarks import remarks
@@ -106,11 +106,9 @@ def audit(
     judge_again(dataset, progress or Silent())
     tracks, left_out = usable(dataset, include_bad)
     paths = [dataset.root / path for path in tracks["path"]]
-    with SpooledTemporaryFile(kept_codes.MAX_MEMORY) as file:
-        hashes, lengths = _heard(paths, file, workers, progress)
-        codes = kept_codes.kept(file, sum(lengths))
-        copies = _copies(tracks, hashes, codes, np.array(lengths))
-        del codes
+    with KeptCodes() as kept:
+        hashes = _heard(paths, kept, workers, progress)
+        copies = _copies(tracks, hashes, kept)
     tracks = tracks.assign(**{RECORDING: _recordings(tracks, copies)})
     balance = pd.crosstab(tracks["genre"], tracks["split"])
     balance = balance[[name for name in (*SPLITS, "") if name in balance]]
@@ -119,18 +117,17 @@ def audit(
 
 
 def _heard(
-    paths: Sequence[Path], file: IO[bytes], workers: int, progress: Progress | None
-) -> tuple[list[str], list[int]]:
-    """The hash of each track's samples, and the length of its fingerprint, which goes to a file."""
-    hashes, lengths = [], []
+    paths: Sequence[Path], kept: KeptCodes, workers: int, progress: Progress | None
+) -> list[str]:
+    """The hash of each track's samples; the fingerprints are kept."""
+    hashes = []
     for start in range(0, len(paths), AT_ONCE):
         some = paths[start : start + AT_ONCE]
         heard = hear(some, codes=True, workers=workers, progress=progress)
         for one in map(heard.__getitem__, some):
             hashes.append(one.samples)
-            lengths.append(len(one.codes))
-            kept_codes.keep(file, one.codes)
-    return hashes, lengths
+            kept.add(one.codes)
+    return hashes
 
 
 def _unknown(tracks: pd.DataFrame) -> list[str]:
@@ -172,9 +169,7 @@ def _name(members: pd.DataFrame, by: str) -> str:
     return f"{names[0]}{more}"
 
 
-def _copies(
-    tracks: pd.DataFrame, hashes: Sequence[str], codes: np.ndarray, lengths: np.ndarray
-) -> list[Copies]:
+def _copies(tracks: pd.DataFrame, hashes: Sequence[str], kept: KeptCodes) -> list[Copies]:
     found = []
     about = [tracks[name].to_numpy() for name in ("track_id", "split", "genre")]
     same: set[tuple[int, int]] = set()
@@ -186,7 +181,7 @@ def _copies(
     first_of = {second: first for first, second in same}
     found += [
         _pair(about, pair, "near")
-        for pair in duplicates.near_in(codes, lengths)
+        for pair in duplicates.near_in(kept)
         if first_of.get(pair.first, pair.first) != first_of.get(pair.second, pair.second)
     ]
     return sorted(found, key=lambda pair: not pair.crosses)  # stable: then exact, then certain

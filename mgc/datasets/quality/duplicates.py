@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mgc.datasets.quality.acoustic_fingerprint import SECONDS_PER_CODE
+from mgc.datasets.quality.kept_codes import Buckets, KeptCodes
 
 #: Bits that may differ between two copies. The paper uses 0.35; on 372 clips (69,006 pairs) of
 #: three collections, copies down to 16 kbit/s had 0.12 at most, other pairs 0.46 and more.
@@ -21,8 +22,7 @@ MAX_OCCURRENCES = 64
 #: more must agree, `LATER` codes later. Of 150 real clips, 2⁻²⁷ of all pairs were equal.
 MAX_CODES = 1 << 25
 LATER = 16  # codes: what is heard in one is not in the other
-IN_SLICE = 1 << 24  # codes matched at once, by value, so that memory stays bounded
-BLOCK = 1 << 20  # codes looked through at once
+IN_BUCKET = 1 << 22  # codes sorted at once, so that memory stays bounded
 
 
 @dataclass(frozen=True)
@@ -58,85 +58,81 @@ def near(prints: Sequence[np.ndarray]) -> list[Pair]:
     Args:
         prints: the fingerprint of each track, (frame,) uint32, see `fingerprint.codes`.
     """
-    if not len(prints):
-        return []
-    return near_in(np.concatenate(prints), np.array([len(one) for one in prints]))
+    with KeptCodes() as kept:
+        for one in prints:
+            kept.add(one)
+        return near_in(kept)
 
 
-def near_in(codes: np.ndarray, lengths: np.ndarray) -> list[Pair]:
-    """`near` of fingerprints that follow each other in ``codes`` (frame,), which may be mapped from
-    a file; ``lengths`` (track,) in frames."""
-    ends = np.cumsum(lengths)
-
-    def track(number: int) -> np.ndarray:
-        return codes[ends[number] - lengths[number] : ends[number]]
-
+def near_in(kept: KeptCodes) -> list[Pair]:
+    """`near` of kept fingerprints."""
+    starts = np.cumsum(kept.lengths, dtype=np.int64) - kept.lengths
     best: dict[tuple[int, int], Pair] = {}
-    for first, second, offset in _candidates(codes, lengths):
+    for first, second, offset in _candidates(kept, starts):
+        one, other = (kept.read(starts[n], kept.lengths[n]) for n in (first, second))
         for shift in (-1, 0, 1):
-            pair = _compared(track(first), track(second), first, second, offset + shift)
+            pair = _compared(one, other, first, second, offset + shift)
             old = best.get((first, second))
             if pair and (old is None or pair.error < old.error):
                 best[first, second] = pair
     return sorted(best.values(), key=lambda pair: (pair.error, pair.first, pair.second))
 
 
-def _candidates(codes: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[int, int, int]]:
+def _candidates(kept: KeptCodes, starts: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """(first, second, offset in frames) with enough codes in common at that offset."""
-    ends = np.cumsum(lengths)
-    span = int(lengths.max(initial=1)) + 1  # offsets lie in (-span, span)
-    more = max(0, (len(codes) - 1) // MAX_CODES).bit_length()
-    found = [np.zeros(0, np.int64)]
-    for rows in _slices(codes):
-        track = np.searchsorted(ends, rows, "right").astype(np.int32)
-        place = (rows - (ends - lengths)[track]).astype(np.int32)
-        keys = codes[rows].astype(np.uint64)
-        if more:
-            last = place + LATER >= lengths[track]
-            later = codes[np.where(last, rows, rows + LATER)] & np.uint32((1 << more) - 1)
-            keys = (keys << np.uint64(more) | later)[~last]
-            track, place = track[~last], place[~last]
-        found.append(_hits(keys, track, place, span, len(lengths)))
-    hits = np.sort(np.concatenate(found))
-    for key in np.unique(hits[MIN_HITS - 1 :][hits[MIN_HITS - 1 :] == hits[: 1 - MIN_HITS]]):
-        pair, offset = divmod(int(key), 2 * span)
-        first, second = divmod(pair, len(lengths))
-        yield first, second, offset - span
+    count, total = len(starts), sum(kept.lengths)
+    span = max(kept.lengths, default=0) + 1  # offsets lie in (-span, span)
+    more, row_bits = max(0, (total - 1) // MAX_CODES).bit_length(), total.bit_length()
+    bits = max(((total - 1) // IN_BUCKET).bit_length(), 32 + more + row_bits - 64, 0)
+    begin = 0
+    with Buckets(1 << bits) as by_code, Buckets(1 << bits) as by_pair:
+        for codes, lengths in kept.blocks():
+            keys, rows = _keys(codes, lengths, more)
+            # Its first bits are the bucket's number, and need no room.
+            by_code.add(keys >> (32 + more - bits), keys << row_bits | (rows + begin))
+            begin += len(codes)
+        for numbers in by_code.in_order():
+            found = _hits(numbers >> row_bits, numbers & ((1 << row_bits) - 1), starts)
+            for first, second, offset in found:
+                hits = (first * count + second) * (2 * span) + (offset + span)
+                by_pair.add((first << bits) // count, hits)
+        for hits in by_pair.in_order():
+            often = hits[MIN_HITS - 1 :][hits[MIN_HITS - 1 :] == hits[: 1 - MIN_HITS]]
+            for key in np.unique(often).tolist():
+                pair, offset = divmod(key, 2 * span)
+                yield *divmod(pair, count), offset - span
 
 
-def _slices(codes: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers of the codes in each slice of values; silence (0) is in none."""
-    bits = max(4, ((len(codes) - 1) // IN_SLICE).bit_length())
-    for number in range(1 << bits):
-        parts = []
-        for start in range(0, len(codes), BLOCK):
-            some = codes[start : start + BLOCK]
-            inside = np.flatnonzero(some >> np.uint32(32 - bits) == number)
-            parts.append(start + (inside if number else inside[some[inside] != 0]))
-        if parts and len(rows := np.concatenate(parts)):
-            yield rows
+def _keys(codes: np.ndarray, lengths: np.ndarray, more: int) -> tuple[np.ndarray, np.ndarray]:
+    """What must be equal, for each code that is not silence (0), and its row in ``codes``: the code
+    and, if ``more``, so many bits of a later one of the same track."""
+    rows = np.flatnonzero(codes)
+    if not more:
+        return codes[rows].astype(np.uint64), rows.astype(np.uint64)
+    left = np.repeat(np.cumsum(lengths), lengths)[rows] - rows
+    rows = rows[left > LATER]
+    later = codes[rows + LATER] & ((1 << more) - 1)
+    return codes[rows].astype(np.uint64) << more | later, rows.astype(np.uint64)
 
 
 def _hits(
-    codes: np.ndarray, track: np.ndarray, place: np.ndarray, span: int, count: int
-) -> np.ndarray:
-    """One key (first, second, offset) per pair of equal codes in different tracks."""
-    order = np.argsort(codes, kind="stable")
-    codes, track, place = codes[order], track[order], place[order]
-    size = np.diff(np.append(np.nonzero(np.r_[True, codes[1:] != codes[:-1]])[0], len(codes)))
-    rare = np.repeat(size <= MAX_OCCURRENCES, size)
-    codes, track, place = codes[rare], track[rare], place[rare]
-    keys = []
+    codes: np.ndarray, rows: np.ndarray, starts: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Pairs of equal codes in different tracks: (first, second, offset), each (pair,).
+
+    The codes are sorted, and equal ones by their rows, so that the tracks are in order.
+    """
+    size = np.diff(np.flatnonzero(np.r_[True, codes[1:] != codes[:-1], True]))
+    some = np.repeat((size > 1) & (size <= MAX_OCCURRENCES), size)
+    codes, rows = codes[some], rows[some].astype(np.int64)
+    track = np.searchsorted(starts, rows, "right") - 1
+    place = rows - starts[track]
     for step in range(1, MAX_OCCURRENCES):  # each code against its step-th neighbour of equal value
-        same = np.nonzero(codes[step:] == codes[:-step])[0]
-        if not len(same):
+        one = np.flatnonzero(codes[step:] == codes[:-step])
+        if not len(one):
             break
-        one, other = same, same + step
-        apart = track[one] < track[other]  # the stable sort keeps the tracks in order
-        one, other = one[apart], other[apart]
-        pair = track[one].astype(np.int64) * count + track[other]
-        keys.append(pair * (2 * span) + (place[one] - place[other] + span))
-    return np.concatenate(keys) if keys else np.zeros(0, np.int64)
+        one = one[track[one] < track[one + step]]
+        yield track[one], track[one + step], place[one] - place[one + step]
 
 
 def _compared(

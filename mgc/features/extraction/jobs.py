@@ -65,14 +65,13 @@ class ExtractionPlan:
         self.paths = paths
         self.sources = sources
         self.known = file_hashes.known(paths)
-        hashes = [sha for _, sha in self.known.values()]
+        hashes = {path: sha for path, (_, sha) in self.known.items()}
         # Opens every store, before several threads look at them.
-        there = zip(*(source.store.rows.current(hashes) for source in sources), strict=True)
-        self.there = {
-            path: sha
-            for path, sha, current in zip(self.known, hashes, there, strict=True)
-            if all(current)
-        }
+        there = zip(*(one.store.rows.current([*hashes.values()]) for one in sources), strict=True)
+        current = zip(hashes, map(all, there), strict=True)
+        self.there = {path: hashes[path] for path, is_current in current if is_current}
+        for path in self.there:
+            del self.known[path]  # a stamp takes more memory than all else
         #: Files whose features may be incomplete.
         self.waiting = sum(path not in self.there for path in paths)
 

@@ -129,9 +129,9 @@ def renew(
     content = collected.encoded()
     with suppress(MgcError):
         with replacing(old.folder / INDEX, sync=False) as file:  # the checksum tells
-            file.write(content)
+            file.writelines(content)
         return load_index(old.folder)
-    return _decoded(old.folder, content)
+    return _decoded(old.folder, b"".join(content))
 
 
 class _Collected:
@@ -175,8 +175,8 @@ class _Collected:
         for table, rows_of_it in made.items():
             self.pieces[table].append(np.array(rows_of_it, TABLES[table]))
 
-    def encoded(self) -> bytes:
-        """The whole file."""
+    def encoded(self) -> list[bytes | memoryview]:
+        """The whole file, in pieces; nothing can be added any more."""
         tables = self._tables()
         record = {
             "version": VERSION,
@@ -186,13 +186,13 @@ class _Collected:
         }
         text = json.dumps(record).encode()
         text += b" " * (-len(text) % ALIGNMENT)
-        parts = [len(text).to_bytes(8, "little"), text, *(t.tobytes() for t in tables.values())]
-        rest = b"".join(parts)
-        return checksum(rest).encode() + rest
+        rest: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text]
+        rest += [table.view(np.uint8).data for table in tables.values()]
+        return [checksum(*rest).encode(), *rest]
 
     def _tables(self) -> dict[str, np.ndarray]:
         """The whole tables, by key, with the aliases that follow from the links."""
-        keys, entries, clips, links = map(np.concatenate, self.pieces.values())
+        keys, entries, clips, links = (np.concatenate(self.pieces.pop(n)) for n in [*self.pieces])
         keys, entries = _by_key(keys, entries)
         clips = clips[_ranges(entries["first"], entries["clips"])]
         entries["first"] = np.cumsum(entries["clips"], dtype=np.int64) - entries["clips"]

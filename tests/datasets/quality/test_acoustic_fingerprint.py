@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mgc.audio import decoding
-from mgc.datasets.quality import duplicates
+from mgc.datasets.quality import duplicates, kept_codes
 from mgc.datasets.quality.acoustic_fingerprint import BANDS, FRAME, HOP, SAMPLE_RATE, codes
 from mgc.datasets.quality.duplicates import exact, near
 from tests.datasets.conftest import RATE, music, write
@@ -90,8 +90,9 @@ def test_more_codes_than_one_slice_and_further_bits_find_the_same(
     assert [(pair.first, pair.second) for pair in plain] == [(3, 12), (5, 13), (9, 14)]
     total = sum(map(len, some))
     monkeypatch.setattr(duplicates, "MAX_CODES", (total - 1) // (1 << bits - 1))
-    monkeypatch.setattr(duplicates, "IN_SLICE", total // 60)
-    monkeypatch.setattr(duplicates, "BLOCK", 100)
+    monkeypatch.setattr(duplicates, "IN_BUCKET", total // 60)
+    monkeypatch.setattr(kept_codes, "AT_ONCE", 4)
+    monkeypatch.setattr(kept_codes, "MAX_MEMORY", 10_000)
     assert near(some) == plain
 
 

@@ -206,5 +206,9 @@ def test_a_folder_of_genres_end_to_end(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_has_no_room_for_fingerprints_is_named() -> None:
-    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(MgcError, match="No space"):
-        kept_codes.keep(full, np.arange(5))
+    kept = kept_codes.KeptCodes()
+    with (
+        open("/dev/full", "wb", buffering=0) as kept.file,
+        pytest.raises(MgcError, match="No space"),
+    ):
+        kept.add(np.arange(5))
