@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +91,21 @@ def test_a_fork_server_that_is_killed_is_started_again(monkeypatch: pytest.Monke
             process.kill()
         psutil.wait_procs([server])
         assert workers.call(1, 60)["value"] == 1
+
+
+def test_closing_ends_the_calls_that_wait(method: str) -> None:
+    """One waits for its answer, the other for a free process."""
+    workers = Workers(f"{__name__}:obeying", count=1)
+    workers.warm_up()
+    [child] = [psutil.Process(pid) for pid in workers.pids]
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(workers.call, "hang") for _ in range(2)]
+        while not workers._idle.empty():
+            time.sleep(0.01)
+        workers.close()
+        for call in calls:
+            with pytest.raises(CancelledError):
+                call.result()
+    assert not psutil.wait_procs([child])[1]
+    with pytest.raises(CancelledError):
+        workers.call(1)
