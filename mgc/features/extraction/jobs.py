@@ -8,7 +8,7 @@ bytes with any number of workers, killed and resumed or not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,6 +64,7 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
+        self.sound_hash: Callable[[Path], str] = sound_hash
         self.known = file_hashes.known(paths)
         hashes = [sha for _, sha in self.known.values()]
         # Opens every store, before several threads look at them.
@@ -126,4 +127,4 @@ class ExtractionPlan:
 
     def _hash(self, path: Path) -> tuple[Stamp, str]:
         before = file_hashes.stamp(path) or NO_STAMP
-        return before, sound_hash(path)
+        return before, self.sound_hash(path)
