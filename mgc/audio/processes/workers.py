@@ -92,6 +92,8 @@ class Workers:
         with self._lock:
             self._closed = True
             self._starter.end()
+            for pid in self.pids:  # of a fork server that was killed from outside
+                kill(pid)
         self._log.close()
 
     def __enter__(self) -> Self:
