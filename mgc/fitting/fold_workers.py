@@ -50,9 +50,7 @@ class FoldWorkers:
         try:
             answers = [one.result() for one in made]
         finally:  # if one failed, the others must not go on in a folder that is free again
-            for one in made:
-                one.cancel()
-            wait(made)
+            wait([one for one in made if not one.cancel()])
         return [(answer["probabilities"], answer["embedding"]) for answer in answers]
 
     def close(self) -> None:

@@ -115,7 +115,7 @@ def test_stopped_in_the_middle(
     """No worker is left, and the run can be continued."""
     assert mgc("data", "add", "m", music).code == 0
     endless = ["--set", "epochs=100000", "--set", "patience=0", "--device", "cpu", "--jobs", "2"]
-    words = [*FIT[:5], "--folds", "2", *endless]
+    words = [*FIT[:5], "--folds", "3", *endless]  # one of them waits for a worker
     process = subprocess.Popen(
         [sys.executable, "-m", "mgc", *words], stderr=subprocess.DEVNULL, start_new_session=True
     )
