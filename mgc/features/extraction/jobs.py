@@ -121,9 +121,10 @@ class ExtractionPlan:
 
     def _adopt(self, path: Path, sha: str) -> dict[int, str]:
         """Find what an earlier version stored of a file, by its hash of the file's bytes."""
-        lacking = [n for n, s in enumerate(self.sources) if sha not in s.store and s.store.earlier]
+        rows = [source.store.rows for source in self.sources]
+        lacking = [n for n, each in enumerate(rows) if sha not in each and each.earlier]
         before = content_hash(path) if lacking else ""
-        return {n: before for n in lacking if self.sources[n].store.adopt(sha, before)}
+        return {n: before for n in lacking if rows[n].adopt(sha, before)}
 
     def _hash(self, path: Path) -> tuple[Stamp, str]:
         before = file_hashes.stamp(path) or NO_STAMP
