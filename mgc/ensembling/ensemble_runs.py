@@ -116,10 +116,7 @@ def _record(request: EnsembleRequest, aligned: Aligned, learnt: Learnt) -> dict[
         "command": list(request.command),
         "dataset": {**members[0].record["dataset"], "tracks": aligned.tracks},
         "strategy": {
-            "name": spec.name,
-            "distribution": spec.entry.distribution,
-            "version": spec.entry.version,
-            "settings": dict(spec.settings),
+            **spec.recorded(),
             "params": params.as_dict(spec.params),
             "calibrate": request.calibrate,
             "learn_from": request.learn_from,

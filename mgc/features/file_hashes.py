@@ -61,6 +61,11 @@ def hashes(paths: Sequence[Path]) -> list[str]:
     return [found[path][1] if path in found else "" for path in paths]
 
 
+def read(path: Path) -> tuple[Stamp | None, str]:
+    """A file's stamp before it was read, and its hash. Raises AudioError if it cannot be read."""
+    return stamp(path), sound_hash(path)
+
+
 def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> str:
     """Store hashes, each with the stamp that the file had before it was read.
 

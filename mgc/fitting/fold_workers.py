@@ -7,23 +7,18 @@ gets names alone: it reads the request from the run's folder, and the features f
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from queue import SimpleQueue
-from threading import Lock
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from mgc import resolve, runs
-from mgc.audio.processes import launch, messages
-from mgc.audio.processes.pool import exit_in_words
-from mgc.audio.processes.posix import ForkServer
-from mgc.errors import MgcError, UsageError
+from mgc.audio.processes.workers import Workers
+from mgc.errors import AudioError, MgcError, UsageError
 from mgc.fitting.fit_run import fit_fold, prepare_for
 from mgc.fitting.prepared import Prepared
 from mgc.fitting.request import load_request
@@ -55,68 +50,15 @@ class FoldWorkers:
         try:
             answers = [one.result() for one in made]
         finally:  # if one failed, the others must not go on in a folder that is free again
-            for one in made:
-                one.cancel()
-            wait(made)
+            wait([one for one in made if not one.cancel()])
         return [(answer["probabilities"], answer["embedding"]) for answer in answers]
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Begin nothing more, and wait for what is in progress."""
         for threads in (self.fits, self.folds):
             threads.shutdown(wait=False, cancel_futures=True)
         for threads in (self.fits, self.folds):
             threads.shutdown()
-
-
-class _Processes:
-    """Worker processes of this machine. They end with this process, however it ends."""
-
-    def __init__(self, count: int, load: str = f"{__name__}:training") -> None:
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - until they end
-        kind = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
-        self.starter = kind({"load": load, "settings": {}}, self.log)
-        self.starting = Lock()
-        self.ended = False
-        self.free: SimpleQueue[tuple[Connection, int]] = SimpleQueue()
-        for _ in range(count):
-            self.free.put((self.starter.add_worker(), 0))
-
-    def ask(self, request: Mapping[str, Any]) -> Answer:
-        """Wait for a free worker, and for its answer. Raises what it raises, and MgcError if it
-        dies."""
-        link, process = self.free.get()
-        try:
-            process = process or messages.receive(link)["pid"]
-            messages.send(link, request)
-            said = messages.receive(link)
-        except (EOFError, OSError) as error:
-            if self.ended:
-                self.free.put((link, process))  # for whoever waits for it, and learns the same
-                raise KeyboardInterrupt from error
-            how = self._replace(link, process)
-            raise MgcError(
-                f"A worker process died in fold {request['fold'] + 1} ({how}).",
-                "The same command continues. With less memory per run: fewer --jobs.",
-            ) from error
-        self.free.put((link, process))
-        if "error" in said:
-            messages.raise_error(said)
-        answer: Answer = said["value"]
-        return answer
-
-    def _replace(self, link: Connection, process: int) -> str:
-        """Put a new worker in the place of one that died; returns how that one ended."""
-        with self.starting:
-            if not process or not self.starter.listen():
-                self.free.put((link, 0))
-                raise launch.cannot_work(self.log)
-            how = exit_in_words(self.starter.exit_code(link, process))
-            self.free.put((self.starter.add_worker(), 0))
-        return how
-
-    def end(self) -> None:
-        self.ended = True
-        self.starter.end()
 
 
 @contextmanager
@@ -139,14 +81,20 @@ def side_by_side(
         return
     if processes.several():
         raise UsageError("--jobs cannot be combined with torchrun.", "Use one of them.")
-    children = _Processes(jobs)
-    workers = FoldWorkers(jobs, children.ask)
-    try:
+    children = Workers(f"{__name__}:training", count=jobs)
+    with closing(FoldWorkers(jobs, partial(_asked, children))) as workers, children:
         yield workers
-    finally:
-        children.end()
-        workers.end()
-        children.log.close()
+
+
+def _asked(children: Workers, request: Mapping[str, Any]) -> Answer:
+    try:
+        answer: Answer = children.call(request, tries=1)
+    except AudioError as error:
+        raise MgcError(
+            f"Fold {request['fold'] + 1} {error.message}.",
+            "The same command continues. With less memory per run: fewer --jobs.",
+        ) from error
+    return answer
 
 
 def training() -> Callable[[Mapping[str, Any]], Answer]:

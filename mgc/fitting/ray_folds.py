@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,9 @@ def on_ray(address: str, gpu_share: float) -> Iterator[FoldWorkers]:
     with connected(address) as ray:
         tasks = _Tasks(ray, gpu_share)
         there = ray.cluster_resources()
-        workers = FoldWorkers(int(there.get("CPU", 1) + there.get("GPU", 0) / gpu_share), tasks.ask)
-        try:
+        count = int(there.get("CPU", 1) + there.get("GPU", 0) / gpu_share)
+        with closing(FoldWorkers(count, tasks.ask)) as workers, closing(tasks):
             yield workers
-        finally:
-            tasks.end()
-            workers.end()
 
 
 class _Tasks:
@@ -67,7 +64,7 @@ class _Tasks:
             messages.raise_error(said)
         return said
 
-    def end(self) -> None:
+    def close(self) -> None:
         self.ended = True
         for task in list(self.out):
             self.ray.cancel(task, force=True)

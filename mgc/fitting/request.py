@@ -22,7 +22,7 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.heads.pooling import EMBEDDING, REVISION
 from mgc.plugins.params import as_dict
-from mgc.plugins.plugin_spec import PluginSpec, postponed
+from mgc.plugins.plugin_spec import postponed
 from mgc.runs import Run, identity
 from mgc.runs.models import load_source
 from mgc.runs.selection import repeat_command
@@ -236,27 +236,18 @@ def describe_parts(source: ExtractorSpec, head: HeadSpec) -> dict[str, Any]:
     params, training = head_values(head)
     return {
         "extractor": {
-            **_plugin(source),
+            **source.recorded(),
             "identity": source.identity(),
             "fingerprint": source.store.fingerprint,
             "licence": source.of_weights("licence"),
             "pretrained_on": list(source.of_weights("pretrained_on")),
         },
         "head": {
-            **_plugin(head),
+            **head.recorded(),
             "training_settings": dict(head.training_settings),
             "params": params,
             "training": training,
         },
-    }
-
-
-def _plugin(spec: PluginSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "distribution": spec.entry.distribution,
-        "version": spec.entry.version,
-        "settings": dict(spec.settings),
     }
 
 

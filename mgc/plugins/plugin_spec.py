@@ -80,6 +80,15 @@ class PluginSpec:
         """Find, import and check everything now. Raises MgcError."""
         _ = self.params
 
+    def recorded(self) -> dict[str, Any]:
+        """What a run says of it, beside its parameters."""
+        return {
+            "name": self.name,
+            "distribution": self.entry.distribution,
+            "version": self.entry.version,
+            "settings": dict(self.settings),
+        }
+
     def parameters(self) -> list[str]:
         """The names of its parameters."""
         implementation = self.implementation

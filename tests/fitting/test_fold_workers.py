@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import psutil
 import pytest
 
 from mgc import runs
+from mgc.audio.processes.workers import Workers
 from mgc.errors import MgcError
-from mgc.fitting.fold_workers import _Processes
+from mgc.fitting import fold_workers
+from mgc.fitting.fold_workers import FoldWorkers
 from mgc.training.checkpoint import NAME as CHECKPOINT
 
 FIT = ("fit", "-e", "mfcc", "--head", "cnn", "--head", "logistic", "--folds", "2")
@@ -74,27 +78,34 @@ def dying() -> Callable[[Any], Any]:
     return answer
 
 
+@contextmanager
+def _working(load: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FoldWorkers]:
+    """One worker that does something else."""
+    made = partial(Workers, f"{__name__}:{load}")
+    monkeypatch.setattr(fold_workers, "Workers", lambda _, count: made(count=count))
+    with fold_workers.side_by_side(1) as workers:
+        assert workers is not None
+        yield workers
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_worker_that_dies_is_replaced(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MGC_START_METHOD", method)
-    workers = _Processes(1, f"{__name__}:dying")
-    try:
+    with _working("dying", monkeypatch) as workers:
         first = workers.ask({"fold": 0})
         assert workers.ask({"fold": 2}) == first
-        with pytest.raises(MgcError, match=r"died in fold 2 \(exit code 7\)"):
+        with pytest.raises(MgcError, match=r"^Fold 2 .* 1 time \(exit code 7\)") as caught:
             workers.ask({"fold": 1})
+        assert "fewer --jobs" in caught.value.hint
         assert workers.ask({"fold": 0}) != first
-    finally:
-        workers.end()
 
 
 def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = _Processes(1, f"{__name__}:nothing_of_this_name")
-    try:
-        with pytest.raises((MgcError, AttributeError, RuntimeError)):
-            workers.ask({"fold": 0})
-    finally:
-        workers.end()
+    with (
+        _working("nothing_of_this_name", monkeypatch) as workers,
+        pytest.raises(MgcError, match="cannot be started"),
+    ):
+        workers.ask({"fold": 0})
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -104,7 +115,7 @@ def test_stopped_in_the_middle(
     """No worker is left, and the run can be continued."""
     assert mgc("data", "add", "m", music).code == 0
     endless = ["--set", "epochs=100000", "--set", "patience=0", "--device", "cpu", "--jobs", "2"]
-    words = [*FIT[:5], "--folds", "2", *endless]
+    words = [*FIT[:5], "--folds", "3", *endless]  # one of them waits for a worker
     process = subprocess.Popen(
         [sys.executable, "-m", "mgc", *words], stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -1,4 +1,7 @@
-"""An experiment on a Ray cluster of three nodes on this machine: the figures of one process."""
+"""An experiment on a Ray cluster of three nodes on this machine: the figures of one process.
+
+``MGC_SEEDS=6`` makes 20 fits and more instead of 8.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from mgc import fitting, runs
 from mgc.errors import MgcError
 from mgc.experiment.plan import read_plan
-from mgc.experiment.study import COMMAND, perform
+from mgc.experiment.study import COMMAND, perform, requests, steps
 from mgc.fitting import ray_folds
 
 ray = pytest.importorskip("ray", reason="the extra mgc-music[ray] is not installed")
@@ -22,7 +25,7 @@ name = "spread"
 dataset = "m"
 path = "{music}"
 folds = 2
-seeds = [0, 1]
+seeds = {seeds}
 extractors = ["mfcc", "chroma"]
 heads = ["logistic", "cnn"]
 strategies = ["majority-voting"]
@@ -61,21 +64,27 @@ def _contents() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.parametrize("seeds", [int(os.environ.get("MGC_SEEDS", "2"))])
 def test_an_experiment_on_three_nodes(
-    driver: Any, mgc_home: Path, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+    seeds: int,
+    driver: Any,
+    mgc_home: Path,
+    tmp_path: Path,
+    music: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = tmp_path / "spread.toml"
-    file.write_text(PLAN.format(music=music))
+    file.write_text(PLAN.format(music=music, seeds=list(range(seeds))))
     plan = read_plan(file)
     with fitting.side_by_side(None, "ray", 0.25) as workers:
         done = perform(plan, COMMAND, workers=workers, on="ray")
     assert not done.failures
-    assert len(done.runs) == 8 + 2
+    assert len(done.runs) == len(steps(requests(plan, COMMAND), [])) + seeds
     spread = _contents()
     monkeypatch.setenv("MGC_HOME", str(tmp_path / "another home"))
     perform(plan, COMMAND)
     serial = _contents()
-    assert len(serial) > 40
+    assert len(serial) > 16 * seeds
     assert serial == spread
 
 

@@ -93,7 +93,9 @@ class SpawnedWorkers:
         return self.children[link].end()
 
     def end(self) -> int:
-        """End all workers."""
+        """End all workers, even while another thread reads their links."""
+        for child in self.children.values():
+            child.process.terminate()
         return max([child.end() for child in self.children.values()], default=0)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Lock
@@ -13,10 +14,10 @@ from typing import Any, Self
 from mgc.audio.processes import launch, messages
 from mgc.audio.processes.pool import START_SECONDS, cores, exit_in_words, kill
 from mgc.audio.processes.posix import ForkServer
-from mgc.errors import AudioError
+from mgc.errors import AudioError, counted
 
 CALL_TRIES = 2  # processes that a request may end
-SLOW, CRASHED = "takes more than {:,.0f} s", "crashed its worker process {} times ({})"
+SLOW, CRASHED = "takes more than {:,.0f} s", "crashed its worker process {} ({})"
 
 
 class Workers:
@@ -36,7 +37,7 @@ class Workers:
     ) -> None:
         self.asked = {"load": load, "settings": dict(settings or {})}
         self.count, self.replaced = count or cores(), 0
-        self._lock = Lock()
+        self._lock, self._closed = Lock(), False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._starter = self._started()
         self._pids: dict[Connection, int] = {}
@@ -44,15 +45,16 @@ class Workers:
         for _ in range(self.count):
             self._idle.put(None)
 
-    def call(self, request: Any, seconds: float) -> Any:
+    def call(self, request: Any, seconds: float | None = None, tries: int = CALL_TRIES) -> Any:
         """The answer to a request, a JSON value that may hold arrays, as soon as a process is free.
 
         Raises what the function raises (see `mgc.audio.processes.messages`), AudioError if it takes
-        longer than this many seconds or ends `CALL_TRIES` processes, and MgcError if none starts.
+        longer than this many seconds or ends ``tries`` processes, MgcError if none starts, and
+        CancelledError if `close` ends it.
         """
         link, how = self._idle.get(), ""
         try:
-            for _ in range(CALL_TRIES):
+            for _ in range(tries):
                 link = link or self._begun()
                 try:
                     said = _answer(link, request, seconds)
@@ -67,7 +69,7 @@ class Workers:
                 if "error" in said:
                     messages.raise_error(said)
                 return said["value"]
-            raise AudioError(CRASHED.format(CALL_TRIES, how))
+            raise AudioError(CRASHED.format(counted(tries, "time"), how))
         finally:
             self._idle.put(link)
 
@@ -86,10 +88,12 @@ class Workers:
                 self._idle.put(link)
 
     def close(self) -> None:
-        """End all processes."""
-        for link in self._pids:
-            link.close()
-        self._starter.end()
+        """End all processes, and with them the calls that wait for one."""
+        with self._lock:
+            self._closed = True
+            self._starter.end()
+            for pid in self.pids:  # of a fork server that was killed from outside
+                kill(pid)
         self._log.close()
 
     def __enter__(self) -> Self:
@@ -104,19 +108,20 @@ class Workers:
 
     def _begun(self) -> Connection:
         """The link to a new process that is ready."""
-        with self._lock:
+        with self._open():
             try:
                 link = self._starter.add_worker()
             except OSError:  # the fork server was killed from outside
                 self._starter.end()
                 self._starter = self._started()
                 link = self._starter.add_worker()
-            said: dict[str, Any] = {}
-            with suppress(EOFError, OSError):
-                said = messages.receive(link) if link.poll(START_SECONDS) else {}
-            if "pid" in said:
-                self._pids[link] = said["pid"]
-                return link
+        said: dict[str, Any] = {}
+        with suppress(EOFError, OSError):
+            said = messages.receive(link) if link.poll(START_SECONDS) else {}
+        if "pid" in said:
+            self._pids[link] = said["pid"]
+            return link
+        with self._open():
             self._starter.listen()  # raises what setting up raised in the fork server
             if "error" in said:
                 messages.raise_error(said)
@@ -125,12 +130,20 @@ class Workers:
     def _end(self, link: Connection) -> str:
         """Forget a process that has ended, and say how it did."""
         link.close()
-        with self._lock:
+        with self._open():
             self.replaced += 1
             return exit_in_words(self._starter.exit_code(link, self._pids.pop(link)))
 
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """The processes are not closed, and no other thread starts or ends one."""
+        with self._lock:
+            if self._closed:
+                raise CancelledError
+            yield
 
-def _answer(link: Connection, request: Any, seconds: float) -> Any:
+
+def _answer(link: Connection, request: Any, seconds: float | None) -> Any:
     """What a process says; None if it says nothing in time."""
     messages.send(link, request)
     return messages.receive(link) if link.poll(seconds) else None

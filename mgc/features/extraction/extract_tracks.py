@@ -78,7 +78,10 @@ def extract(
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
-    chosen = _where(sources, plan.waiting, workers, on, isolated=True)
+    if on is None:
+        chosen = _where(sources, plan.waiting, workers, isolated=True)
+    else:
+        chosen = _on_cluster(plan, on)
     names = " + ".join(source.name for source in sources)
     keeping = ShardWriter(sources, progress)
     forecast = Forecast(plan.waiting, progress)
@@ -116,7 +119,7 @@ def features_of_each(
     """
     everything = tuple(range(len(sources)))
     jobs = (ExtractionJob(number, path, wanted=everything) for number, path in enumerate(paths))
-    chosen = _where(sources, len(paths), workers, None, isolated=workers != 1)
+    chosen = _where(sources, len(paths), workers, isolated=workers != 1)
     for job, answer in chosen(jobs):
         if reason := answer.reason or next(filter(None, answer.reasons), ""):
             yield job.path, Failure(job.path, reason), Heard()
@@ -127,26 +130,24 @@ def features_of_each(
 Workplace = Callable[[Iterator[ExtractionJob]], Iterator[tuple[ExtractionJob, TaskResult]]]
 
 
+def _on_cluster(plan: ExtractionPlan, on: str) -> Workplace:
+    if on.partition(":")[0] != "ray":
+        example = "For example: --on ray://HOST:10001"
+        raise UsageError(f"Extraction cannot run on {on!r}.", example)
+    from mgc.features.extraction.ray_cluster import Cluster
+
+    cluster = Cluster(plan.sources, on, shard_writer.SHARD_TRACKS, plan.waiting)
+    plan.sound_hash = cluster.sound_hash
+    return cluster.run
+
+
 def _where(
-    sources: Sequence[ExtractorSpec],
-    waiting: int,
-    workers: int | None,
-    on: str | None,
-    *,
-    isolated: bool,
+    sources: Sequence[ExtractorSpec], waiting: int, workers: int | None, *, isolated: bool
 ) -> Workplace:
-    """Choose where the work is done: on a cluster, in worker processes, or in this process.
+    """Choose where the work is done: in worker processes, or in this process.
 
     ``isolated`` keeps the code of packages other than mgc's out of this process.
     """
-    if on is not None:
-        if on.partition(":")[0] != "ray":
-            example = "For example: --on ray://HOST:10001"
-            raise UsageError(f"Extraction cannot run on {on!r}.", example)
-        from mgc.features.extraction.ray_cluster import Cluster
-
-        cluster: Workplace = Cluster(sources, on, shard_writer.SHARD_TRACKS).run
-        return cluster
     count = workers_for(waiting, sources, workers)
     if any(source.device != "cpu" for source in sources):
         return lambda jobs: on_device(

@@ -8,7 +8,7 @@ bytes with any number of workers, killed and resumed or not.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,6 +64,7 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
+        self.sound_hash: Callable[[Path], str] = sound_hash
         self.known = file_hashes.known(paths)
         hashes = {path: sha for path, (_, sha) in self.known.items()}
         # Opens every store, before several threads look at them.
@@ -119,10 +120,11 @@ class ExtractionPlan:
 
     def _adopt(self, path: Path, sha: str) -> dict[int, str]:
         """Find what an earlier version stored of a file, by its hash of the file's bytes."""
-        lacking = [n for n, s in enumerate(self.sources) if sha not in s.store and s.store.earlier]
+        rows = [source.store.rows for source in self.sources]
+        lacking = [n for n, each in enumerate(rows) if sha not in each and each.earlier]
         before = content_hash(path) if lacking else ""
-        return {n: before for n in lacking if self.sources[n].store.adopt(sha, before)}
+        return {n: before for n in lacking if rows[n].adopt(sha, before)}
 
     def _hash(self, path: Path) -> tuple[Stamp, str]:
         before = file_hashes.stamp(path) or NO_STAMP
-        return before, sound_hash(path)
+        return before, self.sound_hash(path)

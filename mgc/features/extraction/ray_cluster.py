@@ -18,12 +18,15 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mgc.audio.processes.pool import FILE_SECONDS, TRIES
+from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
+from mgc.features import file_hashes
 from mgc.features.extraction import ray_node
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
@@ -31,6 +34,7 @@ from mgc.features.extraction.ray_shards import ShardTasks
 from mgc.features.extraction.remote_sources import described
 from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.store_folders import features_root
 
 JOBS_PER_CPU = 2  # out at once
 OUT_BYTES = 1 << 30  # of the answers that may wait in the cluster's memory
@@ -38,6 +42,7 @@ SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may gr
 LOST_TRIES = 3  # times that a job is handed out again when its result was lost with a node
 SHIPPED_BYTES = 64 << 20  # larger files do not travel: this process works on them itself
 GPU_DEVICE = "cuda"
+MAX_BLOCKS = 16  # lost with a node at the most, times `SHARD_TRACKS` files
 CLIENT_PORT = 10_001
 
 
@@ -59,10 +64,12 @@ class Cluster:
     ``ray://HOST[:PORT]``.
     """
 
-    def __init__(self, sources: Sequence[ExtractorSpec], address: str, shard_tracks: int) -> None:
+    def __init__(
+        self, sources: Sequence[ExtractorSpec], address: str, shard_tracks: int, waiting: int = 0
+    ) -> None:
         self.sources = sources
         self.address = address
-        self.shard_tracks = shard_tracks
+        self.shard_tracks, self.waiting = shard_tracks, waiting
         self.ship = False  # until a node says that it does not see a file
         self.records = described(sources, "cpu")
         self.sized = (0.0, 0)  # when the cluster was last asked, and its CPUs
@@ -73,7 +80,10 @@ class Cluster:
 
         Raises MgcError if the cluster cannot be reached or its nodes have other versions.
         """
-        with connected(self.address) as self.ray:
+        with connected(self.address) as ray:
+            self.ray = ray
+            self.read = ray.remote(num_cpus=0)(file_hashes.read)
+            self.do = ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
             try:
                 if gpus := int(self.ray.cluster_resources().get("GPU", 0)):
                     decoded = self._ordered(jobs, "waves")
@@ -81,9 +91,18 @@ class Cluster:
                     yield from Actors(self.ray, records, gpus).run(decoded, self.shard_tracks)
                 else:
                     shards = ShardTasks(self.ray, self.records, self._one_by_one, self._window)
-                    yield from shards.run(jobs, self.shard_tracks)
+                    yield from shards.run(jobs, self.shard_tracks, self._blocks())
             except self.ray.exceptions.RayError as error:
                 raise _failed(error) from error
+
+    def sound_hash(self, path: Path) -> str:
+        """The hash of a file's sound: from a node that sees the file, else made here."""
+        with suppress(self.ray.exceptions.RayError):
+            then, there = self.ray.get(self.read.remote(path))
+            now = file_hashes.stamp(path)
+            if then and now and then[:2] == now[:2]:
+                return str(there)
+        return sound_hash(path)
 
     # Jobs out and back, in order
 
@@ -122,6 +141,12 @@ class Cluster:
         jobs = max(self.shard_tracks // 2, JOBS_PER_CPU * cpus)
         return max(1, min(jobs, OUT_BYTES // self.largest))
 
+    def _blocks(self) -> int:
+        """Shards' worth of files that a node gets at once: on an object store, shards are large."""
+        if isinstance(features_root(), Path):
+            return 1
+        return max(1, min(MAX_BLOCKS, self.waiting // (self.shard_tracks * self._window())))
+
     def _is_ours(self, job: ExtractionJob) -> bool:
         return self.ship and job.stamp[0] > SHIPPED_BYTES
 
@@ -140,8 +165,7 @@ class Cluster:
                 content = job.path.read_bytes()
             except OSError:
                 content = b""  # it has vanished; the node will report it
-        do = self.ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
-        status, payload = do.remote(
+        status, payload = self.do.remote(
             self.records, task, str(job.path), job.stamp[:2], job.wanted, content
         )
         out[status] = _Out(job, status, payload, time.monotonic(), tries)

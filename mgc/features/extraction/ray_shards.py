@@ -42,12 +42,13 @@ class ShardTasks:
         self.window = window
         self.absent = False  # until a node says that it sees the store or a file not
 
-    def run(self, jobs: Iterator[ExtractionJob], shard_tracks: int) -> Answered:
-        """Each job with its answer, in order."""
+    def run(self, jobs: Iterator[ExtractionJob], shard_tracks: int, blocks: int) -> Answered:
+        """Each job with its answer, in order. A node gets the files of so many shards at once."""
+        self.seconds = blocks * FILE_SECONDS
         do = self.ray.remote(num_cpus=1, max_retries=1)(ray_node.do_shard)
         out: deque[tuple[list[ExtractionJob], Any]] = deque()
         with _token() as token:
-            for _, group in groupby(jobs, lambda job: job.number // shard_tracks):
+            for _, group in groupby(jobs, lambda job: job.number // (shard_tracks * blocks)):
                 shard = list(group)
                 alone = self.absent or token is None or not any(job.wanted for job in shard)
                 root = str(features_root())
@@ -72,7 +73,7 @@ class ShardTasks:
     def _said(self, task: Any) -> dict[str, Any]:
         """What a node says of a shard; nothing if it was lost twice or takes too long."""
         try:
-            said: dict[str, Any] = self.ray.get(task, timeout=FILE_SECONDS)
+            said: dict[str, Any] = self.ray.get(task, timeout=self.seconds)
         except self.ray.exceptions.RayTaskError:
             raise
         except self.ray.exceptions.RayError:

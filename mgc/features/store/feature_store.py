@@ -61,19 +61,10 @@ class FeatureStore:
             self._rows = TrackRows.opened(self.place)
         return self._rows
 
-    @property
-    def earlier(self) -> bool:
-        """Whether it has tracks of an earlier version that were not found again yet."""
-        return bool(self.rows.earlier)
-
     def origin(self, audio_hash: str) -> Origin:
         """How a stored track was heard."""
         found = self.rows.found(audio_hash)
         return found[1] if found else FIRST
-
-    def adopt(self, audio_hash: str, earlier: str) -> bool:
-        """Take a track for the one that is stored under an earlier hash, if there is one."""
-        return self.rows.adopt(audio_hash, earlier)
 
     def is_current(self, audio_hash: str) -> bool:
         """Whether a track is stored as it would be heard now."""

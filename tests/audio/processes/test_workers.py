@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,32 @@ def test_what_the_set_up_raises_is_raised_each_time(method: str) -> None:
 
 def test_a_fork_server_that_is_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MGC_START_METHOD", "fork")
-    with Workers(f"{__name__}:obeying", count=1) as workers:
-        workers.call(1, 60)
-        server = psutil.Process(workers.pids[0]).parent()
+    with Workers(f"{__name__}:obeying", count=2) as workers:
+        workers.warm_up()
+        dead, orphan = map(psutil.Process, workers.pids)
+        server = dead.parent()
         assert server is not None
-        for process in (server, psutil.Process(workers.pids[0])):
+        for process in (server, dead):
             process.kill()
         psutil.wait_procs([server])
-        assert workers.call(1, 60)["value"] == 1
+        assert [workers.call(1, 60)["value"] for _ in range(2)] == [1, 1]
+        assert orphan.pid in workers.pids
+    assert not psutil.wait_procs([orphan], timeout=30)[1]
+
+
+def test_closing_ends_the_calls_that_wait(method: str) -> None:
+    """One waits for its answer, the other for a free process."""
+    workers = Workers(f"{__name__}:obeying", count=1)
+    workers.warm_up()
+    [child] = [psutil.Process(pid) for pid in workers.pids]
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(workers.call, "hang") for _ in range(2)]
+        while not workers._idle.empty():
+            time.sleep(0.01)
+        workers.close()
+        for call in calls:
+            with pytest.raises(CancelledError):
+                call.result()
+    assert not psutil.wait_procs([child])[1]
+    with pytest.raises(CancelledError):
+        workers.call(1)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
 from mgc.features.extraction import extract, features_of, ray_shards, shard_writer
 from mgc.features.extraction import ray_cluster as cluster_module
@@ -26,6 +28,9 @@ from tests.sounds import album
 ray = pytest.importorskip("ray", reason="the extra mgc-music[ray] is not installed")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 __all__ = ["hostile"]
+#: A dead node is known soon, and a slow one is not taken for dead.
+PATIENT = {"health_check_period_ms": 500, "health_check_timeout_ms": 600_000}
+PATIENT |= {"worker_register_timeout_seconds": 600}
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +47,14 @@ def cluster(site: Path) -> Iterator[Any]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(site), *([before] if before else [])])
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    node = {"num_cpus": 1, "object_store_memory": 200 << 20, "include_dashboard": False}
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+    node = {"num_cpus": 1, "object_store_memory": 200 << 20}
+    made = cluster_utils.Cluster(
+        initialize_head=True,
+        head_node_args={**node, "include_dashboard": False, "_system_config": PATIENT},
+    )
     try:
-        del node["include_dashboard"]
-        made.others = [made.add_node(**node) for _ in range(2)]
         made.node = node
+        made.others = [_added(made) for _ in range(2)]
         yield made
     finally:
         made.shutdown()
@@ -55,6 +62,13 @@ def cluster(site: Path) -> Iterator[Any]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+def _added(made: Any) -> Any:
+    """Another node, however long it takes to start."""
+    node = made.add_node(wait=False, **made.node)
+    made._wait_for_node(node, timeout=600)
+    return node
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +100,35 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_one_node_of_three_is_killed(connected: Any, tmp_path: Path, local: Any) -> None:
     paths = album(tmp_path / "music", 130, seconds=3.0)
     (tmp_path / "music" / "0077.wav").write_text("no music")
-    store = sources("mel")[0].store
+    over = threading.Event()
 
     def kill() -> None:
-        while not list(store.folder.glob("*.safetensors")):
-            time.sleep(0.02)
-        connected.remove_node(connected.others.pop(), allow_graceful=False)
+        while not (busy := [node for node in connected.others if _has_open_shard(node)]):
+            if over.wait(0.02):
+                return
+        connected.others.remove(busy[0])
+        connected.remove_node(busy[0], allow_graceful=False)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    done = extract(paths, sources(), on="ray")
-    killer.join()
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill)
+        done = extract(paths, sources(), on="ray")
+        over.set()
+        killed.result()
+    assert len(connected.others) == 1
     assert (done.made, len(done.failures)) == (129, 1)
     assert "does not decode" in done.failures[0].reason
     assert shards(sources()) == local(paths)
-    connected.others.append(connected.add_node(**connected.node))
+    connected.others.append(_added(connected))
+
+
+def _has_open_shard(node: Any) -> bool:
+    """Whether one of its workers makes a shard: Ray calls the process so."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    for process in raylet.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline()[:1] == ["ray::do_shard"]:
+                return True
+    return False
 
 
 def test_nodes_put_shards_into_the_store_themselves(
@@ -121,6 +149,33 @@ def test_nodes_put_shards_into_the_store_themselves(
     assert not list(store.parent.glob(".shared-*"))
     again = extract(paths, sources(), on="ray")
     assert (again.made, again.found, len(again.failures)) == (0, 69, 1)
+
+
+def test_nodes_read_the_files_and_make_large_shards_on_an_object_store(
+    connected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = album(tmp_path / "music", 70, seconds=1.0)
+    (tmp_path / "music" / "0066.wav").write_bytes(paths[2].read_bytes())
+    extract(paths, sources("mel"), workers=1)
+    expected = {sha: rows[0].tobytes() for sha, rows in _stored(paths)}
+
+    def unwanted(path: Path) -> str:
+        raise AssertionError(f"This process reads {path}.")
+
+    monkeypatch.setenv("MGC_FEATURES", f"file://{tmp_path}/objects")
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "another home"))
+    (tmp_path / "objects" / sources("mel")[0].store.folder.name).mkdir(parents=True)
+    monkeypatch.setattr(cluster_module, "sound_hash", unwanted)
+    monkeypatch.setattr(Cluster, "_window", lambda _: 1)  # a small cluster: two shards' files each
+    done = extract(paths, sources("mel"), on="ray")
+    assert (done.made, done.found, done.failures) == (69, 1, [])
+    assert len(list(tmp_path.glob("objects/*/*.safetensors"))) == 2
+    assert {sha: rows[0].tobytes() for sha, rows in _stored(paths)} == expected
+
+
+def _stored(paths: list[Path]) -> Iterator[tuple[str, list[np.ndarray]]]:
+    [mel] = sources("mel")
+    return ((sha, mel.store.read(sha)) for sha in map(sound_hash, paths))
 
 
 def test_a_store_that_nodes_do_not_see_is_filled_by_this_process(
