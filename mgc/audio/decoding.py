@@ -113,6 +113,7 @@ def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return np.pad(made, (0, length - len(made)))
 
 
+@np.errstate(over="ignore")  # what is not finite is refused
 def mono(block: np.ndarray) -> np.ndarray:
     """(sample, channel) float32 → the mean of the channels (sample,)."""
     if block.shape[1] == 1:
