@@ -222,6 +222,19 @@ def test_runs_are_told_if_none_is_the_default(home: Home, monkeypatch: pytest.Mo
     assert not any(entry["default"] for entry in entries)
 
 
+def test_figures_of_runs_are_read_by_the_workers(
+    home: Home, server: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the server's own process they would hold up every answer."""
+    here: list[str] = []
+    figures = mgc.Run.figures.fget
+    monkeypatch.setattr(mgc.Run, "figures", property(lambda run: here.append(run) or figures(run)))
+    server.app.state.service.runs._entries.clear()
+    told = {entry["name"]: entry["accuracy"] for entry in client.get("/v1/runs").json()["runs"]}
+    assert not here
+    assert told[home.run] == mgc.load(home.run).run.figures["accuracy"]
+
+
 def test_the_document_has_every_route(server: Running, client: httpx.Client) -> None:
     paths = {
         route.path.replace(":path", "") for route in server.app.routes if route.path[1:3] == "v1"

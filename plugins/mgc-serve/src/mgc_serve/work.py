@@ -21,6 +21,7 @@ Request = Mapping[str, Any]
 ZIP = b"PK\x03\x04"
 READS_RUNS = ("pandas", "pyarrow.parquet")  # mgc imports them at the first file that it knows
 MODELS = 3  # that a process keeps
+FIGURES = ("accuracy", "accuracy_low", "accuracy_high")
 PAIRS = 800  # of a waveform
 PIECE_SECONDS = 300.0  # decoded at once for it
 
@@ -162,4 +163,17 @@ def _wav(_: Hearer, path: Path, request: Request) -> dict[str, Any]:
     return {}
 
 
-TASKS = {"predict": _predict, "similar": _similar, "explain": _explain, "wav": _wav}
+def _figures(_: Hearer, __: Path, request: Request) -> dict[str, Any]:
+    """Those that ``GET /v1/runs`` tells."""
+    run = mgc.load(request["run"], device="cpu").run
+    assert run is not None
+    return {name: run.figures[name] for name in FIGURES}
+
+
+TASKS = {
+    "predict": _predict,
+    "similar": _similar,
+    "explain": _explain,
+    "wav": _wav,
+    "figures": _figures,
+}
