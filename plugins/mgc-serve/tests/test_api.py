@@ -222,6 +222,30 @@ def test_runs_are_told_if_none_is_the_default(home: Home, monkeypatch: pytest.Mo
     assert not any(entry["default"] for entry in entries)
 
 
+def test_a_lone_file_is_answered_where_it_is_heard(
+    home: Home, server: Running, client: httpx.Client
+) -> None:
+    """Nothing can be answered together with it; the answer is that of the models' thread."""
+    asked = {"views": "1", "coverage": "0.9", "run": home.ensemble}
+    batches = server.app.state.service.metrics._values["batches_total"]
+    parts = [("file", ("a.wav", sounds.audio())), ("file", ("b.wav", sounds.audio(genre="harsh")))]
+    before = batches.total()
+    alone = [
+        client.post("/v1/predict", params=asked, files=[part]).json()["answers"][0]
+        for part in parts
+    ]
+    assert batches.total() == before
+    together = client.post("/v1/predict", params=asked, files=parts).json()["answers"]
+    assert batches.total() > before
+    for one, other in zip(alone, together, strict=True):
+        assert one.pop("probabilities") == pytest.approx(other.pop("probabilities"), abs=1e-6)
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
+        assert [one[key] for key in ("genre", "known", "genres_at", "file", "seconds")] == [
+            other[key] for key in ("genre", "known", "genres_at", "file", "seconds")
+        ]
+        assert [view["name"] for view in one["views"]] == [view["name"] for view in other["views"]]
+
+
 def test_figures_of_runs_are_read_by_the_workers(
     home: Home, server: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

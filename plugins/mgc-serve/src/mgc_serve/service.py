@@ -88,15 +88,17 @@ class Service:
             file.setparams((1, 2, NOISE_RATE, 0, "NONE", ""))
             file.writeframes(random.Random(0).randbytes(2 * NOISE_RATE * NOISE_SECONDS))
         asked: dict[str, Any] = {"do": "predict", "path": str(path), "run": str(run.folder)}
-        asked |= {"max_seconds": NOISE_SECONDS, "timeline": False, "waveform": False}
+        asked |= {"max_seconds": NOISE_SECONDS, "unknown": 0.01, "coverage": None}
+        asked |= dict.fromkeys(("timeline", "waveform", "views"), False)
 
-        def hear(_: int) -> Any:
-            return self.workers.call(asked, self.settings.work_seconds)
+        def hear(answers: bool) -> Any:
+            return self.workers.call(asked | {"answers": answers}, self.settings.work_seconds)
 
         with suppress(mgc.MgcError):  # whoever asks for the run is told
-            for heard in self.threads.map(hear, range(self.workers.count)):
-                features = mgc.Features(None, heard.get("rows", ()))
-                self.models.ask(Question(run, features, 0.01, lambda *_: None))
+            for heard in self.threads.map(hear, [True] * self.workers.count + [False]):
+                if "rows" in heard:
+                    features = mgc.Features(None, heard["rows"])
+                    self.models.ask(Question(run, features, 0.01, lambda *_: None))
         path.unlink()
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import mgc
+from mgc_serve.answers import record
 
 Request = Mapping[str, Any]
 ZIP = b"PK\x03\x04"
@@ -92,17 +93,16 @@ def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
             f"{path}: is {heard.length:,.0f} s long; {most:,.0f} s are accepted.",
             "Send a part of it.",
         )
-    made: dict[str, Any] = {
-        "rows": [list(rows) for rows in heard.rows],
-        "seconds": heard.seconds,
-        "remark": heard.remark,
-        "heard_before": heard.heard_before and asdict(heard.heard_before),
-    }
+    made: dict[str, Any] = {"heard_before": heard.heard_before and asdict(heard.heard_before)}
     if request["timeline"]:
         made["timeline"] = _timeline(model, path, request)
     if request["waveform"]:
         made["waveform"] = waveform(path, heard.length)
-    return made
+    if request["answers"]:
+        (answer,) = model.predict_features([heard], unknown=request["unknown"])
+        return record(answer, made, request)
+    rows = [list(rows) for rows in heard.rows]
+    return made | {"rows": rows, "seconds": heard.seconds, "remark": heard.remark}
 
 
 def _timeline(model: mgc.Model, path: Path, request: Request) -> list[dict[str, Any]]:
