@@ -16,6 +16,7 @@ import pytest
 import mgc
 
 from . import reviewing
+from .openapi_schema import fits, promised
 from .reviewing import GENRES, TITLE, Server, start
 
 WRONG = {f"ambient/{artist}/0 #1?" for artist in range(3)}
@@ -70,6 +71,15 @@ def test_the_queue_begins_with_the_wrong_labels(server: Server) -> None:
     with_sound = server.address + track["audio"]
     with reviewing.urllib.request.urlopen(with_sound, timeout=60) as sound:
         assert sound.headers["Content-Type"].startswith("audio/")
+
+
+def test_the_answers_of_the_review_are_as_documented(server: Server) -> None:
+    told = server.ask("/v1/review/queue?count=2")[1]
+    fits(told, promised("/v1/review/queue", "get"))
+    said = {"track_id": told["tracks"][0]["track_id"], "answer": "skip"}
+    fits(server.ask("/v1/review/answers", said)[1], promised("/v1/review/answers"))
+    for _ in range(2):  # the second finds nothing to take back
+        fits(server.ask("/v1/review/undo", {})[1], promised("/v1/review/undo"))
 
 
 def test_killed_in_the_middle_no_answer_is_lost(home: Path) -> None:

@@ -14,6 +14,7 @@ from mgc_serve.review import opinions, queue
 
 Answer = Literal["genre", "several", "not music", "skip"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
+NEXT = 12  # tracks of the queue that are told if no number is asked for
 MAX_SHOWN = 200  # tracks of the queue that one answer holds
 
 
