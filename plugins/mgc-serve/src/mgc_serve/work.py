@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -165,8 +165,7 @@ def _wav(_: Hearer, path: Path, request: Request) -> dict[str, Any]:
 
 def _figures(_: Hearer, __: Path, request: Request) -> dict[str, Any]:
     """Those that ``GET /v1/runs`` tells."""
-    run = mgc.load(request["run"], device="cpu").run
-    assert run is not None
+    run = cast(mgc.Run, mgc.load(request["run"], device="cpu").run)
     return {name: run.figures[name] for name in FIGURES}
 
 
