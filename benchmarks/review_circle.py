@@ -49,9 +49,10 @@ def circle(dataset: Dataset, extractors: Sequence[str], seed: int, by_artist: bo
     wrong = planted(dataset, name, seed, by_artist)
     before, *_ = [mgc.fit(name, each, "logistic", folds=FOLDS, seed=seed) for each in extractors]
     review, truth = Review(name), dataset.tracks.set_index("track_id")["genre"]
-    shown = [doubt.track_id for doubt in review.doubts[:SHOWN]]
-    for track in shown:
-        review.answer(track, "genre", [truth[track]])
+    shown: list[str] = []
+    while len(shown) < SHOWN and (first := review.state(1)["tracks"]):
+        shown.append(first[0]["track_id"])
+        review.answer(shown[-1], "genre", [truth[shown[-1]]])
     made = mgc.datasets.correct(name).record["corrections"]
     after = mgc.fit(name, extractors[0], "logistic", folds=FOLDS, seed=seed)
     rows = mgc.compare([before, after], reference=before.name).set_index("reference")

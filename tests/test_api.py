@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import mgc
 from mgc.audio.decoding import decode
+from mgc.training.fitted_head import FittedHead
 from tests.cli.test_app import HEAVY
 
 #: What predicting with `logistic` has no use for; torch, numpy and soundfile it has.
@@ -268,6 +270,25 @@ def test_a_batch_is_answered_as_each_file_is(model: mgc.Model, song: Path, music
         assert answer.heard_before == alone.heard_before
         assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
         assert answer.genres_at(0.9) == alone.genres_at(0.9)
+
+
+def test_heads_answer_in_one_thread(
+    model: mgc.Model, song: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of the linear algebra that wait for each other cost ten times as much CPU if other
+    processes run: the workers of `predict_many`."""
+    threads: list[int] = []
+    predict = FittedHead.predict
+
+    def noting(head: FittedHead, features: Any) -> Any:
+        found = threadpool_info()
+        threads.extend(one["num_threads"] for one in found if one["user_api"] == "blas")
+        return predict(head, features)
+
+    monkeypatch.setattr(FittedHead, "predict", noting)
+    with threadpool_limits(2, "blas"):
+        model.predict(song)
+    assert set(threads) == {1}
 
 
 def test_the_runs_that_there_are_and_the_views_of_an_ensemble(home: Path, song: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from mgc import runs
 from mgc.audio import decoders
@@ -202,6 +203,13 @@ class Predictor(BasePredictor):
             raise runs.damaged(member.folder, f"{wrong}, run.json {len(member.genres):,}")
         return head
 
+    @cached_property
+    def libraries(self) -> ThreadpoolController:
+        """Those that compute what the heads say, each in a single thread: the products are small,
+        and threads that wait for each other take many times as long if other processes run."""
+        _ = self.heads  # which load them
+        return ThreadpoolController()
+
     def prepare(self) -> None:
         """Load everything but the audio."""
         _ = self.sources, self.heads, self.reference
@@ -229,10 +237,12 @@ class Predictor(BasePredictor):
         for made in batch:
             wide = ([np.asarray(clip, np.float32) for clip in rows] for rows in made)
             features.append(dict(zip(self.answering, wide, strict=False)))  # `heard` has one more
-        said = [
-            [head.predict([own[source.store.fingerprint] for own in features]) for head in heads]
-            for source, heads in zip(self.sources, (own[folds] for own in self.heads), strict=True)
-        ]
+        prints = [source.store.fingerprint for source in self.sources]
+        with self.libraries.limit(limits=1, user_api="blas"):
+            said = [
+                [head.predict([own[name] for own in features]) for head in heads[folds]]
+                for name, heads in zip(prints, self.heads, strict=True)
+            ]
         return [
             [[(p[n : n + 1], e[n : n + 1]) for p, e in member] for member in said]
             for n in range(len(batch))

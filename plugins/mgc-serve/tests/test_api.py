@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from mgc_serve import openapi
 from mgc_serve.runbook import RunBook
 from mgc_serve.work import waveform
 
@@ -17,42 +15,9 @@ import mgc
 
 from . import sounds
 from .conftest import Home, Running
+from .openapi_schema import fits, promised
 
 FORMS = {"a.wav": "WAV", "b.flac": "FLAC", "c.mp3": "MP3", "d.ogg": "OGG"}
-
-
-def fits(value: Any, schema: Any, where: str = "") -> None:
-    """Check a value against a schema of the document."""
-    if reference := schema.get("$ref"):
-        schema = openapi.document()["components"]["schemas"][reference.rpartition("/")[2]]
-    if options := schema.get("anyOf"):
-        errors = []
-        for option in options:
-            try:
-                return fits(value, option, where)
-            except AssertionError as error:
-                errors.append(str(error))
-        raise AssertionError(f"{where}: {errors}")
-    kinds = {"string": str, "boolean": bool, "integer": int, "null": type(None), "array": list}
-    kinds |= {"object": dict, "number": (int, float)}  # type: ignore[dict-item]
-    assert isinstance(value, kinds[schema["type"]]), f"{where}: {value!r}"
-    if schema["type"] == "array":
-        for number, item in enumerate(value):
-            fits(item, schema["items"], f"{where}[{number}]")
-    if schema["type"] == "object":
-        known, others = schema.get("properties", {}), schema.get("additionalProperties")
-        assert set(schema.get("required", ())) <= set(value), f"{where}: {set(value)}"
-        assert others or set(value) <= set(known), f"{where}: {set(value) - set(known)}"
-        for name, item in value.items():
-            if own := known.get(name) or (others if isinstance(others, dict) else None):
-                fits(item, own, f"{where}.{name}")
-    return None
-
-
-def promised(path: str, method: str = "post") -> Any:
-    """The schema of an answer."""
-    operation = openapi.document()["paths"][path][method]
-    return operation["responses"]["200"]["content"]["application/json"]["schema"]
 
 
 @pytest.mark.parametrize("which", ["run", "ensemble"])
@@ -222,9 +187,46 @@ def test_runs_are_told_if_none_is_the_default(home: Home, monkeypatch: pytest.Mo
     assert not any(entry["default"] for entry in entries)
 
 
+def test_a_lone_file_is_answered_where_it_is_heard(
+    home: Home, server: Running, client: httpx.Client
+) -> None:
+    """Nothing can be answered together with it; the answer is that of the models' thread."""
+    asked = {"views": "1", "coverage": "0.9", "run": home.ensemble}
+    batches = server.app.state.service.metrics._values["batches_total"]
+    parts = [("file", ("a.wav", sounds.audio())), ("file", ("b.wav", sounds.audio(genre="harsh")))]
+    before = batches.total()
+    alone = [
+        client.post("/v1/predict", params=asked, files=[part]).json()["answers"][0]
+        for part in parts
+    ]
+    assert batches.total() == before
+    together = client.post("/v1/predict", params=asked, files=parts).json()["answers"]
+    assert batches.total() > before
+    for one, other in zip(alone, together, strict=True):
+        assert one.pop("probabilities") == pytest.approx(other.pop("probabilities"), abs=1e-6)
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
+        assert [one[key] for key in ("genre", "known", "genres_at", "file", "seconds")] == [
+            other[key] for key in ("genre", "known", "genres_at", "file", "seconds")
+        ]
+        assert [view["name"] for view in one["views"]] == [view["name"] for view in other["views"]]
+
+
+def test_figures_of_runs_are_read_by_the_workers(
+    home: Home, server: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the server's own process they would hold up every answer."""
+    here: list[str] = []
+    figures = mgc.Run.figures.fget
+    monkeypatch.setattr(mgc.Run, "figures", property(lambda run: here.append(run) or figures(run)))
+    server.app.state.service.runs._entries.clear()
+    told = {entry["name"]: entry["accuracy"] for entry in client.get("/v1/runs").json()["runs"]}
+    assert not here
+    assert told[home.run] == mgc.load(home.run).run.figures["accuracy"]
+
+
 def test_the_document_has_every_route(server: Running, client: httpx.Client) -> None:
     paths = {
         route.path.replace(":path", "") for route in server.app.routes if route.path[1:3] == "v1"
     }
     documented = client.get("/openapi.json").json()["paths"]
-    assert {path for path in paths if "/review" not in path} <= set(documented)
+    assert paths <= set(documented)

@@ -111,6 +111,22 @@ def test_a_whole_artist_with_a_wrong_label_is_found_by_the_sound() -> None:
     assert all(SUSPECT in doubt.reasons and ARTIST not in doubt.reasons for doubt in found)
 
 
+def test_an_answer_makes_the_other_labels_of_the_artist_suspect() -> None:
+    labels = ["jazz"] * 10 + ["rock"] * 10 + ["pop"] * 10
+    artists = [f"artist {n // 5}" for n in range(30)]
+    own = [sure(GENRES.index(label), 0.5) for label in labels]
+    own[0] = sure(1)  # the others sound like what is written
+    own[10] = sure(1, 0.7)
+    table, heard = rows(labels, artists), said(own)
+    assert [doubt.track_id for doubt in queue(table, heard)] == ["000", "010"]
+    wrong = [doubt.track_id for doubt in queue(table, heard, {"000": "pop"})]
+    assert wrong[0] == "001"
+    assert set(wrong) == {"001", "002", "003", "004", "010"}
+    right = queue(table, heard, {"000": "jazz"})
+    assert [doubt.track_id for doubt in right] == ["000", "010"]
+    assert "001" not in {doubt.track_id for doubt in queue(table, heard, {"000": ""})}
+
+
 def test_artists_and_genres_are_spread_and_other_reasons_come_between() -> None:
     # Twenty suspects by one artist are a little more suspect than twenty by others.
     labels = ["jazz"] * 40 + ["pop"] * 30 + ["rock"] * 30 + ["jazz"] * 40

@@ -34,5 +34,5 @@ def config(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": JsonLines}},
         "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "loggers": {"mgc_serve": own, "uvicorn": own},
+        "loggers": {"mgc_serve": own, "uvicorn": own, "python_multipart": {"level": "CRITICAL"}},
     }

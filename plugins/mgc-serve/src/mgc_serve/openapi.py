@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mgc_serve import __version__, options
 from mgc_serve.options import MAX_TEXT, Option
+from mgc_serve.review.session import ANSWERS, MAX_SHOWN, NEXT
+from mgc_serve.schemas import INTEGER, TEXT, Schema, fields, list_of, schemas
 
 METRICS = "text/plain; version=0.0.4"
-Schema = Mapping[str, Any]
-
-TEXT, NUMBER, BOOLEAN, INTEGER = (
-    {"type": kind} for kind in ("string", "number", "boolean", "integer")
-)
-MAYBE_TEXT, MAYBE_NUMBER = ({"anyOf": [kind, {"type": "null"}]} for kind in (TEXT, NUMBER))
-SHARES = {"type": "object", "additionalProperties": NUMBER}
 PROBLEMS = {
     "400": "An option or the form is wrong.",
     "401": "The token is missing or wrong.",
@@ -54,12 +49,13 @@ def document() -> dict[str, Any]:
                 "explain", "What decides the answer for a file.", options.EXPLAIN, "Explanation"
             ),
             "/v1/tracks/{dataset}/{track_id}/audio": {"get": _track()},
+            **_review(),
             "/health": {"get": _get("health", "Whether the process answers.", _json("Health"))},
             "/ready": {"get": _ready()},
             "/metrics": {"get": _get("metrics", "Figures for Prometheus.", {METRICS: {}})},
         },
         "components": {
-            "schemas": _schemas(),
+            "schemas": schemas(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
@@ -142,6 +138,34 @@ def _schema(option: Option) -> dict[str, Any]:
     return made if option.default is None else made | {"default": option.default}
 
 
+def _review() -> dict[str, Any]:
+    """The paths of the review, which `mgc review` serves."""
+    queue = _get("queue", "Where the review stands, and what to hear next.", _json("Queue"))
+    count = {"type": "integer", "minimum": 0, "default": NEXT}
+    about = f"How many tracks to tell, at most {MAX_SHOWN}."
+    queue["parameters"] = [{"name": "count", "in": "query", "description": about, "schema": count}]
+    queue["responses"] |= _problems("400", "404")
+    genres = {"genres": {**list_of(TEXT), "default": []}}
+    given = fields(track_id=TEXT, answer={"enum": list(ANSWERS)})
+    said = given | {"properties": given["properties"] | genres}
+    return {
+        "/v1/review/queue": {"get": queue},
+        "/v1/review/answers": {
+            "post": _told("answer", "Keep what was said of a track.", said, "Answered")
+        },
+        "/v1/review/undo": {
+            "post": _told("undo", "Take back the last answer.", fields(), "Undone")
+        },
+    }
+
+
+def _told(name: str, about: str, body: Schema, answer: str) -> dict[str, Any]:
+    """A request with a JSON body."""
+    made = _get(name, about, _json(answer), "400", "404", "413", "415")
+    content = {"application/json": {"schema": body}}
+    return made | {"requestBody": {"required": True, "content": content}}
+
+
 def _problems(*more: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     made: dict[str, Any] = {
@@ -155,74 +179,3 @@ def _problems(*more: str) -> dict[str, Any]:
 
 def _json(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _list(of: Schema) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-def _or_null(schema: Schema) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _named(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _schemas() -> dict[str, Any]:
-    intervals = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), MAYBE_NUMBER)
-    run = _object(
-        **{"name": TEXT, "label": TEXT, "genres": _list(TEXT), **intervals},
-        **{"members": _list(TEXT), "ready_made": BOOLEAN, "default": BOOLEAN},
-    )
-    texts = dict.fromkeys(("track_id", "title", "artist", "genre", "audio"), TEXT)
-    answers = {"anyOf": [_named("Answer"), _object(file=TEXT, error=_named("Problem"))]}
-    problem = _object(type=TEXT, title=TEXT, status=INTEGER, detail=TEXT)
-    return {
-        "Runs": _object(runs=_list(run)),
-        "Answer": _answer(),
-        "Answers": _object(run=TEXT, genres=_list(TEXT), answers=_list(answers)),
-        "Similar": _object(run=TEXT, file=TEXT, tracks=_list(_object(**texts, distance=NUMBER))),
-        "Explanation": _explanation(),
-        "Health": _object(status=TEXT),
-        "Ready": _object(ready=BOOLEAN, problem=MAYBE_TEXT),
-        "Problem": problem | {"additionalProperties": True},
-    }
-
-
-def _answer() -> dict[str, Any]:
-    said = {"genre": TEXT, "probability": NUMBER, "probabilities": SHARES}
-    segment = {"genre": MAYBE_TEXT, "probability": MAYBE_NUMBER, "remark": TEXT}
-    return _object(
-        file=TEXT,
-        **said,
-        known=_or_null(BOOLEAN),
-        unlike=MAYBE_NUMBER,
-        remark=MAYBE_TEXT,
-        seconds=NUMBER,
-        genres_at=_or_null(_list(TEXT)),
-        heard_before=_or_null(_object(track_id=TEXT, genre=TEXT, out_of_fold=SHARES)),
-        views=_or_null(_list(_object(name=TEXT, **said))),
-        timeline=_or_null(_list(_object(start=NUMBER, end=NUMBER, **segment))),
-        waveform=_or_null(_list(_list(NUMBER))),
-    )
-
-
-def _explanation() -> dict[str, Any]:
-    member = _object(name=TEXT, genre=TEXT, probability=NUMBER, without=NUMBER)
-    return _object(
-        run=TEXT,
-        file=TEXT,
-        genre=TEXT,
-        probability=NUMBER,
-        remark=MAYBE_TEXT,
-        seconds=_list(_object(start=NUMBER, end=NUMBER, effect=NUMBER)),
-        bands=_list(_object(low=NUMBER, high=NUMBER, effect=NUMBER)),
-        members=_list(member),
-        telling=_list(NUMBER),
-        picture=TEXT,
-    )

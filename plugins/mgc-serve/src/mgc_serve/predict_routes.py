@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from starlette.routing import Route
 
 import mgc
 from mgc_serve import options
+from mgc_serve.answers import record
 from mgc_serve.options import Option
 from mgc_serve.problems import ProblemError, from_error
 from mgc_serve.service import Service
@@ -22,6 +22,11 @@ from mgc_serve.uploads import Received, Upload, received
 Options = dict[str, Any]
 #: Answers a request: the service, the run, the files and the options → what it says.
 Answer = Callable[[Service, mgc.Run, Sequence[Upload], Options], Awaitable[Any]]
+#: Options that a worker process is told.
+WANTED = (
+    *("timeline", "window", "hop", "smooth", "waveform"),
+    *("coverage", "unknown", "views"),
+)
 GONE = 499  # the client does not wait for the answer
 
 
@@ -88,7 +93,8 @@ async def _gone(request: Request) -> None:
 async def _predict(
     service: Service, run: mgc.Run, files: Sequence[Upload], asked: Options
 ) -> dict[str, Any]:
-    made = await asyncio.gather(*(_one(service, run, file, asked) for file in files))
+    alone = service.in_hand == len(files) == 1
+    made = await asyncio.gather(*(_one(service, run, file, asked, alone) for file in files))
     problems = [problem for problem in made if isinstance(problem, ProblemError)]
     service.metrics.add("files_total", len(made) - len(problems), outcome="answered")
     service.metrics.add("files_total", len(problems), outcome="unusable")
@@ -102,67 +108,26 @@ async def _predict(
 
 
 async def _one(
-    service: Service, run: mgc.Run, file: Upload, asked: Options
+    service: Service, run: mgc.Run, file: Upload, asked: Options, alone: bool
 ) -> dict[str, Any] | ProblemError:
-    wanted = {key: asked[key] for key in ("timeline", "window", "hop", "smooth", "waveform")}
-    seconds = service.settings.max_seconds
+    """The answer to a file; the worker that hears it answers too if it is ``alone``: there is
+    nothing to be answered together with it."""
+    wanted = {key: asked[key] for key in WANTED} | {"max_seconds": service.settings.max_seconds}
     try:
         heard = await service.work(
-            "predict", file.path, file.name, run=str(run.folder), max_seconds=seconds, **wanted
+            "predict", file.path, file.name, run=str(run.folder), answers=alone, **wanted
         )
+        if not alone:
 
-        def finish(_: mgc.Model, answer: mgc.Prediction) -> dict[str, Any]:
-            return record(file.name, answer, heard, asked)
+            def finish(_: mgc.Model, answer: mgc.Prediction) -> dict[str, Any]:
+                return record(answer, heard, asked)
 
-        made: dict[str, Any] = await service.answer(run, heard, asked["unknown"], finish)
-        return made
+            heard = await service.answer(run, heard, asked["unknown"], finish)
+        return {"file": file.name, **heard}
     except ProblemError as problem:
         return problem
     except mgc.MgcError as error:
         return from_error(error)
-
-
-def record(
-    name: str, answer: mgc.Prediction, heard: dict[str, Any], asked: Options
-) -> dict[str, Any]:
-    """An answer as the API gives it."""
-    return {
-        "file": name,
-        "genre": answer.genre,
-        "probability": answer.probability,
-        "probabilities": answer.probabilities,
-        "known": answer.known,
-        "unlike": answer.unlike,
-        "remark": answer.remark or None,
-        "seconds": answer.seconds,
-        "genres_at": _genres_at(answer, asked["coverage"]),
-        "heard_before": heard["heard_before"],
-        "views": _views(answer) if asked["views"] and answer.views else None,
-        "timeline": heard.get("timeline"),
-        "waveform": heard.get("waveform"),
-    }
-
-
-def _genres_at(answer: mgc.Prediction, coverage: float | None) -> list[str] | None:
-    """The set of genres, if it is asked for and the run has held-out tracks to tell."""
-    with suppress(mgc.MgcError):
-        return None if coverage is None else answer.genres_at(coverage)
-    return None
-
-
-def _views(answer: mgc.Prediction) -> list[dict[str, Any]]:
-    views = []
-    for name, shares in answer.views.items():
-        genre = max(shares, key=shares.__getitem__)
-        views.append(
-            {
-                "name": name,
-                "genre": genre,
-                "probability": shares[genre],
-                "probabilities": shares,
-            }
-        )
-    return views
 
 
 async def _similar(

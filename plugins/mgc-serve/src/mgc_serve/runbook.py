@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
 import mgc
 from mgc_serve.problems import ProblemError
-from mgc_serve.work import stamp
+from mgc_serve.work import FIGURES, stamp
+
+Figures = Callable[[mgc.Run], Mapping[str, Any]]
 
 
 class RunBook:
-    """The runs at home; every thread may ask."""
+    """The runs at home; every thread may ask. ``figures`` reads those of a run."""
 
-    def __init__(self, default: str | None) -> None:
-        self.wanted = default
+    def __init__(self, default: str | None, figures: Figures = lambda run: run.figures) -> None:
+        self.wanted, self.figures = default, figures
         self._lock = Lock()
         self._known: dict[str, mgc.Run] = {}
         self._default: mgc.Run | None = None
@@ -46,8 +49,8 @@ class RunBook:
                 default = self._answering().name
             except (ProblemError, mgc.MgcError):  # with several datasets a request must name one
                 default = ""
-            found = [self._entry(run) for run in self._known.values()]
-            return [entry | {"default": entry["name"] == default} for entry in found]
+            known = list(self._known.values())
+        return [self._entry(run) | {"default": run.name == default} for run in known]
 
     def _answering(self) -> mgc.Run:
         if self._default is None or not stamp(self._default.folder):
@@ -64,17 +67,14 @@ class RunBook:
         key = run.name, stamp(run.folder)
         if key not in self._entries:
             try:
-                figures = run.figures
+                figures = self.figures(run)
             except (mgc.MgcError, OSError):  # a ready-made one, or removed just now
                 figures = {}
             self._entries[key] = {
                 "name": run.name,
                 "label": run.label,
                 "genres": run.genres,
-                **{
-                    name: figures.get(name)
-                    for name in ("accuracy", "accuracy_low", "accuracy_high")
-                },
+                **{name: figures.get(name) for name in FIGURES},
                 "members": run.members,
                 "ready_made": run.folder.parent.name == "models",
             }

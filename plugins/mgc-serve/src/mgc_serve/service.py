@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import mgc
@@ -32,7 +33,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.runs = RunBook(settings.run)
+        self.runs = RunBook(settings.run, self._figures)
         self.metrics = Metrics()
         self.in_hand = 0
         self.seconds = 1.0  # of a request, the recent ones' mean
@@ -56,7 +57,20 @@ class Service:
         if run is not None:
             self._hear_noise(run)
         self.ready = True
-        self.threads.submit(self.runs.entries)  # reads all figures once
+        self.reader = Thread(target=self._read_ahead, daemon=True)
+        self.reader.start()
+
+    def _read_ahead(self) -> None:
+        with suppress(ProblemError, mgc.MgcError):  # whoever asks for the runs is told
+            self.runs.entries()
+
+    def _figures(self, run: mgc.Run) -> dict[str, Any]:
+        """The figures of a run, computed in a worker process: the models' thread would wait."""
+        if not self.ready:
+            raise ProblemError(503, "ending", "The server is ending.")
+        asked = {"do": "figures", "path": str(run.folder / "run.json"), "run": str(run.folder)}
+        figures: dict[str, Any] = self.workers.call(asked, self.settings.work_seconds)
+        return figures
 
     def _default_run(self) -> mgc.Run | None:
         try:
@@ -74,20 +88,23 @@ class Service:
             file.setparams((1, 2, NOISE_RATE, 0, "NONE", ""))
             file.writeframes(random.Random(0).randbytes(2 * NOISE_RATE * NOISE_SECONDS))
         asked: dict[str, Any] = {"do": "predict", "path": str(path), "run": str(run.folder)}
-        asked |= {"max_seconds": NOISE_SECONDS, "timeline": False, "waveform": False}
+        asked |= {"max_seconds": NOISE_SECONDS, "unknown": 0.01, "coverage": None}
+        asked |= dict.fromkeys(("timeline", "waveform", "views"), False)
 
-        def hear(_: int) -> Any:
-            return self.workers.call(asked, self.settings.work_seconds)
+        def hear(answers: bool) -> Any:
+            return self.workers.call(asked | {"answers": answers}, self.settings.work_seconds)
 
         with suppress(mgc.MgcError):  # whoever asks for the run is told
-            for heard in self.threads.map(hear, range(self.workers.count)):
-                features = mgc.Features(None, heard.get("rows", ()))
-                self.models.ask(Question(run, features, 0.01, lambda *_: None))
+            for heard in self.threads.map(hear, [True] * self.workers.count + [False]):
+                if "rows" in heard:
+                    features = mgc.Features(None, heard["rows"])
+                    self.models.ask(Question(run, features, 0.01, lambda *_: None))
         path.unlink()
 
     def close(self) -> None:
         """End everything, and remove the temporary folder."""
         self.ready = False
+        self.reader.join()
         self.threads.shutdown(cancel_futures=True)
         self.models.close()
         self.workers.close()

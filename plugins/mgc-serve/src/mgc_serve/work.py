@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import mgc
+from mgc_serve.answers import record
 
 Request = Mapping[str, Any]
 ZIP = b"PK\x03\x04"
 READS_RUNS = ("pandas", "pyarrow.parquet")  # mgc imports them at the first file that it knows
 MODELS = 3  # that a process keeps
+FIGURES = ("accuracy", "accuracy_low", "accuracy_high")
 PAIRS = 800  # of a waveform
 PIECE_SECONDS = 300.0  # decoded at once for it
 
@@ -91,17 +93,16 @@ def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
             f"{path}: is {heard.length:,.0f} s long; {most:,.0f} s are accepted.",
             "Send a part of it.",
         )
-    made: dict[str, Any] = {
-        "rows": [list(rows) for rows in heard.rows],
-        "seconds": heard.seconds,
-        "remark": heard.remark,
-        "heard_before": heard.heard_before and asdict(heard.heard_before),
-    }
+    made: dict[str, Any] = {"heard_before": heard.heard_before and asdict(heard.heard_before)}
     if request["timeline"]:
         made["timeline"] = _timeline(model, path, request)
     if request["waveform"]:
         made["waveform"] = waveform(path, heard.length)
-    return made
+    if request["answers"]:
+        (answer,) = model.predict_features([heard], unknown=request["unknown"])
+        return record(answer, made, request)
+    rows = [list(rows) for rows in heard.rows]
+    return made | {"rows": rows, "seconds": heard.seconds, "remark": heard.remark}
 
 
 def _timeline(model: mgc.Model, path: Path, request: Request) -> list[dict[str, Any]]:
@@ -162,4 +163,16 @@ def _wav(_: Hearer, path: Path, request: Request) -> dict[str, Any]:
     return {}
 
 
-TASKS = {"predict": _predict, "similar": _similar, "explain": _explain, "wav": _wav}
+def _figures(_: Hearer, __: Path, request: Request) -> dict[str, Any]:
+    """Those that ``GET /v1/runs`` tells."""
+    run = cast(mgc.Run, mgc.load(request["run"], device="cpu").run)
+    return {name: run.figures[name] for name in FIGURES}
+
+
+TASKS = {
+    "predict": _predict,
+    "similar": _similar,
+    "explain": _explain,
+    "wav": _wav,
+    "figures": _figures,
+}

@@ -31,7 +31,7 @@ def export(review: Review, path: Path) -> str:
     paths = dict(zip(review.dataset.tracks["track_id"], review.dataset.paths(), strict=True))
     said = review.corrections.answers()
     tasks = []
-    for number, doubt in enumerate(review.doubts, 1):
+    for number, doubt in enumerate(review.doubts(), 1):
         data = {"dataset": review.dataset.name, "track_id": doubt.track_id, "label": doubt.label}
         data |= {"title": doubt.title or doubt.track_id, "artist": doubt.artist}
         data |= {"audio": str(paths[doubt.track_id]), "why": ", ".join(doubt.reasons)}

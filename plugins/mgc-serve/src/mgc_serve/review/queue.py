@@ -6,13 +6,16 @@ is suspect (another genre is more probable, by the sound or by the labels of the
 tracks), because its genre is uncertain, because the views disagree, or because it is unlike the
 rest. Suspects come first, the least probable label first, and
 every `OTHERS`-th place is for the other reasons. Artists and genres that come often are put back.
+Each answer changes what the labels of the artist's other tracks say: if one label of an artist is
+wrong, the others often are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 OTHERS = 10  # of so many places one is for another reason than a suspect label
 UNLIKE_SHARE = 0.03  # of the tracks, those that are farthest from all others
 UNSURE = 0.5  # the most probable genre of an uncertain track has less
+GIVEN_WEIGHT = 10.0  # labels of the dataset that one given in the review counts for
 ARTIST_PRIOR = 2.0  # tracks with the usual genres that each artist is thought to have besides
+TEXTS = ("title", "artist", "album", "genre", "split")
 SUSPECT, ARTIST = "suspect", "artist"
 UNCERTAIN, DISAGREE, UNLIKE = "uncertain", "disagree", "unlike"
 
@@ -65,27 +70,35 @@ class Doubt:
     reasons: Sequence[str] = field(default_factory=list)
 
 
-def queue(tracks: pd.DataFrame, said: Opinions) -> list[Doubt]:
-    """The tracks that are worth hearing, in the order in which to hear them."""
+def queue(
+    tracks: pd.DataFrame, said: Opinions, given: Mapping[str, str] = MappingProxyType({})
+) -> list[Doubt]:
+    """The tracks that are worth hearing, in the order in which to hear them.
+
+    ``given`` are the genres that were given in the review, by track id; "" is none of them.
+    """
     tracks = tracks.set_index("track_id")
     places = [n for n, track in enumerate(said.tracks) if track in tracks.index]
     rows = tracks.loc[[said.tracks[n] for n in places]]
-    labels = np.array([said.genres.index(g) if g in said.genres else -1 for g in rows["genre"]])
+    known = [given.get(*pair) for pair in zip(rows.index, rows["genre"], strict=True)]
+    labels = np.array([said.genres.index(g) if g in said.genres else -1 for g in known])
+    weights = np.where(rows.index.isin(list(given)), GIVEN_WEIGHT, 1.0)
     here = replace(
         said,
         tracks=[said.tracks[n] for n in places],
         shares=said.shares[:, places],
         far=said.far[places],
     )
-    why = _reasons(rows, labels, here)
+    why = _reasons(rows, labels, weights, here)
     order = _spread(rows, {name: _ranked(*pair) for name, pair in why.items()})
     heard = here.together
+    texts = {name: rows[name].astype(str).tolist() for name in TEXTS}
     return [
         Doubt(
             track_id=str(rows.index[n]),
-            **{name: str(rows[name].iloc[n]) for name in ("title", "artist", "album")},
-            label=str(rows["genre"].iloc[n]),
-            tested=bool(rows["split"].iloc[n] == "test"),
+            **{name: texts[name][n] for name in ("title", "artist", "album")},
+            label=texts["genre"][n],
+            tested=texts["split"][n] == "test",
             suggested=said.genres[heard[n].argmax()],
             probabilities=dict(zip(said.genres, heard[n].round(4).tolist(), strict=True)),
             views=[
@@ -99,12 +112,12 @@ def queue(tracks: pd.DataFrame, said: Opinions) -> list[Doubt]:
 
 
 def _reasons(
-    rows: pd.DataFrame, labels: np.ndarray, said: Opinions
+    rows: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, said: Opinions
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By reason: for which tracks it is true (track,), and a key by which they are ranked, the
     smallest first."""
     heard, shares, far = said.together, said.shares, said.far
-    by_artist = _by_artist(rows, labels, len(said.genres))
+    by_artist = _by_artist(rows, labels, weights, len(said.genres))
     both = heard * by_artist
     both /= both.sum(1, keepdims=True)
     suspect = (heard.argmax(1) != labels) | (both.argmax(1) != labels)
@@ -123,13 +136,16 @@ def _reasons(
     }
 
 
-def _by_artist(rows: pd.DataFrame, labels: np.ndarray, genres: int) -> np.ndarray:
+def _by_artist(
+    rows: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, genres: int
+) -> np.ndarray:
     """How much more usual each genre (track, genre) is among the other tracks by a track's artist
     than in the dataset; 1 without other tracks."""
     own = np.eye(genres + 1)[labels][:, :genres]  # -1: none
     usual = (own.sum(0) + 1) / (own.sum() + genres)
     artist = rows["artist"].where(rows["artist"] != "", rows.index.to_series())
     codes = artist.astype("category").cat.codes.to_numpy()
+    own *= weights[:, None]
     counts = np.zeros((codes.max(initial=-1) + 1, genres))
     np.add.at(counts, codes, own)
     others = counts[codes] - own

@@ -15,11 +15,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mgc_serve.problems import ProblemError
-from mgc_serve.review.session import Review
+from mgc_serve.review.session import NEXT, Review
 
 HERE = Path(__file__).parent
 MAX_BODY = 64 << 10  # bytes
-NEXT = 12  # tracks of the queue that are told if no number is asked for
 LOCK = Lock()
 
 

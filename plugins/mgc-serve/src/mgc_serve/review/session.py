@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from threading import Lock
@@ -10,10 +10,12 @@ from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 import mgc
-from mgc_serve.review import opinions, queue
+from mgc_serve.review import opinions
+from mgc_serve.review.queue import Doubt, queue
 
 Answer = Literal["genre", "several", "not music", "skip"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
+NEXT = 12  # tracks of the queue that are told if no number is asked for
 MAX_SHOWN = 200  # tracks of the queue that one answer holds
 
 
@@ -34,16 +36,25 @@ class Review:
         return opinions.systems(mgc.finished_runs(), self.dataset.name, self.run)
 
     @cached_property
-    def doubts(self) -> list[queue.Doubt]:
-        """The whole queue, tracks that were answered included."""
-        return queue.queue(self.dataset.tracks, opinions.opinions(self.systems))
+    def opinions(self) -> opinions.Opinions:
+        """What they say of the tracks that they did not learn from."""
+        return opinions.opinions(self.systems)
+
+    def doubts(self, said: Mapping[str, Any] | None = None) -> list[Doubt]:
+        """The whole queue, in the light of what was said; those tracks included."""
+        given = {
+            track: one.genres[0] if one.answer == "genre" else ""
+            for track, one in (said or {}).items()
+            if one.answer != "skip"
+        }
+        with self._lock:  # they are gathered once
+            heard = self.opinions
+        return queue(self.dataset.tracks, heard, given)
 
     def state(self, count: int) -> dict[str, Any]:
         """Where the review stands, and the next tracks; JSON-ready."""
-        with self._lock:  # the queue is made once
-            doubts = self.doubts
         said = self._said()
-        left = [doubt for doubt in doubts if doubt.track_id not in said]
+        left = [doubt for doubt in self.doubts(said) if doubt.track_id not in said]
         return {
             "dataset": self.dataset.name,
             "genres": self.genres,
@@ -61,18 +72,16 @@ class Review:
 
     def undo(self) -> dict[str, Any]:
         """Take back the last answer; its track is the next again."""
-        with self._lock:
-            doubts = {doubt.track_id: doubt for doubt in self.doubts}
         undone = self.corrections.undo()
-        track_id = undone.track_id if undone else None
-        doubt = doubts.get(track_id) if track_id else None
+        track_id, said = undone.track_id if undone else None, self._said()
+        doubt = next((one for one in self.doubts(said) if one.track_id == track_id), None)
         return {
             "track_id": track_id,
             "track": self.shown(doubt) if doubt else None,
-            "answered": len(self._said()),
+            "answered": len(said),
         }
 
-    def shown(self, doubt: queue.Doubt) -> dict[str, Any]:
+    def shown(self, doubt: Doubt) -> dict[str, Any]:
         """A track of the queue, and where it is to be heard."""
         name, track = quote(self.dataset.name, safe=""), quote(doubt.track_id, safe="")
         return {**asdict(doubt), "audio": f"/v1/tracks/{name}/{track}/audio"}

@@ -83,7 +83,7 @@ function before({ heard_before: known }) {
 
 /** Rows are genres, columns the model and its members: who says what, side by side. */
 function views(answer) {
-  const all = [{ name: "Together", ...answer }, ...(answer.views || [])];
+  const all = [{ name: answer.views?.length ? "Together" : "Probability", ...answer }, ...(answer.views || [])];
   const genres = Object.keys(answer.probabilities || {}).sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
   const cell = (view, genre) => {
     const share = view.probabilities?.[genre] ?? 0;
