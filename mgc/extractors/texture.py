@@ -56,6 +56,10 @@ class Texture:
 
 def statistics(power: Tensor, rate: int) -> Tensor:
     """The statistics (statistic,) float32 of a power spectrum (frame, bin)."""
+    level = power.sum(1)
+    loud, second = (level > RANGE * level.amax()).nonzero(), rate // HOP
+    if len(loud):  # silence of over a second, before or after, tells nothing of the sound
+        power = power[max(int(loud[0]) - second, 0) : int(loud[-1]) + 1 + second]
     if len(power) < MIN_FRAMES:
         power = power.repeat(MIN_FRAMES, 1)
     coarse, fine = power[::COARSE, LOWEST:HIGHEST], power[::FINE, LOWEST:HIGHEST]

@@ -15,7 +15,7 @@ from mgc.fitting.prepared import Prepared
 from mgc.runs.reference import Machine, Reference, standardised
 
 NOT_MUSIC = Path(__file__).parent / "not_music.safetensors"
-COST, WIDTH = 10.0, 1.0  # of the machine; gamma is the width over the number of statistics
+COST, WIDTH = 1.0, 1.0  # of the machine; gamma is the width over the number of statistics
 MAX_TRACKS = 2_000  # that a machine is fitted on, and that are scored at once
 
 

@@ -68,6 +68,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         hop_samples=MUSIC_HOP,
         kind="vector",
         unit="statistic",
+        revision=2,
     )
     yield ExtractorInfo(
         name="whisper",

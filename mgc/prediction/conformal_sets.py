@@ -1,17 +1,16 @@
 """Sets of genres that hold the true one with a stated coverage, for tracks by new artists.
 
-Adaptive prediction sets (Romano, Sesia and Candès 2020) without randomisation. A genre's score is
-the probability of all genres that the model takes to be more likely, so the most likely genre
-always is in the set, and a file always has the same set. A genre is in it unless too few of the
-calibration rows have as high a score: unless its p value is at most 1 - coverage.
+A genre is in the set if its probability is not unusually low for it (Sadinle, Lei and Wasserman
+2019): unless its p value, the share of the calibration rows whose true genre has no higher
+probability, is at most 1 - coverage. A set that would be empty has the most likely genre. Nothing
+is drawn, so a file always has the same set. docs/answers-coverage.md has what was compared.
 
 - Each artist counts as one: its rows share one weight, and the new artist has the weight of one
   too (Lee, Barber and Willett 2023), so coverage is that of a track by an artist not seen before.
 - A genre is calibrated by its own rows (Vovk 2012) if it has enough artists for any genre ever to
   be left out: 9 at 0.9, 19 at 0.95. Genres with fewer are calibrated together.
 - With folds, each row is compared with what the model that held it out says of the new track (CV+;
-  Romano et al. 2020, Barber et al. 2021). What is proved is 1 - 2 × (1 - coverage);
-  docs/answers-coverage.md has what was measured.
+  Romano, Sesia and Candès 2020, Barber et al. 2021). What is proved is 1 - 2 × (1 - coverage).
 """
 
 from __future__ import annotations
@@ -43,17 +42,6 @@ def checked_coverage(coverage: float) -> float:
     return float(coverage)
 
 
-def set_scores(shares: np.ndarray) -> np.ndarray:
-    """For each genre (…, genre) the sum of the probabilities (…, genre) of those more likely."""
-    order = np.argsort(-shares, axis=-1, kind="stable")
-    ranked = np.take_along_axis(shares, order, -1)
-    before = np.zeros_like(ranked)
-    before[..., 1:] = ranked[..., :-1].cumsum(-1)
-    scores = np.empty_like(before)
-    np.put_along_axis(scores, order, before, -1)
-    return scores
-
-
 @dataclass(frozen=True)
 class Calibration:
     """Rows that no model learnt from.
@@ -72,12 +60,6 @@ class Calibration:
     _known: dict[float, list[_Ranks]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-
-    @cached_property
-    def scores(self) -> np.ndarray:
-        """The score of each row's true genre (row,)."""
-        own: np.ndarray = set_scores(self.shares)[np.arange(len(self.genres)), self.genres]
-        return own
 
     def groups_of(self, genres: Sequence[int] | np.ndarray) -> int:
         """How many groups have tracks of these genres."""
@@ -99,10 +81,10 @@ class Calibration:
 
         ``answers`` (track, fold, genre) are the probabilities by each fold's model.
         """
-        asked = set_scores(answers)
-        p_values = [made(asked[:, :, genre]) for genre, made in enumerate(self._ranks(coverage))]
+        p_values = [made(answers[:, :, genre]) for genre, made in enumerate(self._ranks(coverage))]
         found: np.ndarray = np.stack(p_values, 1) > 1 - coverage + ROUNDING
-        found[np.arange(len(answers)), answers.mean(1).argmax(1)] = True
+        empty = np.flatnonzero(~found.any(1))
+        found[empty, answers[empty].mean(1).argmax(1)] = True
         return found
 
     def _ranks(self, coverage: float) -> list[_Ranks]:
@@ -118,31 +100,30 @@ class Calibration:
 
     def _ranks_of(self, rows: np.ndarray) -> _Ranks:
         _, owner, sizes = np.unique(self.groups[rows], return_inverse=True, return_counts=True)
-        scores, folds = self.scores[rows], self.folds[rows]
+        own, folds = self.shares[rows, self.genres[rows]], self.folds[rows]
         weights = 1 / sizes[owner] / (len(sizes) + 1)
         by_fold = {}
         for fold in np.unique(folds):
             here = np.flatnonzero(folds == fold)
-            here = here[np.argsort(scores[here])]
-            above = weights[here][::-1].cumsum()[::-1]
-            by_fold[int(fold)] = scores[here], np.append(above, 0.0)
+            here = here[np.argsort(own[here])]
+            by_fold[int(fold)] = own[here], np.append(0.0, weights[here].cumsum())
         return _Ranks(1 / (len(sizes) + 1), by_fold)
 
 
 @dataclass(frozen=True)
 class _Ranks:
-    """The weight of a new artist, and for each fold the sorted scores of its rows, with the weight
-    of all rows from each of them on."""
+    """The weight of a new artist, and for each fold the sorted probabilities of its rows' genres,
+    with the weight of all rows before each of them."""
 
     own: float
     by_fold: Mapping[int, tuple[np.ndarray, np.ndarray]]
 
     def __call__(self, asked: np.ndarray) -> np.ndarray:
-        """The p values (track,) of a genre that has these scores (track, fold): the weight of the
-        rows whose score is at least as high by the same fold's model, and of the new artist."""
+        """The p values (track,) of a genre of these probabilities (track, fold): the weight of the
+        rows with none higher by the same fold's model, and of the new artist."""
         p_values = np.full(len(asked), self.own)
-        for fold, (scores, above) in self.by_fold.items():
-            p_values += above[np.searchsorted(scores, asked[:, fold])]
+        for fold, (known, before) in self.by_fold.items():
+            p_values += before[np.searchsorted(known, asked[:, fold], "right")]
         return p_values
 
 

@@ -127,12 +127,18 @@ class BasePredictor(ABC):
         """What is known of a file that the model learnt from; None of any other."""
         return None
 
+    def embedded(self, audio: Audio) -> list[np.ndarray]:
+        """The `embeddings` of one piece of audio. Raises AudioError if it cannot be used."""
+        return self.embeddings(self._features(audio, list(self.answering.values()))[0])
+
     def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
         """The features of one piece of audio, in the order of `heard`, and what was heard.
 
         Raises AudioError if it cannot be used.
         """
-        sources = list(self.heard.values())
+        return self._features(audio, list(self.heard.values()))
+
+    def _features(self, audio: Audio, sources: list[ExtractorSpec]) -> tuple[list[Rows], Heard]:
         if all(source.device == "cpu" for source in sources):
             with one_thread(), decoders.noting() as hearing:
                 made, seconds = rows_and_seconds(audio, sources)

@@ -189,7 +189,7 @@ def _asked(
             wanted, own = path, known.number(path)
     if own is not None:
         return own, [rows[own] for rows in known.vectors]
-    return None, predictor.embeddings(predictor.features(given(wanted))[0])
+    return None, predictor.embedded(given(wanted))
 
 
 def known_tracks(predictor: BasePredictor, among: Among, progress: Progress) -> KnownTracks:

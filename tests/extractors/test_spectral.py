@@ -10,7 +10,7 @@ import torch
 
 from mgc.audio.clips import Clips
 from mgc.errors import UsageError
-from mgc.extractors import chroma, mel
+from mgc.extractors import chroma, mel, texture
 from mgc.extractors.chroma import Chroma, ChromaParams
 from mgc.extractors.mel import Mel, MelParams, Mfcc, MfccParams
 from mgc.plugins import params
@@ -170,3 +170,16 @@ def test_the_spectrum_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_parameters_that_cannot_work_are_refused(cls, settings) -> None:
     with pytest.raises(UsageError):
         params.build(cls, settings, "extractor it")
+
+
+def test_a_texture_holds_a_second_of_the_silence_around_a_sound() -> None:
+    generator = torch.Generator().manual_seed(3)
+    sound = torch.rand((200, 1025), generator=generator) + 0.1
+    silent = torch.full((500, 1025), 1e-12)
+    second = 22_050 // texture.HOP
+    bare = texture.statistics(torch.cat([silent[:second], sound, silent[:second]]), 22_050)
+    long = texture.statistics(torch.cat([silent[:300], sound, silent]), 22_050)
+    torch.testing.assert_close(long, bare)
+    inside = torch.cat([sound, silent, sound])  # silence within is a part of it
+    assert not torch.allclose(texture.statistics(inside, 22_050), bare, atol=0.1)
+    assert texture.statistics(silent * 0, 22_050).isfinite().all()

@@ -13,6 +13,7 @@ from mgc import fitting
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
 from mgc.errors import MgcError, UsageError
+from mgc.extractors.texture import Texture
 from mgc.prediction import similar
 from mgc.prediction.model import Model
 from tests.fitting.test_fitting import asked
@@ -166,3 +167,15 @@ def test_names_that_are_unknown(model: Model, tmp_path: Path) -> None:
         model.similar(tmp_path / "bad.wav")
     with pytest.raises(MgcError, match=r"gone\.wav"):
         model.similar(tmp_path / "gone.wav")
+
+
+def test_no_texture_is_made_to_embed(
+    model: Model, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Texture, clips: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Texture, "__call__", fail)
+    song = sorted(music.rglob("*.wav"))[0]
+    assert model.embed(song).any()
+    assert len(model.similar((np.ones(44_100), 22_050))) == 10

@@ -175,7 +175,8 @@ def test_the_command_says_what_it_does_not_know(
 def test_a_reference_of_other_statistics_is_refused_in_one_line(run: runs.Run, tune: Path) -> None:
     others = np.random.default_rng(0).normal(size=(9, 5))
     machine = fit_machine(others, others + 1, np.zeros(9, int))
-    Reference([machine], np.arange(9.0), np.zeros(1, np.uint64), 1).save(run.folder)
+    revision = Model(run).predictor.sources[0].texture.info.revision
+    Reference([machine], np.arange(9.0), np.zeros(1, np.uint64), revision).save(run.folder)
     record = json.loads((run.folder / "run.json").read_bytes())
     del record["checksums"][REFERENCE], record["checksum"]
     (run.folder / "run.json").write_text(json.dumps(record))

