@@ -83,7 +83,10 @@ def _undone() -> Iterator[None]:
 
 def _of_torch(torch: Any) -> list[tuple[Callable[[], Any], Callable[[Any], None]]]:
     """What reads a setting, and what sets it."""
+    backends = "mkldnn_enabled", "cudnn_enabled", "cudnn_benchmark", "cudnn_deterministic"
+    own = [[getattr(torch._C, f"_{verb}_{name}") for verb in ("get", "set")] for name in backends]
     return [
+        *((read, write) for read, write in own),
         (torch.get_default_dtype, torch.set_default_dtype),
         (torch.get_default_device, torch.set_default_device),
         (torch.get_num_threads, torch.set_num_threads),

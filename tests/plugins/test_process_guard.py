@@ -27,6 +27,7 @@ CHANGES = {
     "threads": "torch.set_num_threads(torch.get_num_threads() + 1)",
     "gradients": "torch.set_grad_enabled(False)",
     "determinism": "torch.use_deterministic_algorithms(True)",
+    "backend": "torch.backends.mkldnn.enabled = not torch.backends.mkldnn.enabled",
     "precision": "torch.set_float32_matmul_precision('medium')",
 }
 
@@ -47,11 +48,8 @@ def state() -> list[Any]:
     ]
     own += [mask, np.geterr(), list(warnings.filters), torch.get_default_dtype()]
     own += [torch.get_default_device(), torch.get_num_threads(), torch.is_grad_enabled()]
-    return [*own, torch.are_deterministic_algorithms_enabled(), matmul()]
-
-
-def matmul() -> str:
-    return torch.get_float32_matmul_precision()
+    own += [torch.are_deterministic_algorithms_enabled(), torch.backends.mkldnn.enabled]
+    return [*own, torch.get_float32_matmul_precision()]
 
 
 @pytest.mark.parametrize("change", CHANGES)
