@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from threading import get_ident
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 #: Says the last line that it was told, unless that is empty, when nobody can tell it more.
 _WATCH = "import sys; *_, last = '', *sys.stdin; sys.stderr.write(last if last.strip() else '')"
@@ -39,20 +39,21 @@ def guarded(plugin: str) -> Iterator[None]:
 
 
 @cache
-def _watcher(process: int) -> IO[bytes] | None:
-    """The input of the process that watches this one; not that of the one this was forked from."""
+def _watcher(process: int) -> subprocess.Popen[bytes]:
+    """The process that watches this one; not the one that watches what this was forked from."""
     stderr = None
     with suppress(AttributeError, OSError, ValueError):
         stderr = sys.stderr.fileno()  # not 2, which points to nowhere meanwhile
     command = [sys.executable, "-I", "-S", "-c", _WATCH]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stderr=stderr, start_new_session=True).stdin
+    return subprocess.Popen(command, stdin=pipe, stderr=stderr, start_new_session=True)
 
 
-def _tell(watch: IO[bytes] | None, line: str) -> None:
-    with suppress(OSError, AttributeError, ValueError):
-        watch.write(line.encode("utf-8", "backslashreplace") + b"\n")  # type: ignore[union-attr]
-        watch.flush()  # type: ignore[union-attr]
+def _tell(watch: subprocess.Popen[bytes], line: str) -> None:
+    with suppress(OSError, ValueError):  # a plug-in may have closed it
+        if watch.stdin:
+            watch.stdin.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            watch.stdin.flush()
 
 
 @contextmanager
