@@ -15,7 +15,7 @@ from benchmarks.odd_caller import RUN
 from mgc.cli.app import build
 
 NUMBERS = ("", "NaN", "-3", "1e20", "0", "inf", "30000000", "0x10", "½")
-TEXTS = ("nope", "\x1b[31mred\x07", "a\nb", "\udcff.mp3", "a" * 5_000, "=1+1", "../..", "~nope")
+TEXTS = ("nope", "\x1b[31mred\x07", "a\nb", "\udcff.mp3", "a" * 5_000, "=1+1", "../no", "~nope")
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aiff": "AIFF"}
 LEFT_OUT = {("demo",), ("experiment", "run")}  # they take minutes if nothing is wrong
 

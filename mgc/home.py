@@ -89,7 +89,10 @@ def problem_of(folder: Path, name: str, checksums: Mapping[str, str]) -> str:
         return f"{name} is missing"
     if name not in checksums:
         return ""
-    return "" if checksum(path.read_bytes()) == checksums[name] else f"{name} {CHANGED}"
+    try:
+        return "" if checksum(path.read_bytes()) == checksums[name] else f"{name} {CHANGED}"
+    except MemoryError:
+        return f"{name} is too large to be read"
 
 
 def bytes_of(path: Path) -> bytes:

@@ -212,6 +212,8 @@ def _opened(path: Path | AudioBytes, part: SoundPart, files: ExitStack) -> Reade
 
     try:
         file = files.enter_context(soundfile.SoundFile(content()))
+        if not file.seekable():
+            raise OSError(f"{file.subtype_info} cannot be read from a place in it")
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         return by_av(error)
     return _checked(path, _SoundFileReader(file, part, by_av))

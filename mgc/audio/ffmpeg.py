@@ -24,11 +24,14 @@ from mgc.errors import AudioError
 
 #: Lossy codecs need some packets before they are exact: decoding begins this much early.
 RUN_UP_SECONDS = 1.0
-MAX_CHANNELS = 8  # of more, PyAV reads memory that is not theirs
 #: What FFmpeg may open if a file names others: files, and no address.
 LOCAL = {"protocol_whitelist": "file"}
 #: Containers without an index: FFmpeg guesses positions from the bit rate.
-UNINDEXED = ("aac", "ac3", "eac3", "dts", "mp3", "amr", "loas")
+UNINDEXED = (
+    *("aac", "ac3", "amr", "dts", "eac3", "flac", "loas", "mp3"),
+    *("mpegts", "ogg", "rm", "sbc"),
+)
+_ADTS_HZ = (96e3, 88.2e3, 64e3, 48e3, 44.1e3, 32e3, 24e3, 22.05e3, 16e3, 12e3, 11_025, 8e3, 7_350)
 
 
 @contextmanager
@@ -42,10 +45,6 @@ def opened(path: Path | AudioBytes, file: BinaryIO | bytes | None = None) -> Ite
                 raise AudioError(f"{path}: holds no audio.")
             if container.streams.audio[0].codec_context is None:
                 raise AudioError(f"{path}: does not decode (its codec is unknown).")
-            if (channels := container.streams.audio[0].codec_context.channels) > MAX_CHANNELS:
-                raise AudioError(
-                    f"{path}: has {channels} channels, its decoder reads {MAX_CHANNELS}."
-                )
             yield AvReader(container)
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -63,9 +62,10 @@ class AvReader:
     def __init__(self, container: av.container.InputContainer) -> None:
         self.container = container
         self.stream = container.streams.audio[0]
-        # Opus begins before 0, by what its decoder drops; a seek to 0 passes over it.
-        self.earliest = -RUN_UP_SECONDS if self.stream.codec_context.name == "opus" else 0.0
         self.exact = container.format.name not in UNINDEXED
+        # Opus begins before 0, by what its decoder drops; a seek to 0 passes over it.
+        before = self.stream.codec_context.name in ("opus", "flac")
+        self.earliest = -RUN_UP_SECONDS if before else 0.0
         rate = self.stream.codec_context.sample_rate or 0
         self.origin = next((_time(frame) for frame in self._decoded()), 0.0)
         claimed = self._claimed_seconds()
@@ -88,7 +88,7 @@ class AvReader:
             self.container.seek(int(max(0.0, claimed - RUN_UP_SECONDS) * av.time_base))
             if ends := [end for end, _ in self._packet_times()]:
                 return max(ends) - self.origin
-        self.container.seek(0)
+        self.container.seek(int(self.earliest * av.time_base))
         times = list(self._packet_times())
         if self.exact:
             return max((end for end, _ in times), default=0.0) - self.origin
@@ -100,11 +100,13 @@ class AvReader:
         for packet in self._packets():
             if packet.size:
                 length = (packet.duration or 0) * base
+                if self.container.format.name == "aac" and length:  # at the first packet's rate
+                    length = 1_024 / _ADTS_HZ[min(bytes(packet)[2] >> 2 & 15, 12)]
                 yield (packet.pts or 0) * base + length, length
 
     def blocks(self, start: int, count: int | None) -> Iterator[np.ndarray]:
         """See `decoding.Reader`. Exact to a millisecond, the unit of time of some containers."""
-        early = start / self.format.sample_rate - RUN_UP_SECONDS if self.exact else 0.0
+        early = start / self.format.sample_rate - RUN_UP_SECONDS if self.exact else self.earliest
         self.container.seek(int(max(self.earliest, early) * av.time_base))
         end = None if count is None else start + count
         for at, samples in self._frames():
@@ -119,11 +121,12 @@ class AvReader:
         """(number of the first sample, (sample, channel) float32) of each decoded frame.
 
         Only the first frame's time is trusted: if times are whole milliseconds, they do not
-        add up, and the samples follow each other without gaps.
+        add up, and the samples follow each other without gaps. Without an index, not even that.
         """
-        at: int | None = None
+        at = None if self.exact else 0
         for frame in self._at_one_rate():
-            samples = with_channels(frame.to_ndarray().T, self.format.channels)
+            samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            samples = with_channels(samples, self.format.channels)
             if at is None:
                 at = round((_time(frame) - self.origin) * self.format.sample_rate)
                 at = at if self.earliest else max(0, at)
@@ -131,25 +134,24 @@ class AvReader:
             at += len(samples)
 
     def _at_one_rate(self) -> Iterator[av.AudioFrame]:
-        """The frames from here on as planar float32; those of another rate are resampled."""
-        planar, before = None, None
+        """The frames from here on as float32; those of another rate are resampled. All channels
+        are in one plane: of eight or more, PyAV reads memory that is not theirs."""
+        packed, before = None, None
         for frame in self._decoded():
             form = frame.sample_rate, frame.layout.name, frame.format.name
-            if planar is None or form != before:
-                if planar is not None:
-                    yield from planar.resample(None)
-                planar, before = av.AudioResampler("fltp", rate=self.format.sample_rate), form
-            yield from planar.resample(frame)
-        if planar is not None:
-            yield from planar.resample(None)
+            if packed is None or form != before:
+                if packed is not None:
+                    yield from packed.resample(None)
+                packed, before = av.AudioResampler("flt", rate=self.format.sample_rate), form
+            yield from packed.resample(frame)
+        if packed is not None:
+            yield from packed.resample(None)
 
     def _decoded(self) -> Iterator[av.AudioFrame]:
         """The frames from here on; packets that do not decode are passed over."""
         for packet in self._packets():
             with suppress(av.FFmpegError):
-                for frame in packet.decode():
-                    if frame.layout.nb_channels <= MAX_CHANNELS:
-                        yield frame
+                yield from packet.decode()
 
     def _packets(self) -> Iterator[av.Packet[av.AudioStream]]:
         """The packets from here on, and an empty one at the end."""

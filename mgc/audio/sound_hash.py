@@ -75,11 +75,12 @@ def _sound(whole: Content) -> Iterator[bytes | tuple[int, int]]:
     """The pieces that count."""
     end = before_tags(whole)
     start = min(behind_id3(whole), end)
-    if whole[start : start + 8] == flac.MAGIC:
+    if whole[start : start + 8] in flac.MAGICS:
         frames = flac.first_frame(whole, start, end)
         if whole[frames : frames + 2] not in (b"\xff\xf8", b"\xff\xf9"):
             raise _IrregularError
-        yield start, start + 42
+        yield flac.MAGICS[0]
+        yield start + 8, start + 42
         yield frames, end
     elif whole[start : start + 4] == ogg.MAGIC:
         yield from _ogg(whole, start, end)

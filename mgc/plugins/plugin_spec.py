@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from mgc.errors import MgcError, UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
+from mgc.plugins.distributions import BUILTIN_OWNER
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,32 @@ class PluginSpec:
         Ctrl-C passes.
         """
         try:
-            yield
+            with self._guarded(method):
+                yield
         except (MgcError, KeyboardInterrupt):
             raise
         except BaseException as error:
             reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
             raise self.failure(f"failed in {method}: {reason}.") from error
 
+    def _guarded(self, method: str) -> AbstractContextManager[None]:
+        """Extractors of other packages have a process of their own."""
+        if self.kind_of_plugin == "extractor" or self.entry.distribution == BUILTIN_OWNER:
+            return nullcontext()
+        from mgc.plugins.process_guard import guarded
+
+        return guarded(f"{method} of {self._title}")
+
+    @property
+    def _title(self) -> str:
+        entry = self.entry
+        return f"{self.kind_of_plugin} {self.name!r} ({entry.distribution} {entry.version})"
+
     def failure(self, what: str) -> MgcError:
         """The error for a plug-in that did ``what``."""
-        kind, entry = self.kind_of_plugin.capitalize(), self.entry
+        title = self._title
         return MgcError(
-            f"{kind} {self.name!r} ({entry.distribution} {entry.version}) {what}",
+            f"{title[0].upper()}{title[1:]} {what}",
             f"Run: mgc plugins check {self.name}",
         )
 

@@ -102,7 +102,7 @@ class KnownTracks:
     def number(self, track: Path | str) -> int | None:
         """The row of a track by its id, or by its file, wherever that lies; None if it has none."""
         if isinstance(track, str):
-            same = (self.tracks["track_id"] == track).to_numpy()
+            same = np.array([one == track for one in self.tracks["track_id"]])
         else:
             sha, paths = "", list(map(Path, self.tracks["path"]))
             with suppress(AudioError):

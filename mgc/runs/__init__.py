@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
+NUMBERS = ("float", "double")  # Arrow's names
 PREDICTIONS = "predictions.parquet"
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
@@ -102,6 +103,12 @@ class Run:
         needed = ["track_id", "fold", "part", "genre", *(PREFIX + name for name in self.genres)]
         if lacking := [name for name in needed if name not in table.column_names]:
             raise damaged(self.folder, f"{PREDICTIONS} lacks the column {lacking[0]!r}")
+        if odd := [
+            name for name in needed[4:] if str(table.schema.field(name).type) not in NUMBERS
+        ]:
+            raise damaged(self.folder, f"{PREDICTIONS}: the column {odd[0]!r} has no numbers")
+        if other := set(table["genre"].unique().to_pylist()) - set(self.genres):
+            raise damaged(self.folder, f"{PREDICTIONS} has the genre {min(map(str, other))!r:.40}")
         rows: pd.DataFrame = table.to_pandas()
         return rows
 

@@ -156,6 +156,8 @@ def test_an_ensemble_has_the_mean_distance_of_its_members(model: Model) -> None:
 
 
 def test_names_that_are_unknown(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no track of m, is named"):
+        model.similar("\udcff.mp3")
     with pytest.raises(UsageError, match="no track of m, is named 'nobody'"):
         model.similar("nobody")
     with pytest.raises(UsageError, match="No dataset or run is named 'nowhere'"):

@@ -262,3 +262,17 @@ def test_a_head_of_other_genres_is_named(stranger: Path) -> None:
         fit_head(HeadSpec("logistic"), data, numbers, numbers, seed=0, folder=folder)
     with pytest.raises(MgcError, match=r"fold-0/head\.json has 4 genres, run\.json 3"):
         _ = Predictor(run).heads
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("p:folk", "x", "'p:folk' has no numbers"), ("genre", "nope", "has the genre 'nope'")],
+)
+def test_a_table_of_other_values_is_named(
+    stranger: Path, column: str, value: str, said: str
+) -> None:
+    run = runs.load("bad")
+    edited("checksums", {})(stranger)
+    run.predictions.assign(**{column: value}).to_parquet(stranger / "predictions.parquet")
+    with pytest.raises(MgcError, match=said):
+        _ = runs.load("bad").predictions

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from mgc.audio.byte_ranges import Content, Piece
 from mgc.audio.containers.contents import Contents, SoundPart, claim_remark, ends_remark, joined
 
-MAGIC = b"fLaC\0\0\0\x22"  # with the header of STREAMINFO, always the first block
+#: With the header of STREAMINFO, always the first block and sometimes the only one.
+MAGICS = b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22"
 _COUNT = 21  # position of the 36 bits that state the number of samples, behind 4 bits
 _PROBES = 7
 _TAIL = 1 << 18  # bytes: more than one frame of any usual file
@@ -61,8 +62,8 @@ def streams(content: Content, at: int, end: int) -> list[FlacStream]:
     if alone.stated == alone.samples and _in_order(content, alone):
         return [alone]
     starts = [at]
-    while (at := content.find(MAGIC, at + 1, end)) > 0:
-        starts.append(at)
+    while (at := content.find(MAGICS[0][:4], at + 1, end)) > 0:
+        starts += [at] * (content[at : at + 8] in MAGICS)
     return [_stream(content, *both) for both in pairwise([*starts, end])]
 
 

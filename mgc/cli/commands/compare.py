@@ -110,6 +110,8 @@ def show(
         for row in made.rows
     ]
     output.show_records(rows, "llr" if narrow else "lllr")
+    if narrow:
+        output.note(f"The column 'kind' is left out: it needs a terminal of {MIN_WIDE} characters.")
     output.say(compare_text.verdict(made))
     _say_sets(next(system for system in systems if system.name == made.rows[0]["name"]))
     choice.explain(answer, [name for row in made.rows for name in row["runs"]])
