@@ -82,7 +82,8 @@ class LightGbm(ScikitHead):
             "force_row_wise": True,  # otherwise LightGBM times both ways and may choose either
             "verbosity": -1,
         }
-        weights = self.class_weight and compute_sample_weight(self.class_weight, numbers)
+        balance = self.class_weight
+        weights = compute_sample_weight(balance, numbers) if balance else None
         data = lightgbm.Dataset(scaled, numbers, weight=weights, params=settings)
         booster = lightgbm.train(settings, data, num_boost_round=p.rounds)
         return Trees(booster.model_to_string(), seen)
