@@ -61,7 +61,9 @@ class Isolated:
         if launch.start_method() == "fork":
             return ForkedChild(partial(_serve, self.asked))
         with open(os.devnull, "wb") as log:
-            return launch.ChildProcess("spawn", self.asked, log)
+            child = launch.ChildProcess("spawn", log)
+        child.ask(self.asked)
+        return child
 
     def _end(self) -> int:
         child, self.child = self.child, None

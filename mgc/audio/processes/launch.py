@@ -17,7 +17,7 @@ from mgc.errors import MgcError, UsageError
 
 END_SECONDS = 10.0
 _RUN = """import json, sys; sys.path[:] = json.loads(sys.argv[3])
-from mgc.audio.processes import worker; worker.start(int(sys.argv[1]), sys.argv[2])"""
+from mgc.audio.processes import worker; worker.start(int(sys.argv[1]), *sys.argv[2::2])"""
 #: Libraries with threads of their own read these when they are loaded.
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -40,14 +40,17 @@ def start_method() -> str:
 
 
 class ChildProcess:
-    """A running child process and our end of the pipe to it."""
+    """A running child process and our end of the pipe to it.
 
-    def __init__(self, method: str, asked: Mapping[str, Any], log: IO[bytes]) -> None:
+    It waits for `ask`; until then it imports the module ``ahead``, if one is given.
+    """
+
+    def __init__(self, method: str, log: IO[bytes] | int, ahead: str = "") -> None:
         self.link, theirs = connection.Pipe()
         command = [sys.executable, "-P", "-c", _RUN, str(theirs.fileno()), method]
         with theirs:
             self.process = subprocess.Popen(
-                [*command, json.dumps(sys.path)],
+                [*command, json.dumps(sys.path), ahead],
                 env={**os.environ, **_ONE_THREAD},
                 start_new_session=True,  # Ctrl-C reaches only us
                 stdin=subprocess.DEVNULL,
@@ -55,6 +58,9 @@ class ChildProcess:
                 stderr=log,
                 **_inherited(theirs.fileno()),
             )
+
+    def ask(self, asked: Mapping[str, Any]) -> None:
+        """Tell it what to load, and with which settings."""
         with suppress(OSError):  # it is dead: reading its link will show that
             messages.send(self.link, asked)
 
@@ -80,7 +86,8 @@ class SpawnedWorkers:
 
     def add_worker(self) -> Connection:
         """The link to a new worker."""
-        child = ChildProcess("spawn", self.asked, self.log)
+        child = ChildProcess("spawn", self.log)
+        child.ask(self.asked)
         self.children[child.link] = child
         return child.link
 

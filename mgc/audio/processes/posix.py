@@ -8,11 +8,15 @@ finished, was interrupted, or was killed.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import connection, reduction
 from multiprocessing.connection import Connection
 from typing import IO, Any
@@ -22,13 +26,38 @@ from mgc.audio.processes import launch, messages
 DEATH_SECONDS = 2.0  # until the server reports a death
 #: Ends of pipes to other processes that a child forked from this one must not keep open.
 _OPEN: set[int] = set()
+#: Servers started ahead, by the module that each imports: what they were started with as well.
+_AHEAD: dict[str, tuple[list[str], dict[str, str], launch.ChildProcess]] = {}
+
+
+def start_ahead(module: str) -> None:
+    """Start the next `ForkServer` for a function of this module, which imports it at once: while
+    this process imports the same."""
+    server = launch.ChildProcess("fork", subprocess.DEVNULL, module)
+    atexit.register(server.process.kill)  # if nobody wants it
+    _AHEAD[module] = list(sys.path), dict(os.environ), server
+
+
+def _started(module: str, log: IO[bytes]) -> launch.ChildProcess:
+    """The server that was started ahead for this module, unless what it was started with has
+    changed since (libraries may add to the environment); else a new one."""
+    if module in _AHEAD:
+        path, environment, server = _AHEAD.pop(module)
+        with suppress(OSError):  # it is gone
+            if path == sys.path and environment.items() <= os.environ.items():
+                reduction.send_handle(server.link, log.fileno(), 0)
+                return server
+        server.process.kill()
+        server.end()
+    return launch.ChildProcess("fork", log)
 
 
 class ForkServer:
     """Workers that a fork server forks, seen from the parent."""
 
     def __init__(self, asked: Mapping[str, Any], log: IO[bytes]) -> None:
-        self.server = launch.ChildProcess("fork", asked, log)
+        self.server = _started(asked["load"].partition(":")[0], log)
+        self.server.ask(asked)
         self.links = (self.server.link,)
         self.codes: dict[int, int] = {}
 
@@ -64,6 +93,17 @@ class ForkServer:
     def end(self) -> int:
         """End the server and all its workers, and return its exit code."""
         return self.server.end()
+
+
+def take_output(link: Connection) -> None:
+    """Write to the file that the parent sends. Ends this process if the parent is gone."""
+    try:
+        handle = reduction.recv_handle(link)
+    except (EOFError, OSError, RuntimeError):
+        os._exit(0)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.close(handle)
 
 
 class ForkedChild:

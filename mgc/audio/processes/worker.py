@@ -7,6 +7,7 @@ and returns the function that answers requests; requests and answers travel as `
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import pkgutil
 import signal
@@ -26,12 +27,19 @@ from mgc.errors import MgcError
 OOM_SCORE = "500"
 
 
-def start(handle: int, method: str) -> None:
-    """Run as the fork server or spawned worker of the process at the other end of a pipe."""
+def start(handle: int, method: str, ahead: str = "") -> None:
+    """Run as the fork server or spawned worker of the process at the other end of a pipe.
+
+    A fork server that was started ahead imports that module before it knows what to load.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     link = launch.connected(handle)
-    asked = messages.receive(link)
     gc.disable()  # a tenth of the time of importing torch goes into collections
+    if ahead:
+        with suppress(Exception):  # it is imported again, and raises again
+            importlib.import_module(ahead)
+        posix.take_output(link)
+    asked = messages.receive(link)
     try:
         work = pkgutil.resolve_name(asked["load"])(**asked["settings"])
     except MgcError as error:

@@ -128,8 +128,9 @@ def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
 def _check(
     extractors: list[str], heads: list[str], data: str | None, settings: list[str], words: list[str]
 ) -> None:
-    """Refuse wrong names before anything slow is imported."""
+    """Refuse wrong names before anything slow is imported; then workers may start already."""
     from mgc import resolve
+    from mgc.features import workers_ahead
     from mgc.plugins import registry
 
     if not extractors:
@@ -139,6 +140,7 @@ def _check(
     options.one_name_each(option, given, words)
     resolve.check_settings(extractors, heads or DEFAULT_HEADS, settings)
     resolve.dataset_name(data)
+    workers_ahead.start_for(resolve.dataset(data).paths(), None)
 
 
 def _resume(name: str, others: bool, jobs: int | None) -> None:

@@ -107,7 +107,7 @@ def predict(
         form = answers.answer_format(as_json, as_jsonl, as_csv, into)
         if form is not None:
             options.refuse_unused(f"with --{form}", {"--top": top != SHOWN})
-    files = _files(paths or [], files_from)
+    files = _files(paths or [], files_from, workers)
     model = (
         _trained(run, data, device, {"--extractor": extractor, "--set": settings})
         if genres is None
@@ -139,14 +139,18 @@ def predict(
         raise MgcError("No file could be used.", "The reasons are listed above.")
 
 
-def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
+def _files(paths: Sequence[str], files_from: str | None, workers: int | None) -> list[Path]:
+    """The files, for which workers may start already."""
     from mgc.audio.audio_files import collect
     from mgc.audio.path_lists import listed
+    from mgc.features import workers_ahead
 
     if not paths and files_from is None:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
     found = collect([Path(path) for path in options.existing(paths)]) if paths else []
-    return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
+    files = list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
+    workers_ahead.start_for(files, workers, even_known=True)
+    return files
 
 
 def _trained(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from mgc.audio.processes.pool import cores
 from mgc.errors import UsageError
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.workers_ahead import MIN_FILES
 
-#: Below this many files the work is done here: starting workers takes about as long as these
-#: (2 s, for importing torch once, against 0.05 s per file).
-MIN_FILES = 64
 #: With a pretrained model a file takes seconds, and workers pay off sooner.
 MIN_FILES_WITH_WEIGHTS = 4
 
