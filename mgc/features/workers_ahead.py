@@ -6,10 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mgc.audio.processes import launch, posix
-from mgc.audio.processes.pool import cores
-from mgc.features import file_hashes
-
 #: Below this many files the work is done here: starting workers takes about as long as these
 #: (2 s, for importing torch once, against 0.05 s per file).
 MIN_FILES = 64
@@ -19,8 +15,12 @@ SAMPLE = 256  # files, of which most must be new
 def start_for(paths: Sequence[Path], workers: int | None, *, even_known: bool = False) -> None:
     """Start them if an extraction of these files will want them: if there are enough, and most of a
     sample have never been hashed, so that no store has their features (or ``even_known``)."""
-    is_wanted = len(paths) >= MIN_FILES and workers in (None, 0) and sys.executable and cores() > 1
-    if not is_wanted or launch.start_method() != "fork":
+    if len(paths) < MIN_FILES or workers == 1 or not sys.executable:
+        return
+    from mgc.audio.processes import launch, pool, posix
+    from mgc.features import file_hashes
+
+    if pool.cores() < 2 or launch.start_method() != "fork":
         return
     sample = paths[:: len(paths) // SAMPLE + 1]
     if even_known or len(file_hashes.known(sample)) < len(sample) / 2:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc.audio.processes import posix
+from mgc.audio.processes import pool, posix
 from mgc.features import file_hashes, workers_ahead
 
 
@@ -14,7 +14,7 @@ from mgc.features import file_hashes, workers_ahead
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     modules: list[str] = []
     monkeypatch.setattr(posix, "start_ahead", modules.append)
-    monkeypatch.setattr(workers_ahead, "cores", lambda: 2)
+    monkeypatch.setattr(pool, "cores", lambda: 2)
     monkeypatch.setenv("MGC_START_METHOD", "fork")
     return modules
 
@@ -43,9 +43,9 @@ def test_never_for_few_files_or_one_process(
 ) -> None:
     workers_ahead.start_for(paths[: workers_ahead.MIN_FILES - 1], None)
     workers_ahead.start_for(paths, 1)
-    monkeypatch.setattr(workers_ahead, "cores", lambda: 1)
+    monkeypatch.setattr(pool, "cores", lambda: 1)
     workers_ahead.start_for(paths, None)
-    monkeypatch.setattr(workers_ahead, "cores", lambda: 2)
+    monkeypatch.setattr(pool, "cores", lambda: 2)
     monkeypatch.setenv("MGC_START_METHOD", "spawn")
     workers_ahead.start_for(paths, None)
     assert not started

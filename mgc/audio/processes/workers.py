@@ -129,8 +129,8 @@ class Workers:
 
     def _end(self, link: Connection) -> str:
         """Forget a process that has ended, and say how it did."""
-        link.close()
-        with self._open():
+        with self._open():  # else `close` may close the link at the same time
+            link.close()
             self.replaced += 1
             return exit_in_words(self._starter.exit_code(link, self._pids.pop(link)))
 

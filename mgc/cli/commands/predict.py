@@ -107,9 +107,9 @@ def predict(
         form = answers.answer_format(as_json, as_jsonl, as_csv, into)
         if form is not None:
             options.refuse_unused(f"with --{form}", {"--top": top != SHOWN})
-    files = _files(paths or [], files_from, workers)
+    files = _files(paths or [], files_from)
     model = (
-        _trained(run, data, device, {"--extractor": extractor, "--set": settings})
+        _trained(run, data, device, files, workers, {"--extractor": extractor, "--set": settings})
         if genres is None
         else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     )
@@ -139,23 +139,26 @@ def predict(
         raise MgcError("No file could be used.", "The reasons are listed above.")
 
 
-def _files(paths: Sequence[str], files_from: str | None, workers: int | None) -> list[Path]:
-    """The files, for which workers may start already."""
+def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
     from mgc.audio.audio_files import collect
     from mgc.audio.path_lists import listed
-    from mgc.features import workers_ahead
 
     if not paths and files_from is None:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
     found = collect([Path(path) for path in options.existing(paths)]) if paths else []
-    files = list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
-    workers_ahead.start_for(files, workers, even_known=True)
-    return files
+    return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
 
 
-def _trained(run: str | None, data: str | None, device: str, unused: dict[str, object]) -> Model:
+def _trained(
+    run: str | None,
+    data: str | None,
+    device: str,
+    files: Sequence[Path],
+    workers: int | None,
+    unused: dict[str, object],
+) -> Model:
     options.refuse_unused("without --genres", unused)
-    return answering_model(run, data, device)
+    return answering_model(run, data, device, files, workers)
 
 
 def _zero_shot(
