@@ -26,8 +26,10 @@ def check_names(kind: str, names: Iterable[str]) -> None:
         registry.find(kind, name)
 
 
-def dataset(name: str | None) -> table.Dataset:
-    """The dataset asked for, or the default one."""
+def dataset(name: str | table.Dataset | None) -> table.Dataset:
+    """The dataset asked for, or the default one; one that was read already is not read again."""
+    if isinstance(name, table.Dataset):
+        return name
     return table.load(name if name is not None else table.default_name())
 
 

@@ -63,7 +63,7 @@ class FitRequest:
 
 def requests(
     *,
-    data: str | None,
+    data: str | Dataset | None,
     extractors: Sequence[str],
     heads: Sequence[str],
     folds: int = 0,

@@ -24,7 +24,7 @@ from threading import Event
 from typing import Any, Generic, TypeVar
 
 from mgc.audio.processes import launch, messages
-from mgc.audio.processes.posix import ForkServer
+from mgc.audio.processes.posix import starter
 
 HELD = 2  # files that a worker has at once
 TRIES = 3  # workers that a file may kill
@@ -123,7 +123,6 @@ class Pool(Generic[J]):
     # Starting and ending
 
     def _start(self) -> None:
-        starter = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
         self.starter = starter(self.asked, self.log)
         self._add_workers()
 

@@ -32,7 +32,9 @@ _AHEAD: dict[str, tuple[list[str], dict[str, str], launch.ChildProcess]] = {}
 
 def start_ahead(module: str) -> None:
     """Start the next `ForkServer` for a function of this module, which imports it at once: while
-    this process imports the same."""
+    this process imports the same. One that waits already stays."""
+    if module in _AHEAD:
+        return
     server = launch.ChildProcess("fork", subprocess.DEVNULL, module)
     atexit.register(server.process.kill)  # if nobody wants it
     _AHEAD[module] = list(sys.path), dict(os.environ), server
@@ -50,6 +52,11 @@ def _started(module: str, log: IO[bytes]) -> launch.ChildProcess:
         server.process.kill()
         server.end()
     return launch.ChildProcess("fork", log)
+
+
+def starter(asked: Mapping[str, Any], log: IO[bytes]) -> ForkServer | launch.SpawnedWorkers:
+    """What starts workers on this system; `launch.start_method` says how."""
+    return (launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer)(asked, log)
 
 
 class ForkServer:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from mgc.audio.processes import launch, messages
 from mgc.audio.processes.pool import START_SECONDS, cores, exit_in_words, kill
-from mgc.audio.processes.posix import ForkServer
+from mgc.audio.processes.posix import starter
 from mgc.errors import AudioError, counted
 
 CALL_TRIES = 2  # processes that a request may end
@@ -39,7 +39,7 @@ class Workers:
         self.count, self.replaced = count or cores(), 0
         self._lock, self._closed = Lock(), False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        self._starter = self._started()
+        self._starter = starter(self.asked, self._log)
         self._pids: dict[Connection, int] = {}
         self._idle: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(self.count):
@@ -102,10 +102,6 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _started(self) -> ForkServer | launch.SpawnedWorkers:
-        starter = launch.SpawnedWorkers if launch.start_method() == "spawn" else ForkServer
-        return starter(self.asked, self._log)
-
     def _begun(self) -> Connection:
         """The link to a new process that is ready."""
         with self._open():
@@ -113,7 +109,7 @@ class Workers:
                 link = self._starter.add_worker()
             except OSError:  # the fork server was killed from outside
                 self._starter.end()
-                self._starter = self._started()
+                self._starter = starter(self.asked, self._log)
                 link = self._starter.add_worker()
         said: dict[str, Any] = {}
         with suppress(EOFError, OSError):

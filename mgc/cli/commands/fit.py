@@ -14,6 +14,7 @@ from mgc.cli.ui.live import progress
 from mgc.errors import UsageError
 
 if TYPE_CHECKING:
+    from mgc.datasets.table import Dataset
     from mgc.fitting import FitRequest
     from mgc.runs import Run
 
@@ -88,11 +89,11 @@ def fit(
         options.refuse_unused("without --track wandb", unused)
     elif jobs is not None:
         options.refuse_unused("with --track: workers log nothing", {"--jobs": jobs})
-    _check(extractor or [], head or [], data, settings or [], words or [])
+    dataset = _checked(extractor or [], head or [], data, settings or [], words or [])
     from mgc import fitting
 
     requests = fitting.requests(
-        data=data,
+        data=dataset,
         extractors=extractor or [],
         heads=head or [],
         folds=folds,
@@ -125,10 +126,10 @@ def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
         output.note(once)
 
 
-def _check(
+def _checked(
     extractors: list[str], heads: list[str], data: str | None, settings: list[str], words: list[str]
-) -> None:
-    """Refuse wrong names before anything slow is imported; then workers may start already."""
+) -> Dataset:
+    """The dataset. Refuses wrong names before anything slow is imported; then workers may start."""
     from mgc import resolve
     from mgc.features import workers_ahead
     from mgc.plugins import registry
@@ -139,8 +140,9 @@ def _check(
     option, given = ("--head", heads) if {*words} & known else ("-e", extractors)
     options.one_name_each(option, given, words)
     resolve.check_settings(extractors, heads or DEFAULT_HEADS, settings)
-    resolve.dataset_name(data)
-    workers_ahead.start_for(resolve.dataset(data).paths(), None)
+    dataset = resolve.dataset(resolve.dataset_name(data))
+    workers_ahead.start_for(dataset.paths(), None)
+    return dataset
 
 
 def _resume(name: str, others: bool, jobs: int | None) -> None:
