@@ -146,7 +146,7 @@ def extract(size: int) -> Timed:
 
     made = features_result([[np.zeros((2, 4), np.float16)]], 30.0, [9, "", 30.0])
     free: Any = lambda sources, task, count, jobs: ((job, made) for job in jobs)  # noqa: E731
-    extract_tracks._on_cores = free
+    extract_tracks.on_cores = free
     paths = datasets.load("many").paths()
     return lambda: extract_tracks.extract(paths, [_source()], workers=1)
 

@@ -79,7 +79,7 @@ def test_the_steps_of_many_tracks_run_on_few(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(scale_steps, "READS", 10)
-    monkeypatch.setattr(extract_tracks, "_on_cores", extract_tracks._on_cores)  # put back after
+    monkeypatch.setattr(extract_tracks, "on_cores", extract_tracks.on_cores)  # put back after
     for work in scale_steps.STEPS.values():
         work(320)()
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 320

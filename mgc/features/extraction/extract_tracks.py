@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
@@ -15,7 +15,7 @@ from mgc.features.extraction.gpu import on_device
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.one_file import Heard, Rows
 from mgc.features.extraction.shard_writer import ShardWriter
-from mgc.features.extraction.tasks import Task, TaskResult, Work, in_processes, one_thread
+from mgc.features.extraction.tasks import TaskResult, on_cores
 from mgc.features.extraction.worker_count import workers_for
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Progress, Silent
@@ -151,39 +151,11 @@ def _where(
     count = workers_for(waiting, sources, workers)
     if any(source.device != "cpu" for source in sources):
         return lambda jobs: on_device(
-            sources, _on_cores(sources, "waves", count, jobs), shard_writer.SHARD_TRACKS
+            sources, on_cores(sources, "waves", count, jobs), shard_writer.SHARD_TRACKS
         )
     if isolated and sys.executable and not all(source.is_built_in for source in sources):
         count = max(count, 1)
-    return lambda jobs: _on_cores(sources, "features", count, jobs)
-
-
-def _on_cores(
-    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
-) -> Iterator[tuple[ExtractionJob, TaskResult]]:
-    """Each job with its result: by this many processes, or by this one if that is 0."""
-    if count:
-        yield from in_processes(sources, task, count, jobs)
-        return
-    work = Work(sources, task)
-    with one_thread():
-        for job in jobs:
-            yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
-
-
-def stored(jobs: Sequence[ExtractionJob], sources: Sequence[ExtractorSpec]) -> list[TaskResult]:
-    """Put the features of one shard's files into the stores, from the machine that makes them.
-
-    The answers, in order, hold no arrays. The process that asked accounts for the files.
-    """
-    keeping, answers = ShardWriter(sources, Silent(), can_remember=False), []
-    keeping.block = jobs[0].number // shard_writer.SHARD_TRACKS
-    for job, answer in _on_cores(sources, "features", 0, iter(jobs)):
-        if "" not in keeping.failures(job, answer):
-            keeping.add(job, answer)
-        answers.append(replace(answer, arrays=[], is_stored=True))
-    keeping.finish()
-    return answers
+    return lambda jobs: on_cores(sources, "features", count, jobs)
 
 
 def _note(result: Extraction, keeping: ShardWriter, job: ExtractionJob, answer: TaskResult) -> None:

@@ -17,10 +17,10 @@ import torch
 
 from mgc.errors import MgcError
 from mgc.features import file_hashes
-from mgc.features.extraction.extract_tracks import stored
 from mgc.features.extraction.gpu import extracted
 from mgc.features.extraction.jobs import NO_STAMP, ExtractionJob
 from mgc.features.extraction.remote_sources import built
+from mgc.features.extraction.shard_writer import stored
 from mgc.features.extraction.tasks import Task, TaskResult, Work
 from mgc.features.extractor_spec import ExtractorSpec
 

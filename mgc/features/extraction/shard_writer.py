@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows
-from mgc.features.extraction.tasks import TaskResult
+from mgc.features.extraction.tasks import TaskResult, on_cores
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.file_hashes import Stamp
 from mgc.features.store import Origin
-from mgc.progress import Progress
+from mgc.progress import Progress, Silent
 
 #: Files after which a shard may end: few enough to lose little when killed.
 SHARD_TRACKS = 32
@@ -114,3 +115,18 @@ class ShardWriter:
 def _has_changed(job: ExtractionJob) -> bool:
     now = file_hashes.stamp(job.path)
     return now is not None and now[:2] != job.stamp[:2]
+
+
+def stored(jobs: Sequence[ExtractionJob], sources: Sequence[ExtractorSpec]) -> list[TaskResult]:
+    """Put the features of one shard's files into the stores, from the machine that makes them.
+
+    The answers, in order, hold no arrays. The process that asked accounts for the files.
+    """
+    keeping, answers = ShardWriter(sources, Silent(), can_remember=False), []
+    keeping.block = jobs[0].number // SHARD_TRACKS
+    for job, answer in on_cores(sources, "features", 0, iter(jobs)):
+        if "" not in keeping.failures(job, answer):
+            keeping.add(job, answer)
+        answers.append(replace(answer, arrays=[], is_stored=True))
+    keeping.finish()
+    return answers

@@ -155,3 +155,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def on_cores(
+    sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
+) -> Iterator[tuple[ExtractionJob, TaskResult]]:
+    """Each job with its result: by this many processes, or by this one if that is 0."""
+    if count:
+        yield from in_processes(sources, task, count, jobs)
+        return
+    work = Work(sources, task)
+    with one_thread():
+        for job in jobs:
+            yield job, work(job.path, job.wanted) if job.wanted else TaskResult(job.problem)
