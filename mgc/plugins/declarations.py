@@ -148,8 +148,8 @@ def _exit_code(child: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 def _outcome(point: Point, out: Path, code: int | None) -> Declared:
-    from mgc.plugins.declaring import in_particular
     from mgc.plugins.distributions import way_out_of
+    from mgc.plugins.environment_reads import in_particular
 
     names: list[str] = []
     with suppress(OSError):

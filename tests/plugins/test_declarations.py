@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mgc.plugins import declarations, declaring
+from mgc.plugins import declarations, environment_reads
 
 
 def test_what_another_process_has_kept_meanwhile_stays(mgc_home: Path, tmp_path: Path) -> None:
@@ -35,13 +35,13 @@ def test_copying_the_environment_reads_nothing_in_particular(
     monkeypatch.setenv("ODD_ONE", "1")
     monkeypatch.setenv("ODD_TWO", "2")
     file = tmp_path / "names"
-    monkeypatch.setattr(declaring.ReadNames, "file", str(file))
+    monkeypatch.setattr(environment_reads.ReadNames, "file", str(file))
     before = dict(os.environ)
-    monkeypatch.setattr(os.environ, "__class__", declaring.ReadNames)
+    monkeypatch.setattr(os.environ, "__class__", environment_reads.ReadNames)
     copies = [dict(os.environ), {**os.environ}, dict(os.environ.items()), os.environ.copy()]
     copies.append({name: os.environ[name] for name in os.environ})
     assert copies == 5 * [before]
-    assert declaring.in_particular(file.read_text()) == []
+    assert environment_reads.in_particular(file.read_text()) == []
     assert [os.environ[name] for name in os.environ if name.startswith("ODD_")] == ["1", "2"]
     os.environ.get("ODD_THREE")
-    assert declaring.in_particular(file.read_text()) == ["ODD_ONE", "ODD_THREE", "ODD_TWO"]
+    assert environment_reads.in_particular(file.read_text()) == ["ODD_ONE", "ODD_THREE", "ODD_TWO"]
