@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -30,12 +30,17 @@ class Workers:
         load: the function that sets up, as ``module:function``; it returns the one that answers.
         settings: its arguments, JSON values.
         count: processes; 0 means one per core.
+        many_threads: their libraries use as many threads as those of this process, not one.
     """
 
     def __init__(
-        self, load: str, settings: Mapping[str, Any] | None = None, count: int = 0
+        self,
+        load: str,
+        settings: Mapping[str, Any] | None = None,
+        count: int = 0,
+        many_threads: bool = False,
     ) -> None:
-        self.asked = {"load": load, "settings": dict(settings or {})}
+        self.asked = {"load": load, "settings": settings or {}, "many_threads": many_threads}
         self.count, self.replaced = count or cores(), 0
         self._lock, self._closed = Lock(), False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
@@ -45,9 +50,16 @@ class Workers:
         for _ in range(self.count):
             self._idle.put(None)
 
-    def call(self, request: Any, seconds: float | None = None, tries: int = CALL_TRIES) -> Any:
+    def call(
+        self,
+        request: Any,
+        seconds: float | None = None,
+        tries: int = CALL_TRIES,
+        told: Callable[[Any], None] | None = None,
+    ) -> Any:
         """The answer to a request, a JSON value that may hold arrays, as soon as a process is free.
 
+        ``told`` hears what the process tells before (`mgc.audio.processes.worker.tell`).
         Raises what the function raises (see `mgc.audio.processes.messages`), AudioError if it takes
         longer than this many seconds or ends ``tries`` processes, MgcError if none starts, and
         CancelledError if `close` ends it.
@@ -57,7 +69,7 @@ class Workers:
             for _ in range(tries):
                 link = link or self._begun()
                 try:
-                    said = _answer(link, request, seconds)
+                    said = _answer(link, request, seconds, told)
                 except (EOFError, OSError):
                     how, link = self._end(link), None
                     continue
@@ -139,7 +151,18 @@ class Workers:
             yield
 
 
-def _answer(link: Connection, request: Any, seconds: float | None) -> Any:
-    """What a process says; None if it says nothing in time."""
+def _answer(
+    link: Connection,
+    request: Any,
+    seconds: float | None,
+    told: Callable[[Any], None] | None,
+) -> Any:
+    """What a process answers; None if it says nothing in time."""
     messages.send(link, request)
-    return messages.receive(link) if link.poll(seconds) else None
+    while link.poll(seconds):
+        said = messages.receive(link)
+        if "told" not in said:
+            return said
+        if told:
+            told(said["told"])
+    return None
