@@ -11,6 +11,7 @@ from mgc.errors import MgcError
 from mgc.features.store import FeatureStore
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind
+from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class ExtractorSpec(PluginSpec):
     def texture(self) -> ExtractorSpec:
         """The extractor of the texture of the same clips, on the same device."""
         return replace(self, name="texture", settings={}, poolings=())
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the extractor ships with mgc."""
+        return self.entry.distribution == BUILTIN_OWNER
 
     @property
     def kind(self) -> FeatureKind:

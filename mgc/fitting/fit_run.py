@@ -154,7 +154,8 @@ def _train(
         answers = workers.train(run, [fold.number for fold in folds])
     else:
         answers = []
-        fit_one = _fit_apart if plugin_process.is_wanted(request.head) else fit_fold
+        apart = plugin_process.is_wanted(request.head.entry.distribution)
+        fit_one = _fit_apart if apart else fit_fold
         for fold in folds:
             if len(folds) > 1:
                 progress.say(f"fold {fold.number + 1} of {len(folds)}")

@@ -90,7 +90,7 @@ def side_by_side(
 
 def _asked(children: Workers, request: Mapping[str, Any]) -> Answer:
     head, load = HeadSpec(request["head"]), f"{__name__}:training"
-    if plugin_process.is_wanted(head):
+    if plugin_process.is_wanted(head.entry.distribution):
         apart: Answer = plugin_process.ask(
             head, load, request, count=children.count, many_threads=False
         )

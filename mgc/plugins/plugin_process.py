@@ -12,15 +12,18 @@ from typing import Any
 
 from mgc.audio.processes.workers import Workers
 from mgc.errors import AudioError
+from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
 MAX_KEPT = 4  # plug-ins whose processes stay warm
 ANSWER_SECONDS = 600.0  # an answer for some tracks that takes longer counts as hung
 
 
-def is_wanted(spec: PluginSpec) -> bool:
-    """Whether a plug-in's code is to run apart; the processes of torchrun are apart already."""
-    return bool(sys.executable) and not spec.is_built_in and "WORLD_SIZE" not in os.environ
+def is_wanted(distribution: str) -> bool:
+    """Whether the code of a distribution is to run apart. That of torchrun's processes is not: they
+    have found each other."""
+    ours = distribution == BUILTIN_OWNER
+    return bool(sys.executable) and not ours and "WORLD_SIZE" not in os.environ
 
 
 def ask(

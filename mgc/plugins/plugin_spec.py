@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from mgc.errors import MgcError, UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
-from mgc.plugins.distributions import BUILTIN_OWNER
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,6 @@ class PluginSpec:
     def info(self) -> Any:
         """What the plug-in declares."""
         return self.entry.info
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether it ships with mgc."""
-        return self.entry.distribution == BUILTIN_OWNER
 
     @cached_property
     def implementation(self) -> Any:
