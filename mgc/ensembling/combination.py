@@ -79,28 +79,29 @@ class StrategyApart:
         self.learnt = learnt
 
     def _ask(self, method: str, *given: Any) -> Any:
-        asked = {"seed": self.seed, "learnt": self.learnt, "method": method, "given": given}
-        settings = {"name": self.spec.name, "settings": dict(self.spec.settings)}
+        asked = [self.spec.name, dict(self.spec.settings), self.seed, self.learnt, method, *given]
         load, seconds = f"{__name__}:answering", plugin_process.ANSWER_SECONDS
-        return plugin_process.ask(self.spec, load, asked, settings=settings, seconds=seconds)
+        return plugin_process.ask(self.spec, load, asked, seconds=seconds)
 
 
-def answering(name: str, settings: Mapping[str, Any]) -> Callable[[Any], Any]:
+def answering() -> Callable[[Any], Any]:
     """Set up the process of a strategy: the function that does what `StrategyApart` asks."""
+    return lambda asked: _answer(*asked)
+
+
+def _answer(
+    name: str, settings: Mapping[str, Any], seed: int, learnt: Any, method: str, *given: Any
+) -> Any:
     spec = StrategySpec(name, settings)
-
-    def answer(asked: Mapping[str, Any]) -> Any:
-        strategy, method, learnt = spec.made(asked["seed"]), asked["method"], asked["learnt"]
-        if learnt is not None:
-            with spec.blamed("restore"):
-                strategy.restore(learnt)
-        if not method:
-            return None
-        with spec.blamed(method):
-            made = getattr(strategy, method)(*asked["given"])
-        return learnt_by(spec, strategy) if method == "fit" else outputs.numbers(spec, made)
-
-    return answer
+    strategy = spec.made(seed)
+    if learnt is not None:
+        with spec.blamed("restore"):
+            strategy.restore(learnt)
+    if not method:
+        return None
+    with spec.blamed(method):
+        made = getattr(strategy, method)(*given)
+    return learnt_by(spec, strategy) if method == "fit" else outputs.numbers(spec, made)
 
 
 def learnt_by(spec: StrategySpec, strategy: Any) -> dict[str, np.ndarray]:

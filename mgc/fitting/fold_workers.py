@@ -89,12 +89,9 @@ def side_by_side(
 
 
 def _asked(children: Workers, request: Mapping[str, Any]) -> Answer:
-    head, load = HeadSpec(request["head"]), f"{__name__}:training"
+    head = HeadSpec(request["head"])
     if plugin_process.is_wanted(head.entry.distribution):
-        apart: Answer = plugin_process.ask(
-            head, load, request, count=children.count, many_threads=False
-        )
-        return apart
+        return cast(Answer, plugin_process.ask(head, "", request, workers=children))
     try:
         answer: Answer = children.call(request, tries=1)
     except AudioError as error:

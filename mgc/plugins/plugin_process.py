@@ -3,10 +3,9 @@ nothing else is affected."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +14,7 @@ from mgc.errors import AudioError
 from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
-MAX_KEPT = 4  # plug-ins whose processes stay warm
+MAX_PROCESSES = 4  # that stay warm for the same kind of request, of a plug-in each
 ANSWER_SECONDS = 600.0  # an answer for some tracks that takes longer counts as hung
 
 
@@ -31,22 +30,19 @@ def ask(
     load: str,
     request: Any,
     *,
-    settings: Mapping[str, Any] | None = None,
     seconds: float | None = None,
-    count: int = 1,
-    many_threads: bool = True,
+    workers: Workers | None = None,
     told: Callable[[Any], None] | None = None,
 ) -> Any:
-    """What one of the plug-in's ``count`` processes answers; see `mgc.audio.processes.workers`.
+    """What the plug-in's process answers, one of ``workers``; see `mgc.audio.processes.workers`.
 
     Raises MgcError that names the plug-in for whatever its code does.
     """
-    here = tuple(sys.path), tuple(os.environ.items())
-    whose = spec.kind_of_plugin, spec.name, load, json.dumps(settings or {}), count, many_threads
-    workers = _workers(whose, here)
+    workers = workers or _workers(load, tuple(sys.path), tuple(os.environ.items()))
+    whose = f"{spec.kind_of_plugin} {spec.name}"
     with spec.blamed("a process of its own"):
         try:
-            return workers.call(request, seconds, tries=1, told=told)
+            return workers.call(request, seconds, 1, told, whose)
         except AudioError as error:
             raise spec.failure(f"{error.message}.") from error
         except KeyboardInterrupt:
@@ -55,7 +51,6 @@ def ask(
             raise
 
 
-@lru_cache(MAX_KEPT)
-def _workers(whose: tuple[Any, ...], here: tuple[Any, ...]) -> Workers:
-    *_, load, settings, count, many_threads = whose
-    return Workers(load, json.loads(settings), count, many_threads)
+@lru_cache(3)  # there are three kinds of requests
+def _workers(load: str, *_: tuple[Any, ...]) -> Workers:
+    return Workers(load, count=MAX_PROCESSES, many_threads=True)

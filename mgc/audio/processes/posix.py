@@ -175,6 +175,7 @@ def _fork(handle: int, others: list[int], serve: Callable[[Connection], None]) -
         os.close(handle)
         return child
     try:
+        os.setpgid(0, 0)  # whoever kills its own group kills no other worker
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for other in {*others, *_OPEN}:
