@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
+from mgc.audio.processes import launch, posix
 from mgc.audio.processes.workers import Workers
 from mgc.errors import AudioError
+from mgc.plugins import registry
 from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
 
@@ -23,6 +25,14 @@ def is_wanted(distribution: str) -> bool:
     have found each other."""
     ours = distribution == BUILTIN_OWNER
     return bool(sys.executable) and not ours and "WORLD_SIZE" not in os.environ
+
+
+def start_ahead(kind: str, names: Collection[str], module: str) -> None:
+    """Start what `ask` a function of this module needs, if one of these plug-ins will: while this
+    process still imports other things."""
+    found = [entry for entry in registry.catalogue().entries(kind) if entry.info.name in names]
+    if any(is_wanted(e.distribution) for e in found) and launch.start_method() == "fork":
+        posix.start_ahead(module, many_threads=True)
 
 
 def ask(

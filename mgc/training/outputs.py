@@ -45,4 +45,6 @@ def numbers(spec: PluginSpec, answer: Any) -> np.ndarray:
     try:
         return np.asarray(answer, np.float64)
     except (TypeError, ValueError) as error:
-        raise spec.failure(f"returned a {type(answer).__name__}, not an array.") from error
+        raise spec.failure(
+            f"returned a {type(answer).__name__}, not an array of numbers."
+        ) from error
