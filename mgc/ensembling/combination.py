@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from safetensors.numpy import save as tensor_bytes
 
 from mgc.errors import MgcError
 from mgc.home import replace_file
-from mgc.plugins import registry
+from mgc.plugins import plugin_process, registry
 from mgc.plugins.plugin_spec import PluginSpec
 from mgc.runs import Run
 from mgc.strategies.calibration import tempered
@@ -39,9 +39,78 @@ class StrategySpec(PluginSpec):
     def make(self, seed: int = 0) -> Any:
         """A new, unfitted strategy. Raises MgcError if it cannot be found or made, or a parameter
         cannot be set."""
+        apart = plugin_process.is_wanted(self.entry.distribution)
+        return StrategyApart(self, seed) if apart else self.made(seed)
+
+    def made(self, seed: int) -> Any:
+        """`make` in this process."""
         implementation, params = self.implementation, self.params
         with self.blamed("__init__"):
             return implementation(params, seed)
+
+
+@dataclass
+class StrategyApart:
+    """A strategy of another package: made anew in a process of its own for every call, from what it
+    has learnt."""
+
+    spec: StrategySpec
+    seed: int
+    learnt: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise MgcError if it cannot be made."""
+        self._ask("")
+
+    def fit(self, *given: Any) -> None:
+        """See `mgc.plugins.contract.StrategyInfo`."""
+        self.learnt = self._ask("fit", *given)
+
+    def combine(self, members: Any) -> Any:
+        """See `mgc.plugins.contract.StrategyInfo`."""
+        return self._ask("combine", members)
+
+    def state(self) -> Mapping[str, Any]:
+        """What it has learnt."""
+        return self.learnt or {}
+
+    def restore(self, learnt: Mapping[str, Any]) -> None:
+        """Go on from what it had learnt."""
+        self.learnt = learnt
+
+    def _ask(self, method: str, *given: Any) -> Any:
+        asked = [self.spec.name, dict(self.spec.settings), self.seed, self.learnt, method, *given]
+        load, seconds = f"{__name__}:answering", plugin_process.ANSWER_SECONDS
+        return plugin_process.ask(self.spec, load, asked, seconds=seconds)
+
+
+def answering() -> Callable[[Any], Any]:
+    """Set up the process of a strategy: the function that does what `StrategyApart` asks."""
+    return lambda asked: _answer(*asked)
+
+
+def _answer(
+    name: str, settings: Mapping[str, Any], seed: int, learnt: Any, method: str, *given: Any
+) -> Any:
+    spec = StrategySpec(name, settings)
+    strategy = spec.made(seed)
+    if learnt is not None:
+        with spec.blamed("restore"):
+            strategy.restore(learnt)
+    if not method:
+        return None
+    with spec.blamed(method):
+        made = getattr(strategy, method)(*given)
+    return learnt_by(spec, strategy) if method == "fit" else outputs.numbers(spec, made)
+
+
+def learnt_by(spec: StrategySpec, strategy: Any) -> dict[str, np.ndarray]:
+    """What a strategy has learnt, as named arrays."""
+    with spec.blamed("state"):
+        arrays = {name: np.asarray(a) for name, a in strategy.state().items()}
+        if odd := [name for name, a in arrays.items() if a.dtype.kind not in "biuf"]:
+            raise TypeError(f"{odd[0]} is not an array of numbers")
+        return arrays
 
 
 @dataclass(frozen=True)
@@ -88,13 +157,7 @@ class Combination:
     @cached_property
     def learnt(self) -> dict[str, np.ndarray]:
         """What the strategy learnt, as named arrays."""
-        if self.spec.info.learns == "nothing":
-            return {}
-        with self.spec.blamed("state"):
-            arrays = {name: np.asarray(a) for name, a in self.strategy.state().items()}
-            if odd := [name for name, a in arrays.items() if a.dtype.kind not in "biuf"]:
-                raise TypeError(f"{odd[0]} is not an array of numbers")
-            return arrays
+        return {} if self.spec.info.learns == "nothing" else learnt_by(self.spec, self.strategy)
 
     def save(self, folder: Path) -> None:
         """Write temperatures and what was learnt; no pickle."""

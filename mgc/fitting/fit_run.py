@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from mgc.fitting.music_reference import fit_reference
 from mgc.fitting.pooled import prepare_requests
 from mgc.fitting.prepared import Prepared, doubts, make_folds
 from mgc.fitting.request import FitRequest, check_fits, describe, identify, load_request
+from mgc.plugins import plugin_process
 from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
@@ -153,10 +154,12 @@ def _train(
         answers = workers.train(run, [fold.number for fold in folds])
     else:
         answers = []
+        apart = plugin_process.is_wanted(request.head.entry.distribution)
+        fit_one = _fit_apart if apart else fit_fold
         for fold in folds:
             if len(folds) > 1:
                 progress.say(f"fold {fold.number + 1} of {len(folds)}")
-            answers.append(fit_fold(run, request, prepared, fold, progress, tracker))
+            answers.append(fit_one(run, request, prepared, fold, progress, tracker))
     tables = [
         _table(prepared, fold, answer[0]) for fold, answer in zip(folds, answers, strict=True)
     ]
@@ -199,6 +202,36 @@ def fit_fold(
         resume=True,
     )
     return fitted.predict_tracks(data, _rows(fold))
+
+
+def _fit_apart(
+    run: Run,
+    request: FitRequest,
+    _: Prepared,
+    fold: splits.Fold,
+    progress: Progress,
+    tracker: Tracker,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`fit_fold` in a process of the head's own."""
+    hears: dict[str, Callable[[Any], None]] = {
+        "say": progress.say,
+        "epoch": progress.epoch,
+        "log": tracker.log,
+    }
+    answer = plugin_process.ask(
+        request.head,
+        "mgc.fitting.fold_workers:training",
+        fold_request(run, fold.number, told=True),
+        told=lambda said: hears[said[0]](said[1]),
+    )
+    return answer["probabilities"], answer["embedding"]
+
+
+def fold_request(run: Run, fold: int, *, told: bool = False) -> dict[str, Any]:
+    """What `mgc.fitting.fold_workers.train` is asked; ``told`` what happens meanwhile."""
+    record = run.record
+    asked = {"run": str(run.folder), "device": record.device, "head": record.head.name}
+    return {**asked, "fold": fold, "told": told}
 
 
 def _summary(run: Run) -> Summary:

@@ -11,20 +11,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
-import torch
 
 from mgc import resolve, runs
+from mgc.audio.processes.worker import tell
 from mgc.audio.processes.workers import Workers
 from mgc.errors import AudioError, MgcError, UsageError
-from mgc.fitting.fit_run import fit_fold, prepare_for
+from mgc.fitting.fit_run import fit_fold, fold_request, prepare_for
 from mgc.fitting.prepared import Prepared
 from mgc.fitting.request import load_request
+from mgc.plugins import plugin_process
 from mgc.progress import Silent
 from mgc.runs import Run
 from mgc.training import processes
+from mgc.training.head_spec import HeadSpec
+from mgc.training.tracking import Tracker
 
 T = TypeVar("T")
 Answer = Mapping[str, Any]  # of a worker: the probabilities and the embedding of a fold's tracks
@@ -44,8 +47,7 @@ class FoldWorkers:
 
     def train(self, run: Run, folds: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
         """The probabilities and the embedding of each fold's tracks, see `fit_fold`."""
-        whose = {"run": str(run.folder), "device": run.record.device}
-        asked = [{**whose, "fold": fold} for fold in folds]
+        asked = [fold_request(run, fold) for fold in folds]
         made: list[Future[Answer]] = [self.folds.submit(self.ask, one) for one in asked]
         try:
             answers = [one.result() for one in made]
@@ -87,6 +89,9 @@ def side_by_side(
 
 
 def _asked(children: Workers, request: Mapping[str, Any]) -> Answer:
+    head = HeadSpec(request["head"])
+    if plugin_process.is_wanted(head.entry.distribution):
+        return cast(Answer, plugin_process.ask(head, "", request, workers=children))
     try:
         answer: Answer = children.call(request, tries=1)
     except AudioError as error:
@@ -97,9 +102,24 @@ def _asked(children: Workers, request: Mapping[str, Any]) -> Answer:
     return answer
 
 
+class Relay(Silent):
+    """Tells the process that asked for a fold what is reported of its training."""
+
+    def say(self, line: str) -> None:
+        """See `mgc.progress.Progress`."""
+        tell(["say", line])
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """See `mgc.progress.Progress`."""
+        tell(["epoch", row])
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """See `mgc.training.tracking.Tracker`."""
+        tell(["log", row])
+
+
 def training() -> Callable[[Mapping[str, Any]], Answer]:
     """Set up a worker: the function that trains a fold of a run."""
-    torch.set_num_threads(1)
     return train
 
 
@@ -113,7 +133,10 @@ def train(request: Mapping[str, Any]) -> Answer:
         _prepared.update({key: prepare_for([asked], Silent())[asked.features]})
     prepared = _prepared[key]
     fold = prepared.folds(asked.folds, asked.seed)[request["fold"]]
-    probabilities, embedding = fit_fold(run, asked, prepared, fold, Silent())
+    relay = Relay() if request["told"] else None
+    probabilities, embedding = fit_fold(
+        run, asked, prepared, fold, relay or Silent(), cast(Tracker | None, relay)
+    )
     return {"probabilities": probabilities, "embedding": embedding}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from mgc.errors import MgcError, UsageError
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
-from mgc.plugins.distributions import BUILTIN_OWNER
 
 
 @dataclass(frozen=True)
@@ -49,32 +48,18 @@ class PluginSpec:
         Ctrl-C passes.
         """
         try:
-            with self._guarded(method):
-                yield
+            yield
         except (MgcError, KeyboardInterrupt):
             raise
         except BaseException as error:
             reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
             raise self.failure(f"failed in {method}: {reason}.") from error
 
-    def _guarded(self, method: str) -> AbstractContextManager[None]:
-        """Extractors of other packages have a process of their own."""
-        if self.kind_of_plugin == "extractor" or self.entry.distribution == BUILTIN_OWNER:
-            return nullcontext()
-        from mgc.plugins.process_guard import guarded
-
-        return guarded(f"{method} of {self._title}")
-
-    @property
-    def _title(self) -> str:
-        entry = self.entry
-        return f"{self.kind_of_plugin} {self.name!r} ({entry.distribution} {entry.version})"
-
     def failure(self, what: str) -> MgcError:
         """The error for a plug-in that did ``what``."""
-        title = self._title
+        kind, entry = self.kind_of_plugin.capitalize(), self.entry
         return MgcError(
-            f"{title[0].upper()}{title[1:]} {what}",
+            f"{kind} {self.name!r} ({entry.distribution} {entry.version}) {what}",
             f"Run: mgc plugins check {self.name}",
         )
 

@@ -22,6 +22,8 @@ from mgc.features.extraction import Failure, Rows, features_of_each
 from mgc.features.extraction.one_file import Heard, rows_and_seconds
 from mgc.features.extraction.tasks import one_thread
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.plugins import plugin_process
+from mgc.prediction.head_apart import HeadApart
 from mgc.prediction.unlike import HeardBefore, TrainingMusic, mean_texture
 from mgc.runs import Run, models
 from mgc.runs.reference import Reference
@@ -195,17 +197,21 @@ class Predictor(BasePredictor):
         return self.training_music.heard_before(path)
 
     @cached_property
-    def heads(self) -> list[list[FittedHead]]:
+    def heads(self) -> list[list[FittedHead | HeadApart]]:
         """The trained heads of each member, one per fold."""
         return [
             [self._restored(member, folder) for folder in models.model_folders(member)]
             for member in self.members
         ]
 
-    def _restored(self, member: Run, folder: Path) -> FittedHead:
-        head = restore_head(folder, self.device)
-        if head.facts.n_genres != len(member.genres):
-            wrong = f"{folder.name}/head.json has {counted(head.facts.n_genres, 'genre')}"
+    def _restored(self, member: Run, folder: Path) -> FittedHead | HeadApart:
+        head: FittedHead | HeadApart
+        if plugin_process.is_wanted((made := member.record.head).distribution):
+            head = HeadApart(made.name, folder, self.device)
+        else:
+            head = restore_head(folder, self.device)
+        if head.n_genres != len(member.genres):
+            wrong = f"{folder.name}/head.json has {counted(head.n_genres, 'genre')}"
             raise runs.damaged(member.folder, f"{wrong}, run.json {len(member.genres):,}")
         return head
 

@@ -91,6 +91,11 @@ class FittedHead(ABC):
     pooling: Pooling | None
     history: list[dict[str, Any]] = field(default_factory=list, kw_only=True)
 
+    @property
+    def n_genres(self) -> int:
+        """How many genres it knows."""
+        return self.facts.n_genres
+
     def predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
         """Clips of each track → probabilities (track, genre) float64, rows sum to 1, and
         embeddings (track, dimension) float32; both are means over a track's clips."""

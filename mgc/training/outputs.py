@@ -16,7 +16,7 @@ def probabilities(
 ) -> np.ndarray:
     """Check that an answer is probabilities of ``shape`` (track or clip, genre); return it as
     float64. Raises MgcError."""
-    found = _numbers(spec, answer)
+    found = numbers(spec, answer)
     problem = ""
     if found.shape != shape:
         problem = f"an array of shape {found.shape} instead of {shape}"
@@ -32,7 +32,7 @@ def probabilities(
 def embeddings(spec: PluginSpec, answer: Any, count: int) -> np.ndarray:
     """Check that an answer is ``count`` finite vectors; return it as (count, dimension) float64.
     Raises MgcError."""
-    found = _numbers(spec, answer)
+    found = numbers(spec, answer)
     if found.ndim != 2 or len(found) != count:
         raise spec.failure(f"returned embeddings of shape {found.shape} instead of ({count}, …).")
     if not np.isfinite(found).all():
@@ -40,8 +40,11 @@ def embeddings(spec: PluginSpec, answer: Any, count: int) -> np.ndarray:
     return found
 
 
-def _numbers(spec: PluginSpec, answer: Any) -> np.ndarray:
+def numbers(spec: PluginSpec, answer: Any) -> np.ndarray:
+    """An answer as float64. Raises MgcError if it is no array of numbers."""
     try:
         return np.asarray(answer, np.float64)
     except (TypeError, ValueError) as error:
-        raise spec.failure(f"returned a {type(answer).__name__}, not an array.") from error
+        raise spec.failure(
+            f"returned a {type(answer).__name__}, not an array of numbers."
+        ) from error

@@ -92,12 +92,12 @@ def _working(load: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FoldWorkers
 def test_a_worker_that_dies_is_replaced(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MGC_START_METHOD", method)
     with _working("dying", monkeypatch) as workers:
-        first = workers.ask({"fold": 0})
-        assert workers.ask({"fold": 2}) == first
+        first = workers.ask({"head": "logistic", "fold": 0})
+        assert workers.ask({"head": "logistic", "fold": 2}) == first
         with pytest.raises(MgcError, match=r"^Fold 2 .* 1 time \(exit code 7\)") as caught:
-            workers.ask({"fold": 1})
+            workers.ask({"head": "logistic", "fold": 1})
         assert "fewer --jobs" in caught.value.hint
-        assert workers.ask({"fold": 0}) != first
+        assert workers.ask({"head": "logistic", "fold": 0}) != first
 
 
 def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_workers_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
         _working("nothing_of_this_name", monkeypatch) as workers,
         pytest.raises(MgcError, match="cannot be started"),
     ):
-        workers.ask({"fold": 0})
+        workers.ask({"head": "logistic", "fold": 0})
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

@@ -42,16 +42,19 @@ def start_method() -> str:
 class ChildProcess:
     """A running child process and our end of the pipe to it.
 
-    It waits for `ask`; until then it imports the module ``ahead``, if one is given.
+    It waits for `ask`; until then it imports the module ``ahead``, if one is given. Its libraries
+    use a thread each, or with ``many_threads`` as many as those of this process.
     """
 
-    def __init__(self, method: str, log: IO[bytes] | int, ahead: str = "") -> None:
+    def __init__(
+        self, method: str, log: IO[bytes] | int, ahead: str = "", many_threads: bool = False
+    ) -> None:
         self.link, theirs = connection.Pipe()
         command = [sys.executable, "-P", "-c", _RUN, str(theirs.fileno()), method]
         with theirs:
             self.process = subprocess.Popen(
                 [*command, json.dumps(sys.path), ahead],
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **({} if many_threads else _ONE_THREAD)},
                 start_new_session=True,  # Ctrl-C reaches only us
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,7 +89,7 @@ class SpawnedWorkers:
 
     def add_worker(self) -> Connection:
         """The link to a new worker."""
-        child = ChildProcess("spawn", self.log)
+        child = ChildProcess("spawn", self.log, "", self.asked.get("many_threads", False))
         child.ask(self.asked)
         self.children[child.link] = child
         return child.link

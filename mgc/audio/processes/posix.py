@@ -27,31 +27,32 @@ DEATH_SECONDS = 2.0  # until the server reports a death
 #: Ends of pipes to other processes that a child forked from this one must not keep open.
 _OPEN: set[int] = set()
 #: Servers started ahead, by the module that each imports: what they were started with as well.
-_AHEAD: dict[str, tuple[list[str], dict[str, str], launch.ChildProcess]] = {}
+_AHEAD: dict[tuple[str, bool], tuple[list[str], dict[str, str], launch.ChildProcess]] = {}
 
 
-def start_ahead(module: str) -> None:
+def start_ahead(module: str, many_threads: bool = False) -> None:
     """Start the next `ForkServer` for a function of this module, which imports it at once: while
     this process imports the same. One that waits already stays."""
-    if module in _AHEAD:
+    if (module, many_threads) in _AHEAD:
         return
-    server = launch.ChildProcess("fork", subprocess.DEVNULL, module)
+    server = launch.ChildProcess("fork", subprocess.DEVNULL, module, many_threads)
     atexit.register(server.process.kill)  # if nobody wants it
-    _AHEAD[module] = list(sys.path), dict(os.environ), server
+    _AHEAD[module, many_threads] = list(sys.path), dict(os.environ), server
 
 
-def _started(module: str, log: IO[bytes]) -> launch.ChildProcess:
+def _started(asked: Mapping[str, Any], log: IO[bytes]) -> launch.ChildProcess:
     """The server that was started ahead for this module, unless what it was started with has
     changed since (libraries may add to the environment); else a new one."""
-    if module in _AHEAD:
-        path, environment, server = _AHEAD.pop(module)
+    many_threads = asked.get("many_threads", False)
+    if (key := (asked["load"].partition(":")[0], many_threads)) in _AHEAD:
+        path, environment, server = _AHEAD.pop(key)
         with suppress(OSError):  # it is gone
             if path == sys.path and environment.items() <= os.environ.items():
                 reduction.send_handle(server.link, log.fileno(), 0)
                 return server
         server.process.kill()
         server.end()
-    return launch.ChildProcess("fork", log)
+    return launch.ChildProcess("fork", log, "", many_threads)
 
 
 def starter(asked: Mapping[str, Any], log: IO[bytes]) -> ForkServer | launch.SpawnedWorkers:
@@ -63,7 +64,7 @@ class ForkServer:
     """Workers that a fork server forks, seen from the parent."""
 
     def __init__(self, asked: Mapping[str, Any], log: IO[bytes]) -> None:
-        self.server = _started(asked["load"].partition(":")[0], log)
+        self.server = _started(asked, log)
         self.server.ask(asked)
         self.links = (self.server.link,)
         self.codes: dict[int, int] = {}
@@ -174,6 +175,7 @@ def _fork(handle: int, others: list[int], serve: Callable[[Connection], None]) -
         os.close(handle)
         return child
     try:
+        os.setpgid(0, 0)  # whoever kills its own group kills no other worker
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for other in {*others, *_OPEN}:

@@ -25,6 +25,7 @@ from mgc.errors import MgcError
 
 #: Makes Linux's out-of-memory killer choose workers before their parent.
 OOM_SCORE = "500"
+_PARENT: list[Connection] = []  # of this worker
 
 
 def start(handle: int, method: str, ahead: str = "") -> None:
@@ -58,12 +59,18 @@ def start(handle: int, method: str, ahead: str = "") -> None:
 
 def serve(link: Connection, work: Callable[[Any], Any], receive: Callable[[], Any]) -> None:
     """Answer one request after another, until the parent closes the link."""
+    _PARENT[:] = [link]
     with suppress(OSError):  # not Linux, or not allowed
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     with suppress(EOFError, OSError):
         messages.send(link, {"pid": os.getpid()})
         while True:
             messages.send(link, _answer(work, receive()))
+
+
+def tell(value: Any) -> None:
+    """Tell the parent something before the request is answered."""
+    messages.send(_PARENT[0], {"told": value})
 
 
 def serve_alone(link: Connection, work: Callable[[Any], Any]) -> None:

@@ -89,7 +89,7 @@ def fit(
         options.refuse_unused("without --track wandb", unused)
     elif jobs is not None:
         options.refuse_unused("with --track: workers log nothing", {"--jobs": jobs})
-    dataset = _checked(extractor or [], head or [], data, settings or [], words or [])
+    dataset = _checked(extractor or [], head or [], data, settings or [], words or [], jobs)
     from mgc import fitting
 
     requests = fitting.requests(
@@ -127,12 +127,17 @@ def _say_about(requests: list[FitRequest], seeds: int, chosen: bool) -> None:
 
 
 def _checked(
-    extractors: list[str], heads: list[str], data: str | None, settings: list[str], words: list[str]
+    extractors: list[str],
+    heads: list[str],
+    data: str | None,
+    settings: list[str],
+    words: list[str],
+    jobs: int | None,
 ) -> Dataset:
     """The dataset. Refuses wrong names before anything slow is imported; then workers may start."""
     from mgc import resolve
     from mgc.features import workers_ahead
-    from mgc.plugins import registry
+    from mgc.plugins import plugin_process, registry
 
     if not extractors:
         raise UsageError("Which extractor?", "For example: mgc fit --extractor mfcc")
@@ -141,6 +146,8 @@ def _checked(
     options.one_name_each(option, given, words)
     resolve.check_settings(extractors, heads or DEFAULT_HEADS, settings)
     dataset = resolve.dataset(resolve.dataset_name(data))
+    if jobs is None:
+        plugin_process.start_ahead("head", heads, "mgc.fitting.fold_workers")
     workers_ahead.start_for(dataset.paths(), None)
     return dataset
 

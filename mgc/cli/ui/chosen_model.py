@@ -27,7 +27,10 @@ def answering_model(
 
     The workers for many ``files`` start while it is imported.
     """
+    from mgc.plugins import plugin_process
+
     chosen = _run(run, data)
+    plugin_process.start_ahead("head", [chosen.record.head.name], "mgc.prediction.head_apart")
     workers_ahead.start_for(files, workers, even_known=True)
     from mgc import resolve
     from mgc.prediction.model import Model

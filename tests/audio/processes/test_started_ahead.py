@@ -36,7 +36,7 @@ def fork(monkeypatch: pytest.MonkeyPatch) -> None:
 def begun() -> psutil.Process:
     """Not a fixture: pytest changes the environment between a test's set-up and the test."""
     posix.start_ahead(__name__)
-    return psutil.Process(posix._AHEAD[__name__][-1].process.pid)
+    return psutil.Process(posix._AHEAD[__name__, False][-1].process.pid)
 
 
 def test_it_serves_the_next_workers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_none_outlives_its_parent(end: str) -> None:
     code = f"""import os, signal, sys
 from mgc.audio.processes import posix
 posix.start_ahead("mgc.audio.processes.worker")
-print(posix._AHEAD["mgc.audio.processes.worker"][-1].process.pid, flush=True)
+print(posix._AHEAD["mgc.audio.processes.worker", False][-1].process.pid, flush=True)
 if {end!r} == "kill": os.kill(os.getpid(), signal.SIGKILL)"""
     said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=120)
     try:

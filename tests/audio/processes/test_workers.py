@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from mgc.audio.processes import worker, workers
 from mgc.audio.processes.workers import Workers
 from mgc.errors import AudioError, MgcError
 
@@ -29,6 +30,12 @@ def _obey(request: Any, plus: int) -> Any:
         os.kill(os.getpid(), signal.SIGSEGV)
     if request == "hang":
         time.sleep(3600)
+    if request == "orphan" and os.fork():
+        os._exit(5)
+    if request in ("orphan", "tell"):
+        worker.tell("half")
+        time.sleep(3600 if request == "orphan" else 0)
+        return os.getpid()
     if request == "raise":
         raise MgcError("It is refused.", "Ask for less.")
     if isinstance(request, dict):  # crash once
@@ -112,3 +119,31 @@ def test_closing_ends_the_calls_that_wait(method: str) -> None:
     assert not psutil.wait_procs([child])[1]
     with pytest.raises(CancelledError):
         workers.call(1)
+
+
+def test_what_is_told_before_the_answer_is_heard(method: str) -> None:
+    heard: list[str] = []
+    with Workers(f"{__name__}:obeying", count=1) as one:
+        assert one.call("tell", 60, told=heard.append) == one.call("tell", 60)
+    assert heard == ["half"]
+
+
+def test_a_process_serves_the_same_owner_or_ends(method: str) -> None:
+    with Workers(f"{__name__}:obeying", count=2) as both:
+        first = both.call("tell", 60)
+        own = both.call("tell", 60, whose="a plug-in")
+        assert both.call("tell", 60, whose="a plug-in") == own != first
+        assert both.call("tell", 60) == first
+        assert both.call("tell", 60, whose="another") not in (first, own)
+        assert len(both.pids) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+def test_a_process_that_leaves_another_behind_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.1)
+    left: list[Any] = []
+    with (
+        Workers(f"{__name__}:obeying", count=1) as one,
+        pytest.raises(AudioError, match=r"1 time \(exit code 5\)"),
+    ):
+        one.call("orphan", 60, tries=1, told=left.append)

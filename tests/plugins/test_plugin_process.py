@@ -1,0 +1,125 @@
+"""Heads and strategies whose code harms its process: the culprit is named, the others are right."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgc import runs
+from mgc.audio.processes import workers
+from mgc.plugins import registry
+from tests.conftest import Told
+
+Call = Callable[..., Told]
+#: What a head or strategy does → what is said of it.
+DOES = {
+    "kills": ("os.kill(os.getpid(), 9)", "crashed its worker process 1 time (SIGKILL"),
+    "crashes": ("__import__('ctypes').string_at(0)", "crashed its worker process 1 time (SIGSEGV"),
+    "leaves": ("os._exit(0)", "crashed its worker process 1 time"),
+    "orphans": ("os.fork() and os.kill(os.getpid(), 9); time.sleep(60)", "SIGKILL"),
+    "closes": ("os.closerange(0, 4096)", "crashed its worker process 1 time"),
+    "exits": ("sys.exit(0)", "failed in {}: SystemExit: 0."),
+    "patches": ("import hashlib; hashlib.sha256 = np.concatenate = None", ""),
+    "prints": ("print('\\x1b[2J'); os.environ.clear(); os.chdir('/')", ""),
+    "objects": ("return np.array([[object()]])", "returned a"),
+}
+PLUGIN = """
+from mgc import HeadInfo, StrategyInfo, hookimpl
+NAMES = {names}
+@hookimpl
+def mgc_heads():
+    for name in NAMES:
+        yield HeadInfo(name=name, summary="x", load="odd_code:Head_" + name, trained_by="estimator")
+@hookimpl
+def mgc_strategies():
+    for name in NAMES:
+        yield StrategyInfo(name="mix-" + name, summary="x", load="odd_code:Mix_" + name)
+"""
+CODE = """
+class Head_{name}:
+    def __init__(self, params, seed):
+        pass
+    def fit(self, features, genres, groups, n_genres):
+        self.n = n_genres
+        return self
+    def predict_proba(self, features):
+        {does}
+        return np.full((len(features), self.n), 1 / self.n)
+    def embed(self, features):
+        return features
+    def save(self, path):
+        path.write_text(str(self.n))
+    def restore(self, path):
+        self.n = int(path.read_text())
+        return self
+class Mix_{name}:
+    def __init__(self, params, seed):
+        pass
+    def combine(self, members):
+        {does}
+        return members.mean(0)
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package with a head and a strategy for each of `DOES`."""
+    info = tmp_path / "site" / "mgc_odd-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info.parent / "odd_plugin.py").write_text(PLUGIN.format(names=[*DOES]))
+    code = [CODE.format(name=name, does=does) for name, (does, _) in DOES.items()]
+    imports = "import os, sys, time\nimport numpy as np\n"
+    (info.parent / "odd_code.py").write_text(imports + "".join(code))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mgc-odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[mgc]\nodd = odd_plugin\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.2)
+    registry.catalogue.cache_clear()
+    yield
+    registry.catalogue.cache_clear()
+    sys.modules.pop("odd_code", None)
+
+
+def _numbers(*names: str) -> list[bytes]:
+    return [(runs.runs_home() / name / "predictions.parquet").read_bytes() for name in names]
+
+
+@pytest.mark.usefixtures("odd")
+def test_the_others_are_right_and_the_culprit_is_named(mgc: Call, music: Path) -> None:
+    mgc("data", "add", "m", music)
+    fit = ("fit", "-e", "mfcc", "--data", "m", "--head", "logistic")
+    assert mgc(*fit, "--head", "svm").code == 0
+    told = mgc(*fit, *(word for name in DOES for word in ("--head", name)), "--head", "svm")
+    assert told.code == 1
+    first = ("m-mfcc-logistic-1", "m-mfcc-svm-1")
+    assert _numbers(*first) == _numbers("m-mfcc-logistic-2", "m-mfcc-svm-2")
+    assert mgc("ensemble", "mean-probability", *first).code == 0
+    mixed = mgc("ensemble", "all", *first)
+    assert mixed.code == 1
+    one, two = _numbers("m-mean-probability-1", "m-mean-probability-2")
+    assert one == two
+    for name, (_, said) in DOES.items():
+        for kind, of, method, heard in (
+            ("Head", name, "predict_proba", told), ("Strategy", f"mix-{name}", "combine", mixed),
+        ):  # fmt: skip
+            lines = [
+                line for line in heard.err.splitlines() if f"{kind} '{of}' (mgc-odd 1.0)" in line
+            ]
+            assert bool(lines) == bool(said), (name, heard.err)
+            assert all(said.format(method) in line for line in lines), lines
+    assert "m-mfcc-patches-1" in told.out
+    assert "m-mix-prints-1" in mixed.out
+    assert "\x1b[2J" not in told.out + told.err + mixed.out + mixed.err
+
+
+@pytest.mark.usefixtures("odd")
+def test_a_fitted_head_answers_from_a_process_of_its_own(mgc: Call, music: Path) -> None:
+    mgc("data", "add", "m", music)
+    assert mgc("fit", "-e", "mfcc", "--head", "patches", "--data", "m").code == 0
+    told = mgc("predict", music / "jazz" / "artist-0" / "0.wav", "--run", "m-mfcc-patches-1")
+    assert told.code == 0, told.err
+    assert np.concatenate is not None
