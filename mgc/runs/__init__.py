@@ -134,9 +134,12 @@ class Run:
 
         self.check("embeddings.safetensors")
         try:
-            return load_file(self.folder / "embeddings.safetensors")["embeddings"]
+            found = load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
             raise damaged(self.folder, error) from error
+        if found.ndim != 2 or len(found) != len(self.predictions):
+            raise damaged(self.folder, "embeddings.safetensors has no row for each prediction")
+        return found
 
     def check(self, name: str) -> None:
         """Raise MgcError if a file of the run has changed since it was written."""

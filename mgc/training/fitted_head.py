@@ -194,8 +194,9 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     installed (naming the distribution that has it).
     """
     record = read_json(folder / FACTS)
-    for name in record.get(FILES, {}):
-        if problem := problem_of(folder, name, record[FILES]):
+    sums = record.get(FILES, {})
+    for name in sorted({*sums, *(path.name for path in folder.glob("*.safetensors"))}):
+        if problem := problem_of(folder, name, sums):
             raise runs.damaged(folder.parent, f"{folder.name}/{problem}")
     facts = _facts(folder, record)
     pooling = None
