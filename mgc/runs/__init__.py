@@ -130,6 +130,7 @@ class Run:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """(row of `predictions`, dimension) float32; only rows of one fold share a space."""
+        import numpy as np
         from safetensors.numpy import load_file
 
         self.check("embeddings.safetensors")
@@ -137,8 +138,10 @@ class Run:
             found = load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
             raise damaged(self.folder, error) from error
-        if found.ndim != 2 or len(found) != len(self.predictions):
-            raise damaged(self.folder, "embeddings.safetensors has no row for each prediction")
+        whole = found.ndim == 2 and len(found) == len(self.predictions)
+        if not whole or not np.isfinite(found).all():
+            problem = "embeddings.safetensors lacks a row of numbers for each prediction"
+            raise damaged(self.folder, problem)
         return found
 
     def check(self, name: str) -> None:

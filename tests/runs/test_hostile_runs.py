@@ -254,11 +254,22 @@ def test_a_safetensors_header_is_bounded(stranger: Path) -> None:
         _ = Predictor(runs.load("bad")).heads
 
 
-@pytest.mark.parametrize("shape", [(1, 8), (24,), (24, 8, 1), ()])
-def test_embeddings_of_other_rows_are_named(shape: tuple[int, ...], stranger: Path) -> None:
+OTHER = [
+    np.zeros((1, 8)),
+    np.zeros(180),
+    np.zeros((180, 8, 1)),
+    np.zeros(()),
+    np.full((180, 8), np.nan),
+]
+
+
+@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "nan"])
+def test_embeddings_of_other_rows_or_without_numbers_are_named(
+    other: np.ndarray, stranger: Path
+) -> None:
     edited("checksums", {})(stranger)
-    save_file({"embeddings": np.zeros(shape, "f4")}, stranger / "embeddings.safetensors")
-    with pytest.raises(MgcError, match=r"embeddings\.safetensors has no row for each prediction"):
+    save_file({"embeddings": other}, stranger / "embeddings.safetensors")
+    with pytest.raises(MgcError, match=r"embeddings\.safetensors lacks a row of numbers"):
         _ = runs.load("bad").embeddings
 
 
