@@ -203,6 +203,8 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     if facts.shape.kind == "vector":
         with _naming(folder / POOLING):
             arrays = safe_arrays.load_file(folder / POOLING)
+            if arrays["components"].shape[1:] != arrays["mean"].shape:
+                raise ValueError("its arrays do not fit together")
             pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
     if facts.spec.info.trained_by == "estimator":
         with facts.spec.blamed("restore"):

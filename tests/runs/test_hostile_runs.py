@@ -110,6 +110,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "absolute member": ensemble_of("/etc", "b"),
     "member above": ensemble_of("../../secret", "b"),
     "member of dots": ensemble_of("..", "b"),
+    "no members": ensemble_of(),
     "members as text": lambda f: [ensemble_of()(f), edited("members", "abc")(f)],
 }
 
@@ -332,10 +333,17 @@ def test_a_head_of_other_genres_is_named(stranger: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("p:folk", "x", "'p:folk' has no numbers"), ("genre", "nope", "has the genre 'nope'")],
+    [
+        ("p:folk", "x", "'p:folk' has no numbers"),
+        ("fold", "x", "'fold' has no whole numbers"),
+        ("path", 7, "'path' has no text"),
+        ("title", b"x", "'title' has no text"),
+        ("genre", "nope", "has the genre 'nope'"),
+        ("part", "nope", "has the part 'nope'"),
+    ],
 )
 def test_a_table_of_other_values_is_named(
-    stranger: Path, column: str, value: str, said: str
+    stranger: Path, column: str, value: object, said: str
 ) -> None:
     run = runs.load("bad")
     edited("checksums", {})(stranger)
