@@ -21,10 +21,7 @@ OPTIONAL = ("artist", "title", "path")
 
 
 def read_predictions(path: Path, genres: Sequence[str]) -> pd.DataFrame:
-    """The rows; a text column that is not there is empty.
-
-    Raises OSError, and ValueError that names what no run has.
-    """
+    """The rows. Raises OSError, and ValueError that names what no run has."""
     table = read_parquet(path)
     columns = dict.fromkeys(("track_id", "part", "genre", *OPTIONAL), "text")
     columns |= {"fold": "whole numbers"} | {PREFIX + genre: "numbers" for genre in genres}
@@ -38,4 +35,4 @@ def read_predictions(path: Path, genres: Sequence[str]) -> pd.DataFrame:
         if other := {*table[name].unique().to_pylist()} - {*known}:
             raise ValueError(f"{path.name} has the {name} {min(map(str, other))!r:.40}")
     rows: pd.DataFrame = table.to_pandas()
-    return rows.assign(**{name: "" for name in OPTIONAL if name not in rows})
+    return rows
