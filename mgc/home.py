@@ -196,10 +196,17 @@ def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[st
     with suppress(MgcError):
         known = read_json(path).get(FILES, {})
     settle(path.parent, known)
-    for name, content in contents.items():
-        replace_file(_temporary(path.parent / name), content)
     new = {name: checksum(content) for name, content in contents.items()}
-    write_json(path, {**record, FILES: {**known, **new}})
+    waiting = {name: _temporary(path.parent / name) for name in contents}
+    try:
+        for name, content in contents.items():
+            replace_file(waiting[name], content)
+        write_json(path, {**record, FILES: {**known, **new}})
+    except MgcError:  # a full disk: all is as it was
+        for one in waiting.values():
+            with suppress(OSError):
+                one.unlink()
+        raise
     settle(path.parent, new)
 
 
