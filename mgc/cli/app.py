@@ -134,9 +134,7 @@ def _check_words(words: list[str]) -> None:
             user = value[1:].partition("/")[0]
             raise UsageError(f"There is no user {user!r}.", f"A file of that name is: ./{value}")
         if re.search(r"[\0\ud800-\udc7f\udd00-\udfff]", word):
-            raise UsageError(
-                f"{word!r:.80} has a character that no file can have.", "Leave it out."
-            )
+            raise UsageError(f"{word!r:.80} has a character that no file has.", "Leave it out.")
 
 
 def _menu() -> typer.Typer:
