@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -25,6 +25,7 @@ Buffer: TypeAlias = bytes | memoryview
 OWN, FILES = "checksum", "checksums"
 CHANGED = "has changed since it was written"
 MAX_JSON = 32 << 20  # bytes; far more than any of our files has
+MAX_FILE, MAX_HEADER = 32 << 30, 4 << 20  # bytes of a run's file, and of a safetensors header
 SPACE = "Free some space or choose another location with --home."
 
 
@@ -66,6 +67,10 @@ def json_bytes(record: Any) -> bytes:
 
 def checksum(*pieces: Buffer) -> str:
     """Eight hexadecimal digits."""
+    return _checksum(pieces)
+
+
+def _checksum(pieces: Iterable[Buffer]) -> str:
     return f"{reduce(lambda before, piece: zlib.crc32(piece, before), pieces, 0):08x}"
 
 
@@ -78,21 +83,29 @@ def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def checksums_of(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     """The checksums of files, by their path below ``folder``."""
-    return {p.relative_to(folder).as_posix(): checksum(p.read_bytes()) for p in sorted(paths)}
+    return {p.relative_to(folder).as_posix(): checksum_of(p) for p in sorted(paths)}
+
+
+def checksum_of(path: Path) -> str:
+    """The `checksum` of a file, of which little is in memory at a time."""
+    with open(path, "rb") as file:
+        return _checksum(iter(partial(file.read, 1 << 20), b""))
 
 
 def problem_of(folder: Path, name: str, checksums: Mapping[str, str]) -> str:
     """What is wrong with one file below ``folder``, in words; "" if nothing is, or if a version
-    without checksums wrote it."""
+    without checksums wrote it. A file that would take all memory or time is wrong too."""
     path = folder / name
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         return f"{name} is missing"
-    if name not in checksums:
-        return ""
-    try:
-        return "" if checksum(path.read_bytes()) == checksums[name] else f"{name} {CHANGED}"
-    except MemoryError:
-        return f"{name} is too large to be read"
+    if path.stat().st_size > MAX_FILE:
+        return f"{name}: it is larger than {MAX_FILE >> 30} GiB"
+    if name in checksums and checksum_of(path) != checksums[name]:
+        return f"{name} {CHANGED}"
+    with open(path, "rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    too_long = path.suffix == ".safetensors" and header > MAX_HEADER
+    return f"{name}: its header is larger than {MAX_HEADER >> 20} MiB" if too_long else ""
 
 
 def bytes_of(path: Path) -> bytes:
@@ -183,10 +196,17 @@ def replace_together(path: Path, record: Mapping[str, Any], contents: Mapping[st
     with suppress(MgcError):
         known = read_json(path).get(FILES, {})
     settle(path.parent, known)
-    for name, content in contents.items():
-        replace_file(_temporary(path.parent / name), content)
     new = {name: checksum(content) for name, content in contents.items()}
-    write_json(path, {**record, FILES: {**known, **new}})
+    waiting = {name: _temporary(path.parent / name) for name in contents}
+    try:
+        for name, content in contents.items():
+            replace_file(waiting[name], content)
+        write_json(path, {**record, FILES: {**known, **new}})
+    except MgcError:  # a full disk: all is as it was
+        for one in waiting.values():
+            with suppress(OSError):
+                one.unlink()
+        raise
     settle(path.parent, new)
 
 

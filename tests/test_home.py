@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from mgc.errors import MgcError
-from mgc.home import problem_of, read_json, replace_file, replacing, write_json
+from mgc.home import (
+    problem_of,
+    read_json,
+    replace_file,
+    replace_together,
+    replacing,
+    write_json,
+)
 
 
 def test_content_comes_in_one_piece_or_in_several(tmp_path: Path) -> None:
@@ -49,6 +56,16 @@ def test_a_place_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path)
     with pytest.raises(MgcError, match=r"Cannot write .*file/below") as caught:
         replace_file(tmp_path / "file" / "below", b"", "Choose another.")
     assert caught.value.hint == "Choose another."
+
+
+def test_files_that_cannot_all_be_replaced_stay_as_they_were(tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    replace_together(record, {"n": 1}, {"a": b"1"})
+    (tmp_path / "below").write_text("a file where a folder should be")
+    with pytest.raises(MgcError, match="Cannot write"):
+        replace_together(record, {"n": 2}, {"a": b"2", "below/b": b"2"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "below", "record.json"]
+    assert (read_json(record)["n"], (tmp_path / "a").read_bytes()) == (1, b"1")
 
 
 def test_json_is_read_back(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mgc.errors import UsageError
 
 PLAYLISTS = (".m3u", ".m3u8")
+MAX_BYTES = 256 << 20  # of a list: a million long paths
 BOM = b"\xef\xbb\xbf"
 
 
@@ -22,7 +24,10 @@ def listed(source: str) -> list[Path]:
     Raises UsageError if the list cannot be read or names nothing.
     """
     try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        with nullcontext(sys.stdin.buffer) if source == "-" else open(source, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
     except (OSError, ValueError) as error:
         raise UsageError(
             f"The list {source!r} cannot be read ({getattr(error, 'strerror', error)}).",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -91,8 +92,8 @@ def main() -> None:
 def _run() -> None:
     asked = next(iter(sys.argv[1:]), "-")
     try:
+        _check_words(sys.argv[1:])
         if asked in COMMANDS:  # if a command comes first, no other is needed
-            _check_words(sys.argv[1:])
             build([asked])()
         elif asked.startswith("-"):
             _menu()()
@@ -122,7 +123,8 @@ def _run() -> None:
 
 
 def _check_words(words: list[str]) -> None:
-    """Refuse what only a mistake in a shell's script gives: an empty word, an unknown home."""
+    """Refuse what only a mistake in a script gives: an empty word, an unknown home, a NUL or
+    half of a surrogate pair."""
     for before, word in zip(["mgc", *words], words, strict=False):
         option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
         if not value and (equals or not word):
@@ -131,6 +133,8 @@ def _check_words(words: list[str]) -> None:
         if value.startswith("~") and os.path.expanduser(value) == value:
             user = value[1:].partition("/")[0]
             raise UsageError(f"There is no user {user!r}.", f"A file of that name is: ./{value}")
+        if re.search(r"[\0\ud800-\udc7f\udd00-\udfff]", word):
+            raise UsageError(f"{word!r:.80} has a character that no file has.", "Leave it out.")
 
 
 def _menu() -> typer.Typer:

@@ -40,6 +40,7 @@ COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "du
 #: The keys of dataset.json in addition to `Dataset.record`.
 OWN = ("schema", "name", "root", "tracks", "genres")
 TRACKS, IDS, RECORD = "tracks.parquet", "track_ids.json", "dataset.json"
+MAX_SECONDS = 1e9  # of a track; a duration beyond it (32 years), or below 0, is unknown
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -109,10 +110,9 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     before = made["genre"]
     for column in ("genre", "artist", "album"):
         made[column] = made[column].map(lambda name: unicodedata.normalize("NFC", name))
-    seconds: Any = tracks.get("duration")
-    made["duration"] = pd.to_numeric(seconds, errors="coerce")
-    extra = tracks.columns[~tracks.columns.isin(COLUMNS)]
-    made[extra] = tracks[extra]
+    seconds = pd.to_numeric(pd.Series(tracks.get("duration"), tracks.index), errors="coerce")
+    made["duration"] = seconds.where(seconds.between(0, MAX_SECONDS))
+    made = pd.concat([made, tracks.loc[:, ~tracks.columns.isin(COLUMNS)]], axis=1)
     twice = made["track_id"][made["track_id"].duplicated()]
     if len(twice):
         raise MgcError(

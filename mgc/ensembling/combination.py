@@ -233,9 +233,8 @@ def load_combinations(run: Run) -> list[Combination]:
     asked = run.record.strategy
     registry.find_recorded("strategy", vars(asked), f"Run {run.name!r}")
     spec = StrategySpec(asked.name, asked.params)
-    folds = len(list((run.folder / "strategy").glob("fold-*")))
     made = []
-    for number in range(folds):
+    for number in range(max(1, run.record.dataset.folds)):
         folder = strategy_folder(run, number)
         run.check((folder / FILE).relative_to(run.folder).as_posix())
         made.append(restore(spec, folder, run.record.seed or 0))

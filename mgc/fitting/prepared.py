@@ -59,15 +59,15 @@ class StoredFeatures(Sequence[list[np.ndarray]]):
 
     def _extract_again(self, error: DamagedShardError) -> None:
         """Make all damaged tracks of a shard again. Raises MgcError if that is not possible."""
-        damaged = {*self.source.store.take_out(error.name)}
-        self.progress.say(f"{error.message} Extracting {counted(len(damaged), 'track')} again.")
-        paths = [p for p, sha in zip(self.paths, self.hashes, strict=True) if sha in damaged]
-        made = extract(paths, [self.source], self.progress)
+        self.source.store.take_out(error.name)
+        pairs = zip(self.paths, self.hashes, strict=True)
+        gone = {path: sha for path, sha in pairs if sha not in self.source.store}
+        self.progress.say(f"{error.message} Extracting {counted(len(gone), 'track')} again.")
+        made = extract([*gone], [self.source], self.progress)
         for failure in made.failures:
             raise MgcError(failure.reason)
-        for path in paths:
-            if made.hashes[path] not in damaged:
-                raise MgcError(f"{path} has changed since the fit began.", "Fit again.")
+        if changed := [path for path, sha in gone.items() if made.hashes[path] != sha]:
+            raise MgcError(f"{changed[0]} has changed since the fit began.", "Fit again.")
 
 
 class PooledFeatures(StoredFeatures):

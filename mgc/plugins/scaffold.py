@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import shutil
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -44,6 +45,7 @@ def write_package(kind: str, name: str, folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_filled(template, words), encoding="utf-8")
     except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)  # it was empty or not there
         raise MgcError(f"Cannot write {folder}: {error.strerror or error}.") from error
     return folder
 

@@ -209,7 +209,8 @@ def known_tracks(predictor: BasePredictor, among: Among, progress: Progress) -> 
             f"{predictor.name} has no tracks of its own to compare with.",
             "Name a dataset: --among DATASET",
         )
-    name, tracks = source.record.dataset.name, source.tracks.reset_index()
+    name = source.record.dataset.name
+    tracks = source.tracks.reset_index().reindex(columns=list(COLUMNS), fill_value="")
     own = predictor.run is not None and source.folder == predictor.run.folder
     vectors = _kept(predictor, list(tracks["track_id"])) if own else None
     if vectors is not None:

@@ -31,7 +31,7 @@ from mgc.home import (
 )
 from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA, RunRecord, parse
-from mgc.runs.run_files import new_folder, read_parquet, run_files
+from mgc.runs.run_files import new_folder, run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 #: ``part`` of a row in the predictions: what the head learnt from, what its training watched
 #: (early stopping, calibration, ensemble weights), and what is scored.
 PARTS = ("training", "validation", "test")
-NUMBERS = ("float", "double")  # Arrow's names
 PREDICTIONS = "predictions.parquet"
 #: The name of a probability column is this prefix and the genre's name.
 PREFIX = "p:"
@@ -95,22 +94,13 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Rows of track_id, fold, part, genre, group, artist, title, path and ``p:<genre>``."""
+        from mgc.runs.prediction_table import read_predictions
+
         self.check(PREDICTIONS)
         try:
-            table = read_parquet(self.folder / PREDICTIONS)
+            return read_predictions(self.folder / PREDICTIONS, self.genres)
         except (OSError, ValueError) as error:
             raise damaged(self.folder, error) from error
-        needed = ["track_id", "fold", "part", "genre", *(PREFIX + name for name in self.genres)]
-        if lacking := [name for name in needed if name not in table.column_names]:
-            raise damaged(self.folder, f"{PREDICTIONS} lacks the column {lacking[0]!r}")
-        if odd := [
-            name for name in needed[4:] if str(table.schema.field(name).type) not in NUMBERS
-        ]:
-            raise damaged(self.folder, f"{PREDICTIONS}: the column {odd[0]!r} has no numbers")
-        if other := set(table["genre"].unique().to_pylist()) - set(self.genres):
-            raise damaged(self.folder, f"{PREDICTIONS} has the genre {min(map(str, other))!r:.40}")
-        rows: pd.DataFrame = table.to_pandas()
-        return rows
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
@@ -130,13 +120,19 @@ class Run:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """(row of `predictions`, dimension) float32; only rows of one fold share a space."""
+        import numpy as np
         from safetensors.numpy import load_file
 
         self.check("embeddings.safetensors")
         try:
-            return load_file(self.folder / "embeddings.safetensors")["embeddings"]
+            found = load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
             raise damaged(self.folder, error) from error
+        whole = found.ndim == 2 and len(found) == len(self.predictions)
+        if not whole or not np.isfinite(found.sum(dtype=np.float64)):
+            problem = "embeddings.safetensors lacks a row of numbers for each prediction"
+            raise damaged(self.folder, problem)
+        return found
 
     def check(self, name: str) -> None:
         """Raise MgcError if a file of the run has changed since it was written."""

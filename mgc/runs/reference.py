@@ -131,7 +131,7 @@ def load_reference(run: Run) -> Reference | None:
     Raises MgcError if it is damaged.
     """
     path = run.folder / REFERENCE
-    if not path.exists():
+    if not path.exists() and REFERENCE not in run.record.checksums:
         return None
     run.check(REFERENCE)
     try:

@@ -199,14 +199,17 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     installed (naming the distribution that has it).
     """
     record = read_json(folder / FACTS)
-    for name in record.get(FILES, {}):
-        if problem := problem_of(folder, name, record[FILES]):
+    sums = record.get(FILES, {})
+    for name in sorted({*sums, *(path.name for path in folder.glob("*.safetensors"))}):
+        if problem := problem_of(folder, name, sums):
             raise runs.damaged(folder.parent, f"{folder.name}/{problem}")
     facts = _facts(folder, record)
     pooling = None
     if facts.shape.kind == "vector":
         with _naming(folder / POOLING):
             arrays = safe_arrays.load_file(folder / POOLING)
+            if arrays["components"].shape[1:] != arrays["mean"].shape:
+                raise ValueError("its arrays do not fit together")
             pooling = Pooling(facts.kind, arrays["mean"], arrays["components"])
     if facts.spec.info.trained_by == "estimator":
         with facts.spec.blamed("restore"):

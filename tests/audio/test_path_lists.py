@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mgc.audio import path_lists
 from mgc.audio.path_lists import listed
 from mgc.errors import UsageError
 
@@ -55,3 +56,9 @@ def test_an_empty_list_is_refused(content: bytes, tmp_path: Path) -> None:
         listed(str(path))
     with pytest.raises(UsageError, match="cannot be read"):
         listed(str(tmp_path / "none.txt"))
+
+
+def test_a_list_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_lists, "MAX_BYTES", 1 << 20)
+    with pytest.raises(UsageError, match="it is larger than 1 MiB"):
+        listed("/dev/zero")

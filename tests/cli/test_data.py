@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from mgc.audio import decoding
+from mgc.datasets import table
 from mgc.datasets.quality.checking import LEFT_OUT
 from tests.conftest import Told
 from tests.datasets.download.server import Behaviour, serving
@@ -198,6 +200,13 @@ def test_audit_shows_label_errors_after_a_fit(mine: Mgc, music: Path) -> None:
     assert found["label_errors_from"].startswith("mine-mfcc")
     assert isinstance(found["label_errors"], list)
     assert "(confident learning)" in mine("data", "audit").out
+    known = table.load("mine")
+    turned = known.tracks["genre"].replace({"jazz": "metal", "metal": "jazz"})
+    table.save(replace(known, tracks=known.tracks.assign(genre=turned)))
+    now = dict(zip(known.tracks["track_id"], turned, strict=True))
+    suspects = mine("data", "audit", "--json").json["label_errors"]
+    assert {now[row["track_id"]] for row in suspects} >= {"jazz", "metal"}
+    assert all(row["genre"] == now[row["track_id"]] for row in suspects)
     mine("data", "add", "other", music)
     told = mine("data", "audit", "other", "--run", found["label_errors_from"])
     assert told.code == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,3 +129,20 @@ def test_an_unknown_kind_is_a_usage_error() -> None:
     result = run_mgc("plugins", "new", "dataset", "mine")
     assert result.code == 2
     assert "extractor" in result.err
+
+
+def test_a_disk_that_is_full_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def full(path: Path, *rest: Any, **named: Any) -> int:
+        if path.name == "__init__.py":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *rest, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(MgcError, match="No space left on device"):
+            scaffold.write_package("head", "loud", tmp_path / "made")
+    assert scaffold.write_package("head", "loud", tmp_path / "made").is_dir()

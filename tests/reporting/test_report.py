@@ -261,9 +261,10 @@ def test_the_library_is_the_one_that_its_readme_names() -> None:
     assert found in (TEMPLATES / "vendor" / "README.md").read_text()
 
 
-def test_a_damaged_run_is_named() -> None:
+@pytest.mark.parametrize("name", ["predictions.parquet", "reference.safetensors"])
+def test_a_damaged_run_is_named(name: str) -> None:
     run = made_run()
-    (run.folder / "predictions.parquet").write_bytes(b"no table")
+    (run.folder / name).write_bytes(b"no table")
     with pytest.raises(MgcError, match=run.name):
         make_report([Run(run.folder, run.record)], ReportRequest())
 

@@ -16,16 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 
 from mgc import runs
 from mgc.cli.ui.choice import test_figures as figures_of
-from mgc.ensembling.combination import EnsembleRequest, StrategySpec
+from mgc.ensembling.combination import EnsembleRequest, StrategySpec, load_combinations
 from mgc.ensembling.ensemble_runs import ensemble
 from mgc.errors import MgcError
-from mgc.home import MAX_JSON
+from mgc.home import MAX_HEADER, MAX_JSON, read_json, write_json
 from mgc.prediction.predictor import Predictor
 from mgc.runs import models
 from mgc.runs.answering import answering
+from mgc.runs.reference import load_reference
 from mgc.training.fit import fit_head
 from mgc.training.head_spec import HeadSpec
 from tests.ensembling.members import answers, single, world
@@ -108,6 +110,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "absolute member": ensemble_of("/etc", "b"),
     "member above": ensemble_of("../../secret", "b"),
     "member of dots": ensemble_of("..", "b"),
+    "no members": ensemble_of(),
     "members as text": lambda f: [ensemble_of()(f), edited("members", "abc")(f)],
 }
 
@@ -219,6 +222,70 @@ def test_one_long_text_in_many_rows_is_not_repeated_in_memory(stranger: Path) ->
     assert pa.default_memory_pool().max_memory() < peak + 100_000_000
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["checksums", "none"])
+@pytest.mark.parametrize("name", ["predictions.parquet", "embeddings.safetensors"])
+def test_a_sparse_terabyte_takes_neither_memory_nor_time(
+    name: str, known: bool, stranger: Path
+) -> None:
+    with open(stranger / name, "r+b") as file:
+        file.truncate(1 << 40)
+    if not known:
+        edited("checksums", {})(stranger)
+    tracemalloc.start()
+    with pytest.raises(MgcError, match=f"{name}: it is larger than 32 GiB"):
+        runs.load("bad").check(name)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_a_safetensors_header_is_bounded(stranger: Path) -> None:
+    header = b'{"__metadata__":{"a":"' + b"x" * MAX_HEADER + b'"}}'
+    content = len(header).to_bytes(8, "little") + header
+    edited("checksums", {})(stranger)
+    (stranger / "embeddings.safetensors").write_bytes(content)
+    with pytest.raises(MgcError, match=r"embeddings\.safetensors: its header is larger"):
+        _ = runs.load("bad").embeddings
+    for fold in range(3):
+        fit_head(HeadSpec("logistic"), track_data(tracks=48), *[np.arange(48)] * 2, seed=0,
+                 folder=stranger / f"fold-{fold}")  # fmt: skip
+    head = stranger / "fold-1"
+    write_json(head / "head.json", {**read_json(head / "head.json"), "checksums": {}})
+    (head / "estimator.safetensors").write_bytes(content)
+    with pytest.raises(MgcError, match=r"fold-1/estimator\.safetensors: its header is larger"):
+        _ = Predictor(runs.load("bad")).heads
+
+
+OTHER = [
+    np.zeros((1, 8)),
+    np.zeros(180),
+    np.zeros((180, 8, 1)),
+    np.zeros(()),
+    np.full((180, 8), np.nan),
+]
+
+
+@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "nan"])
+def test_embeddings_of_other_rows_or_without_numbers_are_named(
+    other: np.ndarray, stranger: Path
+) -> None:
+    edited("checksums", {})(stranger)
+    save_file({"embeddings": other}, stranger / "embeddings.safetensors")
+    with pytest.raises(MgcError, match=r"embeddings\.safetensors lacks a row of numbers"):
+        _ = runs.load("bad").embeddings
+
+
+def test_what_a_run_names_and_lacks_is_missing(mgc_home: Path) -> None:
+    made = world(folds=3)
+    members = [single(made, answers(made, 0.6, seed), label) for seed, label in enumerate("ab")]
+    done = ensemble(EnsembleRequest(StrategySpec("mean-probability")), members)
+    shutil.rmtree(done.folder / "strategy" / "fold-1")
+    with pytest.raises(MgcError, match=r"strategy/fold-1/strategy\.safetensors is missing"):
+        load_combinations(done)
+    edited("checksums", {"reference.safetensors": "00000000"})(done.folder)
+    with pytest.raises(MgcError, match=r"reference\.safetensors is missing"):
+        load_reference(runs.load(done.name))
+
+
 def test_a_run_without_a_test_row_is_named(stranger: Path) -> None:
     run = runs.load("bad")
     edited("checksums", {})(stranger)
@@ -266,10 +333,17 @@ def test_a_head_of_other_genres_is_named(stranger: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("p:folk", "x", "'p:folk' has no numbers"), ("genre", "nope", "has the genre 'nope'")],
+    [
+        ("p:folk", "x", "'p:folk' has no numbers"),
+        ("fold", "x", "'fold' has no whole numbers"),
+        ("path", 7, "'path' has no text"),
+        ("title", b"x", "'title' has no text"),
+        ("genre", "nope", "has the genre 'nope'"),
+        ("part", "nope", "has the part 'nope'"),
+    ],
 )
 def test_a_table_of_other_values_is_named(
-    stranger: Path, column: str, value: str, said: str
+    stranger: Path, column: str, value: object, said: str
 ) -> None:
     run = runs.load("bad")
     edited("checksums", {})(stranger)

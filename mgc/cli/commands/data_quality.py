@@ -150,7 +150,8 @@ def audit(
 def _label_errors(
     dataset: Dataset, name: str | None, there: Sequence[Run]
 ) -> tuple[pd.DataFrame | None, str]:
-    """Suspects by the named run, or by the newest of those that tested the most tracks."""
+    """Suspects among the labels as they are now, by the named run, or by the newest of those that
+    tested the most tracks."""
     from mgc.datasets.quality.label_errors import label_errors
     from mgc.runs import selection
 
@@ -161,7 +162,9 @@ def _label_errors(
         if not there:
             return None, ""
         run = max(enumerate(there), key=lambda pair: (len(pair[1].rows("test")), pair[0]))[1]
-    return label_errors(run.predictions, run.genres), run.name
+    labels = dataset.tracks.set_index("track_id")["genre"]
+    rows = run.predictions.assign(genre=run.predictions["track_id"].map(labels))
+    return label_errors(rows, run.genres), run.name
 
 
 def _audit_record(

@@ -12,7 +12,7 @@ import typer
 from mgc.cli.commands import compare
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import Jobs, device_type, existing, refuse_unused
+from mgc.cli.ui.options import Jobs, a_folder, device_type, existing, refuse_unused
 from mgc.errors import MgcError, UsageError
 from mgc.evaluation import compare_text
 
@@ -42,7 +42,10 @@ def run(
     file: File,
     to: Annotated[
         Path | None,
-        typer.Option(help="Where to write the tables (default: experiments/NAME in the mgc home)."),
+        typer.Option(
+            help="Where to write the tables (default: experiments/NAME in the mgc home).",
+            callback=a_folder,
+        ),
     ] = None,
     device: Annotated[
         str | None,

@@ -11,9 +11,8 @@ from mgc.cli.ui import output
 from mgc.cli.ui.answers import note_if_heard
 from mgc.cli.ui.chosen_model import answering_model
 from mgc.cli.ui.live import progress
-from mgc.cli.ui.options import DataName, Device, RunName, existing
+from mgc.cli.ui.options import DataName, Device, RunName, a_folder, existing
 from mgc.cli.ui.output import JsonOption
-from mgc.errors import UsageError
 
 if TYPE_CHECKING:
     from mgc.prediction.explanation import Explanation
@@ -33,14 +32,13 @@ def explain(
             "-o",
             metavar="FOLDER",
             help="Write a picture, the most telling seconds as WAV, and all figures as JSON.",
+            callback=a_folder,
         ),
     ] = None,
     device: Device = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Say which members, seconds and frequency bands decide the answer for a file."""
-    if into is not None and into.exists() and not into.is_dir():
-        raise UsageError(f"{into} is not a folder.", "Name a folder with -o.")
     model = answering_model(run, data, device)
     made = model.explain(file, genre, progress())
     if made.remark:

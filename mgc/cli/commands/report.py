@@ -11,9 +11,11 @@ import typer
 from mgc.cli.ui import choice, output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import DataName, Every, Folds, Reference, output_file, refuse_unused
+from mgc.errors import UsageError
 from mgc.home import replace_file
 
 PICTURE, NO_PICTURE = "mel", "none"
+PAGES = (".html", ".htm")
 
 
 def report(
@@ -52,6 +54,8 @@ def report(
     """Write one HTML page about runs: comparison, matrices, map, curves, hard tracks, data."""
     from mgc import resolve
 
+    if out is not None and out.exists() and out.suffix.lower() not in PAGES:
+        raise UsageError(f"{out} is there, and is no page.", f"End it in {' or '.join(PAGES)}.")
     drawn = picture not in (NO_PICTURE, PICTURE)
     refuse_unused("with --hardest 0", {"--picture": drawn and not hardest})
     if picture != NO_PICTURE:

@@ -44,6 +44,13 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+def a_folder(path: Path | None) -> Path | None:
+    """Refuse an output folder that is there and is none."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a folder.", "Name a folder.")
+    return path
+
+
 def finite(value: float | None) -> float | None:
     """Refuse NaN, which is within all bounds, and infinity."""
     if value is not None and not math.isfinite(value):

@@ -30,6 +30,7 @@ ALIASES = {
 MAYBE_SPLITS = ("subset", "set", "partition", "fold")
 #: What a column of predefined folds may be called (ESC-50, UrbanSound8K: "fold").
 FOLDS = ("fold", "folds", "cv_fold", "kfold")
+SHOWN = 20  # column names in an error
 SPLIT_ALIASES = {
     "train": "training",
     "valid": "validation",
@@ -113,7 +114,8 @@ def _needed(rows: pd.DataFrame, path: Path, needed: Sequence[str], expected: str
                     f"Put one first: {expected}.",
                 )
             raise UsageError(
-                f"{path} has no column {column!r}; it has {', '.join(rows.columns)}.",
+                f"{path} has no column {column!r}; it has {', '.join(rows.columns[:SHOWN])}"
+                f"{', …' * (len(rows.columns) > SHOWN)}.",
                 f"One row per track: {expected}.",
             )
 

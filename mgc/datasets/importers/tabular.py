@@ -47,7 +47,7 @@ def read_table(path: Path, fits: Callable[[Sequence[str]], bool]) -> tuple[pd.Da
     try:
         content = bytes_of(path)
         if path.suffix.lower() == ".parquet" or content.startswith(b"PAR1"):
-            return _parquet(content), False
+            return _parquet(path, content), False
         if content.startswith(b"PK\3\4"):
             raise UsageError(f"{path} is a spreadsheet, not text.", "Save it as CSV (UTF-8).")
         text, encoding = _decoded(content)
@@ -94,9 +94,7 @@ def _read_csv(path: Path, text: str, fits: Callable[[Sequence[str]], bool]) -> p
     # If none fits, the most columns: they are then named in the error.
     separator = max(headers, key=lambda sign: (fits(_names(headers[sign])), len(headers[sign])))
     header = _names(headers[separator])
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"{path} has two columns {twice!r}.", "Rename or remove one of them.")
+    _each_name_once(header, path)
     rows = [
         _fitted([unguarded(cell) for cell in row], len(header), f"{path}, line {number}")
         for number, row in list(_lines(text, separator))[1:]
@@ -133,11 +131,19 @@ def _fitted(row: list[str], columns: int, where: str) -> list[str]:
     return [*row[:columns], *[""] * (columns - len(row))]
 
 
-def _parquet(content: bytes) -> pd.DataFrame:
+def _parquet(path: Path, content: bytes) -> pd.DataFrame:
     rows = pd.read_parquet(io.BytesIO(content))  # a name may look like an address
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
-    return rows.set_axis([str(column).strip().lower() for column in rows.columns], axis=1)
+    names = [str(column).strip().lower() for column in rows.columns]
+    _each_name_once(names, path)
+    return rows.set_axis(names, axis=1)
+
+
+def _each_name_once(names: Sequence[str], path: Path) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{path} has two columns {twice!r}.", "Rename or remove one of them.")
 
 
 def as_text(values: pd.Series, path: Path) -> pd.Series:

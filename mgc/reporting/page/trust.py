@@ -25,8 +25,10 @@ def answers_of(
 
 
 def _unknown(run: Run) -> dict[str, float] | None:
+    predictor = Predictor(run)
+    _ = predictor.training_music  # if it is damaged, the page must not lack it in silence
     try:
-        return unknown_by_genre(run, Predictor(run).reference)
+        return unknown_by_genre(run, predictor.reference)
     except MgcError:  # of a run that cannot predict here
         return None
 

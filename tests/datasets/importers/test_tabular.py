@@ -145,6 +145,14 @@ def test_every_kind_of_parquet_gives_the_same_table(tmp_path: Path, kind: str) -
     assert made.attrs["left_out"] == {"no genre": 1}
 
 
+def test_a_column_twice_is_refused_in_parquet_too(tmp_path: Path) -> None:
+    pd.DataFrame({"path": ["a"], "genre": ["x"], "Genre ": ["y"]}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    with pytest.raises(MgcError, match="has two columns 'genre'"):
+        import_manifest(tmp_path / "t.parquet")
+
+
 def test_lists_are_no_genres(tmp_path: Path) -> None:
     frame = pd.DataFrame({"path": ["a"], "genre": [["rock", "pop"]]})
     frame.to_parquet(tmp_path / "t.parquet")

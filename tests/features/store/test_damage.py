@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mgc import runs
+from mgc.audio.decoding import content_hash
+from mgc.audio.sound_hash import SCHEME, sound_hash
 from mgc.features.store import DamagedShardError, FeatureStore
-from mgc.features.store.shards import Origin
+from mgc.features.store.feature_store import opened_stores
+from mgc.features.store.shards import FILES, Origin
 from tests.conftest import Told
 from tests.features.store.test_feature_store import again, store, tracks
 
@@ -107,10 +111,15 @@ def test_shards_without_checksums_are_read_counted_and_given_them(store: Feature
     assert path.read_bytes() == whole
 
 
-def test_a_fit_extracts_damaged_features_again(mgc: Callable, mgc_home: Path, music: Path) -> None:
+@pytest.mark.parametrize("keys", [SCHEME, FILES])
+def test_a_fit_extracts_damaged_features_again(
+    keys: str, mgc: Callable, mgc_home: Path, music: Path
+) -> None:
     assert mgc("data", "add", "m", music).code == 0
     fit = ("fit", "-e", "mfcc", "--head", "logistic")
     assert mgc(*fit).code == 0
+    if keys == FILES:
+        as_before_0_2(music)
     [path, *_] = (mgc_home / "features").glob("mfcc-*/*.safetensors")
     flip(path, -1)
     told = mgc(*fit)
@@ -128,6 +137,16 @@ def test_a_fit_extracts_damaged_features_again(mgc: Callable, mgc_home: Path, mu
     assert told.code == 0, told.err
     assert first.equals(runs.load("m-mfcc-logistic-3").predictions)
     assert mgc("features", "verify").code == 0
+
+
+def as_before_0_2(music: Path) -> None:
+    """Write the features of MFCC anew, by the hashes of whole files."""
+    [store] = [one for one in opened_stores() if one.name == "mfcc"]
+    hashes = {content_hash(path): sound_hash(path) for path in music.rglob("*.wav")}
+    clips = {file: [clip.copy() for clip in store.read(sound)] for file, sound in hashes.items()}
+    for path in store.folder.glob("*.safetensors"):
+        path.unlink()
+    again(store).write_shard(clips, keys=FILES)
 
 
 def test_one_damaged_store_hides_no_other(mgc: Callable[..., Told], mgc_home: Path) -> None:
