@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mgc.prediction.model import Model
 
 SHOWN = 3
-UNKNOWN = 0.01  # mgc.prediction.unlike.UNKNOWN, which would import NumPy
+UNKNOWN = 0.01  # mgc.runs.reference.UNKNOWN, which would import NumPy
 
 
 def predict(
