@@ -171,6 +171,20 @@ def test_the_command_says_what_it_does_not_know(
     assert mgc("predict", noise, "--run", run.name, "--unknown", 0.7).code == 2
 
 
+def test_many_unknown_files_are_explained_once(
+    run: runs.Run, noise: Path, tune: Path, mgc: Callable[..., Told], tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.wav" for number in range(10)]
+    for number, path in enumerate(files):
+        path.write_bytes((noise if number < 3 else tune).read_bytes())
+    note = f"3 of 10 files are unlike the music that {run.name} learnt from."
+    told = mgc("predict", *files, "--run", run.name, "--workers", 1)
+    assert told.err.count(note) == 1
+    assert "--unknown 0" in told.err
+    assert note not in mgc("predict", *files, "--run", run.name, "--unknown", 0).err
+    assert "learnt from" not in mgc("predict", *files[1:], "--run", run.name).err  # 2 of 9
+
+
 def test_a_reference_of_other_statistics_is_refused_in_one_line(run: runs.Run, tune: Path) -> None:
     others = np.random.default_rng(0).normal(size=(9, 5))
     machine = fit_machine(others, others + 1, np.zeros(9, int))
