@@ -31,9 +31,9 @@ from mgc.features.extractor_spec import ExtractorSpec
 from mgc.fitting import music_reference
 from mgc.home import replace_file
 from mgc.prediction.predictor import Predictor
-from mgc.prediction.unlike import UNKNOWN, mean_texture
+from mgc.prediction.unlike import mean_texture
 from mgc.runs import Run
-from mgc.runs.reference import ANY_MUSIC, Machine, Reference, standardised
+from mgc.runs.reference import ANY_MUSIC, UNKNOWN, Machine, Reference, standardised
 
 SHIPPED_SEEDS, SEEDS = range(12), range(100, 102)
 SECONDS = (30.0, 20.0, 10.0, 6.0)  # of the shipped sounds, by turns
@@ -81,9 +81,9 @@ def write_any(folders: Sequence[str]) -> None:
         held_out = np.sort(np.concatenate(scores))
         made = Reference([machine], held_out, np.empty(0, np.uint64), source.info.revision)
         limit = made.limit(UNKNOWN)
-        unlike = np.array([made.unlike(texture) for texture in textures[~rows]])
-        unknown = [(unlike >= limit)[numbers[~rows] == n].mean() for n in set(numbers[~rows])]
-        lost = [(np.searchsorted(held_out, s) / len(held_out) >= limit).mean() for s in scores]
+        beyond = machine.score(textures[~rows]) > limit
+        unknown = [beyond[numbers[~rows] == n].mean() for n in set(numbers[~rows])]
+        lost = [(s > limit).mean() for s in scores]
         print(f"music lost {np.round(lost, 3)}; unknown", np.round(np.mean(unknown or [0]), 3))
     made.save(ANY_MUSIC.parent, ANY_MUSIC.name)
 
@@ -113,14 +113,15 @@ class Sounds:
                 for name, source in sources.items():
                     self.features[name].append(features_of(sound, [source])[source.name])
 
-    def means(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
-        """AUROC and the share beyond the default limit, by kind."""
+    def means(self, scores: Scores, least: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+        """AUROC and the share beyond the default limit, which is at least this, by kind."""
         held_out, sounds = scores
-        limit = np.sort(held_out)[::-1][max(0, int(UNKNOWN * (len(held_out) + 1)) - 1)]
+        quantile = np.sort(held_out)[::-1][max(0, int(UNKNOWN * (len(held_out) + 1)) - 1)]
+        limit = max(quantile, least)
         truth = np.repeat([0, 1], [len(held_out), len(SEEDS)])
         each = [sounds[self.kinds == kind] for kind in range(len(kinds()))]
         areas = [roc_auc_score(truth, np.concatenate([held_out, some])) for some in each]
-        return np.array(areas), np.array([(some >= limit).mean() for some in each])
+        return np.array(areas), np.array([(some > limit).mean() for some in each])
 
 
 def by_embedding(run: Run, sounds: Sounds) -> dict[str, Scores]:
@@ -198,7 +199,10 @@ class Textures:
 
 def unseen_kinds(textures: Textures, sounds: Sounds) -> tuple[np.ndarray, np.ndarray]:
     """AUROC and share that is unknown, of each kind by machines without its half of the kinds."""
-    halves = [sounds.means(textures.scores(lambda n, half=half: n % 2 != half)) for half in (0, 1)]
+    halves = [
+        sounds.means(textures.scores(lambda n, half=half: n % 2 != half), least=0.0)
+        for half in (0, 1)
+    ]
     odd = np.arange(len(kinds())) % 2
     return np.choose(odd, [h[0] for h in halves]), np.choose(odd, [h[1] for h in halves])
 
@@ -212,8 +216,7 @@ def music_lost(textures: Textures) -> str:
     for fold in set(rows["fold"]):
         inside = (rows["fold"] == fold).to_numpy()
         others = Reference([], np.sort(scores[~inside]), np.zeros(0), 1)
-        unlike = np.searchsorted(others.held_out, scores[inside]) / len(others.held_out)
-        lost[inside] = unlike >= others.limit(UNKNOWN)
+        lost[inside] = scores[inside] > others.limit(UNKNOWN)
     _, group = np.unique(rows["group"], return_inverse=True)
     counts, hits = np.bincount(group), np.bincount(group, lost)
     drawn = np.random.default_rng(0).integers(0, len(counts), (DRAWS, len(counts)))

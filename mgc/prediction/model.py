@@ -18,9 +18,10 @@ from mgc.features.extraction import Failure, Rows
 from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.prediction import Prediction
 from mgc.prediction.predictor import Answers, BasePredictor, Predictor
-from mgc.prediction.unlike import UNKNOWN, HeardBefore, checked_rate
+from mgc.prediction.unlike import HeardBefore, checked_rate
 from mgc.progress import Progress, Silent
 from mgc.runs import Run
+from mgc.runs.reference import UNKNOWN
 
 if TYPE_CHECKING:
     from mgc.prediction.explanation import Explanation
@@ -239,7 +240,7 @@ class Model:
 
     def _prediction(self, of: Features, answers: Answers, rate: float) -> Prediction:
         by_fold = self.predictor.by_fold(answers)
-        unlike = self.predictor.unlike(of.rows)
+        unlike, known = self.predictor.unlike(of.rows, rate)
         return Prediction(
             of.path,
             self._shares(by_fold.mean(0)),
@@ -247,7 +248,7 @@ class Model:
             remark=of.remark,
             set_at=partial(self.sets.genres_at, by_fold),
             unlike=unlike,
-            known=None if unlike is None else self._known(unlike, of.remark, rate),
+            known=known and not (rate and of.remark),
             heard_before=of.heard_before,
             views={
                 name: self._shares(view)
@@ -257,9 +258,6 @@ class Model:
 
     def _shares(self, row: np.ndarray) -> dict[str, float]:
         return dict(zip(self.genres, row.tolist(), strict=True))
-
-    def _known(self, unlike: float, remark: str, rate: float) -> bool:
-        return not rate or (not remark and unlike < self.predictor.limit(rate))
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.predictor.label}, {len(self.genres)} genres>"

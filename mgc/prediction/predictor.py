@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -107,23 +106,19 @@ class BasePredictor(ABC):
         texture = [] if self.reference is None else [self.sources[0].texture]
         return self.answering | {source.store.fingerprint: source for source in texture}
 
-    def unlike(self, made: Sequence[Rows]) -> float | None:
-        """The share of held-out music that is less unlike the training music than this audio; None
-        if the model keeps nothing to say so. ``made`` are the features, as in `heard`."""
+    def unlike(self, made: Sequence[Rows], rate: float) -> tuple[float | None, bool | None]:
+        """`Reference.unlike` of audio with these features (as in `heard`); None, None if the model
+        keeps nothing to say so."""
         if self.reference is None:
-            return None
+            return None, None
         features = dict(zip(self.heard, made, strict=True))
         texture = mean_texture(features[self.sources[0].texture.store.fingerprint])
         try:
-            return self.reference.unlike(texture)
+            return self.reference.unlike(texture, rate)
         except ValueError:
             if self.run is None:
                 raise
             raise runs.damaged(self.run.folder, "its reference has other statistics") from None
-
-    def limit(self, rate: float) -> float:
-        """From where on `unlike` means unknown, if this share of held-out music may be."""
-        return math.inf if self.reference is None or not rate else self.reference.limit(rate)
 
     def heard_before(self, path: Path) -> HeardBefore | None:
         """What is known of a file that the model learnt from; None of any other."""

@@ -12,9 +12,8 @@ from mgc.audio.sound_hash import sound_hash
 from mgc.errors import UsageError
 from mgc.features.extraction import Rows
 from mgc.runs import Run
-from mgc.runs.reference import Reference, audio_key, load_reference
+from mgc.runs.reference import UNKNOWN, Reference, audio_key, load_reference
 
-UNKNOWN = 0.01  # the share of held-out music that may be called unknown
 MAX_UNKNOWN = 0.5
 
 

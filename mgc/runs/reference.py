@@ -7,6 +7,7 @@ scores of tracks that the machine was not fitted on are what a new sound's is co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +25,7 @@ REFERENCE = "reference.safetensors"
 #: and scores of each collection by a machine that did not know it; benchmarks/unknown.py wrote it.
 ANY_MUSIC = Path(__file__).parent / "any_music.safetensors"
 MAX_BYTES = 64 << 20
+UNKNOWN = 0.01  # the share of held-out music that may be called unknown, if none is asked for
 FAR = 4.0  # standard deviations; what is farther counts as this far
 
 
@@ -85,21 +87,29 @@ class Reference:
     revision: int
     held_out_keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
 
-    def unlike(self, texture: np.ndarray) -> float:
-        """The share of held-out tracks that are less unlike the training music."""
+    def unlike(self, texture: np.ndarray, rate: float) -> tuple[float, bool]:
+        """The share of held-out tracks that are less unlike the training music; and whether it is
+        known if this share of held-out music may be lost."""
         score = np.mean([machine.score(texture[None])[0] for machine in self.machines])
-        return float(np.searchsorted(self.held_out, score) / len(self.held_out))
+        unlike = float(np.searchsorted(self.held_out, score) / len(self.held_out))
+        return unlike, bool(score <= self.limit(rate))
 
     def limit(self, rate: float) -> float:
-        """The largest `unlike` of music, if this share of held-out music may be lost. At least one
-        in n + 1 is: with fewer held-out tracks, a smaller rate cannot be kept."""
+        """The largest score of what is known, if this share of held-out music may be lost. At least
+        one in n + 1 is: with fewer held-out tracks, a smaller rate cannot be kept.
+
+        Up to the usual rate it is at least 0, beyond which a machine takes a sound for something
+        other than music: music of other collections is often beyond all held-out tracks of one.
+        """
+        if not rate:
+            return math.inf
         count = len(self.held_out)
-        return 1 - (int(max(rate, self.smallest_rate) * (count + 1) + 1e-9) - 1) / count
+        lost = int(max(rate, self.smallest_rate) * (count + 1) + 1e-9) - 1
+        return max(float(self.held_out[count - 1 - lost]), 0.0 if rate <= UNKNOWN else -math.inf)
 
     def unknown_keys(self, rate: float) -> np.ndarray:
         """The `audio_keys` of the held-out tracks that are unknown at this rate."""
-        unlike = np.searchsorted(self.held_out, self.held_out) / len(self.held_out)
-        return self.held_out_keys[unlike >= self.limit(rate)]
+        return self.held_out_keys[self.held_out > self.limit(rate)]
 
     @property
     def smallest_rate(self) -> float:

@@ -50,9 +50,19 @@ def test_a_machine_scores_as_scikit_learn_s_does(textures: tuple[np.ndarray, np.
 
 def test_unlike_is_the_share_of_held_out_tracks_that_are_less_unlike() -> None:
     kept = reference(1 - np.exp(-0.5 * np.arange(200) ** 2 / 1e4))
-    assert kept.unlike(np.array([0.0])) == 0.0
-    assert kept.unlike(np.array([1.005])) == pytest.approx(101 / 200)
-    assert kept.unlike(np.array([9.0])) == 1.0
+    assert kept.unlike(np.array([0.0]), 0.01) == (0.0, True)
+    assert kept.unlike(np.array([1.005]), 0.01) == (pytest.approx(101 / 200), True)
+    assert kept.unlike(np.array([9.0]), 0.01) == (1.0, False)
+    assert kept.unlike(np.array([9.0]), 0) == (1.0, True)
+
+
+def test_what_the_machine_takes_for_music_is_known_unless_more_may_be_lost() -> None:
+    machine = Machine(np.zeros(1), np.ones(1), np.zeros((1, 1)), -np.ones(1), np.array([0.5, 0.5]))
+    kept = Reference([machine], np.linspace(-0.5, -0.3, 200), np.array([7], np.uint64), 1)
+    elsewhere, noise = np.array([1.0]), np.array([1.3])  # scores of -0.11 and 0.07
+    for rate, known in ((0.005, True), (0.01, True), (0.02, False), (0.5, False)):
+        assert kept.unlike(elsewhere, rate) == (1.0, known)
+        assert kept.unlike(noise, rate) == (1.0, False)
 
 
 @pytest.mark.parametrize(("count", "rate"), [(50, 0.01), (99, 0.01), (100, 0.01), (400, 0.05)])
@@ -63,7 +73,7 @@ def test_the_limit_loses_no_more_music_than_it_may(count: int, rate: float) -> N
         scores = random.uniform(0.01, 0.99, count + 1)
         kept = reference(scores[1:])
         at = np.sqrt(-2 * np.log(1 - scores[:1]))
-        lost.append(kept.unlike(at) >= kept.limit(rate))
+        lost.append(not kept.unlike(at, rate)[1])
     allowed = max(rate, 1 / (count + 1))
     assert abs(np.mean(lost) - allowed) < 4 * np.sqrt(allowed / 400)
     assert kept.smallest_rate == 1 / (count + 1)

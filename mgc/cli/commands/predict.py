@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mgc.prediction.model import Model
 
 SHOWN = 3
-UNKNOWN = 0.01  # mgc.prediction.unlike.UNKNOWN, which would import NumPy
+UNKNOWN = 0.01  # mgc.runs.reference.UNKNOWN, which would import NumPy
 
 
 def predict(
@@ -129,6 +129,7 @@ def predict(
         predictions = tally.counted(model.predict_many(files, workers, progress(), unknown))
         answers.print_answers(predictions, form, model.genres, top, coverage)
     output.list_failures(tally.remarks)
+    answers.note_unknown(model, tally)
     answers.note_heard_before(tally.heard_before, len(files))
     if tally.failures:
         output.note(

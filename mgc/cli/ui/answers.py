@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mgc.prediction.unlike import HeardBefore
 
 SHOWN = 5  # files that the run learnt from
+MANY_UNKNOWN, MIN_FILES = 0.2, 10  # of so many files, this share is worth a note
 FORMATS: dict[str, AnswerFormat] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
@@ -27,7 +28,7 @@ class AnswerTally:
 
     def __init__(self, coverage: float | None = None) -> None:
         self.coverage = coverage
-        self.done = 0
+        self.done = self.unknown = 0
         self.failures: list[str] = []
         self.remarks: list[str] = []
         self.heard_before: list[tuple[object, HeardBefore]] = []
@@ -39,6 +40,7 @@ class AnswerTally:
                 self.failures.append(answer.error)
             else:
                 self.done += 1
+                self.unknown += answer.known is False
                 if self.coverage is not None:
                     answer = replace(answer, set=answer.genres_at(self.coverage))
             if answer.remark:
@@ -64,6 +66,16 @@ def note_limit(model: Model, rate: float) -> None:
         output.note(
             f"unknown: the limit loses {output.percent(reference.smallest_rate)} % of music, the "
             f"least that {len(reference.held_out)} held-out tracks allow."
+        )
+
+
+def note_unknown(model: Model, tally: AnswerTally) -> None:
+    """Say what to do if many files are unknown."""
+    if tally.done >= MIN_FILES and tally.unknown > MANY_UNKNOWN * tally.done:
+        output.note(
+            f"{tally.unknown:,} of {tally.done:,} files are unlike the music that {model.name} "
+            "learnt from. If they are music, fit a run on music like it, or answer with the best "
+            "guesses: --unknown 0."
         )
 
 
