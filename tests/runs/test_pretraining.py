@@ -53,6 +53,9 @@ def test_only_an_encoder_that_knows_the_music_is_named(mgc_home: object) -> None
     assert line.startswith("mel was pre-trained on MagnaTagATune, and magna4 ")
     imported = knowing(made_run(dataset="mine", folds=0), ["FMA"], "fma")
     assert len(pretraining.warnings([imported])) == 1
+    (line,) = pretraining.warnings([imported], "fma-large")
+    assert "and fma-large seems" in line
+    assert pretraining.warnings([imported], "others", "folder") == []
 
 
 def test_commands_and_the_report_warn(mgc_home: object, mgc: Callable[..., Told]) -> None:
