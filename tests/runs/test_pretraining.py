@@ -64,6 +64,8 @@ def test_commands_and_the_report_warn(mgc_home: object, mgc: Callable[..., Told]
     write_json(knows.folder / "run.json", dict(knows.record))
     told = mgc("compare", *(run.name for run in runs))
     assert told.err.count("pre-trained on MagnaTagATune") == 1
+    told = mgc("fit", "--resume", knows.name)  # finished: only its figures are shown
+    assert told.err.count("pre-trained on MagnaTagATune") == 1
     facts = data_facts(runs[0], runs[0], False, Silent(), [knows])
     assert any("mfcc was pre-trained on MagnaTagATune" in doubt for doubt in facts.doubts)
 
