@@ -26,19 +26,21 @@ def corpora(*names: str) -> set[str]:
     return {corpus for word in words for key, corpus in CORPORA.items() if word.startswith(key)}
 
 
-def warnings(found: Sequence[Run]) -> list[str]:
-    """One line for each encoder of these runs that has heard the music they are scored on."""
-    return list(dict.fromkeys(line for run in found for line in _warnings(run)))
+def warnings(found: Sequence[Run], *scored_on: str) -> list[str]:
+    """One line for each encoder of these runs that has heard the music they are scored on: their
+    own dataset's, or that of another's name and importer."""
+    return list(dict.fromkeys(line for run in found for line in _warnings(run, *scored_on)))
 
 
-def _warnings(run: Run) -> Iterator[str]:
+def _warnings(run: Run, *scored_on: str) -> Iterator[str]:
     if run.kind == "ensemble":
         for member in run.record.members:
-            yield from _warnings(load(str(run.folder / "members" / member)))
+            yield from _warnings(load(str(run.folder / "members" / member)), *scored_on)
         return
     dataset, extractor = run.record.dataset, run.record.extractor
-    for corpus in sorted(corpora(dataset.name, dataset.importer) & {*extractor.pretrained_on}):
+    music = scored_on or (dataset.name, dataset.importer)
+    for corpus in sorted(corpora(*music) & {*extractor.pretrained_on}):
         yield (
-            f"{extractor.name} was pre-trained on {corpus}, and {dataset.name} seems to be music "
+            f"{extractor.name} was pre-trained on {corpus}, and {music[0]} seems to be music "
             "of it: its figures are too optimistic."
         )

@@ -65,7 +65,9 @@ def test_a_model_answers_where_nothing_was_trained(
     declared: list[str], mgc: Call, music: Path
 ) -> None:
     song = next(music.rglob("*.wav"))
-    assert "not here: mgc models get ours" in mgc("models", "list").out
+    listed = mgc("models", "list").out
+    assert "not here: mgc models get ours" in listed
+    assert "ours (weights: ISC; trained on mine) " in listed
     told = mgc("predict", song)
     assert (told.code, told.err.count("mgc models get cut")) == (1, 1)
     assert "not on this machine" in mgc("predict", song, "--run", "ours").err

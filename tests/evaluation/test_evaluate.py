@@ -169,3 +169,15 @@ def test_a_model_that_does_not_say_what_it_was_fitted_on(
     assert f"Not checked: whether {run.name} was fitted on any of these tracks." in told.err
     assert "has no held-out tracks" in told.err
     assert "own test tracks" not in told.out
+
+
+def test_music_that_the_encoder_was_trained_on_is_named(
+    mgc: Call, run: runs.Run, tmp_path: Path
+) -> None:
+    folder = made(tmp_path / "theirs", ["Ambient", "Heavy"])
+    importing.add_path("fma-clips", folder, group_by=None, seed=0, drop_rare=False)
+    record = dict(run.record)
+    knows = {**record["extractor"], "pretrained_on": ["FMA"]}
+    write_json(run.folder / "run.json", record | {"extractor": knows})
+    told = mgc("evaluate", run.name, "--data", "fma-clips", "--json")
+    assert "was pre-trained on FMA, and fma-clips seems to be music of it" in told.err

@@ -53,6 +53,9 @@ def test_only_an_encoder_that_knows_the_music_is_named(mgc_home: object) -> None
     assert line.startswith("mel was pre-trained on MagnaTagATune, and magna4 ")
     imported = knowing(made_run(dataset="mine", folds=0), ["FMA"], "fma")
     assert len(pretraining.warnings([imported])) == 1
+    (line,) = pretraining.warnings([imported], "fma-large")
+    assert "and fma-large seems" in line
+    assert pretraining.warnings([imported], "others", "folder") == []
 
 
 def test_commands_and_the_report_warn(mgc_home: object, mgc: Callable[..., Told]) -> None:
@@ -60,6 +63,8 @@ def test_commands_and_the_report_warn(mgc_home: object, mgc: Callable[..., Told]
     knows = knowing(runs[1], ["MagnaTagATune"])
     write_json(knows.folder / "run.json", dict(knows.record))
     told = mgc("compare", *(run.name for run in runs))
+    assert told.err.count("pre-trained on MagnaTagATune") == 1
+    told = mgc("fit", "--resume", knows.name)  # finished: only its figures are shown
     assert told.err.count("pre-trained on MagnaTagATune") == 1
     facts = data_facts(runs[0], runs[0], False, Silent(), [knows])
     assert any("mfcc was pre-trained on MagnaTagATune" in doubt for doubt in facts.doubts)

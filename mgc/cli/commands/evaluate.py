@@ -37,15 +37,17 @@ def evaluate(
     from mgc import resolve
     from mgc.datasets.genre_map import read_genre_map
     from mgc.prediction import ready_models
-    from mgc.runs import PREDICTIONS, selection
+    from mgc.runs import PREDICTIONS, pretraining, selection
 
     resolve.dataset_name(data)
     given = read_genre_map(genre_map) if genre_map is not None else None
     found = ready_models.find(run) or selection.one(run)
     from mgc.evaluation.evaluate import evaluate as evaluated
 
-    where = resolve.device(device)
-    made = evaluated(found, resolve.dataset(data), given, device=where, progress=progress())
+    where, dataset = resolve.device(device), resolve.dataset(data)
+    made = evaluated(found, dataset, given, device=where, progress=progress())
+    for line in pretraining.warnings([found], data, dataset.record.get("importer", "")):
+        output.note(line)
     if as_json:
         output.emit_json(made.as_dict())
         return

@@ -194,6 +194,7 @@ def _report(done: list[Run]) -> None:
         tracks, seconds = run.scores["test"]["tracks"], f"{run.record.seconds or 0:.0f}"
         rows.append(choice.test_figures(run) | {"tracks": tracks, "seconds": seconds})
     output.show_records(rows, "lr")
+    choice.say_doubts(done)
     failures = done[0].record.failures
     if failures:
         output.note(f"{output.count(len(failures), 'file')} could not be used:")

@@ -11,6 +11,7 @@ from mgc.home import model_folder, weights_here
 
 if TYPE_CHECKING:
     from mgc.plugins import registry
+    from mgc.plugins.contract import PluginInfo
 
 
 def show_list(kind: str, as_json: bool) -> None:
@@ -22,7 +23,7 @@ def show_list(kind: str, as_json: bool) -> None:
     if as_json:
         output.emit_json([describe(entry) | {"status": _status(entry)} for entry in entries])
     else:
-        rows = [(e.info.name, e.info.summary, _origin(e), _status(e)) for e in entries]
+        rows = [(e.info.name, _described(e.info), _origin(e), _status(e)) for e in entries]
         output.show_table(["name", "what it is", "from", "status"], rows)
         for entry in entries:
             if entry.problem:
@@ -74,6 +75,14 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _described(info: PluginInfo) -> str:
+    """The summary, the licence of the weights, and the corpora that they were trained on."""
+    corpora = ", ".join(getattr(info, "pretrained_on", ()))
+    facts = getattr(info, "licence", ""), corpora and f"trained on {corpora}"
+    known = "; ".join(filter(None, facts))
+    return info.summary + (f" (weights: {known})" if known else "")
 
 
 def _status(entry: registry.Entry) -> str:

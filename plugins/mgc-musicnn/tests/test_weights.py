@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -164,3 +166,15 @@ def test_weights_that_are_missing_or_damaged(good, tmp_path: Path) -> None:
         weights.path("msd").write_bytes(content)
         with pytest.raises(MgcError, match=f"cannot be used: .*{reason}"):
             weights.load("msd")
+    weights.path("msd").unlink()
+    os.mkfifo(weights.path("msd"))  # reading it would never end
+    with pytest.raises(MgcError, match="not a regular file"):
+        weights.load("msd")
+
+
+def test_what_the_installer_says_last_is_told(tmp_path: Path, monkeypatch) -> None:
+    said = "print('WARNING: nothing of interest. ' * 50 + '\\nERROR: no space', file=sys.stderr)"
+    command = [sys.executable, "-c", f"import sys; {said}; sys.exit(1)"]
+    monkeypatch.setattr(weights, "installer", lambda: command)
+    with pytest.raises(MgcError, match="ERROR: no space"):
+        weights.fetch(None)

@@ -24,7 +24,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
 def _trained_on_music() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="mert",
-        summary="MERT: trained on music by masked prediction (weights CC BY-NC 4.0)",
+        summary="MERT: trained on music by masked prediction",
         load="mgc_encoders.speech:Mert",
         sample_rate=MUSIC_RATE,
         hop_samples=320,
@@ -35,7 +35,7 @@ def _trained_on_music() -> Iterator[ExtractorInfo]:
     )
     yield ExtractorInfo(
         name="clap",
-        summary="CLAP: trained on music with its captions (weights Apache-2.0)",
+        summary="CLAP: trained on music with its captions",
         load="mgc_encoders.clap:Clap",
         sample_rate=CLAP_RATE,
         hop_samples=480,
@@ -49,7 +49,7 @@ def _trained_on_music() -> Iterator[ExtractorInfo]:
 def _trained_on_sounds() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="ast",
-        summary="Audio Spectrogram Transformer: trained on AudioSet (weights BSD-3-Clause)",
+        summary="Audio Spectrogram Transformer: trained to name sounds",
         load="mgc_encoders.ast:Ast",
         sample_rate=SPEECH_RATE,
         hop_samples=160,
@@ -61,12 +61,13 @@ def _trained_on_sounds() -> Iterator[ExtractorInfo]:
     )
     yield ExtractorInfo(
         name="dasheng",
-        summary="Dasheng: trained on sounds and music (weights Apache-2.0; real ones untested)",
+        summary="Dasheng: trained on sounds and music; real weights untested",
         load="mgc_encoders.dasheng:Dasheng",
         sample_rate=SPEECH_RATE,
         hop_samples=640,
         kind="layers",
         weights="hub:mispeech/dasheng-base",
+        licence="Apache-2.0",
         **NEEDS,
     )
 
@@ -74,7 +75,7 @@ def _trained_on_sounds() -> Iterator[ExtractorInfo]:
 def _trained_on_speech() -> Iterator[ExtractorInfo]:
     yield ExtractorInfo(
         name="wav2vec2",
-        summary="wav2vec 2.0: trained on speech (weights Apache-2.0)",
+        summary="wav2vec 2.0: trained on speech",
         load="mgc_encoders.speech:Wav2Vec2",
         sample_rate=SPEECH_RATE,
         hop_samples=320,
@@ -86,7 +87,7 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
     )
     yield ExtractorInfo(
         name="hubert",
-        summary="HuBERT: trained on speech (weights Apache-2.0)",
+        summary="HuBERT: trained on speech",
         load="mgc_encoders.speech:Hubert",
         sample_rate=SPEECH_RATE,
         hop_samples=320,
@@ -98,7 +99,7 @@ def _trained_on_speech() -> Iterator[ExtractorInfo]:
     )
     yield ExtractorInfo(
         name="wavlm",
-        summary="WavLM: trained on speech, noisy and overlapping (weights: see the model card)",
+        summary="WavLM: trained on speech, noisy and overlapping",
         load="mgc_encoders.speech:WavLm",
         sample_rate=SPEECH_RATE,
         hop_samples=320,

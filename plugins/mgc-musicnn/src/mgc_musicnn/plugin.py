@@ -28,7 +28,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
     """One network, two sets of weights."""
     yield ExtractorInfo(
         name="musicnn",
-        summary="musicnn: trained to tag the Million Song Dataset (weights ISC)",
+        summary="musicnn: trained to tag music",
         load="mgc_musicnn.musicnn:Musicnn",
         sample_rate=RATE,
         hop_samples=HOP,
@@ -45,7 +45,7 @@ def mgc_models() -> Iterator[ModelInfo]:
     """The network's own answer, with no training."""
     yield ModelInfo(
         name="musicnn-msd",
-        summary="twelve genres from musicnn's tags (Million Song Dataset): 72 % right on GTZAN",
+        summary="twelve genres from musicnn's tags: 72 % right on GTZAN",
         load="mgc_musicnn.genres:write_run",
         genres=tuple(GENRES),
         licence="ISC",

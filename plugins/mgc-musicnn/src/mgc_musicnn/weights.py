@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import shorten
 
 import numpy as np
 import safetensors.torch
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from mgc import MgcError
-from mgc.home import home, replace_file
+from mgc.home import bytes_of, home, replace_file
 from mgc_musicnn import bundle
 from mgc_musicnn.network import Network
 
@@ -65,10 +64,11 @@ def load(name: str) -> Network:
 
 def _content(name: str) -> bytes:
     try:
-        return path(name).read_bytes()
+        return bytes_of(path(name))
     except OSError as error:
         raise MgcError(
-            f"The weights of musicnn are not on this machine ({path(name)}: {error.strerror}).",
+            f"The weights of musicnn are not on this machine ({path(name)}: "
+            f"{error.strerror or error}).",
             f"Fetch them once: {COMMAND}",
         ) from error
 
@@ -126,7 +126,8 @@ def download(folder: Path) -> None:
         env={"PIP_RETRIES": "1", **os.environ},  # pip's own five take minutes if nobody answers
     )
     if done.returncode:
-        reason = shorten(done.stderr or done.stdout, 600, placeholder=" …")
+        said = " ".join((done.stderr or done.stdout).split())
+        reason = said if len(said) <= 600 else f"… {said[-600:]}"  # the error is at the end
         raise MgcError(
             f"The wheel of musicnn 0.1.0 could not be fetched: {reason}",
             "Check the connection and the package index (pip: PIP_INDEX_URL, uv: "
