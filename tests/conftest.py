@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,19 @@ def mgc(
         return Told(code, out, err)
 
     return call
+
+
+def called(home: Path, *commands: Sequence[object]) -> None:
+    """Call commands in this process, with a home of their own; for fixtures of several tests."""
+    from mgc.cli import app
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MGC_HOME", str(home))
+        for words in commands:
+            patch.setattr(sys, "argv", ["mgc", *map(str, words)])
+            with pytest.raises(SystemExit) as left:
+                app.main()
+            assert not left.value.code, words
 
 
 GENRES = ("ambient", "jazz", "metal")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mgc.evaluation.compare import compare
+from mgc.reporting.page import build
 from mgc.reporting.page.build import ReportRequest, make_report
 from tests.browser.conftest import Opened
 from tests.browser.test_report import drawn_map, point_of, until
@@ -27,6 +30,7 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     titles = [f"A title of a usual length, number {i}" for i in range(POINTS + 8)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MGC_HOME", str(folder / "home"))
+        patch.setattr(build, "compare", partial(compare, resamples=100))  # of 10,000
         runs = [
             made_run(name, tracks=POINTS + 8, genres=genres, folds=0, titles=titles, skill=1.2)
             for name in ("mel", "mfcc")

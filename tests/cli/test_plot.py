@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.conftest import called
+
 RUNS = ("m-mfcc-mlp-1", "m-chroma-mlp-1")
 KINDS = ("confusion", "curves", "embedding", "genres", "calibration", "comparison")
 
 
-@pytest.fixture
-def fitted(mgc: Callable, music: Path) -> Callable:
-    """The command line with two runs that have a history."""
-    assert mgc("data", "add", "m", music).code == 0
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, music: Path) -> Path:
+    """A home with two runs that have a history."""
     words = ["-e", "mfcc", "-e", "chroma", "--head", "mlp", "--folds", 3, "--set", "epochs=3"]
-    told = mgc("fit", *words)
-    assert told.code == 0, told.err
+    made = tmp_path_factory.mktemp("plots") / "home"
+    called(made, ("data", "add", "m", music), ("fit", *words))
+    return made
+
+
+@pytest.fixture
+def fitted(mgc: Callable, mgc_home: Path, home: Path) -> Callable:
+    """The command line with these runs."""
+    shutil.copytree(home, mgc_home, dirs_exist_ok=True)
     return mgc
 
 

@@ -176,12 +176,8 @@ def _audit_record(
         "left_out": found.left_out,
         "clean": found.clean,
         "leaks": [
-            {
-                "by": leak.by,
-                "groups": leak.groups,
-                "tracks": leak.tracks,
-                "examples": [{"name": label, "splits": where} for label, where in leak.examples],
-            }
+            vars(leak)
+            | {"examples": [{"name": label, "splits": where} for label, where in leak.examples]}
             for leak in found.leaks
         ],
         "copies": [
@@ -256,15 +252,10 @@ def _show_labels(labels: pd.DataFrame | None, source: str) -> None:
         f"Likely label errors by {source} (confident learning): {len(labels)}, of which about "
         f"{labels['chance'].sum():.0f} are wrong; the largest margin first"
     )
+    wanted = ["track_id", "genre", "suggested", "confidence", "margin"]
     rows = [
-        [
-            row["track_id"],
-            row["genre"],
-            row["suggested"],
-            output.percent(row["confidence"]),
-            f"{row['margin']:.2f}",
-        ]
-        for row in labels.head(SHOWN).to_dict("records")
+        [*names, output.percent(confidence), f"{margin:.2f}"]
+        for *names, confidence, margin in labels[wanted].head(SHOWN).to_numpy()
     ]
     if rows:
         columns = ["track", "labelled", "sounds like", "% for its label", "margin"]

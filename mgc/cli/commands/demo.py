@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import typer
 
 from mgc.cli.commands import compare, data_add, ensemble, fit, predict
 from mgc.cli.ui import choice, output
-from mgc.home import home, remove_folder, replace_file
+from mgc.home import home, remove_folder
 
 NAME = "demo"
 FOLDS = 5
@@ -65,7 +64,8 @@ def _show_everything() -> None:
         "mgc compare --data my-music",
         lambda: compare.compare(data=NAME),
     )
-    clip = _unseen_clip(home() / "datasets" / NAME)
+    clip = home() / "datasets" / NAME / f"unseen-{UNSEEN_GENRE}.flac"
+    _write_unseen(clip)
     _step(
         f"5. A song by an artist that nobody has heard, made as {UNSEEN_GENRE!r}.",
         f"mgc predict {shlex.quote(str(clip))} --data demo",
@@ -74,6 +74,12 @@ def _show_everything() -> None:
     )
     output.say(f"Done in {time.monotonic() - begun:.0f} s. What next: mgc --help")
     _what_next()
+
+
+def _write_unseen(clip: Path) -> None:
+    from mgc.datasets.importers.demo import write_song
+
+    write_song(clip, UNSEEN_GENRE, UNSEEN_ARTIST, 0)
 
 
 def _what_next() -> None:
@@ -130,18 +136,3 @@ def _step(what: str, command: str, yours: str, work: Callable[[], object]) -> No
     output.say(f"   with your own music: {yours}")
     output.say()
     work()
-
-
-def _unseen_clip(folder: Path) -> Path:
-    """Synthesise a song by an artist outside the dataset."""
-    import soundfile
-
-    from mgc.datasets.importers.demo import SAMPLE_RATE, SECONDS
-    from mgc.datasets.synthesis.compose import synthesise
-
-    path = folder / f"unseen-{UNSEEN_GENRE}.flac"
-    wave = synthesise(UNSEEN_GENRE, UNSEEN_ARTIST, 0, seconds=SECONDS, sample_rate=SAMPLE_RATE)
-    made = io.BytesIO()  # libsndfile would not say that a disk is full
-    soundfile.write(made, wave, SAMPLE_RATE, format="FLAC")
-    replace_file(path, made.getvalue())
-    return path

@@ -108,11 +108,11 @@ def predict(
         if form is not None:
             options.refuse_unused(f"with --{form}", {"--top": top != SHOWN})
     files = _files(paths or [], files_from)
-    model = (
-        _trained(run, data, device, files, workers, {"--extractor": extractor, "--set": settings})
-        if genres is None
-        else _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
-    )
+    if genres is None:
+        options.refuse_unused("without --genres", {"--extractor": extractor, "--set": settings})
+        model = answering_model(run, data, device, files, workers)
+    else:
+        model = _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     if timeline:
         file = timeline_answers.only_file(files)
         made = model.timeline(file, window, hop, smooth, progress())
@@ -148,18 +148,6 @@ def _files(paths: Sequence[str], files_from: str | None) -> list[Path]:
         raise UsageError("Which audio?", "For example: mgc predict song.mp3")
     found = collect([Path(path) for path in options.existing(paths)]) if paths else []
     return list(dict.fromkeys([*found, *(listed(files_from) if files_from is not None else [])]))
-
-
-def _trained(
-    run: str | None,
-    data: str | None,
-    device: str,
-    files: Sequence[Path],
-    workers: int | None,
-    unused: dict[str, object],
-) -> Model:
-    options.refuse_unused("without --genres", unused)
-    return answering_model(run, data, device, files, workers)
 
 
 def _zero_shot(

@@ -36,16 +36,21 @@ def make_demo(folder: Path, seed: int = 0, progress: Progress | None = None) -> 
     return table(pd.DataFrame(rows), "the demo")
 
 
+def write_song(path: Path, genre: str, artist: int, track: int, seed: int = 0) -> None:
+    """Synthesise a song as FLAC."""
+    wave = synthesise(genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed)
+    made = io.BytesIO()  # libsndfile would not say that a disk is full
+    soundfile.write(made, wave, SAMPLE_RATE, format="FLAC")
+    with replacing(path, sync=False) as file:
+        file.write(made.getvalue())
+
+
 def _track(folder: Path, genre: str, artist: int, track: int, seed: int) -> dict[str, object]:
     path = (
         Path(f"audio-seed-{seed}") / genre / f"artist-{artist}" / f"{genre}-{artist}-{track}.flac"
     )
     if not (folder / path).exists():
-        wave = synthesise(genre, artist, track, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=seed)
-        made = io.BytesIO()  # libsndfile would not say that a disk is full
-        soundfile.write(made, wave, SAMPLE_RATE, format="FLAC")
-        with replacing(folder / path, sync=False) as file:
-            file.write(made.getvalue())
+        write_song(folder / path, genre, artist, track, seed)
     return {
         "track_id": f"{genre}-{artist}-{track}",
         "path": path.as_posix(),

@@ -46,10 +46,13 @@ FMA_METADATA_WANTED = ("tracks.csv", "genres.csv", "checksums", "README.txt")
 FMA_CLIP_SECONDS = 30.0  # small, medium and large hold the middle of each track; full holds all
 #: Clips that do not decode or hold next to nothing although their checksums pass (wiki, issues).
 FMA_KNOWN_BAD = frozenset(
-    (
-        *(99134, 108925, 133297, 98565, 98567, 98569, 72059, 110736, 119979),  # small
-        *(1486, 5574, 65753, 80391, 98558, 98559, 98560, 98566, 98568, 98571),
-        *(105247, 108924, 126981, 127336, 143992),
+    map(
+        str,
+        (
+            *(99134, 108925, 133297, 98565, 98567, 98569, 72059, 110736, 119979),  # small
+            *(1486, 5574, 65753, 80391, 98558, 98559, 98560, 98566, 98568, 98571),
+            *(105247, 108924, 126981, 127336, 143992),
+        ),
     )
 )
 

@@ -19,7 +19,6 @@ from mgc.datasets.importers import facts
 from mgc.datasets.table import SPLITS, table
 from mgc.errors import MgcError, UsageError, counted
 
-NAMES = tuple(f"fma-{subset}" for subset in facts.FMA_SUBSETS)
 #: Ours ← FMA's two header rows.
 SOURCES = {
     "title": ("track", "title"),

@@ -36,7 +36,7 @@ def import_folder(path: Path, rules: NameRules = AS_WRITTEN) -> pd.DataFrame:
     rows, left_out, unread = [], Counter[str](found.left_out()), found.unread()
     for file in found.files:
         relative = file.relative_to(path)
-        if not _is_text(relative.as_posix()):
+        if any(map(_is_no_text, relative.as_posix())):
             left_out["name is not UTF-8"] += 1
             continue
         tags = read_tags(file) if by_tag else FileTags()
@@ -77,13 +77,9 @@ def _nothing(
     return UsageError(said, "Expected layout: PATH/rock/song.mp3, PATH/jazz/other.flac, …")
 
 
-def _is_text(name: str) -> bool:
-    """Whether a file's name can be written: bytes other than UTF-8 cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_no_text(letter: str) -> bool:
+    """Whether it stands for a byte of a file's name that is not UTF-8."""
+    return "\ud800" <= letter <= "\udfff"
 
 
 def _not_one_too_high(path: Path, tracks: pd.DataFrame) -> None:

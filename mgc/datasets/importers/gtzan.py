@@ -43,7 +43,9 @@ def import_gtzan(
     root = locate(path)
     there = search(root)
     tracks = pd.DataFrame([_row(file, root) for file in there.files if _is_clip(file)])
-    tracks, twice = _one_format(tracks)
+    # Some trees hold wav and au side by side: the first of each clip is kept.
+    twice = int(tracks["track_id"].duplicated().sum())
+    tracks = tracks.drop_duplicates("track_id").reset_index(drop=True)
     left_out = there.left_out() | ({"second copy in another format": twice} if twice else {})
     if artists is not None:
         tracks["artist"] = _in_order(tracks, read_artists(artists), artists)
@@ -95,12 +97,6 @@ def _row(file: Path, root: Path) -> dict[str, str]:
     }
 
 
-def _one_format(tracks: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Some trees hold wav and au side by side: keep the first of each clip, count the others."""
-    once = tracks.drop_duplicates("track_id").reset_index(drop=True)
-    return once, len(tracks) - len(once)
-
-
 def _in_order(tracks: pd.DataFrame, values: dict[str, str], source: Path) -> pd.Series:
     found = tracks["track_id"].map(values).fillna("").astype(str)
     if (found == "").all():
@@ -116,7 +112,8 @@ def read_lists(paths: Sequence[Path]) -> dict[str, str]:
 
     Raises UsageError if one of the three is missing or a clip is in two of them.
     """
-    files = _list_files(paths)
+    inside = {path: [*path.glob("*.txt"), *path.glob("*.csv")] for path in paths if path.is_dir()}
+    files = [file for path in paths for file in inside.get(path, [path])]
     found: dict[str, str] = {}
     for name, split in LIST_NAMES.items():
         matching = [file for file in files if file.name.lower().startswith(name)]
@@ -131,15 +128,6 @@ def read_lists(paths: Sequence[Path]) -> dict[str, str]:
             if found.setdefault(clip, split) != split:
                 raise UsageError(f"{matching[0]}: {clip} is in the {found[clip]} list too.")
     return found
-
-
-def _list_files(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        files += (
-            sorted(path.glob("*.txt")) + sorted(path.glob("*.csv")) if path.is_dir() else [path]
-        )
-    return files
 
 
 def read_artists(path: Path) -> dict[str, str]:

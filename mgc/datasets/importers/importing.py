@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mgc.datasets import grouping, quarantine, splits, table
+from mgc.datasets.importers import facts
 from mgc.datasets.importers.demo import make_demo
 from mgc.datasets.importers.fma import import_fma
 from mgc.datasets.importers.folder import import_folder
@@ -78,7 +79,7 @@ def add_fma(
         rows = [(track_id, checking.CHECKSUM, reason) for track_id, reason in bad_clips.items()]
         frame = pd.DataFrame(rows, columns=quarantine.COLUMNS)
         quarantine.quarantine(dataset, frame, [checking.CHECKSUM])
-    checking.quarantine_known(dataset, checking.known_bad("fma"))
+    checking.quarantine_known(dataset, facts.FMA_KNOWN_BAD)
     return dataset
 
 
@@ -95,7 +96,7 @@ def add_gtzan(
     table.checked_name(name)
     tracks, root, record = import_gtzan(path, filtered, artists)
     dataset = finish(name, tracks, root, record, group_by=group_by, seed=seed, drop_rare=True)
-    checking.quarantine_known(dataset, checking.known_bad("gtzan"))
+    checking.quarantine_known(dataset, facts.GTZAN_KNOWN_BAD)
     return dataset
 
 

@@ -17,7 +17,6 @@ import pandas as pd
 from mgc.audio.no_music import SILENT
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.datasets import table
-from mgc.datasets.importers import facts
 from mgc.datasets.quality.listening import ListeningResult, hear
 from mgc.datasets.quarantine import COLUMNS, HEARING, quarantine, quarantined
 from mgc.datasets.table import Dataset
@@ -189,13 +188,6 @@ def _paths(dataset: Dataset) -> dict[str, Path]:
 
 def _length(heard: ListeningResult) -> str:
     return f"{heard.seconds:.2f} s"
-
-
-def known_bad(importer: str) -> frozenset[str]:
-    """Track ids that the literature lists as bad."""
-    if importer == "fma":
-        return frozenset(str(number) for number in facts.FMA_KNOWN_BAD)
-    return facts.GTZAN_KNOWN_BAD if importer == "gtzan" else frozenset()
 
 
 def _findings(

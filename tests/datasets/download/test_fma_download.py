@@ -319,6 +319,6 @@ def test_kills_during_the_unpacking(published_fma: tuple, tmp_path: Path) -> Non
 
 def test_the_options_know_all_subsets() -> None:
     from mgc.cli.commands.data_add import FMA
-    from mgc.datasets.importers.fma import NAMES
+    from mgc.datasets.importers.facts import FMA_SUBSETS
 
-    assert FMA == NAMES
+    assert tuple(f"fma-{subset}" for subset in FMA_SUBSETS) == FMA
