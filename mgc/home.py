@@ -78,7 +78,16 @@ def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def checksums_of(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     """The checksums of files, by their path below ``folder``."""
-    return {p.relative_to(folder).as_posix(): checksum(p.read_bytes()) for p in sorted(paths)}
+    return {path.relative_to(folder).as_posix(): _checksum_of(path) for path in sorted(paths)}
+
+
+def _checksum_of(path: Path) -> str:
+    """Of a file that may be larger than the memory."""
+    total = 0
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            total = zlib.crc32(piece, total)
+    return f"{total:08x}"
 
 
 def problem_of(folder: Path, name: str, checksums: Mapping[str, str]) -> str:
