@@ -7,18 +7,14 @@ Paths are relative to the current folder, which is one per size.
 from __future__ import annotations
 
 import hashlib
-import os
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-GENRES = tuple(f"genre {number:02d}" for number in range(16))
-MAX_LINKS = 50_000  # names of one file; ext4 allows 65,000
-IN_FOLDER = 1_000
-PER_ARTIST = 5  # tracks, on average
+from benchmarks.scale_files import GENRES, PER_ARTIST, make, music_paths
+
 CODES = 1_170  # in the fingerprint of 30 s of music
 READS = 5_000
 FEATURES = 64  # numbers a clip for the head; mfcc's pooled statistics are more
@@ -26,46 +22,9 @@ Timed = Callable[[], object]
 
 
 def files(size: int) -> Timed:
-    """Preparation: names of a few very short files, and a table of tracks."""
-    import pandas as pd
-
-    rng = np.random.default_rng(0)
-    first = Path("music")
-    for number, path in enumerate(_paths(size)):
-        if not number % IN_FOLDER:
-            path.parent.mkdir(parents=True)
-        if number % MAX_LINKS:
-            os.link(first, path)
-        else:
-            first = path
-            _write_wave(path, number)
-    artist = rng.integers(0, size // PER_ARTIST, size)
-    table = pd.DataFrame(
-        {
-            "track_id": [f"t{number:07d}" for number in range(size)],
-            "path": [str(path) for path in _paths(size)],
-            "genre": np.array(GENRES)[(artist * 7 + rng.integers(0, 2, size)) % len(GENRES)],
-            "artist": [f"Artist {number}" for number in artist],
-            "album": [f"{a}/Album {number % 3}" for number, a in enumerate(artist)],
-            "title": [f"Title, {number}" for number in range(size)],
-            "duration": rng.uniform(20, 40, size).round(2),
-        }
-    )
-    table.to_csv("tracks.csv", index=False)
+    """Preparation: see `benchmarks.scale_files`."""
+    make(size)
     return lambda: None
-
-
-def _paths(size: int) -> Iterator[Path]:
-    for number in range(size):
-        yield Path("music", f"{number // IN_FOLDER:04d}", f"{number:07d}.wav")
-
-
-def _write_wave(path: Path, number: int) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8_000)
-        file.writeframes(np.full(800, number % 100 + 1, np.int16).tobytes())
 
 
 def add(size: int) -> Timed:
@@ -241,7 +200,7 @@ def predict(size: int) -> Timed:
 
     def work() -> None:
         file = AnswerFile(target, "jsonl", GENRES, {})
-        missing = file.missing([*_paths(size)])
+        missing = file.missing([*music_paths(size)])
         with file.writing() as add_answer:
             for answer in model.predict_many(missing, workers=1):
                 add_answer(answer)
@@ -255,7 +214,7 @@ def predict_again(size: int) -> Timed:
 
     def work() -> None:
         file = AnswerFile(Path("answers.jsonl"), "jsonl", GENRES, {})
-        assert not file.missing([*_paths(size)])
+        assert not file.missing([*music_paths(size)])
 
     return work
 

@@ -10,7 +10,9 @@ The libraries for tables and arrays are imported when needed: listing runs only 
 from __future__ import annotations
 
 import datetime
+import json
 import shlex
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -193,11 +195,14 @@ def finish(
     run: Run, predictions: pd.DataFrame, embeddings: np.ndarray, results: Mapping[str, Any]
 ) -> Run:
     """Write what the run predicted and how good that is; from then on it is ``finished``."""
-    from safetensors.numpy import save as tensor_bytes
-
     replace_file(run.folder / PREDICTIONS, predictions.to_parquet(index=False))
-    tensor = {"embeddings": embeddings.astype("float32", order="C", copy=False)}
-    replace_file(run.folder / "embeddings.safetensors", tensor_bytes(tensor))
+    rows = embeddings.astype("<f4", order="C", copy=False)
+    about = {"dtype": "F32", "shape": rows.shape, "data_offsets": [0, rows.nbytes]}
+    head = json.dumps({"embeddings": about}, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    path = run.folder / "embeddings.safetensors"
+    # Not by safetensors, which makes two copies of what may be gigabytes.
+    replace_file(path, [struct.pack("<Q", len(head)), head, rows.data])
     record = {**run.record, **results, "state": "finished"}
     record[FILES] = scored_checksums(run.folder)
     write_json(run.folder / "run.json", record)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save
 
 from mgc import runs
 from mgc.errors import MgcError, UsageError
@@ -56,6 +58,20 @@ def test_round_trip(finished: runs.Run) -> None:
     np.testing.assert_allclose(found.probabilities(rows), [[0.2, 0.8], [0.9, 0.1]])
     np.testing.assert_array_equal(found.embeddings[rows.index], [[2, 3], [0, 1]])
     assert found.record["environment"]["torch"]
+
+
+@pytest.mark.parametrize("shape", [(50_000, 20), (3, 2), (1, 1), (2, 0)])
+def test_embeddings_are_written_without_a_copy(mgc_home: Path, shape: tuple[int, int]) -> None:
+    """The bytes that safetensors writes, with two copies of them: 4 GB for a million clips."""
+    embeddings = np.random.default_rng(0).standard_normal(shape, np.float32)
+    run = runs.start("d-mel-cnn", RECORD)
+    tracemalloc.start()
+    runs.finish(run, predictions(), embeddings, {"metrics": {}})
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 0.5 * embeddings.nbytes + 1_500_000
+    written = (run.folder / "embeddings.safetensors").read_bytes()
+    assert written == save({"embeddings": embeddings})
 
 
 def test_a_run_is_found_by_its_path_too(finished: runs.Run, tmp_path: Path) -> None:

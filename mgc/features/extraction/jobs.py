@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from mgc.audio.decoding import content_hash
+from mgc.audio.file_cache import batched
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
 from mgc.features import file_hashes
@@ -65,31 +67,37 @@ class ExtractionPlan:
         self.paths = paths
         self.sources = sources
         self.sound_hash: Callable[[Path], str] = sound_hash
-        self.known = file_hashes.known(paths)
-        hashes = {path: sha for path, (_, sha) in self.known.items()}
-        # Opens every store, before several threads look at them.
-        there = zip(*(one.store.rows.current([*hashes.values()]) for one in sources), strict=True)
-        current = zip(hashes, map(all, there), strict=True)
-        self.there = {path: hashes[path] for path, is_current in current if is_current}
-        for path in self.there:
-            del self.known[path]  # a stamp takes more memory than all else
+        #: Files whose features are complete, with their hashes: all that is kept of any file.
+        self.there: dict[Path, str] = {}
+        for some in batched(paths, file_hashes.AT_ONCE):
+            hashes = {path: sha for path, (_, sha) in file_hashes.known(some).items()}
+            # Opens every store, before several threads look at them.
+            current = [one.store.rows.current([*hashes.values()]) for one in sources]
+            complete = map(all, zip(*current, strict=True))
+            self.there |= dict(compress(hashes.items(), complete))
         #: Files whose features may be incomplete.
         self.waiting = sum(path not in self.there for path in paths)
 
     def jobs(self) -> Iterator[ExtractionJob]:
         """One job per waiting file, in order. Files are hashed slightly ahead."""
         seen: set[str] = set(self.there.values())
-        todo = [(n, path) for n, path in enumerate(self.paths) if path not in self.there]
-        for job in self._looked_at(todo):
+        for job in self._looked_at():
             yield replace(job, wanted=(), right={}, same={}) if job.audio_hash in seen else job
             seen.update([job.audio_hash] if job.audio_hash else [])
 
-    def _looked_at(self, todo: Sequence[tuple[int, Path]]) -> Iterator[ExtractionJob]:
+    def _todo(self) -> Iterator[tuple[int, Path, tuple[Stamp, str] | None]]:
+        """The waiting files by number, with their stamps and hashes if they have not changed."""
+        numbers = (n for n, path in enumerate(self.paths) if path not in self.there)
+        for some in batched(numbers, file_hashes.AT_ONCE):
+            known = file_hashes.known(self.paths[number] for number in some)
+            yield from ((n, self.paths[n], known.get(self.paths[n])) for n in some)
+
+    def _looked_at(self) -> Iterator[ExtractionJob]:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
             waiting: deque[Future[ExtractionJob]] = deque()
             try:
-                for number, path in todo:
-                    waiting.append(threads.submit(self._look, number, path))
+                for file in self._todo():
+                    waiting.append(threads.submit(self._look, *file))
                     if len(waiting) >= MAX_HASHES:
                         yield waiting.popleft().result()
                 while waiting:
@@ -97,10 +105,10 @@ class ExtractionPlan:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _look(self, number: int, path: Path) -> ExtractionJob:
+    def _look(self, number: int, path: Path, known: tuple[Stamp, str] | None) -> ExtractionJob:
         """Hash a file, unless it has not changed, and look up what the stores hold of it."""
         try:
-            stamp, sha = self.known.get(path) or self._hash(path)
+            stamp, sha = known or self._hash(path)
             same = self._adopt(path, sha)
         except MgcError as error:
             return ExtractionJob(number, path, problem=error.message)

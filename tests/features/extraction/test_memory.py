@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ import pytest
 import soundfile
 
 from mgc.audio import decoding
-from tests.sounds import music
+from mgc.features import file_hashes
+from mgc.features.extraction import extract
+from mgc.features.extraction.jobs import ExtractionPlan
+from mgc.features.extractor_spec import ExtractorSpec
+from tests.sounds import album, music
 
 GIB = 1 << 30
 HOURS = 10
@@ -104,6 +109,31 @@ def test_a_thousand_short_files(tmp_path: Path, mgc_home: Path) -> None:
         soundfile.write(tmp_path / "music" / f"{number:04}.wav", cut, 8_000)
     imported, peak, of_workers = peaks(tmp_path / "music", 2)
     assert peak - imported + of_workers < GIB
+
+
+def test_what_is_known_of_files_is_looked_up_a_few_at_a_time(
+    tmp_path: Path, mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stamps and hashes of a million files that all lack features took 0.6 GB."""
+    paths, sources = album(tmp_path, 7), [ExtractorSpec("mel")]
+    extract(paths[:3], sources, workers=1)
+    hashes = file_hashes.hashes(paths)
+    asked, real = list[int](), file_hashes.known
+
+    def known(some: Iterable[Path]) -> dict[Path, tuple[file_hashes.Stamp, str]]:
+        some = list(some)
+        asked.append(len(some))
+        return real(some)
+
+    monkeypatch.setattr(file_hashes, "AT_ONCE", 2)
+    monkeypatch.setattr(file_hashes, "known", known)
+    plan = ExtractionPlan(paths, sources)
+    assert (plan.waiting, [*plan.there.items()]) == (4, [*zip(paths[:3], hashes, strict=False)])
+    plan.sound_hash = lambda path: pytest.fail(f"{path} is hashed again")
+    assert [(job.number, job.path, job.audio_hash, job.stamp) for job in plan.jobs()] == [
+        (n, paths[n], hashes[n], file_hashes.stamp(paths[n])) for n in range(3, 7)
+    ]
+    assert max(asked) == 2
 
 
 def test_a_header_that_claims_a_length_beyond_memory(tmp_path: Path) -> None:
