@@ -169,6 +169,19 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
 
 
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder for the block alone, below ``parent`` or else in the system's place; one that a
+    killed process left is removed by the next process that makes one there."""
+    import tempfile
+
+    parent = parent or Path(tempfile.gettempdir())
+    _remove_leftovers(parent)
+    ending = f".{host_name()}.{os.getpid()}.tmp"
+    with tempfile.TemporaryDirectory(ending, ".mgc-", parent, ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder of the home. Raises MgcError that names it if that is not possible."""
     import shutil
@@ -225,17 +238,20 @@ _tidy = set[Path]()
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of killed processes of this machine; looks once in each folder."""
+    """Remove temporary files and folders of killed processes of this machine; looks once in each
+    folder."""
     if folder in _tidy:
         return
     _tidy.add(folder)
     for path in folder.glob(f".*.{host_name()}.*.tmp"):
+        import shutil
+
         import psutil
 
         number = path.name.split(".")[-2]
         if number.isdigit() and not psutil.pid_exists(int(number)):
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                (shutil.rmtree if path.is_dir() else os.unlink)(path)
 
 
 def host_name() -> str:

@@ -1,6 +1,9 @@
 """Writing whole or not at all."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from mgc.home import (
     replace_file,
     replace_together,
     replacing,
+    temporary_folder,
     write_json,
 )
 
@@ -84,3 +88,34 @@ def test_a_device_and_a_pipe_are_refused_before_they_are_opened(tmp_path: Path) 
         with pytest.raises(MgcError, match=rf"{name} cannot be read: it is not a regular file"):
             read_json(tmp_path / name)
         assert problem_of(tmp_path, name, {}) == f"{name} is missing"
+
+
+MAKES_A_FOLDER = """
+import sys
+from pathlib import Path
+from mgc.home import temporary_folder
+with temporary_folder(Path(sys.argv[1])) as made:
+    (made / "inside").mkdir()
+    print(made, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_a_killed_process_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MAKES_A_FOLDER, str(tmp_path)]
+
+    def started() -> tuple[subprocess.Popen[str], Path]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert process.stdout is not None
+        return process, Path(process.stdout.readline().rstrip())
+
+    (alive, kept), (killed, left) = started(), started()
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert left.is_dir()
+    with temporary_folder(tmp_path) as own:
+        assert set(tmp_path.iterdir()) == {kept, own}
+    alive.communicate("")
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from mgc.checks import require
 from mgc.checks.base import Problem, Subject
 from mgc.checks.toy_data import GENRES, Vectors, vectors
+from mgc.home import temporary_folder
 
 LEARNT = 0.7  # of held-out clips right; chance is a third, and the best possible 0.96
 
@@ -134,8 +134,8 @@ def check_input_is_left_alone(subject: Subject) -> None:
 def check_save_and_restore(subject: Subject) -> None:
     """A restored head answers like the saved one, and the file is not a pickle."""
     head, test = fitted(subject, vectors()), vectors(1)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "head"
+    with temporary_folder() as folder:
+        path = folder / "head"
         head.save(path)
         if not path.is_file():
             wanted = "save writes the file it is given"

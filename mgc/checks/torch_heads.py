@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch import nn
 from mgc.checks import require, toy_data
 from mgc.checks.base import Problem, Subject
 from mgc.checks.toy_data import FEATURES, FRAMES, GENRES, LAYERS
+from mgc.home import temporary_folder
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.training.batches import MIN_WINDOW
 from mgc.training.fit import fit_head
@@ -199,7 +198,6 @@ def check_genre_absent_from_validation(subject: Subject) -> None:
 
 def _trained(subject: Subject, data: Any, train: Any, validation: Any) -> tuple[Any, Any]:
     spec = HeadSpec(subject.info.name, subject.settings, SHORT)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         fitted = fit_head(spec, data, train, validation, seed=0, folder=folder, device="cpu")
         return fitted, restore_head(folder, "cpu")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgc.errors import MgcError
-from mgc.home import bytes_of, home, replace_file
+from mgc.home import bytes_of, home, replace_file, temporary_folder
 
 if TYPE_CHECKING:
     import subprocess
@@ -103,12 +103,11 @@ def module_of(value: str) -> str:
 
 def _read_apart(points: Sequence[Point]) -> list[Declared]:
     """Import each module in a process of its own, all at the same time, and keep the outcomes."""
-    import tempfile
     import time
 
     children = []
-    with tempfile.TemporaryDirectory() as folder:
-        outs = [Path(folder, str(number)) for number, _ in enumerate(points)]
+    with temporary_folder() as folder:
+        outs = [folder / str(number) for number, _ in enumerate(points)]
         try:
             children += [_start(point, out) for point, out in zip(points, outs, strict=True)]
             begun = time.monotonic()

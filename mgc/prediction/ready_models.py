@@ -6,12 +6,11 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from mgc import runs
 from mgc.errors import MgcError
-from mgc.home import SPACE, model_folder, write_json
+from mgc.home import SPACE, model_folder, temporary_folder, write_json
 from mgc.plugins import registry
 from mgc.plugins.contract import ModelInfo
 from mgc.plugins.plugin_spec import PluginSpec
@@ -69,14 +68,14 @@ def get(name: str, source: Path | None = None) -> Run:
     target = model_folder(name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
-            made = Path(temporary) / name
+        with temporary_folder(target.parent) as temporary:
+            made = temporary / name
             made.mkdir()
             with spec.blamed(spec.info.load):
                 spec.implementation(made, source)
             _check(spec, made)
             if target.exists():
-                shutil.move(target, Path(temporary) / "old")
+                shutil.move(target, temporary / "old")
             os.replace(made, target)
     except OSError as error:
         raise MgcError(f"Cannot write {target}: {error.strerror or error}.", SPACE) from error

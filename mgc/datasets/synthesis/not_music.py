@@ -10,8 +10,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.random import Generator
@@ -33,6 +31,7 @@ from mgc.datasets.synthesis.signals import (
     tone,
 )
 from mgc.errors import UsageError, unknown
+from mgc.home import temporary_folder
 
 MIN_SECONDS = 1.0
 ESPEAK = "espeak-ng"
@@ -191,8 +190,8 @@ def _crying(random: Generator, t: np.ndarray) -> np.ndarray:
 
 def espeak(random: Generator, t: np.ndarray) -> np.ndarray:
     """A synthesised voice in one of `LANGUAGES`; needs the program ``espeak-ng``."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "voice.wav")
+    with temporary_folder() as folder:
+        path = folder / "voice.wav"
         language, pace = random.choice(LANGUAGES), str(random.integers(120, 200))
         text = ". ".join(random.permutation(np.repeat(WORDS, 1 + int(t[-1]) // 12)))
         command = [ESPEAK, "-v", str(language), "-s", pace, "-w", str(path), text]

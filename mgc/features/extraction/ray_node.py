@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -23,6 +22,7 @@ from mgc.features.extraction.remote_sources import built
 from mgc.features.extraction.shard_writer import stored
 from mgc.features.extraction.tasks import Task, TaskResult, Work
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.home import temporary_folder
 
 Record = dict[str, Any]
 
@@ -86,12 +86,12 @@ def _built(sources: str, root: str) -> list[ExtractorSpec]:
 
 
 def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: bytes) -> TaskResult:
-    with tempfile.NamedTemporaryFile(suffix=path.suffix) as file:
-        file.write(content)
-        file.flush()
-        answer = work(Path(file.name), wanted)
+    with temporary_folder() as folder:
+        file = folder / f"content{path.suffix}"
+        file.write_bytes(content)
+        answer = work(file, wanted)
         reason, *reasons = (
-            one.replace(file.name, str(path)) for one in [answer.reason, *answer.reasons]
+            one.replace(str(file), str(path)) for one in [answer.reason, *answer.reasons]
         )
         return replace(answer, reason=reason, reasons=reasons)
 

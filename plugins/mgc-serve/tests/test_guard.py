@@ -27,7 +27,8 @@ def test_only_its_own_names_are_answered(path: str, server: Running) -> None:
 def test_a_page_of_another_site_is_refused(server: Running, client: httpx.Client) -> None:
     files = {"file": sounds.audio()}
     own = f"http://127.0.0.1:{server.port}"
-    for origin in ("https://evil.example", "null", "", f"http://localhost:{server.port}"):
+    others = ("https://evil.example", "null", "", "http://[", f"http://localhost:{server.port}")
+    for origin in (*others, f"{own}.evil.example", f"http://evil@127.0.0.1:{server.port}"):
         said = client.post("/v1/predict", headers={"Origin": origin}, files=files)
         assert said.status_code == 403
     said = client.post("/v1/predict", headers={"Origin": own}, files=files)

@@ -78,9 +78,6 @@ def write(path: Path, songs: list[Path]) -> None:
     base = path.absolute().parent
     places = (os.path.relpath(song.absolute(), base) for song in songs)
     lines = ["#EXTM3U", *(f"./{place}" if place[0] == "#" else place for place in places)]
-    lines = [
-        line if line.startswith("#EXTM3U") or line[0] != "#" else f"./{line}" for line in lines
-    ]
     replace_file(path, ("\n".join(lines) + "\n").encode("utf-8", errors="surrogateescape"))
 
 

@@ -11,7 +11,6 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import safetensors.torch
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mgc import MgcError
-from mgc.home import bytes_of, home, replace_file
+from mgc.home import bytes_of, home, replace_file, temporary_folder
 from mgc_musicnn import bundle
 from mgc_musicnn.network import Network
 
@@ -90,9 +89,9 @@ def fetch(wheel: Path | None) -> Path:
     if wheel:
         check(wheel)
         return convert(zipfile.Path(wheel))
-    with TemporaryDirectory() as temporary:
-        download(Path(temporary))
-        return convert(Path(temporary))
+    with temporary_folder() as temporary:
+        download(temporary)
+        return convert(temporary)
 
 
 def check(wheel: Path) -> None:

@@ -6,7 +6,6 @@ import hmac
 import logging
 import time
 import traceback
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -76,7 +75,7 @@ class Guard:
                 f"This server is not {host!r:.80}.",
                 "Use the address it printed.",
             )
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin not in (None, f"http://{host}", f"https://{host}"):
             raise ProblemError(403, "wrong-origin", f"A page of {origin!r:.80} may not ask.")
         path = scope["path"]
         if settings.token and path not in OPEN and not path.startswith("/static/"):

@@ -11,12 +11,13 @@ import time
 import wave
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import mgc
+from mgc.home import temporary_folder
 from mgc_serve.metrics import Metrics
 from mgc_serve.model_thread import Finish, ModelThread, Question
 from mgc_serve.problems import ProblemError
@@ -35,6 +36,7 @@ class Service:
         self.settings = settings
         self.runs = RunBook(settings.run, self._figures)
         self.metrics = Metrics()
+        self._ended = ExitStack()
         self.in_hand = 0
         self.seconds = 1.0  # of a request, the recent ones' mean
         self.ready = False
@@ -43,7 +45,7 @@ class Service:
 
     def start(self) -> None:
         """Start the processes, with the model of the run that answers; it takes seconds."""
-        self.folder = Path(tempfile.mkdtemp(prefix="mgc-serve-", dir=self.settings.folder))
+        self.folder = self._ended.enter_context(temporary_folder(self.settings.folder))
         run = self._default_run()
         folders = [str(run.folder)] if run else []
         self.workers = mgc.Workers(
@@ -108,7 +110,7 @@ class Service:
         self.threads.shutdown(cancel_futures=True)
         self.models.close()
         self.workers.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._ended.close()
 
     @contextmanager
     def admitted(self) -> Iterator[None]:

@@ -116,6 +116,8 @@ def _reasons(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By reason: for which tracks it is true (track,), and a key by which they are ranked, the
     smallest first."""
+    from scipy.stats import entropy, rankdata
+
     heard, shares, far = said.together, said.shares, said.far
     by_artist = _by_artist(rows, labels, weights, len(said.genres))
     both = heard * by_artist
@@ -123,14 +125,14 @@ def _reasons(
     suspect = (heard.argmax(1) != labels) | (both.argmax(1) != labels)
     # What an artist's other labels say finds single mistakes, but hides those that an artist's
     # tracks share: both lists are gone through side by side.
-    ranks = [_rank(_own_share(each, labels)) for each in (both, heard)]
-    apart = _entropy(shares.mean(0)) - _entropy(shares).mean(0)
+    ranks = [rankdata(_own_share(each, labels), "ordinal") for each in (both, heard)]
+    apart = entropy(shares.mean(0), axis=-1) - entropy(shares, axis=-1).mean(0)
     edge = np.nanquantile(far, 1 - UNLIKE_SHARE) if np.isfinite(far).any() else np.inf
     alone = (labels < 0) | (by_artist[np.arange(len(labels)), labels] >= 1)
     return {
         SUSPECT: (suspect, np.minimum(*ranks)),
         ARTIST: (suspect & ~alone, ranks[0]),
-        UNCERTAIN: (heard.max(1) < UNSURE, -_entropy(heard)),
+        UNCERTAIN: (heard.max(1) < UNSURE, -entropy(heard, axis=-1)),
         DISAGREE: (_voices(shares) > max(2, len(shares) / 2), -apart),
         UNLIKE: (far > edge, -far),
     }
@@ -154,13 +156,6 @@ def _by_artist(
     return np.asarray(shares / usual)
 
 
-def _rank(key: np.ndarray) -> np.ndarray:
-    """The place of each track (track,) if they are ordered by a key."""
-    made = np.empty(len(key), int)
-    made[np.argsort(key, kind="stable")] = np.arange(len(key))
-    return made
-
-
 def _own_share(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The share of each track's label (track,), as a multiple of what the tracks with that label
     have on average: some genres are harder to hear than others."""
@@ -168,10 +163,6 @@ def _own_share(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     own = np.where(labels < 0, 0.0, shares[np.arange(len(labels)), labels])
     means = [own[labels == n].mean() if (labels == n).any() else 1.0 for n in range(genres)]
     return np.asarray(own / np.maximum(means, 1 / genres)[labels])
-
-
-def _entropy(shares: np.ndarray) -> np.ndarray:
-    return np.asarray(-(shares * np.log(np.clip(shares, 1e-12, 1.0))).sum(-1))
 
 
 def _voices(shares: np.ndarray) -> np.ndarray:

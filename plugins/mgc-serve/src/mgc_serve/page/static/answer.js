@@ -11,7 +11,7 @@ const ROWS = 12; // genres that are shown at first
 const SHOWN = 4; // genres of the set; the others are counted
 
 export const chip = (genre) =>
-  h("span", { class: "chip", "--genre": colour(genre) }, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre));
+  h("span", { class: "chip", title: genre, "--genre": colour(genre) }, h("span", { class: "dot", "aria-hidden": "true" }), h("bdi", {}, genre));
 
 /** Ask once per item and kind; later calls get the same promise. */
 function once(item, kind, ask) {
@@ -90,7 +90,7 @@ function views(answer) {
     return h("td", { class: genre === view.genre ? "best" : null, "--share": share }, h("span", { class: "bar", "aria-hidden": "true" }), h("span", {}, percent(share)));
   };
   const rows = genres.map((genre, place) => h("tr", { "--genre": colour(genre), hidden: place >= ROWS },
-    h("th", { scope: "row" }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))));
+    h("th", { scope: "row", title: genre }, h("bdi", {}, genre)), ...all.map((view) => cell(view, genre))));
   const more = rows.slice(ROWS);
   return h("section", { class: "card views", "aria-labelledby": "views-title" },
     h("h3", { id: "views-title" }, answer.views?.length ? "Each view’s answer" : "All genres"),

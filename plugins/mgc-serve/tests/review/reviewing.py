@@ -84,3 +84,9 @@ def start(home: Path, *words: str) -> Server:
         if line.startswith("http://"):
             return Server(process, line.strip().removesuffix("/review"))
     raise AssertionError(f"The server ended with {process.wait()}.")
+
+
+def answers() -> dict[str, Any]:
+    """What was said, by track: the answer and the genres."""
+    found = mgc.datasets.corrections_of("m").answers()
+    return {track: (one.answer, *one.genres) for track, one in found.items()}
