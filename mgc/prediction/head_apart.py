@@ -35,13 +35,13 @@ class HeadApart:
 
 def answering() -> Callable[[Any], Any]:
     """Set up the process of a head: the function that does what `HeadApart` asks."""
-    ready: dict[str, FittedHead] = {}
+    ready: dict[tuple[str, str], FittedHead] = {}
 
     def answer(asked: Mapping[str, Any]) -> Any:
-        folder, features = asked["folder"], asked["features"]
-        if not features or folder not in ready:
-            ready[folder] = restore_head(Path(folder), asked["device"])
-        head = ready[folder]
+        key, features = (asked["folder"], asked["device"]), asked["features"]
+        if not features or key not in ready:
+            ready[key] = restore_head(Path(key[0]), key[1])
+        head = ready[key]
         return head.predict(features) if features else head.facts.n_genres
 
     return answer

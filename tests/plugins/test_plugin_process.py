@@ -34,6 +34,8 @@ NAMES = {names}
 def mgc_heads():
     for name in NAMES:
         yield HeadInfo(name=name, summary="x", load="odd_code:Head_" + name, trained_by="estimator")
+    yield HeadInfo(name="net", summary="x", load="odd_net:Net", trained_by="gradient",
+                   accepts=("sequence",))
 @hookimpl
 def mgc_strategies():
     for name in NAMES:
@@ -63,6 +65,18 @@ class Mix_{name}:
         {does}
         return members.mean(0)
 """
+NET = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, params, shape, genres):
+        super().__init__()
+        self.hidden, self.output = nn.Linear(shape.features, 8), nn.Linear(8, genres)
+    def embed(self, features, lengths):
+        return torch.tanh(self.hidden(features.mean(2)))
+    def classify(self, embedding):
+        return self.output(embedding)
+"""
 
 
 @pytest.fixture
@@ -74,6 +88,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     code = [CODE.format(name=name, does=does) for name, (does, _) in DOES.items()]
     imports = "import os, sys, time\nimport numpy as np\n"
     (info.parent / "odd_code.py").write_text(imports + "".join(code))
+    (info.parent / "odd_net.py").write_text(NET)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mgc-odd\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[mgc]\nodd = odd_plugin\n")
     monkeypatch.syspath_prepend(str(info.parent))
@@ -81,7 +96,8 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.catalogue.cache_clear()
     yield
     registry.catalogue.cache_clear()
-    sys.modules.pop("odd_code", None)
+    for name in ("odd_code", "odd_net"):
+        sys.modules.pop(name, None)
 
 
 def _numbers(*names: str) -> list[bytes]:
@@ -123,3 +139,20 @@ def test_a_fitted_head_answers_from_a_process_of_its_own(mgc: Call, music: Path)
     told = mgc("predict", music / "jazz" / "artist-0" / "0.wav", "--run", "m-mfcc-patches-1")
     assert told.code == 0, told.err
     assert np.concatenate is not None
+
+
+@pytest.mark.usefixtures("odd")
+def test_a_network_is_trained_and_reported_as_in_this_process(
+    mgc: Call, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mgc("data", "add", "m", music)
+    fit = ("fit", "-e", "mfcc", "--head", "net", "--data", "m", "--folds", "2", "--device", "cpu")
+    apart = mgc(*fit, "--set", "epochs=2")
+    assert apart.code == 0, apart.err
+    assert "odd_net" in sys.modules
+    monkeypatch.setenv("WORLD_SIZE", "1")  # as torchrun sets it: no process of its own
+    here = mgc(*fit, "--set", "epochs=2")
+    assert _numbers("m-mfcc-net-1") == _numbers("m-mfcc-net-2")
+    first = [told.err.partition("  epoch 1 ")[2].partition("  s ")[0] for told in (apart, here)]
+    assert "val. loss" in first[0]
+    assert first[0] == first[1]

@@ -88,8 +88,10 @@ def _answer(work: Callable[[Any], Any], request: Any) -> dict[str, Any]:
 
 
 def _read(link: Connection, requests: SimpleQueue[Any]) -> None:
-    """Queue the requests; end this process when the parent is gone, even in the middle of one."""
-    with suppress(EOFError, OSError):
+    """Queue the requests; end this process when the parent is gone, even in the middle of one, or
+    if it can receive nothing more, whatever a plug-in did."""
+    try:
         while True:
             requests.put(messages.receive(link))
-    os._exit(0)
+    finally:
+        os._exit(0)

@@ -69,6 +69,7 @@ SPOILS = {
     "denormal": "torch.set_flush_denormal(True)",
     "deterministic": "torch.use_deterministic_algorithms(True)",
     "grad": "torch.set_grad_enabled(True)",
+    "deafens": "import numpy; numpy.empty = None",
     "errstate": "import numpy; numpy.seterr(all='raise')",
     "directory": "os.chdir('/')",
     "home": "os.environ['MGC_HOME'] = '/nowhere'",
