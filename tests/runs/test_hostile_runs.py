@@ -260,11 +260,12 @@ OTHER = [
     np.zeros(180),
     np.zeros((180, 8, 1)),
     np.zeros(()),
+    np.zeros((180, 0)),
     np.full((180, 8), np.nan),
 ]
 
 
-@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "nan"])
+@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "empty", "nan"])
 def test_embeddings_of_other_rows_or_without_numbers_are_named(
     other: np.ndarray, stranger: Path
 ) -> None:
