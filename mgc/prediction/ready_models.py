@@ -66,13 +66,13 @@ def get(name: str, source: Path | None = None) -> Run:
     or if what the package writes is not the run that it declares.
     """
     spec = ModelSpec(name)
-    target = model_folder(name)
+    load, target = spec.info.load, model_folder(name)  # an unknown name, or a path, ends here
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
             made = Path(temporary) / name
             made.mkdir()
-            with spec.blamed(spec.info.load):
+            with spec.blamed(load):
                 spec.implementation(made, source)
             _check(spec, made)
             if target.exists():
