@@ -110,7 +110,6 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "absolute member": ensemble_of("/etc", "b"),
     "member above": ensemble_of("../../secret", "b"),
     "member of dots": ensemble_of("..", "b"),
-    "no members": ensemble_of(),
     "members as text": lambda f: [ensemble_of()(f), edited("members", "abc")(f)],
 }
 
@@ -186,6 +185,12 @@ def test_a_member_that_is_an_ensemble_is_refused(stranger: Path) -> None:
     ensemble_of("x", "y")(inside)
     ensemble_of("m", "m")(stranger)
     with pytest.raises(MgcError, match="its member 'm' is an ensemble"):
+        _ = Predictor(runs.load("bad")).members
+
+
+def test_an_ensemble_of_nothing_is_refused(stranger: Path) -> None:
+    ensemble_of()(stranger)
+    with pytest.raises(MgcError, match="it names no members"):
         _ = Predictor(runs.load("bad")).members
 
 
