@@ -167,6 +167,8 @@ class Predictor(BasePredictor):
             return [self.run]
         folder = self.run.folder / "members"
         found = [runs.load(str(folder / name)) for name in self.run.record.members]
+        if not found:
+            raise runs.damaged(self.run.folder, "it names no members")
         for member in found:
             if member.kind != "single":
                 raise runs.damaged(self.run.folder, f"its member {member.name!r} is an ensemble")

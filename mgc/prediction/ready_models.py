@@ -65,13 +65,13 @@ def get(name: str, source: Path | None = None) -> Run:
     or if what the package writes is not the run that it declares.
     """
     spec = ModelSpec(name)
-    target = model_folder(name)
+    load, target = spec.info.load, model_folder(name)  # an unknown name, or a path, ends here
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder(target.parent) as temporary:
             made = temporary / name
             made.mkdir()
-            with spec.blamed(spec.info.load):
+            with spec.blamed(load):
                 spec.implementation(made, source)
             _check(spec, made)
             if target.exists():

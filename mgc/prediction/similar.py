@@ -113,6 +113,10 @@ class KnownTracks:
 
     def distances(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
         """How far each track (track,) is from each member's embedding (dimension,)."""
+        if [own.shape[1] for own in self.vectors] != [len(one) for one in vectors]:
+            raise MgcError(
+                "The embeddings that the run keeps are not of its heads.", "Fit it again."
+            )
         pairs = zip(self.vectors, vectors, strict=True)
         return np.asarray(np.mean([apart(own, one[None])[0] for own, one in pairs], 0))
 

@@ -130,7 +130,7 @@ class Run:
             found = load_file(self.folder / "embeddings.safetensors")["embeddings"]
         except Exception as error:
             raise damaged(self.folder, error) from error
-        whole = found.ndim == 2 and len(found) == len(self.predictions)
+        whole = found.ndim == 2 and found.size and len(found) == len(self.predictions)
         if not whole or not np.isfinite(found.sum(dtype=np.float64)):
             problem = "embeddings.safetensors lacks a row of numbers for each prediction"
             raise damaged(self.folder, problem)

@@ -168,8 +168,6 @@ def _check_lists(made: RunRecord) -> None:
     for name, values in lists.items():
         if isinstance(values, str) or not all(isinstance(value, str) for value in values):
             raise ValueError(f"run.json: {name} is {values!r:.40}, not a list of text")
-    if made.kind == "ensemble" and not made.members:
-        raise ValueError("run.json: members is empty")
     for member in made.members:
         if member in ("", ".", "..") or set(member) & set("/\\\0"):
             raise ValueError(f"run.json: members has {member!r:.40}, not the name of a folder")

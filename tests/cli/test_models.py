@@ -139,3 +139,14 @@ def test_the_checks_find_what_is_wrong(declared: list[str], mgc: Call) -> None:
     assert "(folder: Path, source: Path | None)" in found["function-loads"]
     assert "licence=" in found["origin"]
     assert "declare the genres of the run" in found["written-run"]
+
+
+@pytest.mark.parametrize("name", ["{}/new", "../new", "new/../new"])
+def test_a_path_is_no_name_and_nothing_is_written(
+    name: str, mgc: Call, mgc_home: Path, tmp_path: Path
+) -> None:
+    told = mgc("models", "get", name.format(tmp_path))
+    assert told.code == 2
+    assert "No model is named" in told.err
+    assert not [path for path in tmp_path.rglob("*") if "new" in path.name]
+    assert not (mgc_home / "models").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -181,3 +182,9 @@ def test_no_texture_is_made_to_embed(
     song = sorted(music.rglob("*.wav"))[0]
     assert model.embed(song).any()
     assert len(model.similar((np.ones(44_100), 22_050))) == 10
+
+
+def test_embeddings_of_other_heads_are_refused() -> None:
+    known = similar.KnownTracks(pd.DataFrame(), [np.zeros((5, 3)), np.zeros((5, 2))], "m")
+    with pytest.raises(MgcError, match="are not of its heads"):
+        known.distances([np.zeros(3), np.zeros(3)])

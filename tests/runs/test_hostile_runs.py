@@ -110,7 +110,6 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "absolute member": ensemble_of("/etc", "b"),
     "member above": ensemble_of("../../secret", "b"),
     "member of dots": ensemble_of("..", "b"),
-    "no members": ensemble_of(),
     "members as text": lambda f: [ensemble_of()(f), edited("members", "abc")(f)],
 }
 
@@ -189,6 +188,12 @@ def test_a_member_that_is_an_ensemble_is_refused(stranger: Path) -> None:
         _ = Predictor(runs.load("bad")).members
 
 
+def test_an_ensemble_of_nothing_is_refused(stranger: Path) -> None:
+    ensemble_of()(stranger)
+    with pytest.raises(MgcError, match="it names no members"):
+        _ = Predictor(runs.load("bad")).members
+
+
 def test_folds_that_are_not_there_take_no_time(stranger: Path) -> None:
     edited("dataset.folds", 9_999)(stranger)
     with pytest.raises(MgcError, match="fold-3 is missing"):
@@ -260,11 +265,12 @@ OTHER = [
     np.zeros(180),
     np.zeros((180, 8, 1)),
     np.zeros(()),
+    np.zeros((180, 0)),
     np.full((180, 8), np.nan),
 ]
 
 
-@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "nan"])
+@pytest.mark.parametrize("other", OTHER, ids=["rows", "1-d", "3-d", "0-d", "empty", "nan"])
 def test_embeddings_of_other_rows_or_without_numbers_are_named(
     other: np.ndarray, stranger: Path
 ) -> None:
