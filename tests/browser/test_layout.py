@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mgc.evaluation.evaluate import Evaluation
+from mgc.home import write_json
 from mgc.reporting.page.build import ReportRequest, make_report
 from tests.browser.conftest import Opened
 from tests.evaluation.made_runs import made_run
@@ -129,6 +131,27 @@ def test_a_phone_is_not_scrolled_for_ever(
     few = figures.count()
     page.locator("#all-figures").check()
     assert figures.count() > few
+
+
+def test_figures_on_other_datasets_fit_a_phone(
+    browse: Callable[..., Opened], mgc_home: Path, tmp_path: Path
+) -> None:
+    run = made_run(tracks=160)
+    made = Evaluation(
+        run=run.name, dataset="recordings-of-a-radio-station_from-1965-to-1999",
+        figures=run.scores["test"], groups=20, unit="artists", genres={}, quarantined={},
+        without_counterpart={"polka": 123_456}, without_tracks=[], failures=[], heard_before=3,
+        learnt=2, not_told=0, sets=None, no_sets="",
+    )  # fmt: skip
+    write_json(run.folder / "evaluations" / "other.json", made.as_dict())
+    report = tmp_path / "report.html"
+    report.write_text(make_report([run], ReportRequest(method="pca")), encoding="utf-8")
+    page = browse(report, width=PHONE).page
+    table = page.locator("#elsewhere .scroll")
+    assert "1965" in table.inner_text()
+    assert table.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE
+    assert page.evaluate(CUT_OFF) == page.evaluate(OVERLAPPING) == []
 
 
 def test_a_desk_sees_everything_at_once(browse: Callable[..., Opened], eight_systems: Path) -> None:
