@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mgc import datasets
 from mgc.audio import decoders, decoding
 from mgc.audio.audio_format import AudioFormat
 from mgc.datasets import table
@@ -192,7 +193,7 @@ def test_without_pyav_every_command_says_what_to_install(tmp_path: Path, home: P
         )
         return made.stdout + made.stderr
 
-    mgc("data", "add", "ds", tmp_path / "ds")
+    datasets.add("ds", tmp_path / "ds")
     checked = mgc("data", "check", "ds")
     fitted = mgc("fit", "--extractor", "mfcc", "--data", "ds")
     predicted = mgc("predict", song, tmp_path / "ds/a/0.wav", "--data", "ds")
