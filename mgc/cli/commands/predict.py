@@ -128,8 +128,7 @@ def predict(
     else:
         predictions = tally.counted(model.predict_many(files, workers, progress(), unknown))
         answers.print_answers(predictions, form, model.genres, top, coverage)
-    output.list_failures(tally.remarks)
-    answers.note_unknown(model, tally)
+    answers.note_remarks(model, tally)
     answers.note_heard_before(tally.heard_before, len(files))
     if tally.failures:
         output.note(

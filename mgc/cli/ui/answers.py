@@ -69,8 +69,9 @@ def note_limit(model: Model, rate: float) -> None:
         )
 
 
-def note_unknown(model: Model, tally: AnswerTally) -> None:
-    """Say what to do if many files are unknown."""
+def note_remarks(model: Model, tally: AnswerTally) -> None:
+    """Say what is to be known of single files, and what to do if many are unknown."""
+    output.list_failures(tally.remarks)
     if tally.done >= MIN_FILES and tally.unknown > MANY_UNKNOWN * tally.done:
         output.note(
             f"{tally.unknown:,} of {tally.done:,} files are unlike the music that {model.name} "
