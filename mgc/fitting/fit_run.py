@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from mgc import resolve, runs
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
+from mgc.fitting.fold_workers import FoldWorkers, fold_request
 from mgc.fitting.music_reference import fit_reference
 from mgc.fitting.pooled import prepare_requests
 from mgc.fitting.prepared import Prepared, doubts, make_folds
@@ -24,9 +25,6 @@ from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
 from mgc.training.fit import fit_head
 from mgc.training.tracking import Guarded, Summary, Tracker, WandbSettings, WandbTracker
-
-if TYPE_CHECKING:
-    from mgc.fitting.fold_workers import FoldWorkers
 
 
 def fit(
@@ -220,18 +218,11 @@ def _fit_apart(
     }
     answer = plugin_process.ask(
         request.head,
-        "mgc.fitting.fold_workers:training",
+        "mgc.fitting.fold_training:training",
         fold_request(run, fold.number, told=True),
         told=lambda said: hears[said[0]](said[1]),
     )
     return answer["probabilities"], answer["embedding"]
-
-
-def fold_request(run: Run, fold: int, *, told: bool = False) -> dict[str, Any]:
-    """What `mgc.fitting.fold_workers.train` is asked; ``told`` what happens meanwhile."""
-    record = run.record
-    asked = {"run": str(run.folder), "device": record.device, "head": record.head.name}
-    return {**asked, "fold": fold, "told": told}
 
 
 def _summary(run: Run) -> Summary:

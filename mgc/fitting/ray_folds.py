@@ -15,7 +15,7 @@ from mgc.audio.processes import messages
 from mgc.errors import MgcError
 from mgc.features.extraction.ray_cluster import connected
 from mgc.features.store_folders import features_root
-from mgc.fitting import fold_workers
+from mgc.fitting import fold_training
 from mgc.fitting.fold_workers import Answer, FoldWorkers
 from mgc.home import home
 
@@ -79,6 +79,6 @@ def do(request: Mapping[str, Any], where: Mapping[str, str]) -> Answer:
             raise MgcError(
                 f"{request['run']} is not there.", "Use a home that all nodes share: --home."
             )
-        return fold_workers.train(request)
+        return fold_training.train(request)
     except MgcError as error:
         return {"error": f"{socket.gethostname()}: {error.message}", "hint": error.hint}

@@ -147,7 +147,7 @@ def _checked(
     resolve.check_settings(extractors, heads or DEFAULT_HEADS, settings)
     dataset = resolve.dataset(resolve.dataset_name(data))
     if jobs is None:
-        plugin_process.start_ahead("head", heads, "mgc.fitting.fold_workers")
+        plugin_process.start_ahead("head", heads, "mgc.fitting.fold_training")
     workers_ahead.start_for(dataset.paths(), None)
     return dataset
 

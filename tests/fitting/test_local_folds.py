@@ -19,7 +19,7 @@ import pytest
 from mgc import runs
 from mgc.audio.processes.workers import Workers
 from mgc.errors import MgcError
-from mgc.fitting import fold_workers
+from mgc.fitting import local_folds
 from mgc.fitting.fold_workers import FoldWorkers
 from mgc.training.checkpoint import NAME as CHECKPOINT
 
@@ -82,8 +82,8 @@ def dying() -> Callable[[Any], Any]:
 def _working(load: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FoldWorkers]:
     """One worker that does something else."""
     made = partial(Workers, f"{__name__}:{load}")
-    monkeypatch.setattr(fold_workers, "Workers", lambda _, count: made(count=count))
-    with fold_workers.side_by_side(1) as workers:
+    monkeypatch.setattr(local_folds, "Workers", lambda _, count: made(count=count))
+    with local_folds.side_by_side(1) as workers:
         assert workers is not None
         yield workers
 
