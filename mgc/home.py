@@ -246,12 +246,17 @@ def _remove_leftovers(folder: Path) -> None:
     for path in folder.glob(f".*.{host_name()}.*.tmp"):
         import shutil
 
-        import psutil
-
         number = path.name.split(".")[-2]
-        if number.isdigit() and not psutil.pid_exists(int(number)):
+        if number.isdigit() and not process_exists(int(number)):
             with suppress(OSError):
                 (shutil.rmtree if path.is_dir() else os.unlink)(path)
+
+
+def process_exists(number: int) -> bool:
+    """Whether a process of this machine is there."""
+    import psutil
+
+    return bool(psutil.pid_exists(number))
 
 
 def host_name() -> str:
@@ -287,19 +292,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text} is not a finite number")
     return number
-
-
-def setting(name: str) -> Any:
-    """A setting that a command stored (such as the default dataset), or None."""
-    return _settings().get(name)
-
-
-def store_setting(name: str, value: Any) -> None:
-    """Keep a setting for later commands."""
-    write_json(home() / "settings.json", {**_settings(), name: value})
-
-
-def _settings() -> dict[str, Any]:
-    path = home() / "settings.json"
-    hint = f"It only holds the default dataset: rm '{path}'; mgc data use NAME"
-    return read_json(path, hint) if path.exists() else {}

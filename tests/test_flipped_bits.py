@@ -12,6 +12,7 @@ import pytest
 
 from mgc import runs
 from mgc.datasets import named_splits, table
+from mgc.datasets.default import chosen_default
 from mgc.datasets.quality import listening
 from mgc.datasets.quarantine import quarantined
 from mgc.ensembling.combination import load_combinations
@@ -19,7 +20,7 @@ from mgc.errors import MgcError
 from mgc.evaluation.curves import curves
 from mgc.features import file_hashes
 from mgc.features.store import FeatureStore, stores
-from mgc.home import FILES, setting
+from mgc.home import FILES
 from mgc.runs.models import model_folders
 from mgc.runs.selection import experiment_runs
 from mgc.training.fitted_head import restore_head
@@ -96,7 +97,7 @@ def models(*names: str) -> Any:
 
 
 def others() -> Any:
-    return setting("dataset"), [run.name for run in experiment_runs("study")]
+    return chosen_default(), [run.name for run in experiment_runs("study")]
 
 
 def remembered() -> dict[Any, Any]:

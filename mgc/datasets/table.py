@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mgc.datasets.default import choose_default, chosen_default
 from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import (
     FILES,
@@ -25,9 +26,7 @@ from mgc.home import (
     read_json,
     remove_folder,
     replace_together,
-    setting,
     settle,
-    store_setting,
 )
 
 if TYPE_CHECKING:
@@ -215,14 +214,14 @@ def remove(name: str) -> None:
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
     remove_folder(datasets_home() / name)
-    if setting("dataset") == name:
-        store_setting("dataset", None)
+    if chosen_default() == name:
+        choose_default(None)
 
 
 def default_name() -> str:
     """The dataset that commands use without ``--data``. Raises UsageError if none is chosen."""
     there = names()
-    chosen = setting("dataset")
+    chosen = chosen_default()
     if chosen in there:
         return str(chosen)
     if len(there) == 1:

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mgc.audio.processes import launch, posix
-from mgc.audio.processes.workers import Workers
 from mgc.errors import AudioError
 from mgc.plugins import registry
 from mgc.plugins.distributions import BUILTIN_OWNER
 from mgc.plugins.plugin_spec import PluginSpec
+
+if TYPE_CHECKING:
+    from mgc.audio.processes.workers import Workers
 
 MAX_PROCESSES = 4  # that stay warm for the same kind of request, of a plug-in each
 ANSWER_SECONDS = 600.0  # an answer for some tracks that takes longer counts as hung
@@ -31,8 +32,11 @@ def start_ahead(kind: str, names: Collection[str], module: str) -> None:
     """Start what `ask` a function of this module needs, if one of these plug-ins will: while this
     process still imports other things."""
     found = [entry for entry in registry.catalogue().entries(kind) if entry.info.name in names]
-    if any(is_wanted(e.distribution) for e in found) and launch.start_method() == "fork":
-        posix.start_ahead(module, many_threads=True)
+    if any(is_wanted(e.distribution) for e in found):
+        from mgc.audio.processes import launch, posix
+
+        if launch.start_method() == "fork":
+            posix.start_ahead(module, many_threads=True)
 
 
 def ask(
@@ -63,4 +67,6 @@ def ask(
 
 @lru_cache(3)  # there are three kinds of requests
 def _workers(load: str, *_: tuple[Any, ...]) -> Workers:
+    from mgc.audio.processes.workers import Workers
+
     return Workers(load, count=MAX_PROCESSES, many_threads=True)

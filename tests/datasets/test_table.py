@@ -122,20 +122,20 @@ def test_load_and_remove_take_names_only(name: str) -> None:
 
 
 def test_remove_forgets_the_table_and_the_default() -> None:
-    from mgc.home import setting, store_setting
+    from mgc.datasets.default import choose_default, chosen_default
 
     saved("one")
     saved("two")
-    store_setting("dataset", "one")
+    choose_default("one")
     table.remove("one")
     assert table.names() == ["two"]
-    assert setting("dataset") is None
+    assert chosen_default() is None
     with pytest.raises(UsageError, match="No dataset is named 'one'"):
         table.remove("one")
 
 
 def test_default_name() -> None:
-    from mgc.home import store_setting
+    from mgc.datasets.default import choose_default
 
     with pytest.raises(UsageError, match="no dataset yet"):
         table.default_name()
@@ -144,7 +144,7 @@ def test_default_name() -> None:
     saved("two")
     with pytest.raises(UsageError, match="several datasets: one, two"):
         table.default_name()
-    store_setting("dataset", "two")
+    choose_default("two")
     assert table.default_name() == "two"
     table.remove("two")
     assert table.default_name() == "one"

@@ -33,13 +33,14 @@ NAMES = {names}
 @hookimpl
 def mgc_heads():
     for name in NAMES:
-        yield HeadInfo(name=name, summary="x", load="odd_code:Head_" + name, trained_by="estimator")
-    yield HeadInfo(name="net", summary="x", load="odd_net:Net", trained_by="gradient",
+        yield HeadInfo(name=name, summary="x", load="harmful_code:Head_" + name,
+                       trained_by="estimator")
+    yield HeadInfo(name="net", summary="x", load="harmful_net:Net", trained_by="gradient",
                    accepts=("sequence",))
 @hookimpl
 def mgc_strategies():
     for name in NAMES:
-        yield StrategyInfo(name="mix-" + name, summary="x", load="odd_code:Mix_" + name)
+        yield StrategyInfo(name="mix-" + name, summary="x", load="harmful_code:Mix_" + name)
 """
 CODE = """
 class Head_{name}:
@@ -84,19 +85,19 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A package with a head and a strategy for each of `DOES`."""
     info = tmp_path / "site" / "mgc_odd-1.0.dist-info"
     info.mkdir(parents=True)
-    (info.parent / "odd_plugin.py").write_text(PLUGIN.format(names=[*DOES]))
+    (info.parent / "harmful_plugin.py").write_text(PLUGIN.format(names=[*DOES]))
     code = [CODE.format(name=name, does=does) for name, (does, _) in DOES.items()]
     imports = "import os, sys, time\nimport numpy as np\n"
-    (info.parent / "odd_code.py").write_text(imports + "".join(code))
-    (info.parent / "odd_net.py").write_text(NET)
+    (info.parent / "harmful_code.py").write_text(imports + "".join(code))
+    (info.parent / "harmful_net.py").write_text(NET)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mgc-odd\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[mgc]\nodd = odd_plugin\n")
+    (info / "entry_points.txt").write_text("[mgc]\nodd = harmful_plugin\n")
     monkeypatch.syspath_prepend(str(info.parent))
     monkeypatch.setattr(workers, "LOOK_SECONDS", 0.2)
     registry.catalogue.cache_clear()
     yield
     registry.catalogue.cache_clear()
-    for name in ("odd_code", "odd_net"):
+    for name in ("harmful_code", "harmful_net"):
         sys.modules.pop(name, None)
 
 
@@ -149,7 +150,7 @@ def test_a_network_is_trained_and_reported_as_in_this_process(
     fit = ("fit", "-e", "mfcc", "--head", "net", "--data", "m", "--folds", "2", "--device", "cpu")
     apart = mgc(*fit, "--set", "epochs=2")
     assert apart.code == 0, apart.err
-    assert "odd_net" in sys.modules
+    assert "harmful_net" in sys.modules
     monkeypatch.setenv("WORLD_SIZE", "1")  # as torchrun sets it: no process of its own
     here = mgc(*fit, "--set", "epochs=2")
     assert _numbers("m-mfcc-net-1") == _numbers("m-mfcc-net-2")

@@ -13,12 +13,11 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Self
 
-import psutil
-
 from mgc.audio.processes import launch, messages
 from mgc.audio.processes.pool import START_SECONDS, cores, exit_in_words, kill
 from mgc.audio.processes.posix import starter
 from mgc.errors import AudioError, counted
+from mgc.home import process_exists
 
 CALL_TRIES = 2  # processes that a request may end
 LOOK_SECONDS = 5.0  # between looks at whether a silent process is still there
@@ -194,6 +193,6 @@ def _answer(
                 return said
             if told:
                 told(said["told"])
-        elif not psutil.pid_exists(process):
+        elif not process_exists(process):
             raise EOFError  # a process that it has started keeps the link open
     return None

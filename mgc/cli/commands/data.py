@@ -23,7 +23,7 @@ app.command("download")(data_add.download)
 def list_datasets(as_json: output.JsonOption = False) -> None:
     """List the datasets."""
     from mgc.datasets import table
-    from mgc.home import setting
+    from mgc.datasets.default import chosen_default
 
     found, errors = table.records()
     rows = [
@@ -34,7 +34,7 @@ def list_datasets(as_json: output.JsonOption = False) -> None:
             "group_by": record.get("group_by", "none"),
             "group_known": record.get("grouping", {}).get("known"),
             "source": record.get("source", ""),
-            "default": record["name"] == setting("dataset") or len(found) == 1,
+            "default": record["name"] == chosen_default() or len(found) == 1,
         }
         for record in found
     ]
@@ -146,10 +146,10 @@ def remove(name: str) -> None:
 def use(name: str) -> None:
     """Make a dataset the default for other commands."""
     from mgc.datasets import table
-    from mgc.home import store_setting
+    from mgc.datasets.default import choose_default
 
     table.load(name)
-    store_setting("dataset", name)
+    choose_default(name)
     output.say(f"{name} is now the default dataset.")
 
 

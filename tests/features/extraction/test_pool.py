@@ -72,10 +72,11 @@ def test_workers_have_one_thread_each(tmp_path: Path) -> None:
     """No oversubscription: a busy worker has no second thread of torch, BLAS or OpenMP."""
     paths = [told(tmp_path / f"{n}.wav", 0.05 + n / 1e4, seconds=1.0) for n in range(150)]
     seen: list[int] = []
+    others = set(psutil.Process().children(recursive=True))  # of earlier tests
 
     def look() -> None:
         while not stop.is_set():
-            for process in psutil.Process().children(recursive=True):
+            for process in {*psutil.Process().children(recursive=True)} - others:
                 try:
                     ours = "mgc.audio.processes" in " ".join(process.cmdline())
                     if ours and process.parent() and process.parent().pid != os.getpid():

@@ -1,0 +1,24 @@
+"""The dataset that commands take if none is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mgc.home import home, read_json, write_json
+
+
+def chosen_default() -> Any:
+    """Its name, None if none was chosen. Raises MgcError if the choice is damaged."""
+    path = _file()
+    hint = f"It only holds the default dataset: rm '{path}'; mgc data use NAME"
+    return read_json(path, hint).get("dataset") if path.exists() else None
+
+
+def choose_default(name: str | None) -> None:
+    """Choose it for later commands."""
+    write_json(_file(), {"dataset": name})
+
+
+def _file() -> Path:
+    return home() / "settings.json"
