@@ -176,7 +176,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     import tempfile
 
     parent = parent or Path(tempfile.gettempdir())
-    _remove_leftovers(parent)
+    _remove_leftovers(parent, ".mgc-*")  # other programs' files may be there
     ending = f".{host_name()}.{os.getpid()}.tmp"
     with tempfile.TemporaryDirectory(ending, ".mgc-", parent, ignore_cleanup_errors=True) as made:
         yield Path(made)
@@ -237,13 +237,13 @@ def settle(folder: Path, checksums: Mapping[str, str]) -> None:
 _tidy = set[Path]()
 
 
-def _remove_leftovers(folder: Path) -> None:
+def _remove_leftovers(folder: Path, named: str = ".*") -> None:
     """Remove temporary files and folders of killed processes of this machine; looks once in each
     folder."""
     if folder in _tidy:
         return
     _tidy.add(folder)
-    for path in folder.glob(f".*.{host_name()}.*.tmp"):
+    for path in folder.glob(f"{named}.{host_name()}.*.tmp"):
         import shutil
 
         number = path.name.split(".")[-2]

@@ -115,7 +115,9 @@ def test_a_killed_process_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert left.is_dir()
+    foreign = left.with_name(left.name.replace(".mgc-", ".other-"))
+    foreign.mkdir()  # of another program in the same folder
     with temporary_folder(tmp_path) as own:
-        assert set(tmp_path.iterdir()) == {kept, own}
+        assert set(tmp_path.iterdir()) == {kept, own, foreign}
     alive.communicate("")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [foreign]
