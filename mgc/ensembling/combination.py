@@ -51,7 +51,7 @@ class StrategySpec(PluginSpec):
 
 @dataclass
 class StrategyApart:
-    """A strategy of another package: made anew in a process of its own for every call, from what it
+    """A strategy of another package: each call creates it in a process of its own, from what it
     has learnt."""
 
     spec: StrategySpec

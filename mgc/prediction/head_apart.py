@@ -15,8 +15,8 @@ from mgc.training.track_data import Clips
 
 
 class HeadApart:
-    """The head ``name`` that was saved in ``folder``; restored here to be checked, and again by any
-    new process. Raises as `restore_head` does."""
+    """The head ``name`` that was saved in ``folder``. Its process restores it at once, and so does
+    any that takes its place. Raises as `restore_head` does."""
 
     def __init__(self, name: str, folder: Path, device: str) -> None:
         self.spec, self.asked = HeadSpec(name), {"folder": str(folder), "device": device}

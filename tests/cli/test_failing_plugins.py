@@ -10,6 +10,7 @@ import pytest
 
 from mgc.plugins import registry
 from tests.conftest import Told
+from tests.plugins.packages import HEAD_CODE, STRATEGY_CODE
 
 Call = Callable[..., Told]
 
@@ -41,29 +42,11 @@ class Bad:
         {init}
     def __call__(self, clips):
         raise SystemExit(0)
-class BadHead:
-    def __init__(self, params, seed):
-        pass
-    def fit(self, features, genres, groups, n_genres):
-        self.n = n_genres
-        return self
-    def predict_proba(self, features):
-        if os.environ.get("BAD_PREDICTS"):
-            raise SystemExit(0)
-        return np.full((len(features), self.n), 1 / self.n)
-    def embed(self, features):
-        return features
-    def save(self, path):
-        path.write_text(str(self.n))
-    def restore(self, path):
-        self.n = int(path.read_text())
-        return self
-class BadMix:
-    def __init__(self, params, seed):
-        pass
-    def combine(self, members):
-        return members.mean(0)
 """
+FAILS = """if os.environ.get("BAD_PREDICTS"):
+            raise SystemExit(0)"""
+HEAD = HEAD_CODE.format(name="BadHead", does=FAILS)
+STRATEGY = STRATEGY_CODE.format(name="BadMix", does="pass")
 #: What fails → the exception that is named.
 WAYS = {
     "call": "SystemExit: 0",
@@ -96,7 +79,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         does = {way.partition("-")[0]: DOES.get(way, "pass")}
         code = {"module": "", "params": "pass", "init": "pass", **does}
         (info.parent / "bad_plugin.py").write_text(PLUGIN)
-        (info.parent / "bad_code.py").write_text(CODE.format(**code))
+        (info.parent / "bad_code.py").write_text(CODE.format(**code) + HEAD + STRATEGY)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mgc-bad\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[mgc]\nbad = bad_plugin\n")
         monkeypatch.syspath_prepend(str(info.parent))

@@ -13,6 +13,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+#: The code of a head and of a strategy that do something first; then the head answers alike for all
+#: tracks, the strategy with the mean of the members. Their module imports numpy as np.
+HEAD_CODE = """
+class {name}:
+    def __init__(self, params, seed):
+        pass
+    def fit(self, features, genres, groups, n_genres):
+        self.n = n_genres
+        return self
+    def predict_proba(self, features):
+        {does}
+        return np.full((len(features), self.n), 1 / self.n)
+    def embed(self, features):
+        return features
+    def save(self, path):
+        path.write_text(str(self.n))
+    def restore(self, path):
+        self.n = int(path.read_text())
+        return self
+"""
+STRATEGY_CODE = """
+class {name}:
+    def __init__(self, params, seed):
+        pass
+    def combine(self, members):
+        {does}
+        return members.mean(0)
+"""
+
 
 def write_wheel(
     folder: Path,

@@ -13,6 +13,7 @@ from mgc import runs
 from mgc.audio.processes import workers
 from mgc.plugins import registry
 from tests.conftest import Told
+from tests.plugins.packages import HEAD_CODE, STRATEGY_CODE
 
 Call = Callable[..., Told]
 #: What a head or strategy does → what is said of it.
@@ -42,30 +43,6 @@ def mgc_strategies():
     for name in NAMES:
         yield StrategyInfo(name="mix-" + name, summary="x", load="harmful_code:Mix_" + name)
 """
-CODE = """
-class Head_{name}:
-    def __init__(self, params, seed):
-        pass
-    def fit(self, features, genres, groups, n_genres):
-        self.n = n_genres
-        return self
-    def predict_proba(self, features):
-        {does}
-        return np.full((len(features), self.n), 1 / self.n)
-    def embed(self, features):
-        return features
-    def save(self, path):
-        path.write_text(str(self.n))
-    def restore(self, path):
-        self.n = int(path.read_text())
-        return self
-class Mix_{name}:
-    def __init__(self, params, seed):
-        pass
-    def combine(self, members):
-        {does}
-        return members.mean(0)
-"""
 NET = """
 import torch
 from torch import nn
@@ -86,7 +63,11 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     info = tmp_path / "site" / "mgc_odd-1.0.dist-info"
     info.mkdir(parents=True)
     (info.parent / "harmful_plugin.py").write_text(PLUGIN.format(names=[*DOES]))
-    code = [CODE.format(name=name, does=does) for name, (does, _) in DOES.items()]
+    code = [
+        text.format(name=f"{kind}_{name}", does=does)
+        for name, (does, _) in DOES.items()
+        for kind, text in (("Head", HEAD_CODE), ("Mix", STRATEGY_CODE))
+    ]
     imports = "import os, sys, time\nimport numpy as np\n"
     (info.parent / "harmful_code.py").write_text(imports + "".join(code))
     (info.parent / "harmful_net.py").write_text(NET)

@@ -26,6 +26,7 @@ def list_datasets(as_json: output.JsonOption = False) -> None:
     from mgc.datasets.default import chosen_default
 
     found, errors = table.records()
+    chosen = chosen_default()
     rows = [
         {
             "name": record["name"],
@@ -34,7 +35,7 @@ def list_datasets(as_json: output.JsonOption = False) -> None:
             "group_by": record.get("group_by", "none"),
             "group_known": record.get("grouping", {}).get("known"),
             "source": record.get("source", ""),
-            "default": record["name"] == chosen_default() or len(found) == 1,
+            "default": record["name"] == chosen or len(found) == 1,
         }
         for record in found
     ]
