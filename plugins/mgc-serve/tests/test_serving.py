@@ -8,12 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from mgc_serve.service import Service
+from mgc_serve.settings import Settings
 
 from . import sounds
 from .conftest import Home, Running, running
@@ -101,3 +104,19 @@ def test_without_a_run_it_says_what_to_do(
         said = client.post("/v1/predict", files={"file": sounds.audio()})
         assert (said.status_code, said.json()["title"]) == (409, "No run")
         assert client.get("/ready").status_code == 503
+
+
+def test_only_an_answered_request_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
+    service = Service(Settings())
+    service.folder = tmp_path
+    with service.folder_of_request() as first:
+        (first / "0").touch()
+    with service.folder_of_request() as again, service.folder_of_request() as other:
+        assert again == first
+        assert other != first
+        assert not list(again.iterdir())
+    with suppress(RuntimeError), service.folder_of_request() as failed:
+        raise RuntimeError
+    assert not failed.exists()
+    with service.folder_of_request() as next_one:
+        assert next_one != failed

@@ -26,6 +26,8 @@ def obeying(plus: int = 0) -> Callable[[Any], Any]:
 
 
 def _obey(request: Any, plus: int) -> Any:
+    if request == "environment":
+        return dict(os.environ)
     if request == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if request == "hang":
@@ -64,6 +66,16 @@ def test_many_threads_are_answered_by_few_processes(method: str) -> None:
         children = [psutil.Process(pid) for pid in workers.pids]
     psutil.wait_procs(children, timeout=30)
     assert not any(child.is_running() for child in children)
+
+
+def test_processes_keep_memory_unless_the_user_says_otherwise(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1000000")
+    with Workers(f"{__name__}:obeying", count=1) as workers:
+        said = workers.call("environment", 60)
+    assert said["MALLOC_TRIM_THRESHOLD_"] == "67108864"
+    assert said["MALLOC_MMAP_THRESHOLD_"] == "1000000"
 
 
 def test_what_stops_a_process_stops_only_its_request(method: str, tmp_path: Path) -> None:

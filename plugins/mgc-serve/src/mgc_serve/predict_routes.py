@@ -48,14 +48,14 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         service: Service = request.app.state.service
-        with service.admitted(), service.folder_of_request() as folder:
-            # Known before the body is sent: a wrong option costs no upload.
-            options.parsed(accepted, request.query_params.multi_items())
-            try:
+        try:
+            with service.admitted(), service.folder_of_request() as folder:
+                # Known before the body is sent: a wrong option costs no upload.
+                options.parsed(accepted, request.query_params.multi_items())
                 got = await received(request, service.settings, folder)
                 return await _unless_gone(request, _answered(service, got, accepted, answer))
-            except ClientDisconnect:
-                return Response(status_code=GONE)
+        except ClientDisconnect:
+            return Response(status_code=GONE)
 
     return endpoint
 

@@ -37,6 +37,7 @@ class Service:
         self.runs = RunBook(settings.run, self._figures)
         self.metrics = Metrics()
         self._ended = ExitStack()
+        self.folders: list[Path] = []  # of requests, empty
         self.in_hand = 0
         self.seconds = 1.0  # of a request, the recent ones' mean
         self.ready = False
@@ -134,12 +135,17 @@ class Service:
 
     @contextmanager
     def folder_of_request(self) -> Iterator[Path]:
-        """A folder that ends with the request."""
-        made = Path(tempfile.mkdtemp(dir=self.folder))
+        """A folder whose files end with the request. One that was answered leaves it to the next:
+        some file systems take milliseconds to remove a folder."""
+        made = self.folders.pop() if self.folders else Path(tempfile.mkdtemp(dir=self.folder))
         try:
             yield made
-        finally:
+            for path in made.iterdir():
+                path.unlink()
+        except BaseException:  # a process may still be at work there
             shutil.rmtree(made, ignore_errors=True)
+            raise
+        self.folders.append(made)
 
     def new_file(self, suffix: str) -> Path:
         """A file in the temporary folder, for whoever removes it."""

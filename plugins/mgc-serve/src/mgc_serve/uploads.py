@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,12 +72,13 @@ async def _body(request: Request, settings: Settings) -> AsyncIterator[bytes]:
     claimed = request.headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > most:
         raise _too_large(most, closing=int(claimed) > DRAINED * most)
-    deadline = time.monotonic() + settings.upload_seconds
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + settings.upload_seconds
     stream = request.stream()
     while True:
-        left = min(settings.idle_seconds, deadline - time.monotonic())
         try:
-            chunk = await asyncio.wait_for(anext(stream), left)
+            async with asyncio.timeout_at(min(clock() + settings.idle_seconds, deadline)):
+                chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
