@@ -54,8 +54,8 @@ def folds(run: mgc.Run, seed: int) -> Iterator[Fold]:
     tracks = table["track_id"].to_numpy()
     for fold in sorted(table["fold"].unique()):
         parts = []
-        for name in ("training", "test", "validation"):
-            at = ((table["fold"] == fold) & (table["part"] == name)).to_numpy()
+        for names in (run.record.learns, ["test"], ["training"]):
+            at = ((table["fold"] == fold) & table["part"].isin(names)).to_numpy()
             parts.append(Part(run.embeddings[at], genres[at], groups[at], tracks[at]))
         yield Fold(parts[0], parts[1], len(run.genres), seed, parts[2])
 
@@ -69,6 +69,7 @@ def runs_of(data: str, extractor: str, seeds: int, count: int) -> list[mgc.Run]:
             (record.kind, record.state, record.dataset.name) == ("single", "finished", data)
             and record.extractor.name == extractor
             and record.head.name == "logistic"
+            and "validation" in record.learns
             and not record.head.settings
             and not record.extractor.settings
             and record.dataset.folds == count

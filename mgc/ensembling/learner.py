@@ -3,8 +3,9 @@
 The labels of the tracks that a fold scores are never seen by what is learnt for that fold: neither
 by weights, nor by temperatures, nor by a meta-model.
 
-- ``validation`` (the default): the fold's own validation part. The members have not learnt from it
-  (at most, a gradient head chose its epoch by it), and no model involved has seen a scored track.
+- ``validation`` (the default): the fold's own validation part. What answers there has not learnt
+  from it (a gradient head chose its epoch by it; an estimator learns from it in a second fit, and
+  the first one answers there), and no model involved has seen a scored track.
   It is small (an eighth of a fold's training side), so every strategy that learns here is
   regularised towards a sound default (equal weights, the geometric mean).
 - ``out-of-fold``: the test rows of the *other* folds, each predicted by members that had not seen
@@ -21,7 +22,9 @@ if there are any, with each artist counted once: a validation part has too few a
 musicnn on 240 tracks worse (log loss 0.72 without, 0.76 with it, 0.71 with out-of-fold rows).
 
 A strategy that combines embeddings learns in the fold's own embedding space, since each fold has
-its own models; see `mgc.plugins.contract.StrategyInfo`.
+its own models; see `mgc.plugins.contract.StrategyInfo`. An estimator's embedding of validation
+tracks is that of its second fit: it tells nothing of their genres if it holds standardised
+features, as that of every head that ships.
 """
 
 from __future__ import annotations

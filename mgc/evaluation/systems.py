@@ -99,8 +99,8 @@ def _request(run: Run) -> str:
     record = run.record
     parts: list[Any] = [run.title, record.dataset.corrections]
     if run.kind == "single":
-        pooling = record.identity.get("pooling")
-        parts += [record.extractor.fingerprint, record.head.params, record.head.training, pooling]
+        parts += [record.extractor.fingerprint, record.head.params, record.head.training]
+        parts += [record.identity.get(name) for name in ("pooling", "learning")]
     else:
         parts += [record.member_labels, record.strategy.params, record.strategy.learn_from]
     return json.dumps(parts, sort_keys=True, default=str)

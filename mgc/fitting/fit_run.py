@@ -23,7 +23,7 @@ from mgc.plugins.plugin_spec import postponed
 from mgc.progress import Progress, Silent
 from mgc.runs import PREFIX, Run, metrics, state
 from mgc.training import processes
-from mgc.training.fit import fit_head
+from mgc.training.fit import fit_head, held_out_answers
 from mgc.training.tracking import Guarded, Summary, Tracker, WandbSettings, WandbTracker
 
 
@@ -164,7 +164,7 @@ def _train(
     predictions: pd.DataFrame = pd.concat(tables, ignore_index=True)
     figures = {"metrics": metrics.scores(run, predictions), "seconds": time.perf_counter() - begun}
     if processes.is_main():
-        if reference := fit_reference(prepared, folds):
+        if reference := fit_reference(prepared, folds, request.head.learns):
             reference.save(run.folder)
         made = [embedding for _, embedding in answers]
         embeddings = made[0] if len(made) == 1 else np.concatenate(made)
@@ -184,7 +184,11 @@ def fit_fold(
     progress: Progress,
     tracker: Tracker | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Train a fold, or read it back; return the probabilities and the embedding of its tracks."""
+    """Train a fold, or read it back; return the probabilities and the embedding of its tracks.
+
+    The validation tracks are answered by a fit that has not learnt from them; their embedding is
+    that of the fit that answers all others.
+    """
     name = f"fold-{fold.number}"
     data = prepared.data_for(fold)
     fitted = fit_head(
@@ -199,7 +203,12 @@ def fit_fold(
         tracker=Guarded(tracker, progress, name if request.folds > 1 else ""),
         resume=True,
     )
-    return fitted.predict_tracks(data, _rows(fold))
+    probabilities, embedding = fitted.predict_tracks(data, _rows(fold))
+    answers = held_out_answers(run.folder / name)
+    if answers is not None:
+        start = len(fold.training)
+        probabilities[start : start + len(fold.validation)] = answers
+    return probabilities, embedding
 
 
 def _fit_apart(

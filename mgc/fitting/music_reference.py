@@ -19,8 +19,11 @@ COST, WIDTH = 1.0, 1.0  # of the machine; gamma is the width over the number of 
 MAX_TRACKS = 2_000  # that a machine is fitted on, and that are scored at once
 
 
-def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None:
-    """The reference of a run on these folds; None if no texture is known."""
+def fit_reference(
+    prepared: Prepared, folds: Sequence[Fold], learns: Sequence[str]
+) -> Reference | None:
+    """The reference of a run on these folds, whose heads learn from the parts ``learns``; None if
+    no texture is known."""
     textures = prepared.textures()
     known = np.isfinite(textures).all(1)
     machines, scores, scored = [], [], []
@@ -34,7 +37,7 @@ def fit_reference(prepared: Prepared, folds: Sequence[Fold]) -> Reference | None
         blocks = np.array_split(textures[held_out], 1 + len(held_out) // MAX_TRACKS)
         scores += [machines[-1].score(block) for block in blocks]
         scored.append(held_out)
-    learnt = np.unique(np.concatenate([fold.training for fold in folds]))
+    learnt = np.unique(np.concatenate([getattr(fold, part) for fold in folds for part in learns]))
     keys = np.array([int(key, 16) for key in prepared.audio_keys], np.uint64)
     held_out_scores = np.concatenate(scores)
     order = np.argsort(held_out_scores, kind="stable")

@@ -172,6 +172,7 @@ def identify(request: FitRequest, tracks: Mapping[str, str] | None = None) -> di
     return {
         **(tracks or identify_tracks(request.dataset, request.include_bad)),
         **_pooling(request),
+        **_learning(request),
         **identity.identity(
             folds=split_of(request),
             extractor=request.source.store.fingerprint,
@@ -188,6 +189,12 @@ def _pooling(request: FitRequest) -> dict[str, str]:
     rule = ["mean" if source.info.unit == EMBEDDING else "statistics", REVISION]
     told = given == ("sequence", "vector") and rule != first
     return identity.identity(pooling=rule) if told else {}
+
+
+def _learning(request: FitRequest) -> dict[str, str]:
+    """What the head learns from; left out if as in the runs before it was recorded."""
+    learns = request.head.learns
+    return identity.identity(learning=learns) if learns != ["training"] else {}
 
 
 def head_values(head: HeadSpec) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -226,6 +233,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
         "device": request.device,
         "include_bad": request.include_bad,
         "pooled": request.pooled,
+        "learns": request.head.learns,
         "tracking": request.tracking and {**request.tracking, "id": secrets.token_hex(4)},
         "failures": [{"path": str(f.path), "reason": f.reason} for f in prepared.failures],
     }

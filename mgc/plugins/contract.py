@@ -98,7 +98,7 @@ class StrategyInfo(PluginInfo):
     ``combines`` says what a strategy receives from its members: their ``probabilities``
     (member, track, genre), or their ``embeddings``, one (track, dimension) array per
     member. ``learns`` says what `LearningStrategy.fit` is given: ``nothing`` (it has no `fit`),
-    ``held-out`` (tracks that no member was trained on: the fold's validation part, or what
+    ``held-out`` (answers of models not trained on these tracks: the fold's validation part, or what
     ``--learn-from`` says), ``out-of-fold`` (the test tracks of the other folds, as there are
     several times as many; the validation part of a single split) or ``training`` (the fold's own
     training and validation tracks; for embeddings, whose spaces differ from fold to fold).
@@ -206,7 +206,11 @@ class GradientHead(Protocol):
 
 @runtime_checkable
 class EstimatorHead(Protocol):
-    """A scikit-learn-like classifier of vectors."""
+    """A scikit-learn-like classifier of vectors.
+
+    It is fitted twice: on the training tracks, for answers to the validation tracks that ensembles
+    may learn from, and on both, for all other answers and all embeddings.
+    """
 
     Params: ClassVar[type]
 

@@ -9,6 +9,8 @@ is drawn, so a file always has the same set. docs/answers-coverage.md has what w
   too (Lee, Barber and Willett 2023), so coverage is that of a track by an artist not seen before.
 - A genre is calibrated by its own rows (Vovk 2012) if it has enough artists for any genre ever to
   be left out: 9 at 0.9, 19 at 0.95. Genres with fewer are calibrated together.
+- On a single split, an estimator's calibration rows are answered by a fit on the training tracks
+  alone; new tracks by one that has learnt from the calibration rows too (`mgc.training.fit`).
 - With folds, each row is compared with what the model that held it out says of the new track (CV+;
   Romano, Sesia and Candès 2020, Barber et al. 2021). What is proved is 1 - 2 × (1 - coverage).
 """

@@ -5,7 +5,8 @@ strategy learnt from:
 
 - the out-of-fold tracks (part ``test``) of runs with folds, if there are such runs;
 - else the validation tracks of single runs, and of ensembles that learnt nothing from them. (A
-  gradient head only chose its epoch by these tracks; a learnt strategy looks perfect on them.)
+  gradient head only chose its epoch by these tracks, and an estimator's answers there are those of
+  a first fit without them; a learnt strategy looks perfect on them.)
 
 The test tracks of a single split are never used to choose. A more complex run (in this order: a
 single run, an ensemble that learns nothing, one that learns) is taken only if there are

@@ -28,6 +28,7 @@ SCHEMES = {
     "extractor": "fingerprint-1",
     "head": "json-1",
     "pooling": "json-1",
+    "learning": "json-1",
     "seed": "json-1",
     "members": "json-1",
 }

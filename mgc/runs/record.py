@@ -97,7 +97,9 @@ class RecordedFailure:
 class RunRecord(Mapping[str, Any]):
     """The fields of ``run.json``; those of the other kind of run have their defaults.
 
-    ``seeded`` is False for a run that is the same with every seed on its split.
+    ``seeded`` is False for a run that is the same with every seed on its split. ``learns`` names
+    the parts that its heads learnt from. If ``validation`` is among them, its rows in the
+    predictions are the answers of a first fit that had not seen them.
     ``metrics`` has a `mgc.runs.metrics.summary` for each part of the tracks, ``identity`` what
     `mgc.runs.identity` makes of the request (empty in runs of earlier versions), ``tracking`` the
     settings of the tracker.
@@ -122,6 +124,7 @@ class RunRecord(Mapping[str, Any]):
     device: str = "cpu"
     include_bad: bool = False
     pooled: bool = False
+    learns: Sequence[str] = ("training",)
     failures: Sequence[Mapping[str, str]] = ()
     metrics: Mapping[str, Values] = field(default_factory=dict)
     seconds: float | None = None
@@ -164,6 +167,7 @@ def _check_lists(made: RunRecord) -> None:
     number of folds that no run has."""
     lists: dict[str, Any] = {"dataset.genres": made.dataset.genres, "command": made.command}
     lists |= {"members": made.members, "member_labels": made.member_labels}
+    lists["learns"] = made.learns
     lists["extractor.pretrained_on"] = made.extractor.pretrained_on
     for name, values in lists.items():
         if isinstance(values, str) or not all(isinstance(value, str) for value in values):

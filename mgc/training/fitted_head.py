@@ -2,7 +2,8 @@
 
 The folder holds ``head.json`` (name, parameters, shape, …), the weights (``model.safetensors``;
 ``estimator.skops``, or the file that an estimator head names), ``pooling.safetensors`` if sequences
-are pooled, and the history. ``head.json`` is written last: if it exists, the model is complete.
+are pooled, the history, and an estimator's answers to held-out tracks. ``head.json`` is written
+last: if it exists, the model is complete.
 """
 
 from __future__ import annotations

@@ -97,6 +97,13 @@ class HeadSpec(PluginSpec):
         assert isinstance(self.entry.info, HeadInfo)
         return self.entry.info
 
+    @property
+    def learns(self) -> list[str]:
+        """The parts of a fold that it learns from. (By validation tracks, a gradient head only
+        chooses when to stop.)"""
+        both = self.info.trained_by == "estimator"
+        return ["training", "validation"] if both else ["training"]
+
     @cached_property
     def training(self) -> Training:
         """The trainer's settings: its defaults, then the head's, then what was requested."""

@@ -31,6 +31,7 @@ def test_fit_two_extractors_then_list_show_predict_and_remove(ready: Callable, m
     assert all(run["state"] == "finished" for run in listed)
     shown = ready("runs", "show", "m-mfcc-logistic-1")
     assert "to repeat: mgc fit --extractor mfcc --extractor chroma --head logistic" in shown.out
+    assert "learnt from: training and validation tracks; a first fit, on the training" in shown.out
     song = next((music / "metal").rglob("*.wav"))
     [answer] = ready("predict", song, "--run", "m-mfcc-logistic-1", "--json").json
     assert answer["genre"] == "metal"

@@ -182,10 +182,13 @@ def test_repetitions_and_other_settings_are_apart(mgc_home: Path) -> None:
     assert len(systems([first, first])) == 1
 
 
-def test_seeds_pooled_in_another_way_are_another_system(mgc_home: Path) -> None:
+@pytest.mark.parametrize("part", ["pooling", "learning"])
+def test_seeds_pooled_or_learnt_in_another_way_are_another_system(
+    mgc_home: Path, part: str
+) -> None:
     earlier, later, last = seeds_of("whisper", 0.6, [folded(seed) for seed in range(3)])
     for run in (later, last):
-        made = identity.identity(pooling=["mean", 1])
+        made = identity.identity(**{part: ["mean", 1]})
         write_json(run.folder / "run.json", {**run.record, "identity": made})
     found = systems([runs.load(run.name) for run in (earlier, later, last)])
     assert [len(system.runs) for system in found] == [1, 2]

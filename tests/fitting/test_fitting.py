@@ -17,10 +17,13 @@ from mgc.errors import MgcError, UsageError
 from mgc.fitting import fit_run
 from mgc.fitting.prepared import Prepared
 from mgc.fitting.request import describe
+from mgc.home import write_json
 from mgc.plugins import registry
 from mgc.plugins.contract import ExtractorInfo
 from mgc.progress import Silent
 from mgc.runs import models
+from mgc.runs.reference import load_reference
+from mgc.training.fit import held_out_answers
 
 
 def asked(extractor: str = "mfcc", head: str = "logistic", **changed: object) -> fitting.FitRequest:
@@ -156,6 +159,41 @@ def test_an_interrupted_run_goes_on(
         done.probabilities(done.predictions), whole.probabilities(whole.predictions), atol=1e-6
     )
     assert fitting.resume(stopped.name, Silent()).record == done.record
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_validation_rows_are_answered_by_a_fit_that_had_not_learnt_from_them(
+    dataset: table.Dataset, folds: int
+) -> None:
+    run = fitting.fit(asked(folds=folds))
+    assert run.record.learns == ["training", "validation"]
+    for number, rows in run.predictions.groupby("fold"):
+        folder = run.folder / f"fold-{number}"
+        answers = held_out_answers(folder)
+        assert answers is not None
+        stored = run.probabilities(rows[rows["part"] == "validation"])
+        np.testing.assert_allclose(stored, answers, atol=1e-7)
+    again = {**run.record, "state": "running", "identity": run.record.identity}
+    write_json(run.folder / "run.json", again)
+    done = fitting.resume(run.name, Silent())
+    np.testing.assert_array_equal(
+        done.probabilities(done.predictions), run.probabilities(run.predictions)
+    )
+    learnt = run.predictions.loc[run.predictions["part"].isin(run.record.learns), "audio"]
+    reference = load_reference(run)
+    assert reference is not None
+    assert all(reference.has_learnt_from(key) for key in learnt)
+
+
+def test_a_run_begun_before_validation_tracks_were_learnt_from_is_not_continued(
+    dataset: table.Dataset,
+) -> None:
+    whole = fitting.fit(asked())
+    kept = {name: value for name, value in whole.record.identity.items() if name != "learning"}
+    write_json(whole.folder / "run.json", {**whole.record, "state": "running", "identity": kept})
+    with pytest.raises(MgcError, match="its learning cannot be checked"):
+        fitting.resume(whole.name, Silent())
+    assert fitting.fit(asked()).name != whole.name
 
 
 def test_resume_refuses_a_dataset_that_has_changed(dataset: table.Dataset) -> None:

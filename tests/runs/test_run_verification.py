@@ -39,7 +39,7 @@ def fitted(mgc: Callable, music: Path) -> runs.Run:
 def test_every_file_of_a_run_is_verified_and_a_changed_one_is_named(
     fitted: runs.Run, mgc: Callable, music: Path
 ) -> None:
-    assert vars(verify(fitted)) == {"verified": 10, "unverified": [], "damaged": []}
+    assert vars(verify(fitted)) == {"verified": 12, "unverified": [], "damaged": []}
     names = ["predictions.parquet", "embeddings.safetensors", "fold-1/estimator.safetensors"]
     for name in [*names, "fold-0/pooling.safetensors", "fold-0/head.json"]:
         kept = (fitted.folder / name).read_bytes()
@@ -91,9 +91,9 @@ def test_a_run_without_checksums_is_read_counted_and_given_them(fitted: runs.Run
     assert len(run.predictions)
     restore_head(run.folder / "fold-0", "cpu")
     found = verify(run)
-    assert (found.verified, len(found.unverified), found.damaged) == (0, 10, [])
+    assert (found.verified, len(found.unverified), found.damaged) == (0, 12, [])
     assert verify(run, add=True).unverified == []
-    assert vars(verify(run)) == {"verified": 10, "unverified": [], "damaged": []}
+    assert vars(verify(run)) == {"verified": 12, "unverified": [], "damaged": []}
     flip(run.folder / "fold-0" / "estimator.safetensors")
     with pytest.raises(MgcError, match=r"fold-0/estimator\.safetensors has changed"):
         restore_head(run.folder / "fold-0", "cpu")

@@ -12,7 +12,7 @@ import torch
 
 from mgc.errors import MgcError, UsageError
 from mgc.progress import Silent
-from mgc.training.fit import fit_head
+from mgc.training.fit import fit_head, held_out_answers
 from mgc.training.fitted_head import FittedHead, restore_head
 from mgc.training.head_spec import HeadSpec
 from mgc.training.loop import update_average
@@ -279,3 +279,47 @@ def test_the_average_follows_the_weights_from_the_first_steps() -> None:
     later = [torch.zeros(3)]
     update_average(0.99, later, ones, 10_000)
     torch.testing.assert_close(later[0], torch.full((3,), 0.01))
+
+
+@pytest.mark.parametrize("head", ESTIMATORS)
+def test_an_estimator_learns_from_validation_tracks_but_its_first_fit_answers_them(
+    head: str, tmp_path: Path
+) -> None:
+    data = track_data("vector", tracks=72, clips=2, dtype=np.float32)
+    train, validation, test = split(data)
+    none = np.array([], int)
+
+    def fitted_on(tracks: np.ndarray, held_out: np.ndarray, folder: str) -> FittedHead:
+        path = tmp_path / folder
+        return fit_head(spec(head), data, tracks, held_out, seed=0, device="cpu", folder=path)
+
+    made = fitted_on(train, validation, "made")
+    found = held_out_answers(tmp_path / "made")
+    first = fitted_on(train, none, "first").predict_tracks(data, validation)[0]
+    np.testing.assert_array_equal(found, first)
+    whole = fitted_on(np.concatenate([train, validation]), none, "whole")
+    for fitted in (made, restore_head(tmp_path / "made", "cpu")):
+        for one, other in zip(
+            fitted.predict_tracks(data, test), whole.predict_tracks(data, test), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(made.predict_tracks(data, validation)[0], first)
+    assert held_out_answers(tmp_path / "first") is None
+    fitted_on(train, none, "made")
+    assert held_out_answers(tmp_path / "made") is None
+
+
+def test_answers_to_held_out_tracks_that_have_changed_are_damaged(tmp_path: Path) -> None:
+    fit("logistic", track_data(tracks=48), tmp_path)
+    with (tmp_path / "held_out.safetensors").open("r+b") as file:
+        file.seek(-3, 2)
+        file.write(b"?")
+    with pytest.raises(MgcError, match=r"held_out\.safetensors has changed"):
+        fit("logistic", track_data(tracks=48), tmp_path, resume=True)
+
+
+def test_a_gradient_head_learns_from_the_training_tracks_alone(tmp_path: Path) -> None:
+    fit(spec("mlp", epochs=1), track_data(tracks=48), tmp_path)
+    assert held_out_answers(tmp_path) is None
+    assert spec("mlp").learns == ["training"]
+    assert spec("svm").learns == ["training", "validation"]

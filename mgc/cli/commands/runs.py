@@ -87,6 +87,11 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
         ]
         columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
         output.show_table(columns, rows, "lr")
+    if "validation" in run.record.learns:
+        output.say(
+            "learnt from: training and validation tracks; a first fit, on the training tracks "
+            "alone, answered the validation tracks"
+        )
     output.say(f"folder: {run.folder}")
     command = selection.repeat_command(run)
     if command:
