@@ -11,6 +11,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def in_words(error: BaseException) -> str:
+    """``ValueError: odd``, or the type alone if the error says nothing."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
 class MgcError(Exception):
     """Something failed that the user can understand and act on.
 

@@ -10,7 +10,7 @@ import torch
 from mgc.checks import golden, require, subprocess_probe
 from mgc.checks.base import NotApplicable, Problem, Subject, music
 from mgc.checks.extractor_calls import apply, clips_of, hear, heard, numbers, ready, source, valid
-from mgc.errors import MgcError
+from mgc.errors import MgcError, in_words
 
 LENGTHS = (1.07, 1.98, 2.74, 4.0)  # seconds; only the last is a whole number of common hops
 BATCHES = 2e-3  # how much the batch and the process may change, in deviations of the feature
@@ -124,7 +124,7 @@ def check_one_sample(subject: Subject) -> None:
     except Exception as error:
         raise Problem(
             "a feature, or mgc.AudioError",
-            f"{type(error).__name__}: {error}",
+            in_words(error),
             "pad a clip that is shorter than a window, or raise mgc.AudioError('too short')",
         ) from error
 

@@ -12,7 +12,7 @@ from mgc.checks.combining_strategies import GENRES, combined, heard, ready
 def check_fit_returns_self(subject: Subject) -> None:
     """The method fit returns the strategy itself."""
     strategy = subject.implementation(subject.params, 0)
-    require.returned_self(strategy.fit(*heard(subject), GENRES), strategy, "fit")
+    require.fit_returned_self(strategy.fit(*heard(subject), GENRES), strategy)
 
 
 def check_refit_forgets(subject: Subject) -> None:

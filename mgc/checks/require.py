@@ -29,11 +29,11 @@ def loaded(subject: Subject, wanted: str) -> Any:
         raise Problem(wanted, error.message, "correct load=… or the import error") from error
 
 
-def returned_self(returned: object, wanted: object, method: str) -> None:
-    """A method returned the object itself."""
+def fit_returned_self(returned: object, wanted: object) -> None:
+    """``fit`` returned the object itself."""
     if returned is not wanted:
         got = f"it returns {type(returned).__name__}"
-        raise Problem(f"{method} returns self", got, "end with return self")
+        raise Problem("fit returns self", got, "end with return self")
 
 
 def finite(array: Any, what: str, mend: str) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from mgc.checks.base import Check, NotApplicable, Outcome, Problem, Settings, Subject
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, in_words, unknown
 from mgc.plugins import registry
 from mgc.plugins.contract import KINDS
 from mgc.plugins.distributions import owner_of, package_of
@@ -95,7 +95,7 @@ def _verdict(subject: Subject, check: Check) -> Outcome:
         return Outcome(*facts, "failed", expected=found.expected, got=found.got, mend=found.mend)
     except Exception as error:  # third-party code may raise anything
         raised = traceback.extract_tb(error.__traceback__)[-1]
-        got = f"{type(error).__name__}: {error} ({raised.filename}:{raised.lineno})"
+        got = f"{in_words(error)} ({raised.filename}:{raised.lineno})"
         mend = "Make this line work; the traceback: run the check under pytest."
         mend = getattr(error, "hint", "") or mend
         return Outcome(*facts, "failed", expected="no error", got=got, mend=mend)

@@ -38,7 +38,7 @@ def check_methods(subject: Subject) -> None:
 def check_fit_returns_self(subject: Subject) -> None:
     """The method fit returns the head itself."""
     head = subject.implementation(subject.params, 0)
-    require.returned_self(head.fit(*vectors(), GENRES), head, "fit")
+    require.fit_returned_self(head.fit(*vectors(), GENRES), head)
 
 
 def check_probabilities(subject: Subject) -> None:

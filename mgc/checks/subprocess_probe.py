@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from mgc.checks.base import Problem, Subject, music
+from mgc.errors import in_words
 
 #: What a declaration must not import: each takes longer than `mgc … list` as a whole may take.
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "librosa", "transformers", "matplotlib")
@@ -126,7 +127,7 @@ def main() -> None:
         try:
             _run(json.loads(line), answer)
         except Exception as error:  # reported to the other process as a finding
-            answer["error"] = f"{type(error).__name__}: {error}"
+            answer["error"] = in_words(error)
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +17,8 @@ import typer
 
 from mgc import __version__
 from mgc.cli.ui import output
-from mgc.errors import MgcError, UsageError
-from mgc.plugins.menu import COMMANDS, PLUGINS
+from mgc.errors import MgcError, UsageError, in_words
+from mgc.plugins.menu import AROUND_IMPORTS, COMMANDS, PLUGINS
 
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
 #: The stub of a package's command takes whatever follows its name; the command itself reads it.
@@ -85,6 +86,7 @@ def main() -> None:
     # are small here, has no other way to wait; a single thread always sums in the same order.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    AROUND_IMPORTS.set(lambda: redirect_stdout(sys.stderr))
     with output.libraries_silenced():
         _run()
 
@@ -115,7 +117,7 @@ def _run() -> None:
     except Exception as error:
         _complain(
             MgcError(
-                f"mgc itself failed: {type(error).__name__}: {error}",
+                f"mgc itself failed: {in_words(error)}",
                 "Please report it with the output of the same command under MGC_DEBUG=1.",
             )
         )
@@ -187,8 +189,7 @@ def _run_package_command(name: str) -> None:
         raise
     except Exception as error:
         raise MgcError(
-            f"command {name!r} of {entry.distribution} {entry.version} failed: "
-            f"{type(error).__name__}: {error}",
+            f"command {name!r} of {entry.distribution} {entry.version} failed: {in_words(error)}",
             f"Please report it to the authors of {entry.distribution}, with the output of the "
             "same command under MGC_DEBUG=1.",
         ) from error

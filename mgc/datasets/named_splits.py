@@ -50,7 +50,15 @@ def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -
         how: how it was made, for the dataset's record.
     """
     checked_name(name)
-    return _in_use(dataset, split, {**how, "name": name})
+    tracks, record = dataset.tracks.assign(split=split), {**dataset.record}
+    record["split"] = {**how, "name": name}
+    made = replace(dataset, tracks=tracks, record=record)
+    record["grouping"] = grouping.facts(tracks, grouped_by(made))
+    both = {current(one): one for one in (dataset, made)}
+    origins = {name: dict(one.record.get("split", {})) for name, one in both.items()}
+    record["splits"] = {**record.get("splits", {}), **origins}
+    table.save(made, {_file(name): _content(one) for name, one in both.items()})
+    return made
 
 
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:
@@ -90,18 +98,7 @@ def use(dataset: Dataset, name: str) -> Dataset:
             f"Make one: mgc data split {dataset.name} --as NAME",
         )
     how = dataset.record.get("splits", {}).get(name, {"made": "stored"})
-    return _in_use(dataset, split.fillna("").astype(str), {**how, "name": name})
-
-
-def _in_use(dataset: Dataset, split: pd.Series, how: Mapping[str, Any]) -> Dataset:
-    tracks, record = dataset.tracks.assign(split=split), {**dataset.record, "split": dict(how)}
-    made = replace(dataset, tracks=tracks, record=record)
-    record["grouping"] = grouping.facts(tracks, grouped_by(made))
-    both = {current(one): one for one in (dataset, made)}
-    origins = {name: dict(one.record.get("split", {})) for name, one in both.items()}
-    record["splits"] = {**record.get("splits", {}), **origins}
-    table.save(made, {_file(name): _content(one) for name, one in both.items()})
-    return made
+    return put(dataset, name, split.fillna("").astype(str), how)
 
 
 def _content(dataset: Dataset) -> bytes:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.errors import MgcError
+from mgc.errors import MgcError, in_words
 from mgc.features.store import FeatureStore
 from mgc.plugins import params as plugin_params
 from mgc.plugins.contract import Extractor, ExtractorInfo, FeatureKind
@@ -59,7 +59,7 @@ class ExtractorSpec(PluginSpec):
         except BaseException as error:  # SystemExit too: a plug-in may do anything
             raise MgcError(
                 f"extractor {self.name!r} of {self.entry.distribution} cannot be set up "
-                f"({type(error).__name__}: {error}).",
+                f"({in_words(error)}).",
                 f"Run: mgc plugins check {self.name}",
             ) from error
         return made

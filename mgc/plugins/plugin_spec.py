@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
-from mgc.errors import MgcError, UsageError
+from mgc.errors import MgcError, UsageError, in_words
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 
@@ -52,7 +52,7 @@ class PluginSpec:
         except (MgcError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            reason = " ".join([f"{type(error).__name__}:", *str(error).split()]).rstrip(":.")
+            reason = " ".join(in_words(error).split()).rstrip(".")
             raise self.failure(f"failed in {method}: {reason}.") from error
 
     def failure(self, what: str) -> MgcError:

@@ -4,7 +4,6 @@ Each entry point is queried by itself: a broken package breaks only its own name
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import sys
@@ -18,11 +17,11 @@ from typing import Any, Literal, cast
 
 import pluggy
 
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError, in_words, unknown
 from mgc.plugins import declarations, distributions, hookspecs, validation
 from mgc.plugins.contract import KINDS, LISTINGS, CommandInfo, Info
 from mgc.plugins.distributions import BUILTIN_OWNER, Origin
-from mgc.plugins.menu import COMMANDS
+from mgc.plugins.menu import AROUND_IMPORTS, COMMANDS
 
 HOOKS = {
     "mgc_extractors": "extractor",
@@ -120,14 +119,14 @@ def load(entry: Entry) -> Any:
             origin = entry.distribution, entry.version
             if problem := declarations.import_problem(module_name, *origin, entry.folder):
                 raise ImportError(problem)
-        with contextlib.redirect_stdout(sys.stderr):
+        with AROUND_IMPORTS.get()():
             return getattr(importlib.import_module(module_name), attribute)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise MgcError(
             f"{entry.kind} {entry.info.name!r} of {entry.distribution} cannot be loaded from "
-            f"{entry.info.load!r}: {type(error).__name__}: {error}",
+            f"{entry.info.load!r}: {in_words(error)}",
             f"Run: mgc plugins check {entry.info.name}",
         ) from error
 
@@ -186,16 +185,11 @@ def _rebuilt(kind: str, fields: Mapping[str, Any], plugin: Plugin) -> Entry:
 
 
 def read(point: EntryPoint, origin: Origin) -> Plugin:
-    """Load one entry point and ask what it declares; any exception is recorded.
-
-    What it prints goes to stderr: stdout may be JSON that a program reads.
-    """
+    """Load one entry point and ask what it declares; any exception is recorded."""
     distribution, version = origin
     plugin = Plugin(point.name, point.value, distribution, version)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            module = point.load()
-            entries = tuple(_declared(module, point.name, plugin))
+        entries = tuple(_declared(point.load(), point.name, plugin))
         if not entries:
             raise MgcError(
                 f"{point.value} declares nothing",
@@ -205,12 +199,12 @@ def read(point: EntryPoint, origin: Origin) -> Plugin:
     except MgcError as error:
         return replace(plugin, problem=error.message, hint=error.hint)
     except BaseException as error:  # a third-party module may do anything on import
-        problem = f"{type(error).__name__}: {_one_line(error)}{_where(error)}"
+        problem = f"{_one_line(in_words(error))}{_where(error)}"
         return replace(plugin, problem=problem, hint=distributions.way_out_of(distribution))
 
 
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -228,7 +222,7 @@ def _declared(module: ModuleType, name: str, plugin: Plugin) -> Iterator[Entry]:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise MgcError(
-            f"{plugin.module} implements a hook that mgc does not have: {_one_line(error)}",
+            f"{plugin.module} implements a hook that mgc does not have: {_one_line(str(error))}",
             f"the hooks are {', '.join(HOOKS)}; they take no argument",
         ) from error
     for hook, kind in HOOKS.items():

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from mgc import fitting
 from mgc.datasets.importers import importing
+from tests import warm_processes
 from tests.conftest import Told
 from tests.fitting.test_fitting import asked
 
@@ -44,33 +46,33 @@ def batch(tmp_path: Path, music: Path) -> Path:
     return folder
 
 
-def started(*arguments: object, locale: str = "C.UTF-8") -> subprocess.Popen[bytes]:
-    """The command line in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mgc", "predict", *map(str, arguments), "--workers", "1"],
-        bufsize=0,  # communicate() would not see what readline() has buffered
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0"},
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-    )
+def started(out: Path, *arguments: object) -> BaseProcess:
+    """The command in a process of its own, which prints to the file ``out``."""
+    words = ("predict", *map(str, arguments), "--workers", "1")
+    return warm_processes.start(warm_processes.mgc, *words, out=out, env=os.environ)
 
 
-def after_lines(process: subprocess.Popen[bytes], number: int) -> bytes:
-    """The first lines of the output of a process that goes on."""
-    assert process.stdout is not None
-    return b"".join(process.stdout.readline() for _ in range(number))
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def wait_for_lines(path: Path, number: int, process: BaseProcess) -> None:
+    """Until the file has so many lines, or the process has ended."""
+    while process.is_alive() and lines(path) < number:
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("form", ["--json", "--jsonl", "--csv"])
-def test_ctrl_c_leaves_what_was_predicted_as_valid_output(form: str, run: str, batch: Path) -> None:
-    process = started(batch, "--run", run, form)
-    begun = after_lines(process, 5)
-    process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    text = (begun + rest).decode()
+def test_ctrl_c_leaves_what_was_predicted_as_valid_output(
+    form: str, run: str, batch: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "answers"
+    process = started(out, batch, "--run", run, form)
+    wait_for_lines(out, 5, process)
+    os.kill(process.pid or 0, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130
+    text = out.read_text()
     if form == "--json":
         found = json.loads(text)
     elif form == "--jsonl":
@@ -84,43 +86,57 @@ def test_ctrl_c_leaves_what_was_predicted_as_valid_output(form: str, run: str, b
 def test_a_killed_file_of_answers_is_finished_by_the_same_command(
     run: str, batch: Path, tmp_path: Path
 ) -> None:
-    whole, target = tmp_path / "whole.csv", tmp_path / "answers.csv"
-    assert started(batch, "--run", run, "-o", whole).wait(timeout=90) == 0
+    whole, target, out = tmp_path / "whole.csv", tmp_path / "answers.csv", tmp_path / "out"
+    process = started(out, batch, "--run", run, "-o", whole)
+    process.join(90)
+    assert process.exitcode == 0
     generator = random.Random(0)
     kills = 0
     while kills < 3 or not target.exists():
-        process = started(batch, "--run", run, "-o", target)
-        lines = target.read_bytes().count(b"\n") if target.exists() else 0
-        while process.poll() is None and (
-            not target.exists() or target.read_bytes().count(b"\n") <= lines + 3
-        ):
-            time.sleep(0.01)
+        before = lines(target)
+        process = started(out, batch, "--run", run, "-o", target)
+        wait_for_lines(target, before + 4, process)
         time.sleep(generator.random() * 0.05)
         process.kill()
-        killed = process.wait() != 0
+        process.join()
         assert whole.read_bytes().startswith(target.read_bytes().rpartition(b"\n")[0])
-        assert target.read_bytes().count(b"\n") >= lines  # nothing done was lost
-        kills += killed
-        if target.read_bytes().count(b"\n") == 121:  # faster than the kill: begin anew
+        assert lines(target) >= before  # nothing done was lost
+        kills += process.exitcode != 0
+        if lines(target) == 121:  # faster than the kill: begin anew
             for path in tmp_path.glob("answers.csv*"):
                 path.unlink()
-    last = started(batch, "--run", run, "-o", target)
-    _, said = last.communicate(timeout=90)
-    assert last.returncode == 0
-    assert b"answers of 120 already" in said
+    last = started(out, batch, "--run", run, "-o", target)
+    last.join(90)
+    assert last.exitcode == 0
+    assert "answers of 120 already" in out.with_suffix(".err").read_text()
     assert target.read_bytes() == whole.read_bytes()
+
+
+#: The same command twice: with JSON, and as a table.
+TWICE = """
+import sys
+from mgc.cli import app
+words = sys.argv[1:]
+for more in (["--json"], []):
+    sys.argv = ["mgc", *words, *more]
+    try:
+        app.main()
+    except SystemExit as left:
+        assert not left.code
+"""
 
 
 def test_any_locale_gives_utf_8(run: str, batch: Path) -> None:
     paths = [batch / "000.wav", batch / os.fsdecode(b"zz\x85.wav")]
-    process = started(*paths, "--run", run, "--json", locale="C")
-    out, _ = process.communicate(timeout=60)
-    found = [os.fsencode(row["path"]) for row in json.loads(out.decode())]
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE, "predict", *map(str, paths), "--run", run, "--workers", "1"],
+        env=env, capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    out, _, table = done.stdout.partition(b"]\n")
+    found = [os.fsencode(row["path"]) for row in json.loads(out.decode() + "]")]
     assert found == list(map(os.fsencode, paths))
-    table = started(*paths, "--run", run, locale="C")
-    out, _ = table.communicate(timeout=60)
-    assert table.returncode == 0
-    assert rb"zz\udc85.wav" in out
+    assert rb"zz\udc85.wav" in table
 
 
 def test_lists_formats_and_refusals(mgc: Call, run: str, music: Path, tmp_path: Path) -> None:

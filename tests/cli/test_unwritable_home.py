@@ -3,6 +3,10 @@ that only read work, the others say what and where."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import io
 import json
 import os
 import shutil
@@ -10,6 +14,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -17,6 +22,7 @@ import filelock
 import pytest
 
 from mgc.plugins import registry
+from tests import warm_processes
 from tests.conftest import called
 
 FIRST, SECOND = "mine-mfcc-logistic-1", "mine-mfcc-svm-1"
@@ -51,39 +57,6 @@ dataset = "mine"
 extractors = ["mfcc"]
 heads = ["logistic", "svm"]
 strategies = ["confidence"]
-"""
-#: A process of its own, without the rights of a superuser: it prints, as JSON, the exit code and
-#: the output of each command.
-PROGRAM = """
-import contextlib, errno, fcntl, io, json, os, resource, sqlite3, sys, tempfile
-tempfile.tempdir = os.getcwd()  # found by writing a file, else
-state, commands = sys.argv[1], json.loads(sys.argv[2])
-def no_locks(*_):
-    raise OSError(errno.ENOLCK, "No locks available")
-def no_database(*_, **__):
-    raise sqlite3.OperationalError("locking protocol")
-if state == "without locks":
-    fcntl.flock = fcntl.lockf = no_locks
-    sqlite3.connect = no_database
-from mgc.audio import file_cache
-file_cache.FileCache.find.__defaults__ = (0.01,)
-file_cache.LOCKED_SECONDS = 0.01
-from mgc.cli import app
-told = []
-for words in commands:
-    sys.argv = ["mgc", *words.split()]
-    if state == "full" and "OUT/" not in words:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    code, out, err = 0, io.TextIOWrapper(io.BytesIO()), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            app.main()
-        except SystemExit as left:
-            code = left.code or 0
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    out.flush()
-    told.append((code, out.buffer.getvalue().decode(), err.getvalue()))
-print(json.dumps(told))
 """
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
@@ -154,19 +127,69 @@ def test_a_full_disk_leaves_nothing_half_written(
 
 
 def _told(state: str, commands: list[str], home: Path) -> list[tuple[int, str, str]]:
-    program = [sys.executable, "-c", PROGRAM, state, json.dumps(commands)]
+    """The exit code and the output of each command, in a process of its own."""
+    target = home.parent / "told.json"
+    environment = {**os.environ, "MGC_HOME": str(home)}
     if state == "read-only" and os.geteuid() == 0:
         if shutil.which(UNPRIVILEGED[0]) is None:
             pytest.skip("root may write everything, and there is no setpriv")
-        program = UNPRIVILEGED + program
-    done = subprocess.run(
-        program,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=home.parent,
-        env={**os.environ, "MGC_HOME": str(home)},
-    )
-    assert done.returncode == 0, done.stderr
-    told: list[tuple[int, str, str]] = json.loads(done.stdout.splitlines()[-1])
+        program = [*UNPRIVILEGED, sys.executable, "-c", CALL, state, json.dumps(commands), target]
+        subprocess.run(program, cwd=home.parent, env=environment, check=True, timeout=300)
+    else:
+        process = warm_processes.start(
+            tell, state, commands, target, out=home.parent / "out", env=environment
+        )
+        process.join(300)
+        assert process.exitcode == 0, (home.parent / "out.err").read_text()
+        for name in ("out", "out.err"):
+            (home.parent / name).unlink()
+    told: list[tuple[int, str, str]] = json.loads(target.read_text())
+    target.unlink()
     return told
+
+
+CALL = f"""
+import json, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.cli.test_unwritable_home import tell
+tell(sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def tell(state: str, commands: list[str], target: Path) -> None:
+    """Write the exit code and the output of each command, as JSON."""
+    import resource
+
+    from mgc.audio import file_cache
+    from mgc.cli import app
+
+    tempfile.tempdir = os.getcwd()  # found by writing a file, else
+    file_cache.FileCache.find.__defaults__ = (0.01,)
+    file_cache.LOCKED_SECONDS = 0.01
+    if state == "without locks":
+        fcntl.flock = fcntl.lockf = _no_locks  # type: ignore[assignment]
+        sqlite3.connect = _no_database  # type: ignore[assignment]
+    told = []
+    for words in commands:
+        sys.argv = ["mgc", *words.split()]
+        if state == "full" and "OUT/" not in words:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        code, out, err = 0, io.TextIOWrapper(io.BytesIO()), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                app.main()
+            except SystemExit as left:
+                code = left.code or 0
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        out.flush()
+        told.append((code, out.buffer.getvalue().decode(), err.getvalue()))
+    target.write_text(json.dumps(told))
+
+
+def _no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def _no_database(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("locking protocol")

@@ -73,13 +73,6 @@ def test_all_are_ready_and_bring_what_they_should(environment: Environment) -> N
         assert listed[name]["version"] == "0.1.0"
 
 
-def test_each_can_be_shown(environment: Environment) -> None:
-    for noun, name in [("features", "cqt"), ("heads", "lightgbm"), ("strategies", "log-pool")]:
-        done = environment.mgc(noun, "show", name)
-        assert done.returncode == 0, done.stderr
-        assert "--set" in done.stdout
-
-
 def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
     environment: Environment,
 ) -> None:
@@ -89,10 +82,9 @@ def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
         write(path, music(1.2, seed=number + 100 * (number % 2)))
     for command in [
         ("data", "add", "small", str(tree)),
-        ("fit", "--data", "small", "--extractor", "tempogram", "--head", "logistic"),
-        ("fit", "--data", "small", "--extractor", "mfcc", "--head", "lightgbm"),
-        ("fit", "--data", "small", "--extractor", "mfcc", "--head", "logistic"),
-        ("ensemble", "log-pool", "--data", "small"),
+        ("features", "show", "tempogram"),
+        ("fit", "-e", "tempogram", "-e", "mfcc", "--head", "logistic", "--head", "lightgbm"),
+        ("ensemble", "log-pool"),
     ]:
         done = environment.mgc(*command)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -102,9 +94,8 @@ def test_removed_one_by_one_nothing_else_breaks_and_runs_say_what_they_need(
         "mgc-lightgbm": "small-mfcc-lightgbm-1",
         "mgc-log-pool": "small-log-pool-1",
     }
-    for run in runs.values():
-        done = environment.mgc("predict", song, "--run", run)
-        assert done.returncode == 0, done.stderr
+    done = environment.mgc("predict", song, "--run", runs["mgc-log-pool"])  # by all of them
+    assert done.returncode == 0, done.stderr
     gone: set[str] = set()
     order = ["mgc-log-pool", "mgc-lightgbm", "mgc-cqt"]  # a run's own package before its members'
     for package in [*order, *sorted(set(BRINGS) - set(order))]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from mgc.plugins import registry
+from mgc.plugins.contract import HeadInfo
 from tests.plugins.packages import install, run_mgc, write_wheel
 
 EXTRACTOR = """
@@ -77,7 +80,14 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     wheels += [
         write_wheel(folder, "mgc-good", {"good.py": declaring("good"), "loud_code.py": LOUDNESS}),
-        write_wheel(folder, "mgc-noisy", {"noisy.py": "print('hello')\n" + declaring("noisy")}),
+        write_wheel(
+            folder,
+            "mgc-noisy",
+            {
+                "noisy.py": "print('hello')\n" + declaring("noisy", load="noisy_code:Loudness"),
+                "noisy_code.py": "print('hello')\n" + LOUDNESS,
+            },
+        ),
         write_wheel(folder, "mgc-first", {"first.py": declaring("twice")}),
         write_wheel(folder, "mgc-second", {"second.py": declaring("twice")}),
         write_wheel(folder, "mgc-own-mel", {"own_mel.py": declaring("mel")}),
@@ -267,3 +277,19 @@ def test_what_only_lists_imports_nothing_heavy(arguments: list[str], mgc_home: P
     program = LISTED.format(arguments=arguments, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_an_import_prints_is_kept_off_the_results_of_a_command(broken: Path) -> None:
+    result = run_mgc("features", "show", "noisy", "--json", path=broken)
+    assert json.loads(result.out)["name"] == "noisy"
+    assert "hello" in result.err
+
+
+def test_an_import_by_another_program_leaves_its_stdout_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "looks_at_stdout.py").write_text("import sys\nclass Head:\n    seen = sys.stdout\n")
+    info = HeadInfo(name="x", summary="x", load="looks_at_stdout:Head", trained_by="estimator")
+    before = sys.stdout
+    assert registry.load(registry.Entry("head", info, "mgc-x", "1")).seen is before

@@ -57,4 +57,4 @@ def raise_error(record: dict[str, Any]) -> NoReturn:
     kind = getattr(builtins, record["type"], None)
     if kind in (ValueError, TypeError, RuntimeError, MemoryError, OSError):
         raise kind(record["error"])
-    raise RuntimeError(f"{record['type']}: {record['error']}")
+    raise RuntimeError(f"{record['type']}: {record['error']}".removesuffix(": "))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, in_words
 from mgc.features.store import shards
 from mgc.features.store.shards import SUFFIX
 from mgc.home import home, json_bytes, replace_file, sealed
@@ -205,6 +205,6 @@ class _reaching:  # noqa: N801 - reads as a phrase: with _reaching(url)
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception):
             raise MgcError(
-                f"{self.url} cannot be reached: {type(error).__name__}: {error}",
+                f"{self.url} cannot be reached: {in_words(error)}",
                 "Check the address and the credentials of MGC_FEATURES.",
             ) from error

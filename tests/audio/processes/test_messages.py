@@ -53,10 +53,11 @@ def test_arrays_arrive_with_shape_and_type_in_their_places() -> None:
         (MgcError("what", "next"), MgcError, "what"),
         (ValueError("no"), ValueError, "no"),
         (ZeroDivisionError("by zero"), RuntimeError, "ZeroDivisionError: by zero"),
+        (KeyboardInterrupt(), RuntimeError, "^KeyboardInterrupt$"),
         (UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), RuntimeError, "UnicodeDecodeError: .*bad"),
     ],
 )
-def test_errors_arrive(error: Exception, kind: type[Exception], text: str) -> None:
+def test_errors_arrive(error: BaseException, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text) as caught:
         messages.raise_error(there(messages.described(error)))
     if isinstance(error, MgcError):

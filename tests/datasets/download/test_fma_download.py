@@ -1,11 +1,12 @@
 import hashlib
 import json
-import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from tests.datasets.importers.fma_layout import (
 
 QUICK = Patience(attempts=3, timeout=0.5, pause=0.01)
 CLIPS = 40
-SECONDS_A_KILL = 0.6  # the longest that a call may live before it is killed
 
 
 @pytest.fixture(scope="module")
@@ -256,8 +256,8 @@ def test_sha1_options_are_checked() -> None:
         download("small", sources=Sources(sha1={"fma_tiny.zip": code}))
 
 
-def run_until_killed(arguments: list[str], seconds: float | None) -> int:
-    """Run a download as a process of its own; kill -9 after so many seconds."""
+def run_until_killed(arguments: list[str], moment: Callable[[], bool] = lambda: False) -> int:
+    """Run a download as a process of its own; kill -9 as soon as the moment has come."""
     script = """
 import json, sys
 from pathlib import Path
@@ -273,26 +273,31 @@ download("small", Path(folder), sources=sources, patience=Patience(3, 2.0, 0.01)
     )
     assert process.stdout is not None
     process.stdout.readline()
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        return process.wait()
+    while process.poll() is None and not moment():
+        time.sleep(0.001)
+    process.kill()
+    return process.wait()
 
 
 def test_kills_during_the_download(
     server: Server, sha1: dict[str, str], published_fma: tuple, tmp_path: Path
 ) -> None:
-    """At ten random moments; what had come is not fetched again."""
+    """At ten random places in the file; what had come is not fetched again."""
     server.usual = Behaviour(rate=1_500_000)
     chance = random.Random(1)
     arguments = [str(tmp_path / "to"), [server.url], [], sha1]
-    killed = [
-        run_until_killed(arguments, 0.15 + chance.random() * SECONDS_A_KILL) for _ in range(10)
-    ]
+    part = tmp_path / "to" / "fma_small.zip.part"
+
+    def fetched() -> int:
+        return part.stat().st_size if part.exists() else 0
+
+    killed = []
+    for _ in range(10):  # 3 of 4 MB at the most, unless this process gets no time to look
+        place = fetched() + chance.randrange(300_000)
+        killed.append(run_until_killed(arguments, lambda place=place: fetched() > place))
     assert killed.count(-signal.SIGKILL) >= 3
     server.usual = Behaviour()
-    assert run_until_killed(arguments, None) == 0
+    assert run_until_killed(arguments) == 0
     assert tree(tmp_path / "to") == expected(published_fma[0])
     # What was on its way when the reader died (in the sockets' buffers) went out, but never came.
     starts = [start for file, start, _ in server.sent if file == "fma_small.zip"]
@@ -305,14 +310,17 @@ def test_kills_during_the_unpacking(published_fma: tuple, tmp_path: Path) -> Non
     arguments = [str(tmp_path / "to"), ["http://127.0.0.1:9/"], [str(folder / "www")], sha1]
     chance = random.Random(2)
     ends = []
-    for number in range(10):
-        # The first comes when the work has hardly begun, however quick the machine is.
-        seconds = chance.random() * SECONDS_A_KILL / 3 if number else 0.002
-        ends.append(run_until_killed(arguments, seconds))
-        left = list((tmp_path / "to").rglob("*.mp3"))
+
+    def clips() -> list[Path]:
+        return list((tmp_path / "to").rglob("*.mp3"))
+
+    for number in range(10):  # the first when the work has hardly begun
+        wanted = len(clips()) + chance.randrange(8) if number else 0
+        ends.append(run_until_killed(arguments, lambda wanted=wanted: len(clips()) >= wanted))
+        left = clips()
         assert all(len(path.read_bytes()) == 100_000 for path in left if path.name[0] != ".")
     assert -signal.SIGKILL in ends
-    assert run_until_killed(arguments, None) == 0
+    assert run_until_killed(arguments) == 0
     assert tree(tmp_path / "to") == expected(folder)
     assert not list((tmp_path / "to").rglob("*.part"))
 

@@ -51,7 +51,7 @@ FAILS = {
     "inf": ("return good + torch.inf", "not finite"),
     "meta": ("return good.to('meta')", "NotImplementedError"),
     "init-exits": ("", "cannot be set up (SystemExit: 0)"),
-    "init-raises": ("", "cannot be set up (Odd: )"),
+    "init-raises": ("", "cannot be set up (Odd)"),
 }
 #: What harms the process or what extractors share, but not the extractor's own numbers.
 SPOILS = {
@@ -162,6 +162,7 @@ def test_each_is_named_and_the_others_are_right_to_the_bit(
                 assert reason.startswith(f"{path}: ") or source.name.startswith("init")
                 assert repr(source.name) in reason
                 assert names[source.name] in reason
+                assert ": ." not in reason
             else:
                 assert reason == "", source.name
                 [rows] = stored([source], done, path)
