@@ -3,7 +3,7 @@ module, whatever it does, affects nothing but its own names. The same process te
 module of an implementation can be imported at all.
 
 A package is read again if its version, its RECORD, the declaring module or the folder that it is
-installed in has changed; one that could not be read, also by `mgc plugins list`.
+installed in has changed, or an environment variable that the module read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 30.0  # a module that takes longer to import counts as hung
 LOAD_SECONDS = 300.0  # the same of an implementation, which may import torch from a slow disk
-KEPT = {"records", "problem", "hint", "is_slow", "stamp"}
+KEPT = {"records", "problem", "hint", "is_slow", "stamp", "names", "seen"}
 _RUN = """import json, sys; asked = json.loads(sys.argv[1]); sys.path[:] = asked.pop("path")
 from mgc.plugins import declaring; declaring.write(**asked)"""
 
@@ -56,7 +57,9 @@ Declared = dict[str, Any]
 def cached(value: str, info: str) -> Declared | None:
     """What an entry point declares, if it has been read and nothing has changed since."""
     found: Declared | None = _cache(_file()).get(_key(value, info))
-    return found if found and found["stamp"] == _stamp(value, info) else None
+    if found and found["stamp"] == _stamp(value, info) and found["seen"] == _seen(found["names"]):
+        return found
+    return None
 
 
 def read(points: Sequence[Point]) -> Iterator[Declared]:
@@ -145,7 +148,11 @@ def _exit_code(child: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 def _outcome(point: Point, out: Path, code: int | None) -> Declared:
     from mgc.plugins.distributions import way_out_of
+    from mgc.plugins.environment_reads import in_particular
 
+    names: list[str] = []
+    with suppress(OSError):
+        names = in_particular(out.with_suffix(".names").read_text("utf-8", "replace"))
     try:
         made: Declared = json.loads(out.read_bytes())
     except (OSError, ValueError):
@@ -154,7 +161,9 @@ def _outcome(point: Point, out: Path, code: int | None) -> Declared:
             how = f"takes more than {point.seconds:.0f} s"
         hint = way_out_of(point.distribution)
         made = {"records": [], "problem": f"importing it {how}", "hint": hint}
-    return {**made, "is_slow": code is None, "stamp": _stamp(point.value, point.info)}
+    stamp = _stamp(point.value, point.info)
+    kept = {"is_slow": code is None, "stamp": stamp, "names": names, "seen": _seen(names)}
+    return {**made, **kept}
 
 
 @cache
@@ -198,3 +207,8 @@ def _changed(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0
+
+
+def _seen(names: Sequence[str]) -> int:
+    """A checksum of the values of these environment variables."""
+    return zlib.crc32(repr([os.environ.get(name) for name in names]).encode("utf-8", "replace"))

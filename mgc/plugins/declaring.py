@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint
 from mgc.plugins import registry
 from mgc.plugins.declarations import Point
 from mgc.plugins.distributions import GROUP
+from mgc.plugins.environment_reads import Environment, ReadNames
 
 
 def write(point: Sequence[str], out: str) -> None:
@@ -20,7 +21,10 @@ def write(point: Sequence[str], out: str) -> None:
     KeyboardInterrupt, which is taken for Ctrl-C there.
     """
     name, value, *origin, _ = Point(*point)
+    ReadNames.file = f"{out}.names"
+    os.environ.__class__ = ReadNames
     plugin = registry.read(EntryPoint(name, value, GROUP), (origin[0], origin[1]))
+    os.environ.__class__ = Environment
     records = [(entry.kind, asdict(entry.info)) for entry in plugin.entries]
     is_said = name or plugin.problem.startswith("KeyboardInterrupt")
     made = {"records": records, "problem": plugin.problem if is_said else "", "hint": plugin.hint}

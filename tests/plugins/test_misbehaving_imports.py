@@ -141,9 +141,11 @@ def test_what_hangs_is_named_and_not_tried_again(
 
 
 def test_a_module_is_read_again_only_if_something_that_counts_has_changed(
-    odd: Path, mgc_home: Path
+    odd: Path, monkeypatch: pytest.MonkeyPatch, mgc_home: Path
 ) -> None:
-    one = point(odd, "one", "")
+    read = "import os; os.environ.get('ODD_ONE'); os.environ.copy(); assert 'ODD_TWO' in os.environ"
+    monkeypatch.setenv("ODD_TWO", "2")
+    one = point(odd, "one", read)
     [made] = declarations.read([one])
     assert (made["problem"], [kind for kind, _ in made["records"]]) == ("", ["extractor"])
     assert (mgc_home / "plugins.json").exists()
@@ -152,6 +154,13 @@ def test_a_module_is_read_again_only_if_something_that_counts_has_changed(
         declarations._cache.cache_clear()
         return declarations.cached(one.value, one.info) is not None
 
+    assert known()
+    monkeypatch.setenv("ODD_THREE", "not read")
+    assert known()
+    for name in ("ODD_ONE", "ODD_TWO"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "other")
+            assert not known()
     assert known()
     for path in (f"{one.info}/RECORD", odd / "odd_one.py", odd):
         list(declarations.read([one]))
