@@ -6,16 +6,15 @@ Paths are relative to the current folder, which is one per size.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.scale_files import GENRES, PER_ARTIST, make, music_paths
+from benchmarks.scale_files import GENRES, PER_ARTIST, hash_of, hear, make, music_paths
 
-CODES = 1_170  # in the fingerprint of 30 s of music
 READS = 5_000
 FEATURES = 64  # numbers a clip for the head; mfcc's pooled statistics are more
 Timed = Callable[[], object]
@@ -62,31 +61,14 @@ def folds(size: int) -> Timed:
 def check(size: int) -> Timed:
     """``mgc data check`` of files that were all heard before."""
     from mgc import datasets
-    from mgc.datasets.quality import checking, listening
-    from mgc.features import file_hashes
+    from mgc.datasets.quality import checking
 
     dataset = datasets.load("many")
-    rng = np.random.default_rng(0)
-    for start in range(0, size, 10_000):
-        some = dataset.paths()[start : start + 10_000]
-        hashes = [_hash(start + number) for number in range(len(some))]
-        stamps = [file_hashes.stamp(path) for path in some]
-        file_hashes.remember(dict(zip(some, zip(stamps, hashes, strict=True), strict=True)))
-        heard = (
-            listening.ListeningResult(
-                decoder=listening.decoding.DECODER, rate=22_050, channels=1, seconds=30.0, peak=0.5,
-                loudest=0.1, quietest=0.1, samples=name[:32],
-                codes=rng.integers(1, 1 << 32, CODES, np.uint32),
-            )
-            for name in hashes
-        )  # fmt: skip
-        rows = zip(hashes, map(listening._row, heard), strict=True)
-        listening._CACHE.keep([(name, *row) for name, row in rows])
+    hearing = get_context("fork").Process(target=hear, args=(dataset.paths(),))
+    hearing.start()  # its memory is not that of the check
+    hearing.join()
+    assert hearing.exitcode == 0
     return lambda: checking.check(dataset)
-
-
-def _hash(number: int) -> str:
-    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def audit(size: int) -> Timed:
@@ -128,13 +110,13 @@ def _source() -> Any:
 def open_index(size: int) -> Timed:
     """A store opened, one track looked up."""
     store = _source().store
-    return lambda: store.rows[_hash(0)]
+    return lambda: store.rows[hash_of(0)]
 
 
 def read(size: int) -> Timed:
     """`READS` tracks read at random; the same work for every size."""
     store = _source().store
-    names = [_hash(int(n)) for n in np.random.default_rng(0).integers(0, size, READS)]
+    names = [hash_of(int(n)) for n in np.random.default_rng(0).integers(0, size, READS)]
     store.rows[names[0]]  # opened
     return lambda: [store.read(name)[0].sum() for name in names]
 

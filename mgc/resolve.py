@@ -5,7 +5,10 @@ Names are looked up before anything slow is imported, so that a wrong one is ref
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +47,22 @@ def dataset_name(name: str | None) -> str:
 
 def device(name: str) -> str:
     """``auto`` resolved to an available device. Raises UsageError for an unavailable one."""
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
     from mgc.training.devices import resolve_device
 
     return str(resolve_device(name))
+
+
+def _may_have_gpu() -> bool:
+    """Whether torch may find a GPU. It takes a second to import, only to be asked for nothing."""
+    if sys.platform != "linux" or os.path.exists("/dev/kfd"):  # AMD's driver
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")  # NVIDIA's, which torch loads too
+    except OSError:
+        return False
+    return True
 
 
 def policy(clip_seconds: float | None, clips_per_track: int | None) -> ClipPolicy:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+
 import pytest
 
 from mgc import resolve
@@ -66,6 +70,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert resolve.device("auto") == resolve.device("cpu") == "cpu"
+    monkeypatch.setattr(resolve, "_may_have_gpu", lambda: True)
+    assert resolve.device("auto") == "cpu"
     with pytest.raises(UsageError, match="no device 'cuda'"):
         resolve.device("cuda")
     with pytest.raises(UsageError, match="gpu"):
@@ -76,6 +82,26 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve.device("cuda:1") == "cuda:1"
     with pytest.raises(UsageError, match="no device 'cuda:2'"):
         resolve.device("cuda:2")
+
+
+def test_looks_for_the_drivers_that_torch_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    monkeypatch.setattr(ctypes, "CDLL", asked.append)
+    assert resolve._may_have_gpu()
+    assert asked == ["libcuda.so.1"]
+    monkeypatch.setattr(ctypes, "CDLL", _missing)
+    assert not resolve._may_have_gpu()
+    monkeypatch.setattr(os.path, "exists", lambda path: path == "/dev/kfd")
+    assert resolve._may_have_gpu()
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert resolve._may_have_gpu()
+
+
+def _missing(name: str) -> None:
+    raise OSError(f"{name}: cannot open shared object file")
 
 
 def test_dataset_is_the_default_where_none_is_named(mgc_home: object) -> None:

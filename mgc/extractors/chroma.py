@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from mgc.audio.clips import Clips
 from mgc.extractors.mel import HOP
 from mgc.extractors.spectral_params import ChromaParams
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mgc.audio.clips import Clips
 
 A0 = 440.0 / 16  # Hz; octaves are counted from this pitch
 # librosa.filters.chroma weights octaves by a bell curve with this centre and this width.
@@ -32,6 +35,8 @@ class Chroma:
 
     def __call__(self, clips: Clips) -> Tensor:
         """(clip, pitch class, frame) float32 in [0, 1]; 1 is the frame's strongest class."""
+        import torch
+
         p = self.params
         power = clips.power_spectrum(p.n_fft, HOP)
         counts = clips.frame_counts(HOP).tolist()
@@ -53,6 +58,8 @@ class Chroma:
 
 def _peak_normalised(chroma: Tensor) -> Tensor:
     """Divide each frame by its largest value; a silent frame is left unchanged, as in librosa."""
+    import torch
+
     peak = chroma.amax(dim=1, keepdim=True)
     return chroma / peak.where(peak >= torch.finfo(torch.float32).tiny, torch.ones_like(peak))
 
@@ -60,6 +67,8 @@ def _peak_normalised(chroma: Tensor) -> Tensor:
 @lru_cache(maxsize=2 * TUNING_STEPS)
 def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor:
     """(class, bin)."""
+    import torch
+
     return torch.from_numpy(chroma_bands(rate, n_fft, n_chroma, tuning).T.copy())
 
 

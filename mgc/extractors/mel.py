@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from mgc.audio.clips import Clips
 from mgc.extractors.spectral_params import MelParams, MfccParams
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from mgc.audio.clips import Clips
 
 HOP = 512  # samples, as declared in mgc.plugins.builtin
 MIN_POWER = 1e-10  # librosa's amin: -100 dB
@@ -73,6 +77,8 @@ def mel_decibel(
     """Mel bands in dB (clip, band, frame) float32, floored ``top_db`` below each clip's loudest
     cell (``librosa.power_to_db`` with ref 1). All callers with the same parameters share it."""
 
+    import torch
+
     def compute() -> Tensor:
         power = clips.power_spectrum(n_fft, HOP)
         groups = _grouped_bands(clips.sample_rate, n_fft, n_mels, fmin, fmax, power.device)
@@ -87,6 +93,8 @@ def mel_decibel(
 
 def _loudest(decibel: Tensor, clips: Clips) -> Tensor:
     """The loudest cell of each clip (clip, 1, 1); the padding of shorter clips does not count."""
+    import torch
+
     counts = clips.frame_counts(HOP).tolist()
     loudest = [clip[:, :count].amax() for clip, count in zip(decibel, counts, strict=True)]
     return torch.stack(loudest)[:, None, None]
@@ -97,6 +105,8 @@ def _grouped_bands(
     rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None, device: torch.device
 ) -> tuple[tuple[int, int, Tensor], ...]:
     """The mel filters in groups: first bin, end bin, (band, bin) of each."""
+    import torch
+
     bands = mel_bands(rate, n_fft, n_mels, fmin, fmax)
     groups = []
     for first in range(0, n_mels, GROUP_BANDS):
@@ -145,6 +155,8 @@ def _dct(n_mels: int, n_mfcc: int) -> Tensor:
     Our own code: librosa's way (scipy.fft) is not a matrix that runs on a GPU, and torchaudio would
     have to be imported for these four lines.
     """
+    import torch
+
     band, coefficient = np.arange(n_mels), np.arange(n_mfcc)[:, None]
     basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)
     basis[0] = np.sqrt(1 / n_mels)

@@ -24,4 +24,4 @@ def start_for(paths: Sequence[Path], workers: int | None, *, even_known: bool = 
         return
     sample = paths[:: len(paths) // SAMPLE + 1]
     if even_known or len(file_hashes.known(sample)) < len(sample) / 2:
-        posix.start_ahead("mgc.features.extraction.tasks")
+        posix.start_ahead("mgc.features.extraction.file_worker")

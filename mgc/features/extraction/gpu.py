@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from mgc.audio.clips import Clips
 from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, apply, reason_of
 from mgc.features.extraction.tasks import TaskResult, features_result, heard_by
 from mgc.features.extractor_spec import ExtractorSpec
+
+if TYPE_CHECKING:
+    from mgc.audio.clips import Clips
 
 BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
 
@@ -89,6 +91,10 @@ def _waves(
 
 def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     """Clips on a device; shorter waveforms are zero at the end."""
+    import torch
+
+    from mgc.audio.clips import Clips
+
     lengths = torch.tensor([len(wave) for wave in waves])
     together = torch.zeros(len(waves), int(lengths.max()))
     for row, wave in zip(together, waves, strict=True):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
-from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
 from mgc.errors import AudioError, MgcError
 from mgc.features.extractor_spec import ExtractorSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from mgc.audio.clips import Clips
 
 FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
@@ -32,7 +35,7 @@ class Heard(NamedTuple):
 Rows = list[np.ndarray]
 
 #: Runs an extractor on some clips of a file, as `apply` does.
-Run = Callable[[ExtractorSpec, Clips, Audio], Rows]
+Run = Callable[[ExtractorSpec, "Clips", Audio], Rows]
 
 DIMENSIONS = {"sequence": 2, "vector": 1, "layers": 2}  # of one clip's feature
 
@@ -72,6 +75,10 @@ def made_of(path: Audio, sources: Sequence[ExtractorSpec], run: Run | None = Non
 
     ``run`` defaults to `apply`. Raises AudioError if the file cannot be used.
     """
+    import torch
+
+    from mgc.audio.clips import Clips
+
     run = run or apply
     made: list[Rows] = [[] for _ in sources]
     reasons = [""] * len(sources)
@@ -132,6 +139,10 @@ def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
     A sequence is NaN beyond the end of a clip that is shorter than the others. Raises AudioError
     if the audio cannot be used.
     """
+    import torch
+
+    from mgc.audio.clips import Clips
+
     rate = source.info.sample_rate
     made = []
     for waves in heard(audio, source.policy, [rate]):
@@ -157,6 +168,8 @@ def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torc
     Raises AudioError if the extractor fails, or if its values are not finite or have not the shape
     of its kind.
     """
+    import torch
+
     if not source.is_built_in:
         clips = clips.copy()  # the others' clips and spectra stay as they are
     lengths = clips.lengths.tolist()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from mgc.audio.clip_policy import ClipPolicy
-from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
 from mgc.audio.processes.isolated import Isolated
 from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.one_file import Rows, Run, apply
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.heads.pooling import Pooling
+
+if TYPE_CHECKING:
+    from mgc.audio.clips import Clips
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
@@ -81,6 +82,10 @@ def isolating(records: Sequence[Mapping[str, Any]]) -> tuple[list[ExtractorSpec]
 
 def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
     """Set up the process of one extractor: the function that answers the clips of a file."""
+    import torch
+
+    from mgc.audio.clips import Clips
+
     torch.set_num_threads(1)
     sources: list[ExtractorSpec] = []
 

@@ -6,7 +6,7 @@ It is the same on a core of this machine (`mgc.audio.processes`) and of a cluste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,6 @@ from threading import Event
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from mgc.audio import decoders
 from mgc.audio.processes.pool import Lost, Pool
@@ -23,9 +22,10 @@ from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, Run, by_policy, heard, made_of, reason_of
 from mgc.features.extraction.prefetch import prefetched
-from mgc.features.extraction.remote_sources import described, isolating
+from mgc.features.extraction.remote_sources import described
 from mgc.features.extractor_spec import ExtractorSpec
 
+WORKER = "mgc.features.extraction.file_worker"  # what worker processes import
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
 
@@ -103,20 +103,14 @@ class Work:
         return TaskResult("", arrays, parts)
 
 
-def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
-    """Set up a worker process: sources as `described` → the function that answers requests."""
-    torch.set_num_threads(1)
-    made, run = isolating(sources)
-    work = Work(made, task, run)
-    return lambda request: vars(work(Path(request["path"]), request["wanted"]))
-
-
 def in_processes(
     sources: Sequence[ExtractorSpec], task: Task, count: int, jobs: Iterator[ExtractionJob]
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
-    pool: Pool[ExtractionJob] = Pool(f"{__name__}:answering", settings, count)
+    pool: Pool[ExtractionJob] = Pool(
+        "mgc.features.extraction.file_worker:answering", settings, count
+    )
     stopping = Event()
     requests = (
         (job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None) for job in jobs
@@ -149,6 +143,8 @@ def features_result(
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Use one torch thread: other numbers may round differently, and cores are for files."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
