@@ -204,7 +204,7 @@ class Model:
             audio: as for `predict`.
             window: seconds that each answer is about; None is 10, or the run's clips if shorter.
             hop: seconds between windows, at most ``window``; None is half of it.
-            smooth: average probabilities over this many seconds; None does not.
+            smooth: fewer changes, see `Timeline.smoothed`; None joins only equal answers.
             progress: is told about the windows done.
 
         Raises:

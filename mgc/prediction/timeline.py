@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from mgc.progress import Progress, Silent
 WINDOW_SECONDS = 10.0
 HOPS_A_WINDOW = 2
 MIN_HOP = 0.1  # seconds
+CERTAIN = 1e-4  # a genre is at least this likely on a path
 BATCH_SECONDS = 60.0  # of windows whose features are made at once
 
 
@@ -56,6 +58,7 @@ class Timeline:
         starts: (window,) float64, where each begins, in seconds.
         probabilities: (window, genre) float64; NaN for a window without music.
         remarks: why a window has no music, or "".
+        price: what a change of genre costs, in log probability; 0: nothing.
     """
 
     path: Path | None
@@ -65,6 +68,7 @@ class Timeline:
     starts: np.ndarray
     probabilities: np.ndarray
     remarks: Sequence[str]
+    price: float = 0.0
 
     @property
     def edges(self) -> np.ndarray:
@@ -74,10 +78,27 @@ class Timeline:
 
     @cached_property
     def labels(self) -> list[str]:
-        """The most likely genre of each window; "" without music."""
-        silent = np.isnan(self.probabilities[:, 0])
-        best = np.where(silent[:, None], 0.0, self.probabilities).argmax(1)
-        return ["" if no else self.genres[n] for n, no in zip(best, silent, strict=True)]
+        """The genre of each window: the most likely one, or that of the likeliest path if a change
+        has a price; "" without music."""
+        music = ~np.isnan(self.probabilities[:, 0])
+        best = np.full(len(music), "", dtype=object)
+        best[music] = np.array(self.genres, dtype=object)[self._path(self.probabilities[music])]
+        return best.tolist()
+
+    def _path(self, rows: np.ndarray) -> np.ndarray:
+        """The path (window,) of genre numbers through probabilities (window, genre) whose log
+        probability, less the `price` of each change, is largest (Viterbi 1967)."""
+        if not self.price:
+            return np.asarray(rows.argmax(1))
+        scores, before = np.log(np.maximum(rows, CERTAIN)), []
+        for last, here in itertools.pairwise(scores):
+            changed = last.max() - self.price > last
+            before.append(np.where(changed, last.argmax(), np.arange(len(last))))
+            here += np.where(changed, last.max() - self.price, last)
+        path = [scores[-1].argmax()] if len(rows) else []
+        for numbers in reversed(before):
+            path.append(numbers[path[-1]])
+        return np.array(path[::-1], np.int64)
 
     @cached_property
     def segments(self) -> list[Segment]:
@@ -94,14 +115,10 @@ class Timeline:
         return self.labels[number], self.remarks[number]
 
     def smoothed(self, seconds: float) -> Timeline:
-        """The same with probabilities that are means over the windows whose middles are at most
-        half of ``seconds`` away; windows without music stay so, and count nowhere."""
-        music = ~np.isnan(self.probabilities[:, 0])
-        near = np.abs(self.starts[:, None] - self.starts) <= seconds / 2 + 1e-9
-        weights = (near & music).astype(np.float64)
-        sums = weights @ np.where(music[:, None], self.probabilities, 0.0)
-        means = sums / np.maximum(weights.sum(1, keepdims=True), 1.0)
-        return replace(self, probabilities=np.where(music[:, None], means, np.nan))
+        """The same, with fewer changes: a stretch of ``seconds`` has a genre of its own if that is
+        twice as likely there as the one around it, a shorter one if it is clearer than that."""
+        hop = float(np.diff(self.starts[:2]).sum()) or seconds
+        return replace(self, price=seconds / hop * math.log(2) / 2)
 
     def as_record(self) -> dict[str, Any]:
         """Segments and windows as JSON-ready values."""

@@ -100,14 +100,38 @@ def test_lengths_that_cannot_be_are_refused(
         models["single"].timeline((piece("metal", seconds=4.0), RATE), window, hop, smooth)
 
 
-def test_smoothing_is_the_mean_of_the_windows_near() -> None:
-    rows = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan], [0.6, 0.4]])
-    made = Timeline(None, ["a", "b"], 5.0, 2.0, np.arange(4.0), rows, ["", "", "silent", ""])
-    smoothed = made.smoothed(2.0)
-    expected = [[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan], [0.6, 0.4]]
-    np.testing.assert_allclose(smoothed.probabilities, expected)
+def made_of(*rows: tuple[float, float], silent: int | None = None) -> Timeline:
+    """Windows of 2 s, one a second, of two genres."""
+    shares = np.array(rows)
+    remarks = ["silent" if number == silent else "" for number in range(len(rows))]
+    starts = np.arange(float(len(rows)))
+    return Timeline(None, ["a", "b"], len(rows) + 1.0, 2.0, starts, shares, remarks)
+
+
+def test_a_window_without_music_has_no_genre() -> None:
+    made = made_of((0.9, 0.1), (0.4, 0.6), (np.nan, np.nan), (0.6, 0.4), silent=2)
     np.testing.assert_allclose(made.edges, [0.0, 1.5, 2.5, 3.5, 5.0])
     assert made.labels == ["a", "b", "", "a"]
+    assert made.smoothed(9.0).labels == ["a", "a", "", "a"]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(3.9, True), (4.1, False)])
+def test_a_stretch_counts_if_it_is_as_long_as_asked_and_twice_as_likely(
+    seconds: float, kept: bool
+) -> None:
+    a, b = (0.9, 0.1), (1 / 3, 2 / 3)
+    made = made_of(*[a] * 5, *[b] * 4, *[a] * 5)
+    smoothed = made.smoothed(seconds)
+    assert smoothed.labels == [*"aaaaa", *("bbbb" if kept else "aaaa"), *"aaaaa"]
+    assert smoothed.segments[0].end == (5.5 if kept else 15.0)
+    np.testing.assert_array_equal(smoothed.probabilities, made.probabilities)
+
+
+def test_smoothing_leaves_a_join_where_it_is() -> None:
+    wavering = ((0.8, 0.2), (0.4, 0.6), (0.8, 0.2), (0.7, 0.3), (0.45, 0.55), (0.9, 0.1))
+    made = made_of(*wavering, *[(0.1, 0.9)] * 4)
+    assert made.labels == [*"abaababbbb"]
+    assert made.smoothed(4.0).labels == [*"aaaaaabbbb"]
 
 
 def test_files() -> None:

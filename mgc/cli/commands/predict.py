@@ -84,7 +84,10 @@ def predict(
     ] = None,
     smooth: Annotated[
         float | None,
-        typer.Option(help="Timeline: average over this many seconds.", callback=options.finite),
+        typer.Option(
+            help="Timeline: ignore changes that are shorter than this, unless they are clear (s).",
+            callback=options.finite,
+        ),
     ] = None,
     unknown: Annotated[
         float,

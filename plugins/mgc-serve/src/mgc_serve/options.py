@@ -55,7 +55,14 @@ PREDICT = (
     Option("timeline", "boolean", "Also say which genre is heard when.", False),
     Option("window", "number", "Timeline: seconds that an answer is about.", None, 0.1, 600),
     Option("hop", "number", "Timeline: seconds between answers.", None, 0.1, 600),
-    Option("smooth", "number", "Timeline: average over this many seconds.", None, 0.001, 3600),
+    Option(
+        *(
+            "smooth",
+            "number",
+            "Timeline: ignore changes that are shorter than this, unless clear (s).",
+        ),
+        *(None, 0.001, 3600),
+    ),
     Option(
         "coverage",
         "number",
