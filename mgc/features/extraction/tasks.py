@@ -108,9 +108,7 @@ def in_processes(
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
-    pool: Pool[ExtractionJob] = Pool(
-        "mgc.features.extraction.file_worker:answering", settings, count
-    )
+    pool: Pool[ExtractionJob] = Pool(f"{WORKER}:answering", settings, count)
     stopping = Event()
     requests = (
         (job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None) for job in jobs
