@@ -18,6 +18,7 @@ from mgc_serve.review.session import Review
 import mgc
 from mgc.datasets import table
 from mgc.datasets.table import Dataset
+from mgc.errors import MgcError
 
 PLANTED, SHOWN, FOLDS = 20, 40, 5
 
@@ -76,7 +77,11 @@ def main() -> None:
     given = parser.parse_args()
     for seed in range(given.seeds):
         dataset = mgc.datasets.load(given.dataset)
-        print(circle(dataset, given.extractors, seed, given.artists), flush=True)
+        try:
+            line = circle(dataset, given.extractors, seed, given.artists)
+        except MgcError as error:  # the planting may leave a genre too few artists
+            line = f"seed {seed} cannot be fitted: {error}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

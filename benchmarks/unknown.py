@@ -47,6 +47,8 @@ Scores = tuple[np.ndarray, np.ndarray]
 
 def write_shipped() -> None:
     """Write the textures that every reference is fitted with."""
+    if "espeak" not in kinds():
+        raise SystemExit("The shipped sounds hold espeak's speech: install espeak-ng first.")
     source = ExtractorSpec("texture")
     made, names = [], []
     for number, kind in enumerate(kinds()):
