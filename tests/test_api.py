@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import mgc
 from mgc.audio.decoding import decode
+from mgc.datasets.synthesis.compose import synthesise
 from mgc.training.fitted_head import FittedHead
 from tests.cli.test_app import HEAVY
 
@@ -79,8 +80,11 @@ def test_every_public_name_is_there_and_others_are_not() -> None:
 @pytest.mark.parametrize("run", ["mine-mel-logistic-1", "mine-confidence-1"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_predicting_loads_neither_trainer_nor_tables(
-    home: Path, song: Path, run: str, workers: int
+    home: Path, tmp_path: Path, run: str, workers: int
 ) -> None:
+    song = tmp_path / "jazz" / "new.wav"  # what is said of one heard before needs a table
+    song.parent.mkdir()
+    soundfile.write(song, synthesise("jazz", 77, 0, seconds=4.0), RATE)
     found = in_a_process(
         "import sys\n"
         "from mgc.cli.app import build\n"

@@ -23,8 +23,8 @@ def mix(mgc_home: Path, music: Path, tmp_path: Path) -> Path:
     """Metal, silence, ambient; a run is there that knows them."""
     importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
     fitting.fit(asked())
-    parts = [synthesise("metal", 30, 0, seconds=8.0), np.zeros(8 * 22_050)]
-    parts.append(synthesise("ambient", 30, 0, seconds=8.0))
+    parts = [synthesise("metal", 35, 0, seconds=8.0), np.zeros(8 * 22_050)]
+    parts.append(synthesise("ambient", 35, 0, seconds=8.0))
     soundfile.write(tmp_path / "mix.wav", np.concatenate(parts), 22_050)
     return tmp_path / "mix.wav"
 

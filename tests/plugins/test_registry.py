@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextvars import Context
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,7 @@ def test_a_package_that_is_gone_leaves_no_trace(broken: Path) -> None:
 HEAVY = ("torch", "numpy", "pandas", "librosa", "sklearn", "transformers", "wandb", "scipy")
 LISTED = """
 import sys
+from contextvars import Context
 from mgc.cli.app import main
 sys.argv = ["mgc", *{arguments!r}]
 try:
@@ -292,4 +294,5 @@ def test_an_import_by_another_program_leaves_its_stdout_alone(
     (tmp_path / "looks_at_stdout.py").write_text("import sys\nclass Head:\n    seen = sys.stdout\n")
     info = HeadInfo(name="x", summary="x", load="looks_at_stdout:Head", trained_by="estimator")
     before = sys.stdout
-    assert registry.load(registry.Entry("head", info, "mgc-x", "1")).seen is before
+    entry = registry.Entry("head", info, "mgc-x", "1")
+    assert Context().run(registry.load, entry).seen is before

@@ -122,13 +122,16 @@ def test_a_file_that_a_run_learnt_from_is_recognised(
     assert model.predict(tune).heard_before is None
 
 
-def test_only_training_tracks_of_a_single_split_count(mgc_home: Path, music: Path) -> None:
+def test_only_tracks_of_a_single_split_that_were_learnt_from_count(
+    mgc_home: Path, music: Path
+) -> None:
     importing.add_path("m", music, group_by=None, seed=0, drop_rare=False)
     run = fitting.fit(asked())
     model = Model(run)
+    assert run.record.learns == ["training", "validation"]
     for part in runs.PARTS:
         found = model.predict(run.rows(part)["path"].iloc[0]).heard_before
-        assert (found is not None) == (part == "training")
+        assert (found is not None) == (part in run.record.learns)
         assert found is None or found.answer == ""  # it was never held out
 
 
