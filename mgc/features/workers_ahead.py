@@ -10,6 +10,7 @@ from pathlib import Path
 #: (2 s, for importing torch once, against 0.05 s per file).
 MIN_FILES = 64
 SAMPLE = 256  # files, of which most must be new
+WORKER = "mgc.features.extraction.file_worker"  # what worker processes import
 
 
 def start_for(paths: Sequence[Path], workers: int | None, *, even_known: bool = False) -> None:
@@ -24,4 +25,4 @@ def start_for(paths: Sequence[Path], workers: int | None, *, even_known: bool = 
         return
     sample = paths[:: len(paths) // SAMPLE + 1]
     if even_known or len(file_hashes.known(sample)) < len(sample) / 2:
-        posix.start_ahead("mgc.features.extraction.file_worker")
+        posix.start_ahead(WORKER)

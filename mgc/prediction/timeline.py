@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +90,10 @@ class Timeline:
         if not self.price:
             return np.asarray(rows.argmax(1))
         scores, before = np.log(np.maximum(rows, CERTAIN)), []
-        for last, here in itertools.pairwise(scores):
-            changed = last.max() - self.price > last
-            before.append(np.where(changed, last.argmax(), np.arange(len(last))))
-            here += np.where(changed, last.max() - self.price, last)
+        for last, here in pairwise(scores):
+            change = last.max() - self.price
+            before.append(np.where(change > last, last.argmax(), np.arange(len(last))))
+            here += np.maximum(change, last)
         path = [scores[-1].argmax()] if len(rows) else []
         for numbers in reversed(before):
             path.append(numbers[path[-1]])

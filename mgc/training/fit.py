@@ -29,6 +29,7 @@ from mgc.training.fitted_head import (
     FittedEstimator,
     FittedHead,
     FittedModule,
+    naming,
     restore_head,
 )
 from mgc.training.head_spec import HeadSpec, taken_kind
@@ -134,9 +135,11 @@ def _fit_estimator(job: TrainingJob) -> FittedHead:
 def held_out_answers(folder: Path) -> np.ndarray | None:
     """Probabilities (track, genre) of the validation tracks that an estimator in ``folder`` has
     learnt from, by a fit that had not; None if there are none."""
-    if not (folder / ANSWERS).exists():
+    path = folder / ANSWERS
+    if not path.exists():
         return None
-    return load_file(folder / ANSWERS)["probabilities"]
+    with naming(path):
+        return load_file(path)["probabilities"]
 
 
 def _fit_module(

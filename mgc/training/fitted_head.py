@@ -207,7 +207,7 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     facts = _facts(folder, record)
     pooling = None
     if facts.shape.kind == "vector":
-        with _naming(folder / POOLING):
+        with naming(folder / POOLING):
             arrays = safe_arrays.load_file(folder / POOLING)
             if arrays["components"].shape[1:] != arrays["mean"].shape:
                 raise ValueError("its arrays do not fit together")
@@ -278,13 +278,13 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
 
 def _model(path: Path, facts: Facts) -> Classifier:
     with (
-        _naming(path),
+        naming(path),
         torch.random.fork_rng([]),
         bounded_by(path),
         facts.spec.blamed("its constructor"),
     ):
         head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
-    with _naming(path):
+    with naming(path):
         weights = safe_tensors.load_file(path)
         model = Classifier(head, Normalisation(*(weights[n] for n in ("mean", "scale", "basis"))))
         model.load_state_dict(weights)
@@ -292,7 +292,7 @@ def _model(path: Path, facts: Facts) -> Classifier:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Name the file that turns out to be damaged."""
     try:
         yield

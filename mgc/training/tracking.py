@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, in_words
 from mgc.home import FILES, home, problem_of, read_json, replace_file
 from mgc.progress import Progress
 
@@ -72,7 +72,7 @@ class Guarded:
             getattr(self.tracker, method)(*arguments)
         except Exception as error:  # whatever a tracker does, the training continues
             self.tracker = None
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = in_words(error).splitlines()[0]
             self.progress.say(f"Tracking has stopped ({reason}). The training continues.")
 
 

@@ -11,7 +11,7 @@ from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
-from mgc.errors import AudioError, MgcError
+from mgc.errors import AudioError, MgcError, in_words
 from mgc.features.extractor_spec import ExtractorSpec
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torc
         raise
     except BaseException as error:  # SystemExit too: a plug-in may do anything
         raise AudioError(
-            f"{path}: extractor {source.name!r} failed ({type(error).__name__}: {error})."
+            f"{path}: extractor {source.name!r} failed ({in_words(error)})."
         ) from error
     if (
         output.ndim != 1 + DIMENSIONS[source.kind]

@@ -18,14 +18,14 @@ import numpy as np
 from mgc.audio import decoders
 from mgc.audio.processes.pool import Lost, Pool
 from mgc.audio.sound_length import HEARING_REVISION
-from mgc.errors import MgcError
+from mgc.errors import MgcError, in_words
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, Run, by_policy, heard, made_of, reason_of
 from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extraction.remote_sources import described
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.workers_ahead import WORKER
 
-WORKER = "mgc.features.extraction.file_worker"  # what worker processes import
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
 
@@ -86,7 +86,7 @@ class Work:
         except MgcError as error:
             return TaskResult(reason_of(error))
         except Exception as error:  # a decoder or an extractor may raise anything
-            return TaskResult(f"{path}: cannot be used ({type(error).__name__}: {error}).")
+            return TaskResult(f"{path}: cannot be used ({in_words(error)}).")
 
     def _features(self, path: Path, sources: Sequence[ExtractorSpec]) -> TaskResult:
         made = made_of(path, sources, self.run)

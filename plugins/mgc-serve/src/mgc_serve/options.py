@@ -56,12 +56,12 @@ PREDICT = (
     Option("window", "number", "Timeline: seconds that an answer is about.", None, 0.1, 600),
     Option("hop", "number", "Timeline: seconds between answers.", None, 0.1, 600),
     Option(
-        *(
-            "smooth",
-            "number",
-            "Timeline: ignore changes that are shorter than this, unless clear (s).",
-        ),
-        *(None, 0.001, 3600),
+        "smooth",
+        "number",
+        "Timeline: ignore changes that are shorter than this, unless clear (s).",
+        None,
+        0.001,
+        3600,
     ),
     Option(
         "coverage",
