@@ -27,7 +27,7 @@ import psutil
 import mgc
 
 ALONE = 100  # requests of a single client, each after the same file in the bare loop
-LOADS = {8: 900, 64: 1000}  # clients → requests; with those of the single one 2,000
+LOADS = {8: 900, 64: 1000}  # clients → requests; with those of the single one 2,100
 BARE = 60  # files of a bare loop
 SERVER = (
     "import sys; from mgc_serve.serve import run_server; from mgc_serve.settings import Settings; "
@@ -68,14 +68,23 @@ def serving(run: str, max_requests: int = 128) -> Iterator[Server]:
         server.process.wait()
 
 
-def ask(port: int, body: bytes) -> tuple[int, float, str]:
-    """The status of one request, the seconds it took, and after how many to try again."""
+def connected(port: int) -> http.client.HTTPConnection:
+    """A connection of a client."""
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+
+
+def ask(
+    port: int, body: bytes, kept: http.client.HTTPConnection | None = None
+) -> tuple[int, float, str]:
+    """The status of one request, the seconds it took, and after how many to try again; by a
+    connection of its own or one that is ``kept``."""
     began = time.perf_counter()
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    link = kept or connected(port)
     link.request("POST", "/v1/predict", body, {"Content-Type": "audio/mpeg"})
     answer = link.getresponse()
     answer.read()
-    link.close()
+    if not kept:
+        link.close()
     return answer.status, time.perf_counter() - began, answer.headers.get("Retry-After", "")
 
 
@@ -110,20 +119,26 @@ def main() -> None:
 
 
 def _alone(server: Server, run: str, paths: Sequence[Path]) -> None:
-    """One client, which takes turns with the bare loop: one file each."""
+    """One client, which takes turns with the bare loop: one file each, sent by a new connection
+    and by one that it keeps, as programs do."""
     model = mgc.load(run, device="cpu")
     model.predict(paths[0])
-    loop, times, memory = 0.0, [], server.memory()
+    loop, memory, kept = 0.0, server.memory(), connected(server.port)
+    times: dict[str, list[float]] = {"1, new connections": [], "1": []}
     for path in islice(cycle(paths), ALONE):
         began = time.perf_counter()
         model.predict(path)
         loop += time.perf_counter() - began
-        times.append(ask(server.port, path.read_bytes())[1])
-    _print(1, ALONE / sum(times), ALONE / loop, times, (memory, server.memory()))
+        body = path.read_bytes()
+        times["1, new connections"].append(ask(server.port, body)[1])
+        times["1"].append(ask(server.port, body, kept)[1])
+    kept.close()
+    for how, own in times.items():
+        _print(how, ALONE / sum(own), ALONE / loop, own, (memory, server.memory()))
 
 
 def _print(
-    clients: int,
+    clients: int | str,
     rate: float,
     loop: float,
     times: Sequence[float],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 import mgc
 from mgc_serve import options
@@ -38,26 +40,32 @@ def routes() -> list[Route]:
         ("explain", options.EXPLAIN, _explain),
     )
     return [
-        Route(f"/v1/{name}", _endpoint(accepted, answer), methods=["POST"], name=name)
+        Route(f"/v1/{name}", Hearing(accepted, answer), methods=["POST"], name=name)
         for name, accepted, answer in known
     ]
 
 
-def _endpoint(
-    accepted: Sequence[Option], answer: Answer
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        service: Service = request.app.state.service
+@dataclass(frozen=True)
+class Hearing:
+    """Answers on ASGI what was sent. The files are removed after the answer, not before it."""
+
+    accepted: Sequence[Option]
+    answer: Answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request = Request(scope, receive)
+        service: Service = scope["app"].state.service
         try:
             with service.admitted(), service.folder_of_request() as folder:
                 # Known before the body is sent: a wrong option costs no upload.
-                options.parsed(accepted, request.query_params.multi_items())
+                options.parsed(self.accepted, request.query_params.multi_items())
                 got = await received(request, service.settings, folder)
-                return await _unless_gone(request, _answered(service, got, accepted, answer))
+                work = _answered(service, got, self.accepted, self.answer)
+                response = await _unless_gone(request, work)
+                await response(scope, receive, send)
         except ClientDisconnect:
-            return Response(status_code=GONE)
-
-    return endpoint
+            await Response(status_code=GONE)(scope, receive, send)
 
 
 async def _answered(
