@@ -15,13 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from mgc.audio.byte_ranges import Content, content
-from mgc.audio.containers import chunks, flac, mpeg, ogg
+from mgc.audio.containers import archives, chunks, flac, mpeg, ogg
 from mgc.audio.containers.contents import Contents, SoundPart, ends_remark, joined
 from mgc.audio.given import AudioBytes
+from mgc.errors import AudioError
 
 #: Increase it if the rule gives another length, or other samples, for some files: features and
 #: verdicts of those files are then made again.
-HEARING_REVISION = 3
+HEARING_REVISION = 4
 
 _EBML = b"\x1aE\xdf\xa3"
 #: How files begin; searched behind something else.
@@ -39,8 +40,10 @@ _MAGICS = (
 
 
 def contents(path: Path | AudioBytes) -> Contents:
-    """What is in a file. Raises OSError if it cannot be read."""
+    """What is in a file. Raises OSError if it cannot be read, AudioError if it is an archive."""
     with suppress(struct.error), content(path) as whole:  # struct.error: cut off in a header
+        if archive := archives.kind(whole):
+            raise AudioError(f"{path}: is a {archive} archive, not audio.", "Unpack it first.")
         end = before_tags(whole)
         start = min(behind_id3(whole), end)
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,3 +230,18 @@ def test_parts_of_other_rates_and_channels_are_heard_at_their_time(tmp_path: Pat
     assert rate == RATE
     assert len(made) == pytest.approx(len(expected), abs=2)
     np.testing.assert_allclose(made[: len(expected)], expected[: len(made)], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["cbr_no_xing.mp3", "a.wav", "a.flac"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_song_in_an_archive_is_not_heard(tmp_path: Path, kind: str, name: str) -> None:
+    """Stored as it is, a decoder finds it. A song with an archive behind it is heard."""
+    song, path = tmp_path / name, tmp_path / f"two.{kind}"
+    song.write_bytes(encoded(name))
+    shutil.make_archive(str(tmp_path / "two"), kind, tmp_path, name)
+    with pytest.raises(AudioError, match=f"two.{kind}: is a {kind} archive, not audio"):
+        decoding.decode(path)
+    assert listen(path).problem == f"is a {kind} archive, not audio. Unpack it first."
+    song.write_bytes(encoded(name) + path.read_bytes())
+    assert listen(song).problem == ""
+    assert listen(song).seconds > SECONDS - FRAME

@@ -19,7 +19,6 @@ import mgc
 from mgc_serve.answers import record
 
 Request = Mapping[str, Any]
-ZIP = b"PK\x03\x04"
 READS_RUNS = ("pandas", "pyarrow.parquet")  # mgc imports them at the first file that it knows
 MODELS = 3  # that a process keeps
 FIGURES = ("accuracy", "accuracy_low", "accuracy_high")
@@ -48,7 +47,6 @@ class Hearer:
         """The answer, or what is wrong: whatever a file does, it is not this process's error."""
         path = Path(request["path"])
         try:
-            _check_is_one_file(path)
             return TASKS[request["do"]](self, path, request)
         except mgc.MgcError as error:
             kinds = {mgc.AudioError: "audio", mgc.UsageError: "usage"}
@@ -76,13 +74,6 @@ def stamp(folder: Path) -> int:
         return (folder / "run.json").stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _check_is_one_file(path: Path) -> None:
-    """Refuse an archive: decoders find the sound of a song that lies in it as it is."""
-    with open(path, "rb") as file:
-        if file.read(len(ZIP)) == ZIP:
-            raise mgc.AudioError(f"{path}: is a zip archive, not audio.", "Send what is in it.")
 
 
 def _predict(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
