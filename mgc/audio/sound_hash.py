@@ -7,7 +7,11 @@ It stays when a file is retagged, renamed or moved, and nothing is decoded for i
 - the second packet of Vorbis and Opus in Ogg, and the pages' numbers, which depend on its length;
 - the chunks `_TAG_CHUNKS` of WAV and AIFF;
 - ``udta`` and ``meta`` in the ``moov`` of MP4, whose size moves the positions of the sound
-  (ISO/IEC 14496-12).
+  (ISO/IEC 14496-12);
+- the header objects `_ASF_TAGS` of WMA, and the identity, size and date of the file;
+- the elements `_EBML_TAGS` of Matroska and WebM (RFC 9559): also what makers number anew whenever
+  they write, and positions in the file;
+- the annotation of AU.
 
 All else counts as sound; so does a whole file that is not as its format says.
 """
@@ -18,11 +22,12 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from mgc.audio.byte_ranges import Content, content
-from mgc.audio.containers import flac, ogg
+from mgc.audio.containers import chunks, flac, ogg
 from mgc.audio.regular_file import require_regular
-from mgc.audio.sound_length import before_tags, behind_id3
+from mgc.audio.sound_length import EBML, before_tags, behind_id3
 from mgc.errors import AudioError
 
 #: Names the rule. Another one makes other hashes, so that nothing stored is found by them.
@@ -34,6 +39,20 @@ _TAG_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"
 _TAG_CHUNKS |= {b"JUNK", b"PAD ", b"FLLR", b"iXML"}
 _TAG_BOXES = {b"udta", b"meta", b"free", b"skip"}
 _NESTED_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_ASF_FILE = UUID("8cabdca1-a947-11cf-8ee4-00c00c205365").bytes_le  # its properties
+_ASF_DATA = UUID("75b22636-668e-11cf-a6d9-00aa0062ce6c").bytes_le
+_ASF_MORE = UUID("5fbf03b5-a92e-11cf-8ee3-00c00c205365").bytes_le  # more header objects
+_ASF_TAGS = {
+    UUID("75b22633-668e-11cf-a6d9-00aa0062ce6c").bytes_le,  # content description
+    UUID("d2d0a440-e307-11d2-97f0-00a0c95ea850").bytes_le,  # the extended one
+    UUID("c5f8cbea-5baf-4877-8467-aa8c44fa4cca").bytes_le,  # metadata
+    UUID("44231c94-9498-49d1-a141-1d134e457054").bytes_le,  # metadata library
+    UUID("1806d474-cadf-4509-a4ba-9aabcb96aae8").bytes_le,  # padding
+}
+_EBML_NESTED = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0x1F43B675}  # Segment … Cluster
+_EBML_TAGS = {0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1941A469, 0x1043A770}  # SeekHead … Chapters
+_EBML_TAGS |= {0xBF, 0xEC, 0x7BA9, 0x4D80, 0x5741, 0x73A4, 0x7384, 0x4461}  # CRC-32 … DateUTC
+_EBML_TAGS |= {0x73C5, 0x536E, 0x22B59C, 0x22B59D, 0xA7, 0xAB}  # TrackUID … PrevSize
 _GAPLESS = b"iTunSMPB"  # a tag that says how many samples are no sound
 
 
@@ -60,7 +79,7 @@ def sound_hash(path: Path) -> str:
 def _add(digest: hashlib._Hash, whole: Content) -> None:
     try:
         pieces = list(_sound(whole))
-    except (_IrregularError, struct.error, IndexError):
+    except (_IrregularError, struct.error, IndexError, RecursionError):
         pieces = [(0, len(whole))]
     with memoryview(whole) as view:
         for piece in pieces:
@@ -88,6 +107,13 @@ def _sound(whole: Content) -> Iterator[bytes | tuple[int, int]]:
         yield from _chunks(whole, "<I" if whole[:4] == b"RIFF" else ">I")
     elif whole[4:8] == b"ftyp":
         yield from _mp4(whole)
+    elif whole[:16] == chunks.ASF:
+        yield from _asf(whole, end)
+    elif whole[:4] == EBML:
+        yield from _matroska(whole, start, end)
+    elif whole[:4] == chunks.AU:
+        yield 8, 24
+        yield struct.unpack_from(">I", whole, 4)[0], end
     else:
         yield start, end
 
@@ -194,3 +220,56 @@ def _boxes(whole: Content, at: int, end: int) -> Iterator[tuple[bytes, int, int,
             raise _IrregularError
         yield name, at, first, stop
         at = stop
+
+
+def _asf(whole: Content, end: int) -> Iterator[bytes | tuple[int, int]]:
+    """The objects of the header but tags, and those behind it without the identity of the file."""
+    header = struct.unpack_from("<Q", whole, 16)[0]
+    yield from _asf_header(whole, 30, header)
+    for name, at, stop in _asf_objects(whole, header, end):
+        yield name
+        yield (at + 40 if name == _ASF_DATA else at + 24), stop
+
+
+def _asf_header(whole: Content, start: int, end: int) -> Iterator[bytes | tuple[int, int]]:
+    for name, at, stop in _asf_objects(whole, start, end):
+        if name == _ASF_MORE:
+            yield from _asf_header(whole, at + 46, stop)
+        elif name not in _ASF_TAGS:
+            yield name
+            yield (at + 56 if name == _ASF_FILE else at + 24), stop
+
+
+def _asf_objects(whole: Content, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(name, start, end) of the objects between two positions."""
+    while at < end:
+        stop = at + struct.unpack_from("<Q", whole, at + 16)[0]
+        if not at + 24 <= stop <= end:
+            raise _IrregularError
+        yield whole[at : at + 16], at, stop
+        at = stop
+
+
+def _matroska(whole: Content, at: int, end: int) -> Iterator[bytes | tuple[int, int]]:
+    """The elements between two positions but tags."""
+    while at < end:
+        name, behind, _ = _ebml_number(whole, at)
+        size, first, largest = _ebml_number(whole, behind)
+        size &= largest
+        stop = first + size
+        if size == largest or stop > end:  # of unknown size, or cut off
+            raise _IrregularError
+        if name in _EBML_NESTED:
+            yield whole[at:behind]
+            yield from _matroska(whole, first, stop)
+        elif name not in _EBML_TAGS:
+            yield at, stop
+        at = stop
+
+
+def _ebml_number(whole: Content, at: int) -> tuple[int, int, int]:
+    """(with the bit that tells its length, end, the largest without that bit) of a number."""
+    count = 9 - whole[at].bit_length()
+    if count > 8:
+        raise _IrregularError
+    return int.from_bytes(whole[at : at + count], "big"), at + count, (1 << 7 * count) - 1

@@ -24,7 +24,7 @@ from mgc.errors import AudioError
 #: verdicts of those files are then made again.
 HEARING_REVISION = 4
 
-_EBML = b"\x1aE\xdf\xa3"
+EBML = b"\x1aE\xdf\xa3"
 #: How files begin; searched behind something else.
 _MAGICS = (
     *flac.MAGICS,
@@ -35,7 +35,7 @@ _MAGICS = (
     chunks.AU,
     chunks.W64,
     chunks.ASF,
-    _EBML,
+    EBML,
 )
 
 
@@ -65,14 +65,14 @@ def _known(whole: Content, at: int, end: int) -> Contents | None:
         return ogg.contents(whole, at, end)
     if chunks.is_file(whole, at):
         return chunks.contents(whole, at, end)
-    if begin[:4] == _EBML:
+    if begin[:4] == EBML:
         return _matroska(whole, at, end)
     return None
 
 
 def _matroska(whole: Content, at: int, end: int) -> Contents:
     starts, found = [at], at
-    while (found := whole.find(_EBML, found + 1, end)) > 0:
+    while (found := whole.find(EBML, found + 1, end)) > 0:
         head = whole[found : found + 64]
         if b"webm" in head or b"matroska" in head:
             starts.append(found)

@@ -108,7 +108,8 @@ class Corrections:
 
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock"), open(self.path, "ab+", buffering=0) as file:
+            lock = FileLock(f"{self.path}.lock", fallback_to_soft=False)
+            with lock, open(self.path, "ab+", buffering=0) as file:
                 _drop_half_line(file)
                 yield file
         except OSError as error:

@@ -62,6 +62,9 @@ class StoredFeatures(Sequence[list[np.ndarray]]):
         self.source.store.take_out(error.name)
         pairs = zip(self.paths, self.hashes, strict=True)
         gone = {path: sha for path, sha in pairs if sha not in self.source.store}
+        if not gone:  # the copy of an object store was damaged, or another process has mended it
+            self.progress.say(f"{error.message} It is read again.")
+            return
         self.progress.say(f"{error.message} Extracting {counted(len(gone), 'track')} again.")
         made = extract([*gone], [self.source], self.progress)
         for failure in made.failures:

@@ -41,7 +41,8 @@ def claimed(what: str, *, wait: bool = False) -> Iterator[None]:
 def _held(lock: Path, doing: str, *, wait: bool) -> Iterator[None]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held = filelock.FileLock(lock).acquire(timeout=-1 if wait else 0)
+        file = filelock.FileLock(lock, fallback_to_soft=False)  # a soft lock outlives its process
+        held = file.acquire(timeout=-1 if wait else 0)
     except filelock.Timeout as error:
         raise ReservedError(
             f"{doing} by another process.", "Wait for it, or stop it first."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
 from pathlib import Path
 
 import mutagen
 import numpy as np
 import pytest
-from mutagen import aiff, apev2, flac, id3, mp4, oggflac, oggopus, oggvorbis, wave
+from mutagen import aiff, apev2, asf, flac, id3, mp4, oggflac, oggopus, oggvorbis, wave
 
 from mgc.audio import decoding
 from mgc.audio.sound_hash import sound_hash
@@ -75,6 +76,28 @@ def _mp4(path: Path) -> None:
     file.save()
 
 
+def _matroska(path: Path) -> None:
+    """As mkvpropedit does it: tags and a cover behind all else in the segment."""
+    whole = path.read_bytes()
+    at = whole.index(b"\x18\x53\x80\x67\x01") + 5  # the segment, and 7 bytes of its size
+    more = b"".join(
+        name + (1 << 56 | len(data)).to_bytes(8, "big") + data
+        for name, data in ((b"\x12\x54\xc3\x67", LONG.encode()), (b"\x19\x41\xa4\x69", COVER))
+    )
+    size = int.from_bytes(whole[at : at + 7], "big") + len(more)
+    path.write_bytes(whole[:at] + size.to_bytes(7, "big") + whole[at + 7 :] + more)
+
+
+def _au(path: Path) -> None:
+    """A longer annotation."""
+    whole = path.read_bytes()
+    first = int.from_bytes(whole[4:8], "big")
+    note = whole[24:first] + b"a title".ljust(4_096, b"\0")
+    path.write_bytes(
+        whole[:4] + (24 + len(note)).to_bytes(4, "big") + whole[8:24] + note + whole[first:]
+    )
+
+
 CASES = [
     *(
         (name, tag)
@@ -91,6 +114,10 @@ CASES = [
     ("fast.m4a", _mp4),
     ("a.wav", _chunk(wave.WAVE)),
     ("a.aiff", _chunk(aiff.AIFF)),
+    ("a.wma", _comment(asf.ASF)),
+    ("a.mka", _matroska),
+    ("a.webm", _matroska),
+    ("a.au", _au),
 ]
 
 
@@ -134,6 +161,18 @@ def test_a_damaged_file_has_a_hash(tmp_path: Path, name: str) -> None:
         path.write_bytes(damaged[: rng.randrange(1, len(damaged))])
         assert sound_hash(path) == sound_hash(path)
         assert len(sound_hash(path)) == 64
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_endlessly_nested_boxes_are_hashed_whole(tmp_path: Path, kind: str) -> None:
+    whole, path = b"", tmp_path / "x"
+    for _ in range(5_000):
+        size = len(whole)
+        mp4_box, element = struct.pack(">I4s", size + 8, b"moov"), struct.pack(">BQ", 0xAE, size)
+        whole = (mp4_box if kind == "mp4" else element.replace(b"\xae\0", b"\xae\x01")) + whole
+    whole = {"mp4": b"\0\0\0\x0cftypM4A ", "matroska": b"\x1aE\xdf\xa3\x80"}[kind] + whole
+    path.write_bytes(whole)
+    assert sound_hash(path) == hashlib.sha256(b"sound-sha256-1" + whole).hexdigest()
 
 
 def test_something_else_is_hashed_whole(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import shutil
@@ -152,4 +154,19 @@ def test_a_home_without_locks(mgc_home: Path, monkeypatch: pytest.MonkeyPatch) -
     shutil.rmtree(mgc_home)
     mgc_home.write_text("a file")
     with pytest.raises(MgcError, match="cannot be locked"), state.claimed("this"):
+        pass
+
+
+def test_a_disk_without_locks_is_refused(mgc_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in place of a lock would stay when its process is killed, and stop all others."""
+
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    for wait in (False, True):
+        with pytest.raises(MgcError, match="cannot be locked"), state.claimed("this", wait=wait):
+            pass
+    monkeypatch.undo()
+    with state.claimed("this"):
         pass

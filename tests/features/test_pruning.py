@@ -106,10 +106,11 @@ def test_a_damaged_run_stops_it(mgc: Callable[..., Told], mgc_home: Path) -> Non
     assert mgc("features", "prune").code == 1
 
 
+@pytest.mark.parametrize("words", ["status", "verify", "prune --write", "clear"])
 def test_an_object_store_is_left_alone(
-    mgc: Callable[..., Told], mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+    words: str, mgc: Callable[..., Told], mgc_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MGC_FEATURES", "memory://bucket/x")
-    said = mgc("features", "prune", "--write")
+    said = mgc("features", *words.split())
     assert said.code == 1
     assert "which other machines may use" in said.err

@@ -13,10 +13,23 @@ from mgc.errors import MgcError
 Write = Annotated[bool, typer.Option("--write", help="Do it, not only show it.")]
 
 
+def _folder() -> Path:
+    """Where the stores are. Raises MgcError if that is no folder."""
+    from mgc.features.store_folders import features_root
+
+    if isinstance(root := features_root(), Path):
+        return root
+    raise MgcError(
+        f"{root} is an object store, which other machines may use.",
+        "List it, and remove what nobody needs, with the tools of the object store.",
+    )
+
+
 def status(as_json: output.JsonOption = False) -> None:
     """Show which features are stored, and how much space they take."""
     from mgc.features.store_folders import stores
 
+    _folder()
     damaged = list[MgcError]()
     rows = [_status(folder, record, damaged) for folder, record in stores(damaged)]
     output.list_failures([f"{error.message} {error.hint}" for error in damaged])
@@ -76,6 +89,7 @@ def verify(add: verification.AddOption = False, as_json: output.JsonOption = Fal
     """Check that stored features are as they were written; what is damaged is removed."""
     from mgc.features import store
 
+    _folder()
     found = [(one.folder.name, one.verify(add=add)) for one in store.opened_stores()]
     remedy = "Removed from the store; the next mgc features extract, or fit, makes them again."
     verification.show("features", found, remedy, as_json)
@@ -86,13 +100,8 @@ def prune(write: Write = False, as_json: output.JsonOption = False) -> None:
     import os
 
     from mgc.features import pruning
-    from mgc.features.store_folders import features_root
 
-    if not isinstance(root := features_root(), Path):
-        raise MgcError(
-            f"{root} is an object store, which other machines may use.",
-            "Remove what nobody needs with the tools of the object store.",
-        )
+    root = _folder()
     if os.environ.get("MGC_FEATURES"):
         output.note(f"What other homes refer to in {root} is not known here.")
     found = [one for one in pruning.unused(pruning.in_use()) if one.stored]
@@ -129,6 +138,7 @@ def clear(
     from mgc.features.store_folders import stores
     from mgc.home import remove_folder
 
+    _folder()
     found = list(stores())
     there = {record["identity"]["extractor"] for _, record in found}
     for name in names or []:

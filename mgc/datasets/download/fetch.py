@@ -95,13 +95,19 @@ def _alone(target: Path) -> Iterator[None]:
     """Two programs appending to one file would corrupt it."""
     from filelock import FileLock, Timeout
 
+    lock = target.with_name(f".{target.name}.lock")
     try:
-        with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
-            yield
+        held = FileLock(lock, fallback_to_soft=False).acquire(timeout=0)
     except Timeout as error:
         raise MgcError(
             f"{target} is being fetched by another mgc.", "Wait for it, or stop it."
         ) from error
+    except OSError as error:
+        raise MgcError(
+            f"{lock} cannot be locked: {error.strerror}.", "Choose a disk that has locks."
+        ) from error
+    with held:
+        yield
 
 
 def _number(text: str) -> int | None:

@@ -39,8 +39,8 @@ class StoreBackend(Protocol):
         """Name, first bytes (the header) and size of shards; those that are gone are left out."""
         ...
 
-    def fetch(self, name: str) -> None:
-        """Make sure that a shard is in ``folder``."""
+    def fetch(self, name: str, *, anew: bool = False) -> None:
+        """Make sure that a shard is in ``folder``; ``anew``: whatever is there."""
         ...
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
@@ -96,7 +96,7 @@ class Folder:
             except FileNotFoundError:  # cleared since
                 continue
 
-    def fetch(self, name: str) -> None:
+    def fetch(self, name: str, *, anew: bool = False) -> None:
         """See `StoreBackend`."""
 
     def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
@@ -128,7 +128,8 @@ class ObjectStore:
         try:
             import fsspec
 
-            self.files, self.prefix = fsspec.core.url_to_fs(url)
+            options = {"auto_mkdir": True} if url.startswith(("file:", "local:")) else {}
+            self.files, self.prefix = fsspec.core.url_to_fs(url, **options)
         except (ImportError, ValueError) as error:
             scheme = url.partition(":")[0]
             raise MgcError(
@@ -166,9 +167,9 @@ class ObjectStore:
         if copy.exists() and copy.stat().st_size != self.sizes[name]:
             copy.unlink(missing_ok=True)
 
-    def fetch(self, name: str) -> None:
+    def fetch(self, name: str, *, anew: bool = False) -> None:
         """See `StoreBackend`."""
-        if not (self.folder / name).exists():
+        if anew or not (self.folder / name).exists():
             with _reaching(f"{self.url}/{name}"):
                 content = self.files.cat_file(f"{self.prefix}/{name}")
             Folder(self.folder).put(name, [content])

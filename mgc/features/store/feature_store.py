@@ -107,6 +107,10 @@ class FeatureStore:
             self._intact.add(audio_hash)
         return [shards.view(row) for row in found]
 
+    def begin(self) -> None:
+        """Write what the store holds. Raises MgcError if it cannot be written."""
+        self.place.keep_identity(self._record())
+
     def write_shard(
         self,
         tracks: Mapping[str, Sequence[np.ndarray]],
@@ -125,7 +129,7 @@ class FeatureStore:
         The name follows from the hashes, so doing the work twice gives the same file. Raises
         MgcError if it cannot be written (a full disk); nothing half-written remains.
         """
-        self.place.keep_identity(self._record())
+        self.begin()
         origins, same = origins or {}, same or {}
         named = sorted(tracks) or ["heard", *sorted({*origins, *same})]
         name = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
@@ -161,10 +165,13 @@ class FeatureStore:
                 said.append(error.message)
 
     def take_out(self, name: str) -> list[str]:
-        """Write a shard anew without its damaged tracks; returns their audio hashes."""
-        self.place.fetch(name)
+        """Write a shard anew without its damaged tracks; returns their audio hashes.
+
+        Of a shard on an object store, it may be the copy on this machine that is damaged.
+        """
+        self.place.fetch(name, anew=True)
+        self.refresh()
         if not (self.folder / name).exists():  # another process did this
-            self.refresh()
             return []
         found = self._shard(name)
         damaged = [key for key, rows in found.rows.items() if not all(map(shards.is_intact, rows))]

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -281,6 +283,17 @@ def test_two_at_once_are_kept_apart(server: Server, tmp_path: Path) -> None:
         FileLock(tmp_path / ".a.zip.lock"),
         pytest.raises(MgcError, match="being fetched by another mgc"),
     ):
+        get(server, tmp_path / "a.zip")
+
+
+def test_a_disk_without_locks_is_refused(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(MgcError, match="cannot be locked"):
         get(server, tmp_path / "a.zip")
 
 

@@ -304,6 +304,20 @@ def test_shards_on_an_object_store_are_of_many_blocks_and_the_same_when_resumed(
         assert on_bucket(sources("mel", "chroma")) == expected
 
 
+def test_an_object_store_that_cannot_be_written_is_named_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **named: object) -> None:
+        raise PermissionError("access denied")
+
+    paths = album(tmp_path, 2)
+    monkeypatch.setenv("MGC_FEATURES", f"memory://read-only/{tmp_path.name}")
+    monkeypatch.setattr(type(sources("mel")[0].store.place.files), "pipe_file", refuse)  # type: ignore[attr-defined]
+    monkeypatch.setattr(decoding, "excerpts", None)
+    with pytest.raises(MgcError, match="access denied"):
+        extract(paths, sources("mel"), workers=1)
+
+
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

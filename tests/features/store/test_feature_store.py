@@ -17,7 +17,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from mgc.errors import MgcError
-from mgc.features.store import FeatureStore, backends, fingerprint, shards, stores
+from mgc.features.store import (
+    DamagedShardError,
+    FeatureStore,
+    backends,
+    fingerprint,
+    shards,
+    stores,
+)
 from mgc.home import host_name
 
 IDENTITY = {"extractor": "mel", "params": {"n_mels": 8}, "revision": 1}
@@ -278,6 +285,33 @@ def test_another_machine_reads_headers_first_and_shards_when_asked(
     for made, expected in zip(reader.read(f"{3:064x}"), tracks(4)[f"{3:064x}"], strict=True):
         np.testing.assert_array_equal(made, expected)
     assert len(list(reader.folder.glob("*.safetensors"))) == 1
+
+
+def test_a_damaged_copy_is_read_again_from_the_object_store(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    FeatureStore("mel", IDENTITY, bucket).write_shard(tracks(2))
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "another machine"))
+    reader = FeatureStore("mel", IDENTITY, bucket)
+    before = reader.place.stamps()
+    assert reader.read(f"{1:064x}")
+    [copy] = reader.folder.glob("*.safetensors")
+    content = bytearray(copy.read_bytes())
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    reader = FeatureStore("mel", IDENTITY, bucket)
+    shards.unmap()
+    with pytest.raises(DamagedShardError) as caught:
+        reader.read(f"{1:064x}")
+    assert reader.take_out(caught.value.name) == []
+    for made, expected in zip(reader.read(f"{1:064x}"), tracks(2)[f"{1:064x}"], strict=True):
+        np.testing.assert_array_equal(made, expected)
+    assert reader.place.stamps() == before
+
+
+def test_a_folder_may_be_named_by_its_url(mgc_home: Path, tmp_path: Path) -> None:
+    FeatureStore("mel", IDENTITY, f"file://{tmp_path}/new/objects").write_shard(tracks(2))
+    assert len(list((tmp_path / "new" / "objects").glob("mel-*/*.safetensors"))) == 1
 
 
 def test_an_object_store_that_cannot_be_reached(mgc_home: Path) -> None:
