@@ -99,7 +99,8 @@ function show() {
     "Labelled ", h("strong", {}, h("bdi", {}, track.label)), "; sounds like ",
     h("strong", {}, h("bdi", {}, track.suggested)), ` (${guess}).`,
     h("span", { class: "small soft" }, `Here because ${track.reasons.map((reason) => REASONS[reason]).join(" and ")}.`,
-      track.tested && ` The models are tested on this track: your answer is kept, but its label changes only if you make a new split (${commands[0]} --split NAME).`));
+      ...(track.tested ? [" The models are tested on this track: your answer is kept, but its label changes only with a new split: ",
+        h("code", {}, `${commands[0]} --split NAME`)] : [])));
   showViews(track);
   showGenres(track);
   $("seek").value = 0;
