@@ -312,5 +312,8 @@ def test_the_runs_that_there_are_and_the_views_of_an_ensemble(home: Path, song: 
 
 
 def test_an_explanation_is_drawn(model: mgc.Model, song: Path, tmp_path: Path) -> None:
-    mgc.picture(model.explain(song), tmp_path / "why.png")
-    assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")
+    made, opened = model.explain(song), io.BytesIO()
+    mgc.picture(made, tmp_path / "why.png")
+    mgc.picture(made, opened)
+    assert (tmp_path / "why.png").read_bytes() == opened.getvalue()
+    assert opened.getvalue().startswith(b"\x89PNG")

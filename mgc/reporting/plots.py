@@ -57,6 +57,11 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
             f"{path}: a picture cannot be written as {path.suffix or 'a file without a suffix'}.",
             f"Use .{', .'.join(FORMATS)}.",
         )
+    replace_file(path, drawn(figure, suffix, dpi))
+
+
+def drawn(figure: Figure, suffix: str, dpi: int = DPI) -> bytes:
+    """A figure as the content of a file of one of `FORMATS`."""
     made = io.BytesIO()
     undated = {"Date": None} if suffix == "svg" else {"CreationDate": None}
     metadata = {"Software": "mgc"} if suffix == "png" else undated
@@ -66,7 +71,7 @@ def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
         figure.savefig(
             made, format=suffix, dpi=dpi, bbox_inches="tight", facecolor="white", metadata=metadata
         )
-    replace_file(path, made.getvalue())
+    return made.getvalue()
 
 
 def short(name: str, most: int = MAX_NAME) -> str:

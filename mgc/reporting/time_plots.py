@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +19,7 @@ from mgc.prediction.occlusion import N_FFT, QUIET
 from mgc.prediction.timeline import Timeline, clock
 from mgc.reporting.colours import LIGHT, PICTURE, RIGHT, WRONG
 from mgc.reporting.feature_plots import ROUND_HZ
-from mgc.reporting.plots import STYLE, save, short
+from mgc.reporting.plots import STYLE, drawn, save, short
 
 WIDTH, HEIGHT = 7.2, 2.6  # inches: a journal page wide
 SHOWN_DB = 80.0  # below the loudest point of a spectrogram
@@ -49,9 +50,14 @@ def draw_timeline(made: Timeline) -> Figure:
     return figure
 
 
-def picture(explanation: Explanation, path: str | os.PathLike[str]) -> None:
-    """Draw what `Model.explain` found into a file: PNG, SVG or PDF by its suffix."""
-    save(draw_explanation(explanation), Path(path))
+def picture(explanation: Explanation, file: str | os.PathLike[str] | BinaryIO) -> None:
+    """Draw what `Model.explain` found into a file: PNG, SVG or PDF by its suffix; into an open
+    binary file, PNG."""
+    figure = draw_explanation(explanation)
+    if isinstance(file, str | os.PathLike):
+        save(figure, Path(file))
+    else:
+        file.write(drawn(figure, "png"))
 
 
 def draw_explanation(made: Explanation) -> Figure:

@@ -31,6 +31,8 @@ def test_a_page_of_another_site_is_refused(server: Running, client: httpx.Client
     for origin in (*others, f"{own}.evil.example", f"http://evil@127.0.0.1:{server.port}"):
         said = client.post("/v1/predict", headers={"Origin": origin}, files=files)
         assert said.status_code == 403
+    both = [("Origin", own), ("Origin", "https://evil.example")]
+    assert client.post("/v1/predict", headers=both, files=files).status_code == 403
     said = client.post("/v1/predict", headers={"Origin": own}, files=files)
     assert said.status_code == 200
     assert "access-control-allow-origin" not in said.headers

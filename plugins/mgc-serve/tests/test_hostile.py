@@ -7,6 +7,7 @@ import itertools
 import logging
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -212,6 +213,12 @@ def test_clients_that_hang_or_vanish(server: Running) -> None:
     for _ in range(10):  # gone while their audio is heard
         link = socket.create_connection(("127.0.0.1", server.port))
         link.sendall(_begun(server).replace(b"100000", b"%d" % len(whole))[:-4] + whole)
+        link.close()
+    explain = _begun(server).replace(b"predict", b"explain").replace(b"100000", b"%d" % len(whole))
+    for milliseconds in range(0, 600, 30):  # or while what decides is drawn
+        link = socket.create_connection(("127.0.0.1", server.port))
+        link.sendall(explain[:-4] + whole)
+        time.sleep(milliseconds / 1000)
         link.close()
     while server.app.state.service.in_hand:
         pass

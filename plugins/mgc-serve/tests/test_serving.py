@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -53,6 +55,39 @@ def test_overload_is_refused_and_ends(home: Home, server: Running) -> None:
         while small.app.state.service.in_hand:
             pass
         assert client.post("/v1/predict", files={"file": body}).status_code == 200
+
+
+@pytest.mark.parametrize("waits_at", ["http.response.start", "http.response.body"])
+def test_a_client_that_does_not_read_keeps_nothing(server: Running, waits_at: str) -> None:
+    """As when answers before it are still unread: sending waits, but holds no file and no place."""
+    body, service = sounds.audio(), server.app.state.service
+    headers = {b"host": b"127.0.0.1:1", b"content-type": b"audio/wav"}
+    scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b""}
+    scope |= {"headers": list(headers.items()), "server": ("127.0.0.1", 1)}
+
+    async def ask() -> list[str]:
+        sent, reads, stuck = list[str](), asyncio.Event(), asyncio.Event()
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return messages.pop() if messages else await asyncio.Future()
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == waits_at:
+                stuck.set()
+                await reads.wait()
+            sent.append(message["type"])
+
+        asked = asyncio.ensure_future(server.app(scope, receive, send))
+        await stuck.wait()
+        await asyncio.sleep(0.01)
+        assert service.in_hand == 0
+        assert not [path for path in service.folder.rglob("*") if path.is_file()]
+        reads.set()
+        await asked
+        return sent
+
+    assert asyncio.run(ask()) == ["http.response.start", "http.response.body"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")

@@ -67,7 +67,7 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers, settings = Headers(scope=scope), self.service.settings
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host, origins = headers.get("host", ""), headers.getlist("origin")
         if not settings.token and not _is_ours(host, scope, settings.host):
             raise ProblemError(
                 421,
@@ -75,8 +75,8 @@ class Guard:
                 f"This server is not {host!r:.80}.",
                 "Use the address it printed.",
             )
-        if origin not in (None, f"http://{host}", f"https://{host}"):
-            raise ProblemError(403, "wrong-origin", f"A page of {origin!r:.80} may not ask.")
+        if others := [one for one in origins if one not in (f"http://{host}", f"https://{host}")]:
+            raise ProblemError(403, "wrong-origin", f"A page of {others[0]!r:.80} may not ask.")
         path = scope["path"]
         if settings.token and path not in OPEN and not path.startswith("/static/"):
             given = headers.get("authorization", "").encode("latin-1")

@@ -47,7 +47,8 @@ def routes() -> list[Route]:
 
 @dataclass(frozen=True)
 class Hearing:
-    """Answers on ASGI what was sent. The files are removed after the answer, not before it."""
+    """Answers on ASGI what was sent. The files are removed when the answer is on its way, which a
+    client that does not read what came before it may put off for ever."""
 
     accepted: Sequence[Option]
     answer: Answer
@@ -63,7 +64,9 @@ class Hearing:
                 got = await received(request, service.settings, folder)
                 work = _answered(service, got, self.accepted, self.answer)
                 response = await _unless_gone(request, work)
-                await response(scope, receive, send)
+                sent = asyncio.ensure_future(response(scope, receive, send))
+                await asyncio.sleep(0)  # it is sent now, if it need not wait
+            await sent
         except ClientDisconnect:
             await Response(status_code=GONE)(scope, receive, send)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import io
 import itertools
 import math
 from collections import OrderedDict
@@ -131,9 +132,9 @@ def _similar(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
 def _explain(hearer: Hearer, path: Path, request: Request) -> dict[str, Any]:
     made = hearer.model(request["run"]).explain(path, request["genre"])
     record = made.as_record()
-    drawn = path.with_suffix(".png")
+    drawn = io.BytesIO()  # not a file: the request's folder may be gone, with its client
     mgc.picture(made, drawn)
-    picture = base64.b64encode(drawn.read_bytes()).decode()
+    picture = base64.b64encode(drawn.getvalue()).decode()
     return {
         "genre": made.genre,
         "probability": made.probability,

@@ -75,6 +75,10 @@ def test_axe_finds_nothing(browse: Browse, songs: list[Path], width: int, scheme
     page.wait_for_selector(".lane li")
     page.wait_for_selector(".songs .play")
     check("answered")
+    page.locator(".why > button").click()
+    opened.until("document.querySelector('.why img')?.naturalWidth > 300")
+    assert page.evaluate("document.querySelector('.why img').width") >= 500  # its text can be read
+    check("explained")
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 

@@ -32,6 +32,7 @@ def test_five_songs_and_a_broken_one(browse: Browse, songs: list[Path], tmp_path
 
     opened.choose(BROKEN)
     assert "does not decode" in page.inner_text("#answer")
+    assert "Does it play elsewhere?" in page.inner_text("#answer")
     assert page.inner_text("#said") == f"{BROKEN}: cannot be used"
 
     opened.choose(MIX)

@@ -59,6 +59,7 @@ def test_correct_one_by_keyboard_and_undo(page: Any, server: Server) -> None:
     expect(page.locator("#genres button").nth(2)).to_contain_text(GENRES["metal"])
     expect(page.locator("#views tbody tr")).to_have_count(2)
     expect(page.locator("#length")).to_have_text("0:03")
+    expect(page.locator("#correct")).to_have_text("mgc data correct m")
 
     first = next_one()
     page.keyboard.press("1")

@@ -8,6 +8,7 @@ import { waveform } from "./waveform.js";
 
 const NEAREST = 5;
 const ROWS = 12; // genres that are shown at first
+const UNUSABLE = 422; // the status of a file that does not decode
 const SHOWN = 4; // genres of the set; the others are counted
 
 export const chip = (genre) =>
@@ -50,7 +51,7 @@ function spoken({ path, state, answer }) {
 
 const failure = (title, problem) => h("section", { class: "card verdict failed" }, title,
   h("p", { class: "genre" }, icon("warning"), "Cannot be used"),
-  h("p", {}, problem.message), problem.hint && h("p", { class: "soft" }, problem.hint));
+  h("p", {}, problem.message), h("p", { class: "soft" }, problem.hint || (problem.status === UNUSABLE && "The file is damaged, or holds no sound. Does it play elsewhere?")));
 
 const waiting = (title) => h("section", { class: "card verdict" }, title,
   h("p", { class: "genre soft" }, "Listening…"), h("div", { class: "skeleton", "aria-hidden": "true" }));
@@ -70,7 +71,7 @@ function verdict(answer) {
 function set({ genres_at: genres, known }) {
   if (!genres?.length || known === false) return null;
   const more = genres.length > SHOWN + 1 ? genres.length - SHOWN : 0;
-  return h("p", { class: "set", title: "Of ten tracks by new artists, nine have their true genre in such a set." }, h("span", { class: "soft" }, "Nine times in ten:"),
+  return h("p", { class: "set", title: "Of ten tracks by new artists, nine have their true genre in such a set." }, h("span", { class: "soft" }, `Nine times in ten it is${genres.length > 1 ? " one of" : ""}:`),
     ...genres.slice(0, genres.length - more).map(chip), more > 0 && h("span", { class: "soft", title: listed(genres) }, `or one of ${more} more`));
 }
 
@@ -110,7 +111,7 @@ function nearest(item, run, signal) {
   return h("section", { class: "card", "aria-labelledby": "near-title" }, h("h3", { id: "near-title" }, "Nearest known songs"), list);
 }
 
-function song({ track_id: id, title, artist, genre, distance, audio }) {
+function song({ track_id: id, title, artist, genre, audio }) {
   const name = title || `Track ${id}`;
   const button = h("button", { type: "button", class: "play small", "aria-label": `Play ${name}` }, icon("play"));
   button.addEventListener("click", () => toggle(audio, () => soundOf(audio), (sound, event) => {
@@ -121,8 +122,7 @@ function song({ track_id: id, title, artist, genre, distance, audio }) {
   }));
   return h("li", { "--genre": colour(genre) }, button,
     h("span", { class: "name" }, h("bdi", {}, name), artist && h("bdi", { class: "soft" }, artist)),
-    chip(genre),
-    h("span", { class: "soft figure", title: "Distance: 0 is the same, 1 unrelated" }, distance.toFixed(2)));
+    chip(genre));
 }
 
 function why(item, run, signal, player) {
@@ -149,6 +149,8 @@ function explanation({ genre, bands, telling: [from, to], picture }, player) {
     h("h3", {}, "Why ", h("bdi", {}, genre), "?"),
     h("p", {}, `Most telling: ${clock(from)} to ${clock(to)}${strongest.length ? `; ${listed(strongest.map(hertz), "and")}` : ""}.`),
     h("p", {}, h("button", { type: "button", onclick: () => player.play(from, to) }, icon("play"), h("span", {}, "Play the telling part"))),
-    h("img", { src: picture, alt: `Effect of each second and each frequency band on ${genre}` }),
+    h("p", { class: "soft" }, "Blue speaks for ", h("bdi", {}, genre), ", orange against it: above by the second, at the right by the pitch. White lines frame the most telling part."),
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Picture" },
+      h("img", { src: picture, alt: `Effect of each second and each frequency band on ${genre}` })),
   ];
 }

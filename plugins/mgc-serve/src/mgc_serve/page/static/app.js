@@ -93,7 +93,7 @@ function chooseRun(name) {
   const interval = run.accuracy_low === null || run.accuracy_low === undefined ? ""
     : ` (${Math.round(100 * run.accuracy_low)}–${percent(run.accuracy_high)})`;
   $("run-facts").textContent = run.accuracy === null ? plural(run.genres.length, "genre")
-    : `${plural(run.genres.length, "genre")} · right for ${percent(run.accuracy)}${interval} of test tracks`;
+    : `${plural(run.genres.length, "genre")} · right for ${percent(run.accuracy)}${interval} of songs new to it`;
   $("known").replaceChildren(h("span", { class: "soft" }, "Knows"), ...run.genres.slice(0, KNOWN).map(chip),
     run.genres.length > KNOWN && h("span", { class: "soft" }, `and ${run.genres.length - KNOWN} more`) || "");
   startOver();

@@ -5,14 +5,15 @@ import { $, h, icon } from "./dom.js";
 const AHEAD = 4; // tracks of the queue that are known here
 const STEP = 5; // s
 const REASONS = {
-  suspect: "the label is suspect", artist: "the artist's other tracks have another genre", uncertain: "the genre is uncertain",
-  disagree: "the views disagree", unlike: "it is unlike the rest",
+  suspect: "the label may be wrong", artist: "the artist's other tracks have another genre", uncertain: "the models are unsure",
+  disagree: "the models disagree", unlike: "it sounds unlike the rest",
 };
 
 const audio = new Audio();
 const sounds = new Map(); // track_id → promise of an address
 let genres = [];
 let queue = [];
+let commands = []; // how to learn from the answers
 let chosen = null; // genres that are picked while "several" is on
 let busy = true;
 let started = false; // whether the person has played something: then the next track plays by itself
@@ -98,7 +99,8 @@ function show() {
     "Labelled ", h("strong", {}, h("bdi", {}, track.label)), "; sounds like ",
     h("strong", {}, h("bdi", {}, track.suggested)), ` (${guess}).`,
     h("span", { class: "small soft" }, `Here because ${track.reasons.map((reason) => REASONS[reason]).join(" and ")}.`,
-      track.tested && " A test track: it is corrected only with a new split."));
+      ...(track.tested ? [" The models are tested on this track: your answer is kept, but its label changes only with a new split: ",
+        h("code", {}, `${commands[0]} --split NAME`)] : [])));
   showViews(track);
   showGenres(track);
   $("seek").value = 0;
@@ -127,7 +129,9 @@ async function refill() {
   genres = state.genres;
   queue = state.tracks;
   $("dataset").replaceChildren("Review of ", h("strong", {}, h("bdi", {}, state.dataset)));
-  $("commands").textContent = state.commands.join("\n");
+  ({ commands } = state);
+  $("commands").textContent = commands.join("\n");
+  $("correct").textContent = commands[0];
   count(state);
 }
 
