@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def load(name: str, model: str, kept: Path, seeds: int) -> Corpus:
     layers = WhisperWeights(model).shape.encoder_layers + 1
     states = []
     for track, path in zip(table["track_id"], dataset.paths(), strict=True):
-        file = kept / f"{name}-{track}.npy"
+        file = kept / f"{name}-{quote(track, safe='')}.npy"  # an id may hold a slash
         if not file.exists():
             np.save(file, states_of(path, model, layers))
         states.append(np.load(file))

@@ -171,6 +171,14 @@ def damaged(folder: Path, error: object) -> MgcError:
     return MgcError(f"Run {folder.name!r} is damaged: {error}.", f"{again} {folder.name}")
 
 
+def read_record(folder: Path, path: Path) -> dict[str, Any]:
+    """A JSON file of a run's folder. Raises MgcError, as `damaged`, if it cannot be read."""
+    try:
+        return read_json(path)
+    except MgcError as error:
+        raise damaged(folder, error.message.rstrip(".")) from error
+
+
 def start(
     prefix: str, record: Mapping[str, Any], reserve: Callable[[Run], object] | None = None
 ) -> Run:
@@ -231,10 +239,7 @@ def load(name: str) -> Run:
         if not (folder / "run.json").exists():
             raise unknown("run", name, names(), "mgc runs list")
     run_files(folder)
-    try:
-        record = read_json(folder / "run.json")
-    except MgcError as error:
-        raise damaged(folder, error.message.rstrip(".")) from error
+    record = read_record(folder, folder / "run.json")
     if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
         newer = f"a newer mgc (schema {schema}; this is {__version__})"
         raise MgcError(f"Run {folder.name!r} was made by {newer}.", "pip install -U mgc-music")

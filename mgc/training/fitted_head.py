@@ -25,7 +25,7 @@ from mgc import runs
 from mgc.errors import MgcError
 from mgc.heads.large_arrays import room
 from mgc.heads.pooling import Pooling
-from mgc.home import FILES, checksums_of, problem_of, read_json, replace_file, write_json
+from mgc.home import FILES, checksums_of, problem_of, replace_file, write_json
 from mgc.plugins import params as plugin_params
 from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
@@ -199,7 +199,7 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
     Raises MgcError if the folder is damaged or newer than this mgc, or if the head's plug-in is not
     installed (naming the distribution that has it).
     """
-    record = read_json(folder / FACTS)
+    record = runs.read_record(folder.parent, folder / FACTS)
     sums = record.get(FILES, {})
     for name in sorted({*sums, *(path.name for path in folder.glob("*.safetensors"))}):
         if problem := problem_of(folder, name, sums):
@@ -241,7 +241,7 @@ def _facts(folder: Path, record: dict[str, Any]) -> Facts:
         facts = Facts(spec, record["kind"], FeatureShape(**record["shape"]), *others)
         _check_facts(facts)
     except (KeyError, TypeError, ValueError) as error:
-        raise MgcError(f"{folder / FACTS} is damaged: {error!r}.") from error
+        raise runs.damaged(folder.parent, f"{folder.name}/{FACTS}: {error!r}") from error
     _check_plugin(spec, record)
     return facts
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mgc_lyrics.lyrics import Lyrics, LyricsParams
-from mgc_lyrics.plugin import RATE
+from mgc_lyrics.plugin import RATE, mgc_extractors
 from mgc_lyrics.text import FACTS, LANGUAGES, hashed, vector
 from mgc_lyrics.transcription import LOOP, MAX_REPETITION, Transcript, loops
 
@@ -233,3 +233,8 @@ def test_a_model_that_is_not_here_says_how_to_fetch_it() -> None:
 @parametrize("lyrics", settings=lambda: {"model": str(model()), "longest": 8})
 def test_lyrics_conform(check: Any) -> None:
     check()
+
+
+def test_the_record_names_the_weights_of_the_default_model() -> None:
+    (info,) = mgc_extractors()
+    assert info.weights == f"hub:{LyricsParams().model}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -109,17 +111,19 @@ def test_another_wheel_half_a_wheel_and_none(tmp_path: Path, good) -> None:
     assert not weights.path("msd").parent.exists()
 
 
-@pytest.fixture(params=["pip", "uv"])
-def installer(request, monkeypatch) -> str:
-    if request.param == "uv":
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    try:
-        used = weights.installer()
-    except MgcError:
-        used = []
-    if (request.param == "pip") != ("-m" in used) or not used:
-        pytest.skip(f"{request.param} is not installed")
-    return request.param
+@pytest.fixture(params=["own pip", "uv", "another pip"])
+def installer(request, monkeypatch) -> None:
+    """Each in turn is the only one."""
+    name = request.param.split()[-1]
+    if request.param == "own pip":
+        if not importlib.util.find_spec("pip"):
+            pytest.skip("there is no pip in this environment")
+        return
+    folders = [str(Path(sys.executable).parent), os.defpath]
+    if not (found := shutil.which(name, path=os.pathsep.join(folders))):
+        pytest.skip(f"there is no {name} on the path")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda asked, **_: found if asked == name else None)
 
 
 def test_an_index_that_does_not_answer(installer, tmp_path: Path, monkeypatch) -> None:

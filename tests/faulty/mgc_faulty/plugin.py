@@ -4,6 +4,7 @@ from mgc import ExtractorInfo, HeadInfo, StrategyInfo, hookimpl
 
 EXTRACTORS = (
     "LoadsInInit",
+    "UnsaidWeights",
     "Transposed",
     "Uncentred",
     "Double",

@@ -19,6 +19,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         hop_samples=WINDOW,
         kind="vector",
         unit="share",
+        weights="hub:openai/whisper-base",
         licence="Apache-2.0",
         revision=2,
         requires=("transformers", "sklearn"),

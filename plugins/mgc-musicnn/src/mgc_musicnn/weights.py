@@ -135,12 +135,16 @@ def download(folder: Path) -> None:
 
 
 def installer() -> list[str]:
-    """The command that installs packages here. Raises MgcError if there is none."""
+    """The command that installs packages into a folder: pip of this environment, else uv, else
+    pip of another Python (the wheel holds no compiled code). Raises MgcError if there is none."""
+    pip = ["install", "--no-compile", "--quiet"]
     if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--no-compile", "--quiet"]
+        return [sys.executable, "-m", "pip", *pip]
     here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if uv := shutil.which("uv", path=here):
         return [uv, "pip", "install", "--python", sys.executable, "--quiet"]
+    if another := shutil.which("pip", path=here):
+        return [another, *pip]
     raise MgcError("There is neither pip nor uv to fetch musicnn with.", f"Install one, {BRING}")
 
 
