@@ -237,5 +237,5 @@ def _check(window: float, hop: float, smooth: float | None) -> None:
         )
     if smooth is not None and not (math.isfinite(smooth) and smooth > 0):
         raise UsageError(
-            f"Probabilities cannot be smoothed over {smooth:g} s.", "--smooth accepts more than 0."
+            f"A timeline cannot be smoothed over {smooth:g} s.", "--smooth accepts more than 0."
         )

@@ -144,14 +144,63 @@ def test_without_a_run_it_says_what_to_do(
 def test_only_an_answered_request_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
     service = Service(Settings())
     service.folder = tmp_path
-    with service.folder_of_request() as first:
-        (first / "0").touch()
-    with service.folder_of_request() as again, service.folder_of_request() as other:
-        assert again == first
-        assert other != first
-        assert not list(again.iterdir())
-    with suppress(RuntimeError), service.folder_of_request() as failed:
-        raise RuntimeError
-    assert not failed.exists()
-    with service.folder_of_request() as next_one:
-        assert next_one != failed
+
+    async def requests() -> None:
+        with service.folder_of_request() as first:
+            (first / "0").touch()
+        await asyncio.sleep(0)
+        with service.folder_of_request() as again, service.folder_of_request() as other:
+            assert again == first
+            assert other != first
+            assert not list(again.iterdir())
+        with suppress(RuntimeError), service.folder_of_request() as failed:
+            raise RuntimeError
+        assert not failed.exists()
+        await asyncio.sleep(0)
+        with service.folder_of_request() as next_one:
+            assert next_one != failed
+
+    asyncio.run(requests())
+
+
+def test_an_answer_goes_before_its_files_and_holds_nothing_if_it_is_not_read(
+    server: Running,
+) -> None:
+    service, body = server.app.state.service, sounds.audio()
+    headers = {"host": f"127.0.0.1:{server.port}", "content-type": "audio/wav"}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/v1/predict",
+        "raw_path": b"/v1/predict",
+        "query_string": b"",
+        "server": ("127.0.0.1", server.port),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    def files() -> list[Path]:
+        return [path for path in service.folder.rglob("*") if path.is_file()]
+
+    async def ask() -> None:
+        sent, never, there = asyncio.Event(), asyncio.Event(), iter([body])
+
+        async def receive() -> dict[str, Any]:
+            for content in there:
+                return {"type": "http.request", "body": content, "more_body": False}
+            await never.wait()
+            return {}
+
+        async def send(message: dict[str, Any]) -> None:
+            assert message["status"] == 200
+            assert files()
+            sent.set()
+            await never.wait()
+
+        answering = asyncio.create_task(server.app(scope, receive, send))
+        await sent.wait()
+        assert service.in_hand == 0
+        assert not files()
+        answering.cancel()
+
+    asyncio.run(asyncio.wait_for(ask(), 60))

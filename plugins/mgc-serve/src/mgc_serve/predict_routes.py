@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 import mgc
 from mgc_serve import options
@@ -40,35 +38,26 @@ def routes() -> list[Route]:
         ("explain", options.EXPLAIN, _explain),
     )
     return [
-        Route(f"/v1/{name}", Hearing(accepted, answer), methods=["POST"], name=name)
+        Route(f"/v1/{name}", _endpoint(accepted, answer), methods=["POST"], name=name)
         for name, accepted, answer in known
     ]
 
 
-@dataclass(frozen=True)
-class Hearing:
-    """Answers on ASGI what was sent. The files are removed when the answer is on its way, which a
-    client that does not read what came before it may put off for ever."""
-
-    accepted: Sequence[Option]
-    answer: Answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        request = Request(scope, receive)
-        service: Service = scope["app"].state.service
+def _endpoint(
+    accepted: Sequence[Option], answer: Answer
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        service: Service = request.app.state.service
         try:
             with service.admitted(), service.folder_of_request() as folder:
                 # Known before the body is sent: a wrong option costs no upload.
-                options.parsed(self.accepted, request.query_params.multi_items())
+                options.parsed(accepted, request.query_params.multi_items())
                 got = await received(request, service.settings, folder)
-                work = _answered(service, got, self.accepted, self.answer)
-                response = await _unless_gone(request, work)
-                sent = asyncio.ensure_future(response(scope, receive, send))
-                await asyncio.sleep(0)  # it is sent now, if it need not wait
-            await sent
+                return await _unless_gone(request, _answered(service, got, accepted, answer))
         except ClientDisconnect:
-            await Response(status_code=GONE)(scope, receive, send)
+            return Response(status_code=GONE)
+
+    return endpoint
 
 
 async def _answered(

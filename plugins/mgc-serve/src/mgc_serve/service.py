@@ -136,16 +136,23 @@ class Service:
     @contextmanager
     def folder_of_request(self) -> Iterator[Path]:
         """A folder whose files end with the request. One that was answered leaves it to the next:
-        some file systems take milliseconds to remove a folder."""
+        some file systems take milliseconds to remove a folder, or a file: the answer, which is
+        sent as soon as the block has ended, goes first, and waits for no client."""
         made = self.folders.pop() if self.folders else Path(tempfile.mkdtemp(dir=self.folder))
         try:
             yield made
-            for path in made.iterdir():
-                path.unlink()
         except BaseException:  # a process may still be at work there
             shutil.rmtree(made, ignore_errors=True)
             raise
-        self.folders.append(made)
+        asyncio.get_running_loop().call_soon(self._empty, made)
+
+    def _empty(self, folder: Path) -> None:
+        try:
+            for path in folder.iterdir():
+                path.unlink()
+            self.folders.append(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def new_file(self, suffix: str) -> Path:
         """A file in the temporary folder, for whoever removes it."""
