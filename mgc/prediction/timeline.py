@@ -101,17 +101,16 @@ class Timeline:
 
     @cached_property
     def segments(self) -> list[Segment]:
-        """Neighbouring windows with the same answer, joined."""
+        """Neighbouring windows with the same genre, or with no music, joined."""
         found = []
-        for (genre, _), numbers in groupby(range(len(self.starts)), self._answer):
+        for genre, numbers in groupby(range(len(self.starts)), self.labels.__getitem__):
             first, *_, last = [*numbers] * 2
+            remark, *others = sorted(set(self.remarks[first : last + 1]))
             own = self.probabilities[first : last + 1, self.genres.index(genre) if genre else 0]
             ends = float(self.edges[first]), float(self.edges[last + 1])
-            found.append(Segment(*ends, genre, float(own.mean()), self.remarks[first]))
+            said = "holds no music" if others else remark
+            found.append(Segment(*ends, genre, float(own.mean()), said))
         return found
-
-    def _answer(self, number: int) -> tuple[str, str]:
-        return self.labels[number], self.remarks[number]
 
     def smoothed(self, seconds: float) -> Timeline:
         """The same, with fewer changes: a stretch of ``seconds`` has a genre of its own if that is

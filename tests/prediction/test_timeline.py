@@ -108,6 +108,17 @@ def made_of(*rows: tuple[float, float], silent: int | None = None) -> Timeline:
     return Timeline(None, ["a", "b"], len(rows) + 1.0, 2.0, starts, shares, remarks)
 
 
+def test_a_fade_is_one_segment_without_music() -> None:
+    """Each of its windows says how loud it is; the segment, what is true of all."""
+    quiet = [f"its loudest second is at -{level} dBFS" for level in (62, 70, 70)]
+    shares = np.array([[0.9, 0.1], *[[np.nan] * 2] * 3])
+    made = Timeline(None, ["a", "b"], 5.0, 2.0, np.arange(4.0), shares, ["", *quiet])
+    assert [(s.genre, s.remark) for s in made.segments] == [("a", ""), ("", "holds no music")]
+    assert [window["remark"] for window in made.as_record()["windows"]] == ["", *quiet]
+    same = Timeline(None, ["a", "b"], 4.0, 2.0, np.arange(2.0), shares[2:], quiet[1:])
+    assert [segment.remark for segment in same.segments] == [quiet[1]]
+
+
 def test_a_window_without_music_has_no_genre() -> None:
     made = made_of((0.9, 0.1), (0.4, 0.6), (np.nan, np.nan), (0.6, 0.4), silent=2)
     np.testing.assert_allclose(made.edges, [0.0, 1.5, 2.5, 3.5, 5.0])
