@@ -80,8 +80,9 @@ def test_every_public_name_is_there_and_others_are_not() -> None:
 @pytest.mark.parametrize("run", ["mine-mel-logistic-1", "mine-confidence-1"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_predicting_loads_neither_trainer_nor_tables(
-    home: Path, tmp_path: Path, run: str, workers: int
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, workers: int
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # elsewhere, killed tests may have left folders
     song = tmp_path / "jazz" / "new.wav"  # what is said of one heard before needs a table
     song.parent.mkdir()
     soundfile.write(song, synthesise("jazz", 77, 0, seconds=4.0), RATE)

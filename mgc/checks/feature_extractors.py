@@ -40,16 +40,6 @@ def check_construction_is_light(subject: Subject) -> None:
         )
 
 
-def check_weights(subject: Subject) -> None:
-    """If it fetches weights, its record says where they are."""
-    if hasattr(subject.implementation, "fetch") and not getattr(subject.info, "weights", ""):
-        mend = (
-            'declare weights="hub:OWNER/NAME", or a path in mgc\'s home: mgc features list '
-            "says by it whether the weights are missing"
-        )
-        raise Problem("weights=… beside a fetch()", "no weights", mend)
-
-
 def check_shape(subject: Subject) -> None:
     """The result has the declared kind's shape, and the same number of features at any length."""
     kind = source(subject).kind

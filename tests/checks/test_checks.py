@@ -27,7 +27,6 @@ FAULTS = [
     ("openparams", "params-class", "@dataclass(frozen=True)"),
     ("pathparams", "params-round-trip", "use int, float, str"),
     ("loadsininit", "construction-is-light", "at the first call"),
-    ("unsaidweights", "weights", "hub:OWNER/NAME"),
     ("transposed", "shape", "transpose the last two axes"),
     ("uncentred", "frames", "centre the frames"),
     ("double", "dtype-and-device", ".float()"),

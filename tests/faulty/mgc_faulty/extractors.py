@@ -33,11 +33,6 @@ class LoadsInInit(Sound):
             self.name = file.read()
 
 
-class UnsaidWeights(Sound):
-    def fetch(self):
-        return Path()
-
-
 class Transposed(Sound):
     def __call__(self, clips):
         return super().__call__(clips).transpose(1, 2)

@@ -4,7 +4,6 @@ from mgc import ExtractorInfo, HeadInfo, StrategyInfo, hookimpl
 
 EXTRACTORS = (
     "LoadsInInit",
-    "UnsaidWeights",
     "Transposed",
     "Uncentred",
     "Double",
