@@ -22,7 +22,7 @@ from mgc.training.fitted_head import FittedHead
 from tests.cli.test_app import HEAVY
 
 #: What predicting with `logistic` has no use for; torch, numpy and soundfile it has.
-UNUSED = sorted({*HEAVY, "skops", "psutil"} - {"torch", "numpy", "soundfile"})
+UNUSED = sorted({*HEAVY, "skops", "psutil"} - {"scipy", "numpy", "soundfile"})
 RATE = 22_050
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from mgc.audio.clips import Clips
+from mgc.audio.clips import Clips, as_tensor
 from mgc.checks.base import NotApplicable, Subject, music
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
@@ -44,7 +44,7 @@ def clips_of(subject: Subject, waves: Sequence[np.ndarray]) -> Clips:
 def apply(subject: Subject, clips: Clips) -> torch.Tensor:
     """The extractor on clips, without gradients."""
     with torch.inference_mode():
-        return source(subject).extractor(clips)
+        return as_tensor(source(subject).extractor(clips))
 
 
 def ready(subject: Subject) -> None:

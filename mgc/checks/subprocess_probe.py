@@ -135,7 +135,7 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     """Construct the extractor under watch, then run it on the music; fill ``answer`` meanwhile."""
     import torch
 
-    from mgc.audio.clips import Clips
+    from mgc.audio.clips import Clips, as_numpy
     from mgc.features.extractor_spec import ExtractorSpec
 
     source = ExtractorSpec(asked["name"], asked["settings"])
@@ -143,10 +143,10 @@ def _run(asked: dict[str, Any], answer: dict[str, Any]) -> None:
     with watched() as answer["touched"]:
         source.extractor  # noqa: B018 - constructs it
     answer["identity"] = source.identity()
-    wave = torch.from_numpy(music(SECONDS, source.info.sample_rate, SEED))[None]
+    wave = music(SECONDS, source.info.sample_rate, SEED)[None]
     with torch.inference_mode():
         output = source.extractor(Clips(wave, source.info.sample_rate))
-    answer["feature"] = output.float().tolist()
+    answer["feature"] = as_numpy(output).tolist()
 
 
 @contextlib.contextmanager

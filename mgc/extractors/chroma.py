@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mgc.audio.clips import as_numpy, beside, library_of
 from mgc.extractors.mel import HOP
 from mgc.extractors.spectral_params import ChromaParams
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mgc.audio.clips import Clips
+    from mgc.audio.clips import Array, Clips
 
 A0 = 440.0 / 16  # Hz; octaves are counted from this pitch
 # librosa.filters.chroma weights octaves by a bell curve with this centre and this width.
@@ -22,6 +21,7 @@ CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 2.0
 LOWEST_PEAK, HIGHEST_PEAK = 150.0, 4_000.0  # Hz
 PEAK_THRESHOLD = 0.1  # of the frame's strongest bin
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+TINY = float(np.finfo(np.float32).tiny)
 TUNING_STEPS = 100  # each a hundredth of a bin
 
 
@@ -33,21 +33,19 @@ class Chroma:
     def __init__(self, params: ChromaParams, device: str) -> None:
         self.params = params
 
-    def __call__(self, clips: Clips) -> Tensor:
+    def __call__(self, clips: Clips) -> Array:
         """(clip, pitch class, frame) float32 in [0, 1]; 1 is the frame's strongest class."""
-        import torch
-
         p = self.params
-        power = clips.power_spectrum(p.n_fft, HOP)
-        counts = clips.frame_counts(HOP).tolist()
+        power = clips.power(p.n_fft, HOP)
         rows = []
-        for spectrum, count in zip(power, counts, strict=True):
+        for spectrum, count in zip(power, clips.valid_frames(HOP), strict=True):
             tuning = p.tuning
             if tuning is None:
-                tuning = estimate_tuning(spectrum[:count], clips.sample_rate, p.n_fft, p.n_chroma)
+                heard = as_numpy(spectrum[:count])
+                tuning = estimate_tuning(heard, clips.sample_rate, p.n_fft, p.n_chroma)
             bands = _cached_bands(clips.sample_rate, p.n_fft, p.n_chroma, tuning)
-            rows.append(bands.to(clips.device) @ spectrum.T)
-        return _peak_normalised(torch.stack(rows))
+            rows.append((spectrum @ beside(bands, spectrum)).T)
+        return _peak_normalised(library_of(power).stack(rows))
 
     def feature_axis(self, sample_rate: int) -> tuple[str, list[str]]:
         """The pitch classes by name; finer bins than semitones by number."""
@@ -56,20 +54,17 @@ class Chroma:
         return "pitch class", list(names)
 
 
-def _peak_normalised(chroma: Tensor) -> Tensor:
+def _peak_normalised(chroma: Array) -> Array:
     """Divide each frame by its largest value; a silent frame is left unchanged, as in librosa."""
-    import torch
-
-    peak = chroma.amax(dim=1, keepdim=True)
-    return chroma / peak.where(peak >= torch.finfo(torch.float32).tiny, torch.ones_like(peak))
+    library = library_of(chroma)
+    peak = library.amax(chroma, axis=1, keepdims=True)
+    return chroma / library.where(peak >= TINY, peak, 1.0)
 
 
 @lru_cache(maxsize=2 * TUNING_STEPS)
-def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> Tensor:
-    """(class, bin)."""
-    import torch
-
-    return torch.from_numpy(chroma_bands(rate, n_fft, n_chroma, tuning).T.copy())
+def _cached_bands(rate: int, n_fft: int, n_chroma: int, tuning: float) -> np.ndarray:
+    """(bin, class)."""
+    return chroma_bands(rate, n_fft, n_chroma, tuning)
 
 
 def chroma_bands(rate: int, n_fft: int, n_chroma: int = 12, tuning: float = 0.0) -> np.ndarray:
@@ -100,18 +95,17 @@ def octaves(frequencies: np.ndarray, n_chroma: int, tuning: float = 0.0) -> np.n
     return np.asarray(np.log2(frequencies / (A0 * 2.0 ** (tuning / n_chroma))))
 
 
-def estimate_tuning(power: Tensor, rate: int, n_fft: int, n_chroma: int) -> float:
+def estimate_tuning(power: np.ndarray, rate: int, n_fft: int, n_chroma: int) -> float:
     """How far the music is from A = 440 Hz, in fractions of a bin in [-0.5, 0.5).
 
     ``power`` is (frame, bin). The method is ``librosa.estimate_tuning`` (peaks by parabolic
     interpolation, the louder half of them, the fullest hundredth), looking only at the bins that
     can hold a peak.
     """
-    spectrum = power.cpu().numpy()
-    frame, peak = _peaks(spectrum, rate / n_fft)
+    frame, peak = _peaks(power, rate / n_fft)
     if not len(frame):
         return 0.0
-    here, before, after = _around(spectrum, frame, peak)
+    here, before, after = _around(power, frame, peak)
     slope, bend = (after - before) / 2, after + before - 2 * here
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = np.where(np.abs(slope) >= np.abs(bend), 0.0, -slope / bend)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mgc.audio.clips import beside, library_of
 from mgc.extractors.spectral_params import MelParams, MfccParams
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from mgc.audio.clips import Clips
+    from mgc.audio.clips import Array, Clips
 
 HOP = 512  # samples, as declared in mgc.plugins.builtin
 MIN_POWER = 1e-10  # librosa's amin: -100 dB
@@ -38,7 +36,7 @@ class Mel:
     def __init__(self, params: MelParams, device: str) -> None:
         self.params = params
 
-    def __call__(self, clips: Clips) -> Tensor:
+    def __call__(self, clips: Clips) -> Array:
         """(clip, mel band, frame) float32, dB."""
         p = self.params
         decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, p.top_db)
@@ -60,11 +58,11 @@ class Mfcc:
     def __init__(self, params: MfccParams, device: str) -> None:
         self.params = params
 
-    def __call__(self, clips: Clips) -> Tensor:
+    def __call__(self, clips: Clips) -> Array:
         """(clip, coefficient, frame) float32."""
         p = self.params
         decibel = mel_decibel(clips, p.n_mels, p.n_fft, p.fmin, p.fmax, top_db=80.0)
-        return _dct(p.n_mels, p.n_mfcc).to(clips.device) @ decibel
+        return beside(_dct(p.n_mels, p.n_mfcc), decibel) @ decibel
 
     def feature_axis(self, sample_rate: int) -> tuple[str, list[float]]:
         """The coefficients' numbers; 0 is loudness."""
@@ -73,47 +71,48 @@ class Mfcc:
 
 def mel_decibel(
     clips: Clips, n_mels: int, n_fft: int, fmin: float, fmax: float | None, top_db: float | None
-) -> Tensor:
+) -> Array:
     """Mel bands in dB (clip, band, frame) float32, floored ``top_db`` below each clip's loudest
     cell (``librosa.power_to_db`` with ref 1). All callers with the same parameters share it."""
 
-    import torch
-
-    def compute() -> Tensor:
-        power = clips.power_spectrum(n_fft, HOP)
-        groups = _grouped_bands(clips.sample_rate, n_fft, n_mels, fmin, fmax, power.device)
-        parts = [bands @ power[..., low:high].transpose(1, 2) for low, high, bands in groups]
-        decibel = torch.cat(parts, dim=1).clamp_(min=MIN_POWER).log10_().mul_(10.0)
+    def compute() -> Array:
+        power = clips.power(n_fft, HOP)
+        library = library_of(power)
+        groups = _grouped_bands(clips.sample_rate, n_fft, n_mels, fmin, fmax)
+        parts = [
+            beside(bands, power) @ power[..., low:high].swapaxes(1, 2)
+            for low, high, bands in groups
+        ]
+        decibel = library.concatenate(parts, axis=1)
+        library.clip(decibel, MIN_POWER, None, out=decibel)
+        library.log10(decibel, out=decibel)
+        decibel *= 10.0
         if top_db is not None:
-            torch.maximum(decibel, _loudest(decibel, clips) - top_db, out=decibel)
+            library.maximum(decibel, _loudest(decibel, clips) - top_db, out=decibel)
         return decibel
 
     return clips.shared(("mel dB", n_mels, n_fft, fmin, fmax, top_db), compute)
 
 
-def _loudest(decibel: Tensor, clips: Clips) -> Tensor:
+def _loudest(decibel: Array, clips: Clips) -> Array:
     """The loudest cell of each clip (clip, 1, 1); the padding of shorter clips does not count."""
-    import torch
-
-    counts = clips.frame_counts(HOP).tolist()
-    loudest = [clip[:, :count].amax() for clip, count in zip(decibel, counts, strict=True)]
-    return torch.stack(loudest)[:, None, None]
+    counts = clips.valid_frames(HOP)
+    loudest = [clip[:, :count].max() for clip, count in zip(decibel, counts, strict=True)]
+    return library_of(decibel).stack(loudest)[:, None, None]
 
 
 @lru_cache(maxsize=32)
 def _grouped_bands(
-    rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None, device: torch.device
-) -> tuple[tuple[int, int, Tensor], ...]:
+    rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
+) -> tuple[tuple[int, int, np.ndarray], ...]:
     """The mel filters in groups: first bin, end bin, (band, bin) of each."""
-    import torch
-
     bands = mel_bands(rate, n_fft, n_mels, fmin, fmax)
     groups = []
     for first in range(0, n_mels, GROUP_BANDS):
         part = bands[:, first : first + GROUP_BANDS]
         used = np.flatnonzero(part.any(axis=1))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-        groups.append((low, high, torch.from_numpy(part[low:high].T.copy()).to(device)))
+        groups.append((low, high, part[low:high].T.copy()))
     return tuple(groups)
 
 
@@ -149,15 +148,13 @@ def _mel(hz: float) -> float:
 
 
 @lru_cache
-def _dct(n_mels: int, n_mfcc: int) -> Tensor:
+def _dct(n_mels: int, n_mfcc: int) -> np.ndarray:
     """The orthonormal DCT-II as a matrix (coefficient, band) float32.
 
     Our own code: librosa's way (scipy.fft) is not a matrix that runs on a GPU, and torchaudio would
     have to be imported for these four lines.
     """
-    import torch
-
     band, coefficient = np.arange(n_mels), np.arange(n_mfcc)[:, None]
     basis = np.sqrt(2 / n_mels) * np.cos(np.pi / n_mels * (band + 0.5) * coefficient)
     basis[0] = np.sqrt(1 / n_mels)
-    return torch.from_numpy(basis.astype(np.float32))
+    return np.asarray(basis, np.float32)

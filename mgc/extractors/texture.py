@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from mgc.audio.clips import Clips
+from mgc.audio.clips import Clips, as_numpy
 
 HOP, N_FFT = 512, 2048  # samples
 COARSE, FINE = 2, 4  # every so manyth frame is used, for bands and for bins
 MIN_FRAMES = 9  # a shorter clip is heard over and over
 BANDS, LOW_HZ, HIGH_HZ = 24, 50.0, 10_000.0
+LEAST = np.float32(1e-30)
 RANGE = 1e-8  # of the power, down to which there is a difference: 80 dB
 LOWEST, HIGHEST, TONAL = 5, 930, 505  # bins: 54 Hz to 10 kHz; pitch is looked for up to 5.4 kHz
 REGIONS = (LOWEST, 47, 186, 557)  # bins: 54, 506, 2,000 and 6,000 Hz
@@ -31,6 +31,8 @@ BAND_LAGS, BIN_LAGS = (1, 2, 8, 32), (1, 2, 4, 16)  # frames: 46 ms to 1.5 s, 93
 PULSE_SECONDS = (0.3, 1.4)  # between beats
 QUIET = (25.0, 45.0)  # dB below the loud frames
 QUANTILES = (0.05, 0.5, 0.95)
+#: (cosine, band)
+COSINES = np.cos(np.pi / BANDS * np.outer(np.arange(SHAPES) + 1, np.arange(BANDS) + 0.5))
 
 
 @dataclass(frozen=True)
@@ -46,27 +48,25 @@ class Texture:
     def __init__(self, params: TextureParams, device: str) -> None:
         self.params = params
 
-    def __call__(self, clips: Clips) -> Tensor:
+    def __call__(self, clips: Clips) -> np.ndarray:
         """(clip, statistic) float32."""
-        counts = clips.frame_counts(HOP).tolist()
-        spectra = clips.power_spectrum(N_FFT, HOP)
-        made = [statistics(p[:n], clips.sample_rate) for p, n in zip(spectra, counts, strict=True)]
-        return torch.stack(made)
+        spectra = zip(clips.power(N_FFT, HOP), clips.valid_frames(HOP), strict=True)
+        return np.stack([statistics(as_numpy(p[:n]), clips.sample_rate) for p, n in spectra])
 
 
-def statistics(power: Tensor, rate: int) -> Tensor:
-    """The statistics (statistic,) float32 of a power spectrum (frame, bin)."""
+def statistics(power: np.ndarray, rate: int) -> np.ndarray:
+    """The statistics (statistic,) float32 of a power spectrum (frame, bin) float32."""
     level = power.sum(1)
-    loud, second = (level > RANGE * level.amax()).nonzero(), rate // HOP
+    loud, second = np.flatnonzero(level > RANGE * level.max()), rate // HOP
     if len(loud):  # silence of over a second, before or after, tells nothing of the sound
         power = power[max(int(loud[0]) - second, 0) : int(loud[-1]) + 1 + second]
     if len(power) < MIN_FRAMES:
-        power = power.repeat(MIN_FRAMES, 1)
+        power = np.tile(power, (MIN_FRAMES, 1))
     coarse, fine = power[::COARSE, LOWEST:HIGHEST], power[::FINE, LOWEST:HIGHEST]
-    fine = (fine / fine.amax().clamp(min=1e-30)).clamp_(min=1e-10)
-    logs = fine.log10()
-    bands = _decibel(coarse @ _bands(rate, power.device))
-    return torch.cat(
+    fine = np.maximum(fine / max(fine.max(), LEAST), 1e-10)
+    logs = np.log10(fine)
+    bands = _decibel(coarse @ _bands(rate))
+    return np.concatenate(
         [
             _shape(bands),
             _movement(bands, rate / (HOP * COARSE)),
@@ -74,104 +74,95 @@ def statistics(power: Tensor, rate: int) -> Tensor:
             _flatness(fine, logs),
             _tonality(logs),
             _dynamics(_decibel(coarse.sum(1))),
-        ]
+        ],
+        dtype=np.float32,
     )
 
 
-def _decibel(power: Tensor) -> Tensor:
+def _decibel(power: np.ndarray) -> np.ndarray:
     """dB below the largest value, down to the limit of the range."""
-    return (power / power.amax().clamp(min=1e-30)).clamp_(min=RANGE).log10_().mul_(10)
+    return np.asarray(10 * np.log10(np.maximum(power / max(power.max(), LEAST), RANGE)))
 
 
 @lru_cache
-def _bands(rate: int, device: torch.device) -> Tensor:
-    """Means over bands of equal ratio, (bin from `LOWEST` to `HIGHEST`, band)."""
-    hertz = torch.arange(LOWEST, HIGHEST, device=device) * (rate / N_FFT)
-    steps = torch.arange(BANDS + 1, device=device) / BANDS
-    edges = LOW_HZ * (HIGH_HZ / LOW_HZ) ** steps
-    centres = (edges[1:] * edges[:-1]).sqrt()
+def _bands(rate: int) -> np.ndarray:
+    """Means over bands of equal ratio, (bin from `LOWEST` to `HIGHEST`, band) float32."""
+    hertz = np.arange(LOWEST, HIGHEST) * (rate / N_FFT)
+    edges = LOW_HZ * (HIGH_HZ / LOW_HZ) ** (np.arange(BANDS + 1) / BANDS)
+    centres = np.sqrt(edges[1:] * edges[:-1])
     inside = (hertz[:, None] >= edges[:-1]) & (hertz[:, None] < edges[1:])
-    nearest = (hertz[:, None] - centres).abs().argmin(0)
-    inside[nearest, torch.arange(BANDS)] = True
-    shares: Tensor = inside / inside.sum(0)
-    return shares
+    inside[np.abs(hertz[:, None] - centres).argmin(0), np.arange(BANDS)] = True
+    return np.asarray(inside / inside.sum(0), np.float32)
 
 
-def _shape(bands: Tensor) -> Tensor:
+def _shape(bands: np.ndarray) -> np.ndarray:
     """The mean spectrum, as cosines; and its deviation over time in two regions."""
-    shape = _cosines(bands.device) @ bands.mean(0) / BANDS
-    return torch.cat([shape, _by_region(bands.std(0, correction=0))])
+    shape = COSINES @ bands.mean(0) / BANDS
+    return np.concatenate([shape, _by_region(bands.std(0))])
 
 
-@lru_cache
-def _cosines(device: torch.device) -> Tensor:
-    """(cosine, band)."""
-    band = torch.arange(BANDS, device=device) + 0.5
-    return torch.stack([(torch.pi / BANDS * band * k).cos() for k in range(1, SHAPES + 1)])
-
-
-def _by_region(values: Tensor) -> Tensor:
+def _by_region(values: np.ndarray) -> np.ndarray:
     """Means over the low and middle bands; there is little above 4 kHz in telephone sound."""
-    return values.view(3, -1).mean(1)[:2]
+    return np.asarray(values.reshape(3, -1).mean(1)[:2])
 
 
-def _movement(bands: Tensor, frames: float) -> Tensor:
+def _movement(bands: np.ndarray, frames: float) -> np.ndarray:
     """Flux, how its onsets are distributed and repeat, and the modulation spectrum of the bands;
     ``frames`` is their number a second."""
-    steps = bands.diff(dim=0)
-    onsets = steps.clamp(min=0).mean(1)
+    steps = np.diff(bands, axis=0)
+    onsets = np.maximum(steps, 0).mean(1)
     onsets = onsets - onsets.mean()
-    spread = onsets.std(correction=0) + 1e-3
-    again = torch.fft.irfft(torch.fft.rfft(onsets, 2 * len(onsets)).abs() ** 2)
+    spread = onsets.std() + 1e-3
+    again = np.fft.irfft(np.abs(np.fft.rfft(onsets, 2 * len(onsets))) ** 2)
     first, last = (int(seconds * frames) for seconds in PULSE_SECONDS)
-    beats = torch.nn.functional.pad(again[: len(onsets)], (0, last))[first:last]
-    centred = bands - bands.mean(0)
-    waves = (torch.fft.rfft(centred, dim=0).abs() ** 2).sum(1)
-    hertz = torch.linspace(0, frames / 2, len(waves), device=bands.device)
-    edges = [int((hertz < low).sum()) for low in MODULATIONS]
-    parts = [waves[a:b].sum() for a, b in zip(edges, [*edges[1:], len(waves)], strict=True)]
-    shares = torch.stack(parts) / (waves.sum() + 1e-3)
-    extra = [(onsets**3).mean() / spread**3, beats.amax() / (again[0] + 1e-3)]
-    return torch.cat([_by_region(steps.abs().mean(0)), torch.stack(extra), (shares + 1e-3).log10()])
+    beats = np.pad(again[: len(onsets)], (0, last))[first:last]
+    waves = (np.abs(np.fft.rfft(bands - bands.mean(0), axis=0)) ** 2).sum(1)
+    hertz = np.linspace(0, frames / 2, len(waves))
+    edges = [*np.searchsorted(hertz, MODULATIONS), len(waves)]
+    parts = np.array([waves[a:b].sum() for a, b in pairwise(edges)])
+    shares = parts / (waves.sum() + 1e-3)
+    extra = [(onsets**3).mean() / spread**3, beats.max() / (again[0] + 1e-3)]
+    return np.concatenate([_by_region(np.abs(steps).mean(0)), extra, np.log10(shares + 1e-3)])
 
 
-def _again(values: Tensor, lags: tuple[int, ...]) -> Tensor:
+def _again(values: np.ndarray, lags: tuple[int, ...]) -> np.ndarray:
     """How similar frames are to those so many frames later: correlations (lag,)."""
     energy = (values**2).mean() + 1e-3
     pairs = [(values[lag:], values[: max(len(values) - lag, 0)]) for lag in lags]
-    return torch.stack([(a * b).mean() if len(a) > 4 else energy * 0 for a, b in pairs]) / energy
+    found = np.array([(a * b).mean() if len(a) > 4 else 0.0 for a, b in pairs])
+    return np.asarray(found / energy)
 
 
-def _correlation(bands: Tensor) -> Tensor:
+def _correlation(bands: np.ndarray) -> np.ndarray:
     """How similar bands remain over time, and how far they move together."""
     centred = bands - bands.mean(0)
-    floor = 1e-2 * torch.eye(BANDS, device=bands.device)
-    shares = torch.linalg.eigvalsh(centred.T @ centred / len(bands) + floor)
+    floor = 1e-2 * np.eye(BANDS, dtype=np.float32)
+    shares = np.linalg.eigvalsh(centred.T @ centred / len(bands) + floor)
     shares = shares / shares.sum()
-    together = torch.stack([shares[-1], -(shares**2).sum().log()])
-    return torch.cat([_again(centred, BAND_LAGS), together])
+    together = [shares[-1], -np.log((shares**2).sum())]
+    return np.concatenate([_again(centred, BAND_LAGS), together])
 
 
-def _flatness(power: Tensor, logs: Tensor) -> Tensor:
+def _flatness(power: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Log ratio of geometric to arithmetic mean in three regions: its mean and deviation."""
-    edges = [edge - LOWEST for edge in REGIONS]
-    means = torch.stack([power[:, a:b].mean(1) for a, b in pairwise(edges)])
-    flat = torch.stack([logs[:, a:b].mean(1) for a, b in pairwise(edges)]) - means.log10()
-    return torch.cat([flat.mean(1), flat.std(1, correction=0)])
+    regions = list(pairwise(edge - LOWEST for edge in REGIONS))
+    means = np.stack([power[:, a:b].mean(1) for a, b in regions])
+    flat = np.stack([logs[:, a:b].mean(1) for a, b in regions]) - np.log10(means)
+    return np.concatenate([flat.mean(1), flat.std(1)])
 
 
-def _tonality(logs: Tensor) -> Tensor:
+def _tonality(logs: np.ndarray) -> np.ndarray:
     """How far peaks stand out from their neighbours, and whether they remain over time."""
     logs = logs[:, : TONAL - LOWEST]
     far = 2 * NEIGHBOUR
     peaks = logs[:, NEIGHBOUR:-NEIGHBOUR] - (logs[:, far:] + logs[:, :-far]) / 2
     energy = (peaks**2).mean() + 1e-4
     steady = (peaks.mean(0) ** 2).mean() / energy
-    return torch.cat([torch.stack([energy.sqrt(), steady]), _again(peaks, BIN_LAGS)])
+    return np.concatenate([[np.sqrt(energy), steady], _again(peaks, BIN_LAGS)])
 
 
-def _dynamics(level: Tensor) -> Tensor:
+def _dynamics(level: np.ndarray) -> np.ndarray:
     """Distances between quantiles of the level, and the share of quiet frames."""
-    low, middle, high = level.quantile(torch.tensor(QUANTILES, device=level.device))
-    quiet = [(level < high - below).float().mean() for below in QUIET]
-    return torch.stack([-high, high - middle, middle - low, *quiet])
+    low, middle, high = np.quantile(level, QUANTILES)
+    quiet = [(level < high - below).mean() for below in QUIET]
+    return np.array([-high, high - middle, middle - low, *quiet])

@@ -45,7 +45,7 @@ def _shape(source: ExtractorSpec, taken: str) -> tuple[FeatureShape, int]:
     rng = np.random.default_rng(SEED)
     samples = int(source.policy.seconds * source.info.sample_rate)
     wave = rng.uniform(-0.5, 0.5, samples).astype(np.float32)
-    clips = Clips(torch.from_numpy(wave)[None], source.info.sample_rate)
+    clips = Clips(wave[None], source.info.sample_rate)
     [feature] = apply(source, clips, Path("(noise)"))
     if taken == "vector":
         pooling = fit_pooling(source.kind, [feature], source.info.unit)

@@ -170,9 +170,9 @@ class Extractor(Protocol):
 
     def __init__(self, params: Any, device: str) -> None: ...
 
-    def __call__(self, clips: Clips) -> Tensor:
-        """Return float32 on the clips' device: (clip, feature, frame), (clip, feature) or
-        (clip, layer, feature). Rows of shorter clips are padded at the end; mgc trims them."""
+    def __call__(self, clips: Clips) -> Tensor | np.ndarray:
+        """Return float32 on the clips' device, or in numpy: (clip, feature, frame), (clip, feature)
+        or (clip, layer, feature). Rows of shorter clips are padded at the end; mgc trims them."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from torch import Tensor
 from mgc.errors import MgcError
 from mgc.home import CHANGED, OWN, checksum, replace_file
 from mgc.progress import Progress
+from mgc.training.fitted_head import CHECKPOINT
 
-NAME = "checkpoint.safetensors"
 Weights = dict[str, Tensor]
 
 
@@ -52,7 +52,7 @@ class Checkpoint:
         }
         said = {"mgc": json.dumps(facts)}
         said[OWN] = checksum(save(flat, metadata=said))
-        replace_file(folder / NAME, save(flat, metadata=said))
+        replace_file(folder / CHECKPOINT, save(flat, metadata=said))
 
 
 def load_checkpoint(
@@ -60,7 +60,7 @@ def load_checkpoint(
 ) -> Checkpoint:
     """The checkpoint in ``folder``, or a fresh start if there is none or (said to ``progress``) it
     is damaged. Raises MgcError if it belongs to another training."""
-    path = folder / NAME
+    path = folder / CHECKPOINT
     if not path.exists():
         return Checkpoint(setup)
     where = "cpu" if device.type == "cpu" else str(device)  # safetensors does not know "cpu:0"

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.numpy import load_file
 from safetensors.numpy import save as tensor_bytes
 
-from mgc.errors import MgcError, UsageError
+from mgc.errors import UsageError
 from mgc.heads.large_arrays import room
 from mgc.home import replace_file
-from mgc.plugins.contract import FeatureKind
 from mgc.progress import Progress, Silent
-from mgc.training.batches import window_frames
-from mgc.training.checkpoint import NAME as CHECKPOINT
-from mgc.training.classifier import Classifier, fit_normalisation
-from mgc.training.devices import accelerator, precision_of, resolve_device
 from mgc.training.fitted_head import (
+    CHECKPOINT,
     FACTS,
     Facts,
     FittedEstimator,
     FittedHead,
-    FittedModule,
     naming,
     restore_head,
 )
 from mgc.training.head_spec import HeadSpec, taken_kind
-from mgc.training.loop import Loop, TrainingJob
+from mgc.training.job import TrainingJob
 from mgc.training.track_data import TrackData, check_finite, check_tracks, shape_of
 from mgc.training.tracking import Guarded, Tracker
 
@@ -76,27 +67,15 @@ def fit_head(
     if resume and (folder / FACTS).exists():
         (folder / CHECKPOINT).unlink(missing_ok=True)  # killed between the two
         return restore_head(folder, device)
-    where = resolve_device(device)
-    with _named_failures(spec), torch.random.fork_rng([where] if where.type == "cuda" else []):
+    with spec.blamed("fit"):
         pooling = data.pooling(train) if kind == "vector" else None
         guarded = Guarded(tracker, progress or Silent())
         job = TrainingJob(spec, data, train, validation, pooling, seed, folder, guarded)
         if spec.info.trained_by == "estimator":
             return _fit_estimator(job)
-        return _fit_module(job, kind, where, resume)
+        from mgc.training.fit_module import fit_module
 
-
-@contextmanager
-def _named_failures(spec: HeadSpec) -> Iterator[None]:
-    """If a head's code raises an error, name the head and the distribution it comes from."""
-    with spec.blamed("fit"):
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            raise MgcError(
-                f"The device has too little memory to train head {spec.name!r}.",
-                "Try --set batch_size=16, or --set features_on=disk.",
-            ) from error
+        return fit_module(job, kind, device, resume)
 
 
 def _fit_estimator(job: TrainingJob) -> FittedHead:
@@ -140,40 +119,3 @@ def held_out_answers(folder: Path) -> np.ndarray | None:
         return None
     with naming(path):
         return load_file(path)["probabilities"]
-
-
-def _fit_module(
-    job: TrainingJob, kind: FeatureKind, device: torch.device, resume: bool
-) -> FittedHead:
-    """Train, save and return a torch head that takes ``kind``; the checkpoint is deleted once the
-    model is on disk."""
-    spec, data, training = job.spec, job.data, job.spec.training
-    clips = [clip for track in data.inputs(job.train, job.pooling) for clip in track]
-    normalisation = fit_normalisation(kind, clips, training.normalisation == "whitening")
-    shape = normalisation.shape(clips[0], kind)
-    window = window_frames(kind, training, clips)
-    facts = Facts(spec, data.kind, shape, data.n_genres, job.seed, window)
-    precision = precision_of(training.precision, device)
-    processes = accelerator(device, precision)
-    if processes.is_main_process and not resume:
-        for name in (CHECKPOINT, FACTS):
-            (job.folder / name).unlink(missing_ok=True)
-    processes.wait_for_everyone()
-    torch.manual_seed(job.seed)
-    head = spec.implementation(spec.params, shape, data.n_genres)
-    model = Classifier(head, normalisation)
-    content = [job.train, job.validation, data.genres, *vars(normalisation).values()]
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in content))
-    setup = {  # what identifies this training
-        **facts.as_dict(),
-        "precision": precision,
-        "processes": processes.num_processes,
-        "data": digest.hexdigest(),
-    }
-    history = Loop(job, facts, model, processes, setup).train()
-    fitted = FittedModule(facts, job.pooling, model, processes.device, history=history)
-    if processes.is_main_process:
-        fitted.save(job.folder)
-        (job.folder / CHECKPOINT).unlink(missing_ok=True)
-    processes.wait_for_everyone()
-    return fitted

@@ -3,7 +3,8 @@
 The folder holds ``head.json`` (name, parameters, shape, …), the weights (``model.safetensors``;
 ``estimator.skops``, or the file that an estimator head names), ``pooling.safetensors`` if sequences
 are pooled, the history, and an estimator's answers to held-out tracks. ``head.json`` is written
-last: if it exists, the model is complete.
+last: if it exists, the model is complete. A torch head is in `mgc.training.fitted_module`, so that
+estimators do without torch.
 """
 
 from __future__ import annotations
@@ -16,10 +17,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors import numpy as safe_arrays
-from safetensors import torch as safe_tensors
 
 from mgc import runs
 from mgc.errors import MgcError
@@ -31,23 +30,16 @@ from mgc.plugins import registry
 from mgc.plugins.contract import FeatureKind, FeatureShape
 from mgc.plugins.distributions import package_of
 from mgc.training import outputs
-from mgc.training.batches import ClipTable, DeviceSource
-from mgc.training.checkpoint import NAME as CHECKPOINT
-from mgc.training.classifier import Classifier, Normalisation, score_tracks
-from mgc.training.devices import resolve_device
-from mgc.training.head_sizes import bounded_by
 from mgc.training.head_spec import HeadSpec
 from mgc.training.track_data import Clips, TrackData, pooled
-from mgc.training.tracking import read_history, write_history
 
 SCHEMA = 1
 FACTS = "head.json"
-MODEL = "model.safetensors"
+CHECKPOINT = "checkpoint.safetensors"  # of a training that has not ended
 ESTIMATOR = "estimator.skops"
 POOLING = "pooling.safetensors"
 MAX_SIZE = 1 << 20  # of genres, and of a window's frames, features and layers
-TRACKS_AT_A_TIME = 256  # this many tracks' features are in memory during scoring
-VECTORS_AT_A_TIME = 8_192  # the same of pooled features
+VECTORS_AT_A_TIME = 8_192  # this many tracks' pooled features are in memory during scoring
 
 
 @dataclass
@@ -158,34 +150,6 @@ class FittedEstimator(FittedHead):
         self.estimator.save(folder / getattr(self.estimator, "file", ESTIMATOR))
 
 
-@dataclass
-class FittedModule(FittedHead):
-    """A torch head with its normalisation; means are over all windows of all clips, in float32."""
-
-    model: Classifier
-    device: torch.device
-
-    def _predict(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        starts, spec = range(0, len(features), TRACKS_AT_A_TIME), self.facts.spec
-        with spec.blamed("embed or classify"):
-            parts = [self._score(features[i : i + TRACKS_AT_A_TIME]) for i in starts]
-        probabilities, embeddings = (np.concatenate(part) for part in zip(*parts, strict=True))
-        outputs.embeddings(spec, embeddings, len(features))
-        shape = len(features), self.facts.n_genres
-        return outputs.probabilities(spec, probabilities, shape), embeddings
-
-    def _score(self, features: Sequence[Clips]) -> tuple[np.ndarray, np.ndarray]:
-        table = ClipTable(self.facts.shape.kind, features, self.facts.window)
-        return score_tracks(self.model, DeviceSource(table, self.device), self.facts.n_genres)
-
-    def _save_model(self, folder: Path) -> None:
-        weights = {name: t.contiguous().cpu() for name, t in self.model.state_dict().items()}
-        content = safe_tensors.save(weights, metadata={"mgc": str(SCHEMA)})
-        replace_file(folder / MODEL, content)
-        write_history(folder, self.history)
-
-
 def _means(rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
     """Mean of the rows of each owner (numbered from 0 without gaps)."""
     sums = np.zeros((owner[-1] + 1, rows.shape[1]))
@@ -219,8 +183,9 @@ def restore_head(folder: Path, device: str = "auto") -> FittedHead:
             if not path.exists() and (folder / ESTIMATOR).exists():
                 path = folder / ESTIMATOR  # written before the head had its own file
             return FittedEstimator(facts, pooling, estimator.restore(path))
-    model, where = _model(folder / MODEL, facts), resolve_device(device)
-    return FittedModule(facts, pooling, model, where, history=read_history(folder))
+    from mgc.training.fitted_module import restore_module
+
+    return restore_module(folder, facts, pooling, device)
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -274,21 +239,6 @@ def _check_plugin(spec: HeadSpec, record: dict[str, Any]) -> None:
             f"Fit it again, or: "
             f"pip install {package_of(record['distribution'])}=={record['version']}",
         )
-
-
-def _model(path: Path, facts: Facts) -> Classifier:
-    with (
-        naming(path),
-        torch.random.fork_rng([]),
-        bounded_by(path),
-        facts.spec.blamed("its constructor"),
-    ):
-        head = facts.spec.implementation(facts.spec.params, facts.shape, facts.n_genres)
-    with naming(path):
-        weights = safe_tensors.load_file(path)
-        model = Classifier(head, Normalisation(*(weights[n] for n in ("mean", "scale", "basis"))))
-        model.load_state_dict(weights)
-    return model.eval()
 
 
 @contextmanager

@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -22,34 +20,16 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mgc.errors import MgcError
-from mgc.heads.pooling import Pooling
 from mgc.training.augment import Augment, soft_targets
 from mgc.training.batches import ClipTable, WindowSource, source
 from mgc.training.checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer
 from mgc.training.classifier import Classifier, lengths_of, score_tracks
 from mgc.training.fitted_head import Facts
-from mgc.training.head_spec import HeadSpec, Training
-from mgc.training.track_data import TrackData
-from mgc.training.tracking import Guarded, write_history
+from mgc.training.head_spec import Training
+from mgc.training.job import TrainingJob
+from mgc.training.tracking import write_history
 
 MIN_PROBABILITY = 1e-12
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What is fitted, on which tracks (track numbers), and where the results go.
-
-    ``pooling`` is that of the head's input, if it is pooled.
-    """
-
-    spec: HeadSpec
-    data: TrackData
-    train: np.ndarray
-    validation: np.ndarray
-    pooling: Pooling | None
-    seed: int
-    folder: Path
-    tracker: Guarded
 
 
 def update_average(

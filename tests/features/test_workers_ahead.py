@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from mgc.audio.processes import pool, posix
 from mgc.features import file_hashes, workers_ahead
@@ -53,28 +49,3 @@ def test_never_for_few_files_or_one_process(
     monkeypatch.setenv("MGC_START_METHOD", "spawn")
     workers_ahead.start_for(paths, None)
     assert not started
-
-
-def test_who_hands_out_files_does_without_torch(mgc_home: Path, tmp_path: Path) -> None:
-    """Torch takes a second to import, in which the cores have other work."""
-    for number in range(2):
-        soundfile.write(tmp_path / f"{number}.wav", np.full(44_100, number / 10 + 0.1), 22_050)
-    done = subprocess.run(
-        [sys.executable, "-c", HANDING_OUT, *map(str, sorted(tmp_path.glob("*.wav")))],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "2 False\n"
-
-
-HANDING_OUT = """
-import sys
-from pathlib import Path
-from mgc.audio.clip_policy import ClipPolicy
-from mgc.features.extraction import extract
-from mgc.features.extractor_spec import ExtractorSpec
-sources = [ExtractorSpec(name, {}, ClipPolicy(1.0, 1)) for name in ("mel", "mfcc", "chroma")]
-made = extract([Path(name) for name in sys.argv[1:]], sources, workers=2).made
-print(made, "torch" in sys.modules)
-"""

@@ -21,7 +21,7 @@ from mgc.audio.processes.workers import Workers
 from mgc.errors import MgcError
 from mgc.fitting import local_folds
 from mgc.fitting.fold_workers import FoldWorkers
-from mgc.training.checkpoint import NAME as CHECKPOINT
+from mgc.training.fitted_head import CHECKPOINT
 
 FIT = ("fit", "-e", "mfcc", "--head", "cnn", "--head", "logistic", "--folds", "2")
 SETTINGS = ("--device", "cpu", "--set", "epochs=2", "--set", "precision=fp32")

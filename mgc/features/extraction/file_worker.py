@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import mgc.audio.clips  # noqa: F401 - before processes are forked
 from mgc.features.extraction.remote_sources import isolating
 from mgc.features.extraction.tasks import Task, Work
 
 
 def answering(sources: Sequence[Mapping[str, Any]], task: Task) -> Callable[[Any], dict[str, Any]]:
     """Set up a worker process: sources as `described` → the function that answers requests."""
-    torch.set_num_threads(1)
+    if not all(source["is_built_in"] for source in sources):
+        import torch  # noqa: F401 - once, before processes are forked: most packages need it
     made, run = isolating(sources)
     work = Work(made, task, run)
     return lambda request: vars(work(Path(request["path"]), request["wanted"]))

@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mgc.audio.clips import Clips, as_tensor
 from mgc.errors import MgcError
 from mgc.features.extraction.jobs import ExtractionJob
 from mgc.features.extraction.one_file import Rows, apply, reason_of
 from mgc.features.extraction.tasks import TaskResult, features_result, heard_by
 from mgc.features.extractor_spec import ExtractorSpec
-
-if TYPE_CHECKING:
-    from mgc.audio.clips import Clips
 
 BATCH_SAMPLES = 16 * 30 * 22_050  # 16 clips of 30 s; 42 MB of waveforms at one rate
 
@@ -91,15 +88,11 @@ def _waves(
 
 def padded(waves: Sequence[np.ndarray], rate: int, device: str) -> Clips:
     """Clips on a device; shorter waveforms are zero at the end."""
-    import torch
-
-    from mgc.audio.clips import Clips
-
-    lengths = torch.tensor([len(wave) for wave in waves])
-    together = torch.zeros(len(waves), int(lengths.max()))
+    lengths = [len(wave) for wave in waves]
+    together = np.zeros((len(waves), max(lengths)), np.float32)
     for row, wave in zip(together, waves, strict=True):
-        row[: len(wave)] = torch.from_numpy(wave)
-    return Clips(together.to(device), rate, lengths)
+        row[: len(wave)] = wave
+    return Clips(together if device == "cpu" else as_tensor(together).to(device), rate, lengths)
 
 
 def _with_features(answer: TaskResult, rows: list[Rows], reasons: list[str]) -> TaskResult:

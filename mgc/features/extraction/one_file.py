@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
 from mgc.audio import decoders, decoding
 from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
+from mgc.audio.clips import Clips, as_numpy
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
 from mgc.errors import AudioError, MgcError, in_words
 from mgc.features.extractor_spec import ExtractorSpec
-
-if TYPE_CHECKING:
-    import torch
-
-    from mgc.audio.clips import Clips
 
 FLOAT16_LARGEST = float(np.finfo(np.float16).max)
 
@@ -35,7 +33,7 @@ class Heard(NamedTuple):
 Rows = list[np.ndarray]
 
 #: Runs an extractor on some clips of a file, as `apply` does.
-Run = Callable[[ExtractorSpec, "Clips", Audio], Rows]
+Run = Callable[[ExtractorSpec, Clips, Audio], Rows]
 
 DIMENSIONS = {"sequence": 2, "vector": 1, "layers": 2}  # of one clip's feature
 
@@ -75,10 +73,6 @@ def made_of(path: Audio, sources: Sequence[ExtractorSpec], run: Run | None = Non
 
     ``run`` defaults to `apply`. Raises AudioError if the file cannot be used.
     """
-    import torch
-
-    from mgc.audio.clips import Clips
-
     run = run or apply
     made: list[Rows] = [[] for _ in sources]
     reasons = [""] * len(sources)
@@ -88,9 +82,7 @@ def made_of(path: Audio, sources: Sequence[ExtractorSpec], run: Run | None = Non
         seconds.append(0.0)
         for waves in heard(path, policy, sorted(rates)):
             seconds[-1] += max(len(wave) / rate for rate, wave in waves.items())
-            clips = {
-                rate: Clips(torch.from_numpy(wave)[None], rate) for rate, wave in waves.items()
-            }
+            clips = {rate: Clips(wave[None], rate) for rate, wave in waves.items()}
             for number in same:
                 source = sources[number]
                 try:
@@ -139,19 +131,15 @@ def clip_arrays(audio: Audio, source: ExtractorSpec) -> np.ndarray:
     A sequence is NaN beyond the end of a clip that is shorter than the others. Raises AudioError
     if the audio cannot be used.
     """
-    import torch
-
-    from mgc.audio.clips import Clips
-
     rate = source.info.sample_rate
     made = []
     for waves in heard(audio, source.policy, [rate]):
-        made += clip_features(source, Clips(torch.from_numpy(waves[rate])[None], rate), audio)
+        made += clip_features(source, Clips(waves[rate][None], rate), audio)
     if source.kind == "sequence":
         longest = max(row.shape[1] for row in made)
-        pad = torch.nn.functional.pad
-        made = [pad(row, (0, longest - row.shape[1]), value=torch.nan) for row in made]
-    return torch.stack(made).numpy()
+        room = [((0, 0), (0, longest - row.shape[1])) for row in made]
+        made = [np.pad(row, r, constant_values=np.nan) for row, r in zip(made, room, strict=True)]
+    return np.stack(made)
 
 
 def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
@@ -162,20 +150,19 @@ def apply(source: ExtractorSpec, clips: Clips, path: Audio) -> Rows:
     return rows
 
 
-def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torch.Tensor]:
+def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[np.ndarray]:
     """Run one extractor on some clips of a file: float32 per clip, padding cut off, checked.
 
     Raises AudioError if the extractor fails, or if its values are not finite or have not the shape
     of its kind.
     """
-    import torch
-
     if not source.is_built_in:
         clips = clips.copy()  # the others' clips and spectra stay as they are
-    lengths = clips.lengths.tolist()
+    lengths = list(clips.sample_counts)
     try:
-        with torch.inference_mode():
-            output = source.extractor(clips).float().cpu()
+        extractor = source.extractor
+        with _torch_modes(source.device):
+            output = np.asarray(as_numpy(extractor(clips)), np.float32)
         counts = [source.frame_count(n) if source.kind == "sequence" else 1 for n in lengths]
     except (MgcError, KeyboardInterrupt):
         raise
@@ -189,28 +176,44 @@ def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[torc
         or output.shape[-1] < max(counts)
     ):
         raise AudioError(
-            f"{path}: extractor {source.name!r} returned an array of shape {tuple(output.shape)} "
+            f"{path}: extractor {source.name!r} returned an array of shape {output.shape} "
             f"as {source.kind} of {len(lengths)} clips."
         )
     rows = list(output)
     if source.kind == "sequence":
         rows = [row[:, :count] for row, count in zip(rows, counts, strict=True)]
     for row in rows:
-        if not row.numel() or not np.isfinite(_reach(row)):
+        if not row.size or not np.isfinite(_reach(row)):
             raise AudioError(
                 f"{path}: extractor {source.name!r} returned values that are not finite."
             )
     return rows
 
 
-def _storable(source: ExtractorSpec, row: torch.Tensor) -> np.ndarray:
+@contextmanager
+def _torch_modes(device: str) -> Iterator[None]:
+    """Inference mode, and one thread on the CPU, for an extractor that has loaded torch."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        if device == "cpu":
+            torch.set_num_threads(1)
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _storable(source: ExtractorSpec, row: np.ndarray) -> np.ndarray:
     if source.kind == "sequence" and _reach(row) < FLOAT16_LARGEST:
-        row = row.half()
-    array: np.ndarray = row.contiguous().numpy()
-    return array
+        row = row.astype(np.float16)
+    return np.ascontiguousarray(row)
 
 
-def _reach(row: torch.Tensor) -> float:
+def _reach(row: np.ndarray) -> float:
     """The largest magnitude, infinite or NaN if a value is."""
-    lowest, highest = (float(limit) for limit in row.aminmax())
-    return max(-lowest, highest)
+    return max(-float(row.min()), float(row.max()))

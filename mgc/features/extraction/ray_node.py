@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mgc.errors import MgcError
 from mgc.features import file_hashes
@@ -81,7 +80,6 @@ def do_shard(
 @lru_cache(maxsize=4)
 def _built(sources: str, root: str) -> list[ExtractorSpec]:
     """Built once per process and root."""
-    torch.set_num_threads(1)
     return built(json.loads(sources))
 
 
@@ -99,7 +97,6 @@ def _work_on_content(work: Work, path: Path, wanted: Sequence[int], content: byt
 @lru_cache(maxsize=4)
 def _work(sources: str, task: Task) -> Work:
     """Built once per process."""
-    torch.set_num_threads(1)
     return Work(built(json.loads(sources)), task)
 
 

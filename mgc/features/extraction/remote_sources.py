@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.clips import Clips
 from mgc.audio.given import Audio
 from mgc.audio.processes.isolated import Isolated
 from mgc.errors import AudioError, MgcError
 from mgc.features.extraction.one_file import Rows, Run, apply
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.heads.pooling import Pooling
-
-if TYPE_CHECKING:
-    from mgc.audio.clips import Clips
 
 
 def described(sources: Sequence[ExtractorSpec], device: str) -> list[dict[str, Any]]:
@@ -69,7 +67,7 @@ def isolating(records: Sequence[Mapping[str, Any]]) -> tuple[list[ExtractorSpec]
         if id(source) not in children:
             return apply(source, clips, path)
         try:
-            made = children[id(source)]({"path": str(path), "waves": clips.waves.numpy()})
+            made = children[id(source)]({"path": str(path), "waves": clips.samples})
         except Exception as error:  # what reached the child's end: a crash, a KeyboardInterrupt
             raise AudioError(f"{path}: extractor {source.name!r}: {error}.") from error
         if made["reason"]:
@@ -82,11 +80,6 @@ def isolating(records: Sequence[Mapping[str, Any]]) -> tuple[list[ExtractorSpec]
 
 def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
     """Set up the process of one extractor: the function that answers the clips of a file."""
-    import torch
-
-    from mgc.audio.clips import Clips
-
-    torch.set_num_threads(1)
     sources: list[ExtractorSpec] = []
 
     def answer(request: Any) -> dict[str, Any]:
@@ -94,7 +87,7 @@ def extracting(record: Mapping[str, Any]) -> Callable[[Any], dict[str, Any]]:
             if not sources:
                 sources.extend(built([record]))
             rate = sources[0].info.sample_rate
-            clips = Clips(torch.from_numpy(request["waves"]), rate)
+            clips = Clips(request["waves"], rate)
             return {"reason": "", "rows": apply(sources[0], clips, request["path"])}
         except AudioError as error:
             return {"reason": error.reason}

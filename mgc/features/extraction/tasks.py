@@ -7,13 +7,15 @@ It is the same on a core of this machine (`mgc.audio.processes`) and of a cluste
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from mgc.audio import decoders
 from mgc.audio.processes.pool import Lost, Pool
@@ -138,17 +140,16 @@ def features_result(
     return TaskResult("", arrays, counts, list(origin), reasons=failed)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Use one torch thread: other numbers may round differently, and cores are for files."""
-    import torch
+def one_thread() -> AbstractContextManager[Any]:
+    """Use one thread for numpy's products: other numbers may round differently, and cores are for
+    files. (`clip_features` does the same for torch.)"""
+    limited: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limited
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def on_cores(
