@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mgc import resolve, runs
+from mgc.audio.processes.locks import ReservedError
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.fold_workers import FoldWorkers, fold_request
@@ -77,7 +78,7 @@ def _interrupted(
             continue
         now = now or identify(request)  # reads the hashes of all tracks: once, and only if needed
         if record.identity == now:
-            with suppress(state.ReservedError):
+            with suppress(ReservedError):
                 reserve(run)
                 progress.say(f"Continuing run {run.name}, which was interrupted.")
                 return run
