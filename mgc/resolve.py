@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mgc.features.extractor_spec import ExtractorSpec
     from mgc.training.head_spec import HeadSpec
 
+#: AMD's; any under WSL; NVIDIA's on NixOS, where the loader may not find it.
+GPU_DRIVERS = ("/dev/kfd", "/dev/dxg", "/run/opengl-driver/lib/libcuda.so.1")
+
 
 def check_names(kind: str, names: Iterable[str]) -> None:
     """Raise MgcError if a plug-in is unknown or cannot be used; its code is not imported."""
@@ -56,7 +59,7 @@ def device(name: str) -> str:
 
 def _may_have_gpu() -> bool:
     """Whether torch may find a GPU. It takes a second to import, only to be asked for nothing."""
-    if sys.platform != "linux" or os.path.exists("/dev/kfd"):  # AMD's driver
+    if sys.platform != "linux" or any(map(os.path.exists, GPU_DRIVERS)):
         return True
     try:
         ctypes.CDLL("libcuda.so.1")  # NVIDIA's, which torch loads too

@@ -93,8 +93,9 @@ def test_looks_for_the_drivers_that_torch_loads(monkeypatch: pytest.MonkeyPatch)
     assert asked == ["libcuda.so.1"]
     monkeypatch.setattr(ctypes, "CDLL", _missing)
     assert not resolve._may_have_gpu()
-    monkeypatch.setattr(os.path, "exists", lambda path: path == "/dev/kfd")
-    assert resolve._may_have_gpu()
+    for driver in ("/dev/kfd", "/dev/dxg", "/run/opengl-driver/lib/libcuda.so.1"):
+        monkeypatch.setattr(os.path, "exists", driver.__eq__)
+        assert resolve._may_have_gpu(), driver
     monkeypatch.setattr(os.path, "exists", lambda path: False)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert resolve._may_have_gpu()

@@ -23,10 +23,12 @@ from mgc.plugins.menu import AROUND_IMPORTS, COMMANDS, PLUGINS
 STOPPED = 130  # the shell's code for Ctrl-C: 128 + SIGINT
 #: The stub of a package's command takes whatever follows its name; the command itself reads it.
 ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
-#: What to do after Ctrl-C, for commands whose repetition does not continue.
+CONTINUING = ("data", "demo", "evaluate", "experiment", "features", "fit", "similar")
+#: What to say after Ctrl-C, for commands that keep anything.
 AFTER_A_STOP = {
+    **dict.fromkeys(CONTINUING, "What was finished is kept: run the same command to continue."),
     "predict": "Answers already printed or written are complete. With -o FILE, the same command "
-    "continues."
+    "continues.",
 }
 
 
@@ -106,9 +108,8 @@ def _run() -> None:
         sys.exit(error.exit_code)
     except SystemExit as left:
         if left.code == STOPPED:  # Typer has caught Ctrl-C
-            kept = "What was finished is kept: run the same command to continue. "
-            training = "To continue a training: mgc fit --resume RUN (mgc runs list)"
-            output.note(f"Stopped. {AFTER_A_STOP.get(asked, kept + training)}")
+            said = [AFTER_A_STOP[word] for word in sys.argv if word in AFTER_A_STOP]
+            output.note(" ".join(["Stopped.", *said[:1]]))
         raise
     except OSError as error:
         explained = _explained(error)

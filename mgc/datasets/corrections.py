@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from mgc.audio.processes.locks import held
 from mgc.datasets import table
 from mgc.errors import MgcError, UsageError
 from mgc.home import CHANGED, OWN, SPACE, bytes_of, home, sealed
@@ -104,12 +105,11 @@ class Corrections:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """The file, to append to, for one process and thread at a time."""
-        from filelock import FileLock
-
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.path}.lock", fallback_to_soft=False)
-            with lock, open(self.path, "ab+", buffering=0) as file:
+            with (
+                held(self.path.with_name(f"{self.path.name}.lock"), wait=True),
+                open(self.path, "ab+", buffering=0) as file,
+            ):
                 _drop_half_line(file)
                 yield file
         except OSError as error:

@@ -100,7 +100,7 @@ def _about_fold(
     genre = tracks["genre"].to_numpy(dtype=str)
     for absent in sorted(set(genre[fold.test]) - set(genre[fold.training])):
         tested = int((genre[fold.test] == absent).sum())
-        yield f"{name} learns nothing of {absent}, but is tested on {_tracks(tested)} of it."
+        yield f"{name} has no training track of {absent}, but is tested on {_tracks(tested)} of it."
     if len(fold.validation) > len(fold.training):
         yield (
             f"{name} has a validation part of {_tracks(len(fold.validation))}, larger than its "

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from mgc import fitting, runs
+from mgc.audio.processes.locks import ReservedError
 from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
@@ -176,7 +177,7 @@ def _fit(
             step = waiting[number]
             try:
                 made[number] = job()
-            except state.ReservedError:
+            except ReservedError:
                 continue
             except MgcError as error:
                 failures.append((f"{step.name}, seed {step.seed}", error))

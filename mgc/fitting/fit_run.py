@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mgc import resolve, runs
+from mgc.audio.processes.locks import ReservedError
 from mgc.datasets import splits
 from mgc.errors import MgcError, UsageError
 from mgc.fitting.fold_workers import FoldWorkers, fold_request
@@ -77,7 +78,7 @@ def _interrupted(
             continue
         now = now or identify(request)  # reads the hashes of all tracks: once, and only if needed
         if record.identity == now:
-            with suppress(state.ReservedError):
+            with suppress(ReservedError):
                 reserve(run)
                 progress.say(f"Continuing run {run.name}, which was interrupted.")
                 return run
@@ -90,10 +91,11 @@ def prepare_for(
     """Features for all requests on a dataset, by their `FitRequest.features`; a source that
     cannot be set up is left out. They are extracted ``on`` a cluster, if one is given."""
     first = wanted[0]
-    for folds, seed in {(request.folds, request.seed) for request in wanted}:
-        made = make_folds(first.dataset, folds, seed)  # fail now, not after an hour
-        for doubt in doubts(first.dataset, made):
-            progress.say(f"Note: {doubt}")
+    asked_for = {(request.folds, request.seed) for request in wanted}
+    divisions = [make_folds(first.dataset, *each) for each in asked_for]  # fail now, not later
+    said = [doubt for folds in divisions for doubt in doubts(first.dataset, folds)]
+    for doubt in said:
+        progress.say(f"Note: {doubt}")
     asked = {}
     for request in wanted:
         with postponed():
@@ -103,7 +105,12 @@ def prepare_for(
         return {}
     processes.meet(first.device)
     with processes.main_first():
-        return prepare_requests(asked, progress, on)
+        prepared = prepare_requests(asked, progress, on)
+    left = [ready.thinned(folds) for ready in prepared.values() for folds in divisions]
+    found = [doubt for folds in left for doubt in doubts(first.dataset, folds) if doubt not in said]
+    for doubt in dict.fromkeys(found):
+        progress.say(f"Note, as some tracks cannot be used: {doubt}")
+    return prepared
 
 
 def resume(name: str, progress: Progress | None = None, workers: FoldWorkers | None = None) -> Run:

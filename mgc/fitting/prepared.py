@@ -164,10 +164,9 @@ class Prepared:
         different files still have the same folds. Raises MgcError if a part is left empty.
         """
         number = np.cumsum(self.good) - 1
-        thinned = []
-        for fold in make_folds(self.dataset, count, seed):
-            rows = {part: getattr(fold, part) for part in PARTS}
-            rows = {part: number[found[self.good[found]]] for part, found in rows.items()}
+        renumbered = []
+        for fold in self.thinned(make_folds(self.dataset, count, seed)):
+            rows = {part: number[getattr(fold, part)] for part in PARTS}
             empty = [part for part in PARTS if not len(rows[part])]
             if empty:
                 raise MgcError(
@@ -176,8 +175,16 @@ class Prepared:
                     f"{counted(sum(self.quarantined.values()), 'track')} in quarantine.",
                     f"See what is wrong with them: mgc data check {self.dataset.name}",
                 )
-            thinned.append(splits.Fold(fold.number, **rows))
-        return thinned
+            renumbered.append(splits.Fold(fold.number, **rows))
+        return renumbered
+
+    def thinned(self, folds: Sequence[splits.Fold]) -> list[splits.Fold]:
+        """Folds of the dataset without the tracks that cannot be used, in rows of all tracks."""
+        parts = [[getattr(fold, part) for part in PARTS] for fold in folds]
+        return [
+            splits.Fold(fold.number, *(rows[self.good[rows]] for rows in each))
+            for fold, each in zip(folds, parts, strict=True)
+        ]
 
 
 def make_folds(dataset: Dataset, count: int, seed: int) -> list[splits.Fold]:

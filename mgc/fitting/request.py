@@ -220,7 +220,7 @@ def describe(request: FitRequest, prepared: Prepared) -> dict[str, Any]:
             "group_by": by,
             "group_known": grouping.known(prepared.kept, by),
             "own_folds": request.folds > 0 and request.folds == dataset.record.get("folds"),
-            "doubts": doubts(dataset, folds),
+            "doubts": doubts(dataset, prepared.thinned(folds)),
             "split": splits.split_hash(dataset.tracks, folds),
             "corrections": dataset.record.get("corrections", {}).get("digest", ""),
             "left_out": dict(dataset.record.get("left_out", {})),

@@ -54,6 +54,7 @@ class Timeline:
         genres: the genres, in the order of the probabilities.
         seconds: length of the audio.
         window: length of a window in seconds; the last one may be shorter if it is the only one.
+        hop: seconds between their starts; the last one may follow sooner.
         starts: (window,) float64, where each begins, in seconds.
         probabilities: (window, genre) float64; NaN for a window without music.
         remarks: why a window has no music, or "".
@@ -64,6 +65,7 @@ class Timeline:
     genres: Sequence[str]
     seconds: float
     window: float
+    hop: float
     starts: np.ndarray
     probabilities: np.ndarray
     remarks: Sequence[str]
@@ -115,8 +117,7 @@ class Timeline:
     def smoothed(self, seconds: float) -> Timeline:
         """The same, with fewer changes: a stretch of ``seconds`` has a genre of its own if that is
         twice as likely there as the one around it, a shorter one if it is clearer than that."""
-        hop = float(np.diff(self.starts[:2]).sum()) or seconds
-        return replace(self, price=seconds / hop * math.log(2) / 2)
+        return replace(self, price=seconds / self.hop * math.log(2) / 2)
 
     def as_record(self) -> dict[str, Any]:
         """Segments and windows as JSON-ready values."""
@@ -208,7 +209,8 @@ def timeline(
             remarks += said
             task.advance(len(batch))
     path = audio if isinstance(audio, Path) else None
-    made = Timeline(path, predictor.genres, end, window, np.array(starts), np.array(rows), remarks)
+    heard = np.array(starts), np.array(rows), remarks
+    made = Timeline(path, predictor.genres, end, window, hop, *heard)
     return made if smooth is None else made.smoothed(smooth)
 
 

@@ -75,7 +75,7 @@ def draw_explanation(made: Explanation) -> Figure:
             inside = [part for part in made.seconds if clip.start <= part.low < clip.end]
             _draw_effects(top, inside)
             top.set(xlim=(clip.start, clip.end), xticks=[])
-        axes[0, 0].set_ylabel("log-odds lost")
+        axes[0, 0].set_ylabel("speaks for it")
         axes[1, 0].set_ylabel("frequency (Hz)")
         axes[0, -1].set_axis_off()
         heights = [part.high - part.low for part in made.bands]
@@ -83,7 +83,7 @@ def draw_explanation(made: Explanation) -> Figure:
         effects = [part.effect for part in made.bands]
         colours = [LIGHT[WRONG if effect < 0 else RIGHT] for effect in effects]
         axes[1, -1].barh(middles, effects, heights, color=colours, edgecolor="white")
-        axes[1, -1].set(xlabel="log-odds lost")
+        axes[1, -1].set(xlabel="speaks for it")
         figure.suptitle(short(f"{made.genre}, {made.probability:.0%}", 60), fontsize=9)
     return figure
 

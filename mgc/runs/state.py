@@ -7,21 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
-
+from mgc.audio.processes.locks import held
 from mgc.errors import MgcError
 from mgc.home import home, write_json
 from mgc.runs import Run, lock_file
 
 
-class ReservedError(MgcError):
-    """Another process is at work on it."""
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Reserve a run's folder for this process. Raises ReservedError if another has."""
-    with _held(lock_file(folder), f"Run {folder.name!r} is being trained", wait=False):
+    with held(lock_file(folder), f"Run {folder.name!r} is being trained"):
         yield
 
 
@@ -33,26 +28,7 @@ def claimed(what: str, *, wait: bool = False) -> Iterator[None]:
     ReservedError if another process has it, or waits for that one.
     """
     name = hashlib.sha256(what.encode()).hexdigest()[:24]
-    with _held(home() / "claims" / f"{name}.lock", "This is being done", wait=wait):
-        yield
-
-
-@contextmanager
-def _held(lock: Path, doing: str, *, wait: bool) -> Iterator[None]:
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = filelock.FileLock(lock, fallback_to_soft=False)  # a soft lock outlives its process
-        held = file.acquire(timeout=-1 if wait else 0)
-    except filelock.Timeout as error:
-        raise ReservedError(
-            f"{doing} by another process.", "Wait for it, or stop it first."
-        ) from error
-    except OSError as error:
-        raise MgcError(
-            f"{lock} cannot be locked: {error.strerror}.",
-            "Use a home on a disk that can be written and has locks: --home.",
-        ) from error
-    with held:
+    with held(home() / "claims" / f"{name}.lock", "This is being done", wait=wait):
         yield
 
 

@@ -111,6 +111,31 @@ def test_errors_become_text(
         assert "Traceback" in mgc("features", "list", "--json").err
 
 
+@pytest.mark.parametrize(
+    ("words", "module", "name", "said"),
+    [
+        ("models get musicnn", "mgc.prediction.ready_models", "get", "Stopped.\n"),
+        ("runs list", "mgc.runs", "everything", "Stopped.\n"),
+        ("features fetch ast", "mgc.plugins.registry", "find", "same command to continue.\n"),
+        ("--home HERE fit -e mfcc", "mgc.resolve", "dataset_name", "same command to continue.\n"),
+        ("predict HERE", "mgc.audio.audio_files", "collect", "With -o FILE, the same command"),
+    ],
+)
+def test_after_ctrl_c_it_says_what_the_command_keeps(
+    mgc: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    words: str, module: str, name: str, said: str,
+) -> None:  # fmt: skip
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("MGC_HOME", str(tmp_path))
+    monkeypatch.setattr(f"{module}.{name}", stop)
+    told = mgc(*words.replace("HERE", str(tmp_path)).split())
+    assert told.code == 130
+    assert said in told.err
+    assert "--resume" not in told.err
+
+
 def test_a_reader_that_leaves_early_is_no_error(mgc_home: Path) -> None:
     command = f"{sys.executable} -m mgc features list | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -38,6 +39,20 @@ def test_lines_are_seldom(capsys: pytest.CaptureFixture[str]) -> None:
         for _ in range(1000):
             task.advance()
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_fails_at_once_is_not_reported(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    screen = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    for done in range(2):
+        with suppress(ValueError), live.progress().task("work", 9, "files") as task:
+            task.advance(done)
+            raise ValueError
+    assert " 0 files in" not in screen.getvalue()
+    assert "work: 1 file in" in screen.getvalue()
 
 
 def test_a_terminal_gets_bars_with_rate_and_a_table_of_epochs(

@@ -1,5 +1,7 @@
 """The table of corrections, and datasets that follow it."""
 
+import errno
+import fcntl
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -190,6 +192,16 @@ def test_what_is_no_answer_is_not_written() -> None:
         with pytest.raises(UsageError):
             said.add([good, bad])  # type: ignore[list-item]
     assert not said.path.exists()
+
+
+def test_a_disk_without_locks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(MgcError, match=r"mine\.jsonl\.lock cannot be locked: No locks") as caught:
+        Corrections("mine").add([Correction("a", "genre", ["jazz"])])
+    assert "has locks" in caught.value.hint
 
 
 def test_a_table_that_is_not_there_does_not_take_corrections_back(dataset: Dataset) -> None:

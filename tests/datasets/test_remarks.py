@@ -105,7 +105,7 @@ def test_a_genre_that_is_tested_but_not_learnt_is_remarked() -> None:
     tracks, fold = division(70, 10, 20)
     tracks.loc[95:, "genre"] = "polka"
     assert remarks.about_folds(tracks, [fold]) == [
-        "The split learns nothing of polka, but is tested on 5 tracks of it."
+        "The split has no training track of polka, but is tested on 5 tracks of it."
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mgc import runs
+from mgc.audio.processes.locks import ReservedError
 from mgc.errors import MgcError
 from mgc.experiment.plan import Plan, read_plan
 from mgc.experiment.study import COMMAND, perform
@@ -142,7 +143,7 @@ def test_parts_of_a_job_array(plan: Plan) -> None:
 
 def test_a_claim_is_of_one_process_at_a_time(mgc_home: Path) -> None:
     with state.claimed("this"):
-        with pytest.raises(state.ReservedError), state.claimed("this"):
+        with pytest.raises(ReservedError), state.claimed("this"):
             pass
         with state.claimed("that"):
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,26 @@ def test_quarantined_tracks_are_left_out_and_counted(
     assert first not in set(run.predictions["track_id"])
     everything = fitting.fit(asked(include_bad=True))
     assert first in set(everything.predictions["track_id"])
+
+
+def test_a_genre_that_loses_its_training_files_is_remarked(
+    dataset: table.Dataset, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = dataset.tracks.query("genre == 'jazz' and split == 'training'")["path"]
+    assert len(lost)
+    shutil.copytree(music, tmp_path / "music")
+    for path in lost:
+        (tmp_path / "music" / path).write_bytes(b"no audio")
+    said: list[str] = []
+    progress = Silent()
+    monkeypatch.setattr(progress, "say", said.append)
+    request = replace(asked(), dataset=replace(dataset, root=tmp_path / "music"))
+    run = fitting.fit(request, progress)
+    [remark] = run.record.dataset.doubts
+    assert remark.startswith("The split has no training track of jazz, but is tested on ")
+    assert [line for line in said if "tested on" in line] == [
+        f"Note, as some tracks cannot be used: {remark}"
+    ]
 
 
 def test_other_weights_than_in_training_are_refused(dataset: table.Dataset) -> None:

@@ -105,17 +105,17 @@ def made_of(*rows: tuple[float, float], silent: int | None = None) -> Timeline:
     shares = np.array(rows)
     remarks = ["silent" if number == silent else "" for number in range(len(rows))]
     starts = np.arange(float(len(rows)))
-    return Timeline(None, ["a", "b"], len(rows) + 1.0, 2.0, starts, shares, remarks)
+    return Timeline(None, ["a", "b"], len(rows) + 1.0, 2.0, 1.0, starts, shares, remarks)
 
 
 def test_a_fade_is_one_segment_without_music() -> None:
     """Each of its windows says how loud it is; the segment, what is true of all."""
     quiet = [f"its loudest second is at -{level} dBFS" for level in (62, 70, 70)]
     shares = np.array([[0.9, 0.1], *[[np.nan] * 2] * 3])
-    made = Timeline(None, ["a", "b"], 5.0, 2.0, np.arange(4.0), shares, ["", *quiet])
+    made = Timeline(None, ["a", "b"], 5.0, 2.0, 1.0, np.arange(4.0), shares, ["", *quiet])
     assert [(s.genre, s.remark) for s in made.segments] == [("a", ""), ("", "holds no music")]
     assert [window["remark"] for window in made.as_record()["windows"]] == ["", *quiet]
-    same = Timeline(None, ["a", "b"], 4.0, 2.0, np.arange(2.0), shares[2:], quiet[1:])
+    same = Timeline(None, ["a", "b"], 4.0, 2.0, 1.0, np.arange(2.0), shares[2:], quiet[1:])
     assert [segment.remark for segment in same.segments] == [quiet[1]]
 
 
@@ -138,6 +138,20 @@ def test_a_stretch_counts_if_it_is_as_long_as_asked_and_twice_as_likely(
     np.testing.assert_array_equal(smoothed.probabilities, made.probabilities)
 
 
+def test_what_is_left_at_the_end_changes_no_price(models: dict[str, Model]) -> None:
+    made = models["single"].timeline((piece("metal", seconds=4.0), RATE), 3.0, smooth=6.0)
+    assert made.starts.tolist() == [0.0, 1.0]
+    assert made.price == pytest.approx(6.0 / 1.5 * np.log(2) / 2)
+
+
+def test_two_windows_are_smoothed_by_the_hop_that_was_asked_for() -> None:
+    """11 s in windows of 10 s, one every 5 s: what is left is in a window that starts at 1 s."""
+    rows = np.array([[0.8, 0.2], [0.3, 0.7]])  # b is 2.33 times as likely in the second
+    made = Timeline(None, ["a", "b"], 11.0, 10.0, 5.0, np.array([0.0, 1.0]), rows, ["", ""])
+    assert made.smoothed(12.0).labels == ["a", "b"]
+    assert made.smoothed(13.0).labels == ["a", "a"]
+
+
 def test_smoothing_leaves_a_join_where_it_is() -> None:
     wavering = ((0.8, 0.2), (0.4, 0.6), (0.8, 0.2), (0.7, 0.3), (0.45, 0.55), (0.9, 0.1))
     made = made_of(*wavering, *[(0.1, 0.9)] * 4)
@@ -147,7 +161,9 @@ def test_smoothing_leaves_a_join_where_it_is() -> None:
 
 def test_files() -> None:
     rows = np.array([[1.0, 0.0], [np.nan, np.nan]])
-    made = Timeline(Path("mix.wav"), ["a", "b"], 20.0, 10.0, np.array([0.0, 10]), rows, ["", "odd"])
+    made = Timeline(
+        Path("mix.wav"), ["a", "b"], 20.0, 10.0, 10.0, np.array([0.0, 10]), rows, ["", "odd"]
+    )
     assert written(made, ".txt").decode() == ("0.000000\t10.000000\ta\n10.000000\t20.000000\todd\n")
     table = written(made, ".csv").decode().splitlines()
     assert table[0] == "start,end,genre,a,b,remark"

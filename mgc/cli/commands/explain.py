@@ -69,7 +69,7 @@ def _show(made: Explanation) -> None:
     parts = [(f"{part.low:.1f}–{part.high:.1f} s", part) for part in strongest]
     parts += [(f"{part.low:,.0f}–{part.high:,.0f} Hz", part) for part in made.bands]
     lost = [(where, f"{part.effect:+.2f}") for where, part in parts]
-    output.show_table(["without", "log-odds lost"], lost, right=["log-odds lost"])
+    output.show_table(["part", "speaks for it"], lost, right=["speaks for it"])
 
 
 def _write(made: Explanation, folder: Path) -> None:

@@ -70,7 +70,8 @@ class TerminalProgress:
                 yield _BarTask(self._bars, number)
         finally:
             bar = self._bars.tasks[0]
-            self.say(ended(what, int(bar.completed), unit, bar.elapsed or 0.0))
+            if bar.completed:
+                self.say(ended(what, int(bar.completed), unit, bar.elapsed or 0.0))
             self._bars = None
             self._epochs.clear()
 

@@ -51,12 +51,13 @@ class PlainProgress:
 
     @contextmanager
     def task(self, what: str, total: int | None, unit: str) -> Iterator[Task]:
-        """Report progress every `SECONDS_BETWEEN_LINES`, and at the end."""
+        """Report progress every `SECONDS_BETWEEN_LINES`, and at the end if anything was done."""
         task = _LineTask(what, total, unit)
         try:
             yield task
         finally:
-            output.note(ended(what, task.done, unit, time.monotonic() - task.begun))
+            if task.done:
+                output.note(ended(what, task.done, unit, time.monotonic() - task.begun))
 
     def say(self, line: str) -> None:
         """Print the line."""

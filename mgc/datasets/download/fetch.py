@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgc.audio.processes.locks import held
 from mgc.datasets.download import verified_files
 from mgc.datasets.download.verified_files import MEGABYTE, Meter, readable
 from mgc.errors import MgcError
@@ -74,8 +74,8 @@ def fetch(
             `Patience.attempts`. What was fetched stays for the next call.
     """
     progress = progress or Silent()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target):
+    # Two programs appending to one file would corrupt it.
+    with held(target.with_name(f".{target.name}.lock"), f"{target} is being fetched"):
         if target.exists():
             return verified_files.verify(target, sha1, progress)
         part = _Part(url, target, size, progress, patience)
@@ -88,26 +88,6 @@ def fetch(
         verified_files.name_verified(part.path, target, found)
         part.note.unlink(missing_ok=True)
     return found
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Two programs appending to one file would corrupt it."""
-    from filelock import FileLock, Timeout
-
-    lock = target.with_name(f".{target.name}.lock")
-    try:
-        held = FileLock(lock, fallback_to_soft=False).acquire(timeout=0)
-    except Timeout as error:
-        raise MgcError(
-            f"{target} is being fetched by another mgc.", "Wait for it, or stop it."
-        ) from error
-    except OSError as error:
-        raise MgcError(
-            f"{lock} cannot be locked: {error.strerror}.", "Choose a disk that has locks."
-        ) from error
-    with held:
-        yield
 
 
 def _number(text: str) -> int | None:

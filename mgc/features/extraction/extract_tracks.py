@@ -78,9 +78,8 @@ def extract(
     result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
-    for store in (source.store for source in sources):
-        if store.place.shard_bytes[0]:  # nothing is written before so many: say now if it cannot
-            store.begin()
+    for source in sources:
+        source.store.begin()  # the first shard comes later: say now if it cannot be written
     if on is None:
         chosen = _where(sources, plan.waiting, workers, isolated=True)
     else:

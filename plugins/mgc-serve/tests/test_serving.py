@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -142,8 +143,7 @@ def test_without_a_run_it_says_what_to_do(
 
 
 def test_only_an_answered_request_leaves_its_folder_to_the_next(tmp_path: Path) -> None:
-    service = Service(Settings())
-    service.folder = tmp_path
+    service = Service(Settings(folder=tmp_path))
 
     async def requests() -> None:
         with service.folder_of_request() as first:
@@ -161,6 +161,27 @@ def test_only_an_answered_request_leaves_its_folder_to_the_next(tmp_path: Path) 
             assert next_one != failed
 
     asyncio.run(requests())
+
+
+def test_a_temporary_folder_that_was_tidied_away_is_made_anew(tmp_path: Path) -> None:
+    """systemd removes from /tmp what was not used for ten days: all of it, or a single folder."""
+    service = Service(Settings(folder=tmp_path))
+
+    async def write() -> Path:
+        with service.folder_of_request() as folder:
+            (folder / "0").touch()
+        await asyncio.sleep(0)
+        return folder
+
+    unused = asyncio.run(write())
+    unused.rmdir()
+    assert asyncio.run(write()) == unused
+    shutil.rmtree(service.folder)
+    assert asyncio.run(write()).parent == service.folder
+    shutil.rmtree(service.folder)
+    assert service.new_file(".wav").parent == service.folder
+    service.owner += 1  # another user has taken the name
+    assert asyncio.run(write()).parent != unused.parent
 
 
 def test_an_answer_goes_before_its_files_and_holds_nothing_if_it_is_not_read(

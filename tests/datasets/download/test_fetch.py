@@ -281,7 +281,7 @@ def test_two_at_once_are_kept_apart(server: Server, tmp_path: Path) -> None:
 
     with (
         FileLock(tmp_path / ".a.zip.lock"),
-        pytest.raises(MgcError, match="being fetched by another mgc"),
+        pytest.raises(MgcError, match="being fetched by another process"),
     ):
         get(server, tmp_path / "a.zip")
 

@@ -318,6 +318,17 @@ def test_an_object_store_that_cannot_be_written_is_named_before_the_work(
         extract(paths, sources("mel"), workers=1)
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = album(tmp_path, 2)
+    (tmp_path / "unplugged").symlink_to("a disk that is not there")
+    monkeypatch.setenv("MGC_FEATURES", str(tmp_path / "unplugged"))
+    monkeypatch.setattr(decoding, "excerpts", None)
+    with pytest.raises(MgcError, match=r"Cannot write .*unplugged"):
+        extract(paths, sources("mel"), workers=1)
+
+
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

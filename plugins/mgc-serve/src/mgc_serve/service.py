@@ -37,6 +37,7 @@ class Service:
         self.runs = RunBook(settings.run, self._figures)
         self.metrics = Metrics()
         self._ended = ExitStack()
+        self.folder, self.owner = Path(), -1  # none yet
         self.folders: list[Path] = []  # of requests, empty
         self.in_hand = 0
         self.seconds = 1.0  # of a request, the recent ones' mean
@@ -46,7 +47,7 @@ class Service:
 
     def start(self) -> None:
         """Start the processes, with the model of the run that answers; it takes seconds."""
-        self.folder = self._ended.enter_context(temporary_folder(self.settings.folder))
+        self.temporary()
         run = self._default_run()
         folders = [str(run.folder)] if run else []
         self.workers = mgc.Workers(
@@ -133,12 +134,26 @@ class Service:
         finally:
             self.in_hand -= 1
 
+    def temporary(self) -> Path:
+        """The temporary folder. It is made anew if it is gone, or someone else's: systems remove
+        from their place what nobody has used for days, and then anyone can take its name."""
+        try:
+            there = self.folder.stat().st_uid == self.owner
+        except OSError:
+            there = False
+        if not there:
+            self.folder = self._ended.enter_context(temporary_folder(self.settings.folder))
+            self.folders, self.owner = [], self.folder.stat().st_uid
+        return self.folder
+
     @contextmanager
     def folder_of_request(self) -> Iterator[Path]:
         """A folder whose files end with the request. One that was answered leaves it to the next:
         some file systems take milliseconds to remove a folder, or a file: the answer, which is
         sent as soon as the block has ended, goes first, and waits for no client."""
-        made = self.folders.pop() if self.folders else Path(tempfile.mkdtemp(dir=self.folder))
+        below = self.temporary()
+        made = self.folders.pop() if self.folders else Path(tempfile.mkdtemp(dir=below))
+        made.mkdir(0o700, exist_ok=True)  # this one alone may have been unused for days
         try:
             yield made
         except BaseException:  # a process may still be at work there
@@ -156,7 +171,7 @@ class Service:
 
     def new_file(self, suffix: str) -> Path:
         """A file in the temporary folder, for whoever removes it."""
-        handle, name = tempfile.mkstemp(suffix, dir=self.folder)
+        handle, name = tempfile.mkstemp(suffix, dir=self.temporary())
         os.close(handle)
         return Path(name)
 
