@@ -17,8 +17,8 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")
 
 PARTS = (
-    *("extraction", "jobs", "lyrics", "refusals", "scale_store", "scaling", "start", "store"),
-    *("training", "whisper"),
+    *("cluster_share", "extraction", "jobs", "lyrics", "refusals", "scale_store", "scaling"),
+    *("start", "store", "training", "whisper"),
 )
 
 
@@ -50,6 +50,7 @@ def main() -> None:
 
 def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namespace) -> Section:
     from benchmarks import (
+        cluster_share,
         extraction,
         jobs,
         lyrics,
@@ -63,6 +64,8 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
     )
 
     turns = asked.turns
+    if part == "cluster_share":
+        return cluster_share.measure(paths, scratch, files=24 * len(paths))
     if part == "extraction":
         return extraction.measure(paths, turns)
     if part == "jobs":

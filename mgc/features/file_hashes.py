@@ -51,19 +51,20 @@ def last_known(paths: Iterable[Path]) -> dict[Path, str]:
 def hashes(paths: Sequence[Path]) -> list[str]:
     """The hash of the sound in each file, "" if it cannot be read; only changed files are read."""
     found = known(paths)
-    new: dict[Path, tuple[Stamp, str]] = {}
-    for path in paths:
-        if path not in found and (before := stamp(path)):
-            with suppress(AudioError):
-                new[path] = before, sound_hash(path)
+    new = read(path for path in paths if path not in found)
     remember(new)
     found |= new
     return [found[path][1] if path in found else "" for path in paths]
 
 
-def read(path: Path) -> tuple[Stamp | None, str]:
-    """A file's stamp before it was read, and its hash. Raises AudioError if it cannot be read."""
-    return stamp(path), sound_hash(path)
+def read(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
+    """Each file's stamp before it was read, and its hash; without those that cannot be read."""
+    found = {}
+    for path in paths:
+        if before := stamp(path):
+            with suppress(AudioError):
+                found[path] = before, sound_hash(path)
+    return found
 
 
 def remember(hashes: Mapping[Path, tuple[Stamp, str]]) -> str:

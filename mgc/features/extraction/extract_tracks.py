@@ -139,7 +139,7 @@ def _on_cluster(plan: ExtractionPlan, on: str) -> Workplace:
     from mgc.features.extraction.ray_cluster import Cluster
 
     cluster = Cluster(plan.sources, on, shard_writer.SHARD_TRACKS, plan.waiting)
-    plan.sound_hash = cluster.sound_hash
+    plan.elsewhere = cluster.hashed
     return cluster.run
 
 

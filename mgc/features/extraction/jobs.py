@@ -29,6 +29,8 @@ from mgc.features.store import Origin
 #: enough that the decoders find them in the page cache.
 MAX_HASHES, HASHING_THREADS = 16, 4
 NO_STAMP = Stamp(0, 0)
+#: A file's number, its path, and its stamp and hash if it has not changed since it was hashed.
+File = tuple[int, Path, tuple[Stamp, str] | None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class ExtractionPlan:
     def __init__(self, paths: Sequence[Path], sources: Sequence[ExtractorSpec]) -> None:
         self.paths = paths
         self.sources = sources
-        self.sound_hash: Callable[[Path], str] = sound_hash
+        #: May hash files that are new on other machines; the others are hashed here.
+        self.elsewhere: Callable[[Iterator[File]], Iterator[File]] = iter
         #: Files whose features are complete, with their hashes: all that is kept of any file.
         self.there: dict[Path, str] = {}
         for some in batched(paths, file_hashes.AT_ONCE):
@@ -85,8 +88,8 @@ class ExtractionPlan:
             yield replace(job, wanted=(), right={}, same={}) if job.audio_hash in seen else job
             seen.update([job.audio_hash] if job.audio_hash else [])
 
-    def _todo(self) -> Iterator[tuple[int, Path, tuple[Stamp, str] | None]]:
-        """The waiting files by number, with their stamps and hashes if they have not changed."""
+    def _todo(self) -> Iterator[File]:
+        """The waiting files."""
         numbers = (n for n, path in enumerate(self.paths) if path not in self.there)
         for some in batched(numbers, file_hashes.AT_ONCE):
             known = file_hashes.known(self.paths[number] for number in some)
@@ -96,7 +99,7 @@ class ExtractionPlan:
         with ThreadPoolExecutor(HASHING_THREADS, "hash") as threads:
             waiting: deque[Future[ExtractionJob]] = deque()
             try:
-                for file in self._todo():
+                for file in self.elsewhere(self._todo()):
                     waiting.append(threads.submit(self._look, *file))
                     if len(waiting) >= MAX_HASHES:
                         yield waiting.popleft().result()
@@ -108,7 +111,7 @@ class ExtractionPlan:
     def _look(self, number: int, path: Path, known: tuple[Stamp, str] | None) -> ExtractionJob:
         """Hash a file, unless it has not changed, and look up what the stores hold of it."""
         try:
-            stamp, sha = known or self._hash(path)
+            stamp, sha = known or (file_hashes.stamp(path) or NO_STAMP, sound_hash(path))
             same = self._adopt(path, sha)
         except MgcError as error:
             return ExtractionJob(number, path, problem=error.message)
@@ -132,7 +135,3 @@ class ExtractionPlan:
         lacking = [n for n, each in enumerate(rows) if sha not in each and each.earlier]
         before = content_hash(path) if lacking else ""
         return {n: before for n in lacking if rows[n].adopt(sha, before)}
-
-    def _hash(self, path: Path) -> tuple[Stamp, str]:
-        before = file_hashes.stamp(path) or NO_STAMP
-        return before, self.sound_hash(path)

@@ -23,19 +23,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mgc.audio.file_cache import batched
 from mgc.audio.processes.pool import FILE_SECONDS, TRIES
-from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction import ray_node
-from mgc.features.extraction.jobs import ExtractionJob
+from mgc.features.extraction.jobs import ExtractionJob, File
 from mgc.features.extraction.ray_actors import Actors, Decoded, answer
 from mgc.features.extraction.ray_shards import ShardTasks
 from mgc.features.extraction.remote_sources import described
 from mgc.features.extraction.tasks import TaskResult, Work, one_thread
 from mgc.features.extractor_spec import ExtractorSpec
+from mgc.features.file_hashes import Stamp
 from mgc.features.store_folders import features_root
 
+HASHED_AT_ONCE, HASH_TASKS = 32, 4  # files that one task hashes, and such tasks out at once
 JOBS_PER_CPU = 2  # out at once
 OUT_BYTES = 1 << 30  # of the answers that may wait in the cluster's memory
 SIZE_SECONDS = 10.0  # how often the size of the cluster is asked for; it may grow or shrink
@@ -82,7 +84,7 @@ class Cluster:
         """
         with connected(self.address) as ray:
             self.ray = ray
-            self.read = ray.remote(num_cpus=0)(file_hashes.read)
+            self.read = ray.remote(num_cpus=0, scheduling_strategy="SPREAD")(file_hashes.read)
             self.do = ray.remote(num_cpus=1, num_returns=2, max_retries=TRIES - 1)(ray_node.do)
             try:
                 if gpus := int(self.ray.cluster_resources().get("GPU", 0)):
@@ -95,14 +97,26 @@ class Cluster:
             except self.ray.exceptions.RayError as error:
                 raise _failed(error) from error
 
-    def sound_hash(self, path: Path) -> str:
-        """The hash of a file's sound: from a node that sees the file, else made here."""
+    def hashed(self, files: Iterator[File]) -> Iterator[File]:
+        """The same files; those that are new, with their hashes from nodes that see them."""
+        out: deque[tuple[list[File], Any]] = deque()
+        for some in batched(files, HASHED_AT_ONCE):
+            new = [path for _, path, known in some if not known]
+            out.append((some, self.read.remote(new) if new else None))
+            if len(out) >= HASH_TASKS:
+                yield from self._hashed(*out.popleft())
+        while out:
+            yield from self._hashed(*out.popleft())
+
+    def _hashed(self, files: list[File], task: Any) -> Iterator[File]:
+        there: dict[Path, tuple[Stamp, str]] = {}
         with suppress(self.ray.exceptions.RayError):
-            then, there = self.ray.get(self.read.remote(path))
-            now = file_hashes.stamp(path)
-            if then and now and then[:2] == now[:2]:
-                return str(there)
-        return sound_hash(path)
+            there = self.ray.get(task) if task is not None else {}
+        for number, path, known in files:
+            if path in there:
+                (then, hashed), now = there[path], file_hashes.stamp(path)
+                known = (now, hashed) if now and then[:2] == now[:2] else None
+            yield number, path, known
 
     # Jobs out and back, in order
 

@@ -6,18 +6,20 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
+from benchmarks.cluster_share import has_open_shard
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
-from mgc.features.extraction import extract, features_of, ray_shards, shard_writer
+from mgc.features import file_hashes
+from mgc.features.extraction import extract, features_of, jobs, ray_shards, shard_writer
 from mgc.features.extraction import ray_cluster as cluster_module
 from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
 from mgc.features.extraction.ray_cluster import Cluster
@@ -103,7 +105,7 @@ def test_one_node_of_three_is_killed(connected: Any, tmp_path: Path, local: Any)
     over = threading.Event()
 
     def kill() -> None:
-        while not (busy := [node for node in connected.others if _has_open_shard(node)]):
+        while not (busy := [*filter(has_open_shard, connected.others)]):
             if over.wait(0.02):
                 return
         connected.others.remove(busy[0])
@@ -121,16 +123,6 @@ def test_one_node_of_three_is_killed(connected: Any, tmp_path: Path, local: Any)
     connected.others.append(_added(connected))
 
 
-def _has_open_shard(node: Any) -> bool:
-    """Whether one of its workers makes a shard: Ray calls the process so."""
-    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    for process in raylet.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if process.cmdline()[:1] == ["ray::do_shard"]:
-                return True
-    return False
-
-
 def test_nodes_put_shards_into_the_store_themselves(
     connected: Any, tmp_path: Path, local: Any
 ) -> None:
@@ -138,8 +130,7 @@ def test_nodes_put_shards_into_the_store_themselves(
     paths = album(tmp_path / "music", 70, seconds=1.0)
     (tmp_path / "music" / "0011.wav").write_text("no music")
     (tmp_path / "music" / "0066.wav").write_bytes(paths[2].read_bytes())
-    jobs = ExtractionPlan(paths, sources()).jobs()
-    out = list(Cluster(sources(), "ray", 32).run(jobs))
+    out = list(Cluster(sources(), "ray", 32).run(ExtractionPlan(paths, sources()).jobs()))
     assert [job.path for job, _ in out] == paths
     assert all(answer.is_stored for job, answer in out if job.wanted)
     assert sum(array.nbytes for _, answer in out for array in answer.arrays) == 0
@@ -165,12 +156,38 @@ def test_nodes_read_the_files_and_make_large_shards_on_an_object_store(
     monkeypatch.setenv("MGC_FEATURES", f"file://{tmp_path}/objects")
     monkeypatch.setenv("MGC_HOME", str(tmp_path / "another home"))
     (tmp_path / "objects" / sources("mel")[0].store.folder.name).mkdir(parents=True)
-    monkeypatch.setattr(cluster_module, "sound_hash", unwanted)
+    monkeypatch.setattr(jobs, "sound_hash", unwanted)
     monkeypatch.setattr(Cluster, "_window", lambda _: 1)  # a small cluster: two shards' files each
     done = extract(paths, sources("mel"), on="ray")
     assert (done.made, done.found, done.failures) == (69, 1, [])
     assert len(list(tmp_path.glob("objects/*/*.safetensors"))) == 2
     assert {sha: rows[0].tobytes() for sha, rows in _stored(paths)} == expected
+
+
+def test_nodes_hash_many_files_at_once(connected: Any, tmp_path: Path) -> None:
+    """A task for each file was most of what the process that hands them out sent and received."""
+    paths = album(tmp_path, 70, seconds=0.1)
+    paths[3].write_text("no music")
+    paths[40].unlink()  # left to this process, which says why
+    known = [(path, file_hashes.stamp(path), sound_hash(path)) for path in paths[:2]]
+    files = [(n, path, (stamp, sha)) for n, (path, stamp, sha) in enumerate(known)]
+    files += [(n, path, None) for n, path in enumerate(paths)][2:]
+    cluster, asked = Cluster(sources("mel"), "ray", 32), []
+    read = ray.remote(file_hashes.read)
+
+    def remote(some: list[Path]) -> Any:
+        asked.append(len(some))
+        return read.remote(some)
+
+    cluster.ray, cluster.read = ray, SimpleNamespace(remote=remote)
+    out = [*cluster.hashed(iter(files))]
+    assert asked == [30, 32, 6]
+    assert [file[:2] for file in out] == [*enumerate(paths)]
+    assert [n for n, _, known in out if not known] == [40]
+    rest = [(path, found) for _, path, found in out if found]
+    assert [found for _, found in rest] == [
+        (file_hashes.stamp(path), sound_hash(path)) for path, _ in rest
+    ]
 
 
 def _stored(paths: list[Path]) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -213,8 +230,7 @@ def test_files_travel_where_nodes_do_not_see_them(
     paths = album(tmp_path / "music", 40)
     (tmp_path / "music" / "0011.wav").write_text("no music")
     plan = ExtractionPlan(paths, sources("mel"))
-    jobs = [_elsewhere(job) for job in plan.jobs()]
-    out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
+    out = list(Cluster(sources("mel"), "ray", 32).run(map(_elsewhere, plan.jobs())))
     assert [job.path for job, _ in out] == paths
     assert [bool(answer.reason) for _, answer in out].index(True) == 11
     assert out[11][1].reason.startswith(f"{paths[11]}: does not decode")
@@ -240,8 +256,8 @@ def test_a_file_too_large_to_travel_is_worked_on_here(
 ) -> None:
     monkeypatch.setattr(cluster_module, "SHIPPED_BYTES", 60_000)
     paths = [*album(tmp_path / "short", 3, seconds=1.0), *album(tmp_path / "long", 1, seconds=2.0)]
-    jobs = [_elsewhere(job) for job in ExtractionPlan(paths, sources("mel")).jobs()]
-    out = list(Cluster(sources("mel"), "ray", 32).run(iter(jobs)))
+    plan = ExtractionPlan(paths, sources("mel"))
+    out = list(Cluster(sources("mel"), "ray", 32).run(map(_elsewhere, plan.jobs())))
     assert [answer.parts for _, answer in out] == [[1], [1], [1], [2]]
 
 
