@@ -91,7 +91,7 @@ def extract(
         for job, answer in chosen(plan.jobs()):
             _note(result, keeping, job, answer)
             task.advance()
-            forecast.add(sum(array.nbytes for array in answer.arrays))
+            forecast.add(answer.stored_bytes or sum(array.nbytes for array in answer.arrays))
     keeping.finish()
     for source in sources if on is not None else ():
         source.store.refresh()  # nodes have written there

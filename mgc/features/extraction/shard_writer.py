@@ -33,14 +33,15 @@ class ShardWriter:
         self.same: list[dict[str, str]] = [{} for _ in sources]
         self.bytes, self.block = [0 for _ in sources], 0
         self.hashes: dict[Path, tuple[Stamp, str]] = {}
-        # Audio hash → what failed, for files with the same content.
-        self.failed: dict[str, dict[str, str]] = {}
+        # Audio hash → the first such file and what failed, for files with the same content.
+        self.failed: dict[str, tuple[Path, dict[str, str]]] = {}
         self.again = Counter[str]()
         self.adopted = 0
 
     def failures(self, job: ExtractionJob, answer: TaskResult) -> dict[str, str]:
         """Fingerprint of an extractor (or "": all) → why it has no features of this file."""
-        failed = dict(self.failed.get(job.audio_hash, {}))
+        first, before = self.failed.get(job.audio_hash, (job.path, {}))
+        failed = {who: why.replace(str(first), str(job.path)) for who, why in before.items()}
         for number, reason in zip(job.wanted, answer.reasons, strict=False):
             if reason:
                 failed[self.sources[number].store.fingerprint] = reason
@@ -49,7 +50,7 @@ class ShardWriter:
         elif "" not in failed and job.wanted and _has_changed(job):
             failed = {"": f"{job.path}: changed while it was being read."}
         if failed:
-            self.failed[job.audio_hash] = failed
+            self.failed[job.audio_hash] = job.path, failed
         return failed
 
     def add(self, job: ExtractionJob, answer: TaskResult) -> None:
@@ -60,7 +61,7 @@ class ShardWriter:
         self.hashes[job.path] = (job.stamp, job.audio_hash)
         self.again.update([job.again] if job.again else [])
         self.adopted += bool(job.same)
-        if answer.is_stored:
+        if answer.stored_bytes is not None:
             return
         for number, origin in job.right.items():
             self.origins[number][job.audio_hash] = origin
@@ -127,6 +128,7 @@ def stored(jobs: Sequence[ExtractionJob], sources: Sequence[ExtractorSpec]) -> l
     for job, answer in on_cores(sources, "features", 0, iter(jobs)):
         if "" not in keeping.failures(job, answer):
             keeping.add(job, answer)
-        answers.append(replace(answer, arrays=[], is_stored=True))
+        size = sum(array.nbytes for array in answer.arrays)
+        answers.append(replace(answer, arrays=[], stored_bytes=size))
     keeping.finish()
     return answers

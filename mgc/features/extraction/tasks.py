@@ -44,8 +44,8 @@ class TaskResult:
     waveforms, and ``parts`` says what each is for, in the form of `heard_by`. ``origin`` says how
     the file was heard, in the form of `mgc.features.store.Origin`. ``remark`` says why what was
     heard holds no music. ``reasons`` says which of the wanted sources failed, and why: "" if one
-    did not; it is empty if none did. If ``is_stored``, the worker has put the features into their
-    stores, and ``arrays`` is empty.
+    did not; it is empty if none did. ``stored_bytes`` is the size of features that the worker has
+    put into their stores itself (``arrays`` is then empty); None if it has not.
     """
 
     reason: str = ""
@@ -54,7 +54,7 @@ class TaskResult:
     origin: list[Any] = field(default_factory=list)
     remark: str = ""
     reasons: list[str] = field(default_factory=list)
-    is_stored: bool = False
+    stored_bytes: int | None = None
 
     def rows(self) -> list[Rows]:
         """The features, by wanted source."""

@@ -55,6 +55,14 @@ def test_features_are_librosa_s(tmp_path: Path) -> None:
         np.testing.assert_allclose(made["chroma"][number], chroma, atol=6e-4)
 
 
+def test_copies_of_what_is_no_music_are_each_named(tmp_path: Path) -> None:
+    paths = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    for path in paths:
+        path.write_text("no music")
+    said = [failure.reason for failure in extract(paths, sources()).failures]
+    assert said == [f"{path}: {said[0].partition(': ')[2]}" for path in paths]
+
+
 def test_two_runs(tmp_path: Path) -> None:
     paths = album(tmp_path, 5)
     first = extract(paths, sources())
