@@ -79,11 +79,8 @@ def mel_decibel(
         power = clips.power(n_fft, HOP)
         library = library_of(power)
         groups = _grouped_bands(clips.sample_rate, n_fft, n_mels, fmin, fmax)
-        parts = [
-            beside(bands, power) @ power[..., low:high].swapaxes(1, 2)
-            for low, high, bands in groups
-        ]
-        decibel = library.concatenate(parts, axis=1)
+        parts = [power[..., low:high] @ beside(bands, power) for low, high, bands in groups]
+        decibel = library.concatenate(parts, axis=2).swapaxes(1, 2)
         library.clip(decibel, MIN_POWER, None, out=decibel)
         library.log10(decibel, out=decibel)
         decibel *= 10.0
@@ -105,14 +102,14 @@ def _loudest(decibel: Array, clips: Clips) -> Array:
 def _grouped_bands(
     rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
 ) -> tuple[tuple[int, int, np.ndarray], ...]:
-    """The mel filters in groups: first bin, end bin, (band, bin) of each."""
+    """The mel filters in groups: first bin, end bin, (bin, band) of each."""
     bands = mel_bands(rate, n_fft, n_mels, fmin, fmax)
     groups = []
     for first in range(0, n_mels, GROUP_BANDS):
         part = bands[:, first : first + GROUP_BANDS]
         used = np.flatnonzero(part.any(axis=1))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-        groups.append((low, high, part[low:high].T.copy()))
+        groups.append((low, high, part[low:high].copy()))
     return tuple(groups)
 
 

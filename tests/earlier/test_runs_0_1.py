@@ -18,7 +18,9 @@ from tests.fixtures.make_clips import write_clips, write_whisper
 
 KEPT = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
 EXPECTED = json.loads((KEPT / "expected.json").read_text(encoding="utf-8"))["runs"]
-ROUNDING = 1e-5  # libraries and processors differ in the last bits of float32
+#: Libraries and processors differ in the last bits of float32, by which a value that is stored as
+#: float16 may become its neighbour: 0.03 dB in one of a thousand cells of these short clips.
+ROUNDING = 1e-4
 
 
 @pytest.fixture(scope="module")
