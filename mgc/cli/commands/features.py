@@ -158,10 +158,6 @@ def extract(
     resolve.check_settings(names, [], settings)
     options.refuse_unused("with --on", {"--workers": on and workers})
     dataset = resolve.dataset(data)
-    from mgc.features import workers_ahead
-
-    if on is None:
-        workers_ahead.start_for(dataset.paths(), workers)
     from mgc.datasets.quality.checking import judge_again
     from mgc.datasets.quarantine import usable
     from mgc.features import extraction

@@ -136,7 +136,6 @@ def _checked(
 ) -> Dataset:
     """The dataset. Refuses wrong names before anything slow is imported; then workers may start."""
     from mgc import resolve
-    from mgc.features import workers_ahead
     from mgc.plugins import plugin_process, registry
 
     if not extractors:
@@ -148,7 +147,6 @@ def _checked(
     dataset = resolve.dataset(resolve.dataset_name(data))
     if jobs is None:
         plugin_process.start_ahead("head", heads, "mgc.fitting.fold_training")
-    workers_ahead.start_for(dataset.paths(), None)
     return dataset
 
 

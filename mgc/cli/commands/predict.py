@@ -113,7 +113,7 @@ def predict(
     files = _files(paths or [], files_from)
     if genres is None:
         options.refuse_unused("without --genres", {"--extractor": extractor, "--set": settings})
-        model = answering_model(run, data, device, files, workers)
+        model = answering_model(run, data, device)
     else:
         model = _zero_shot(genres, extractor, settings, device, {"--run": run, "--data": data})
     if timeline:

@@ -3,35 +3,22 @@ ready-made one. It is said on stderr which one that is, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgc.cli.ui import choice, output
 from mgc.errors import MgcError
-from mgc.features import workers_ahead
 
 if TYPE_CHECKING:
     from mgc.prediction.model import Model
     from mgc.runs import Run
 
 
-def answering_model(
-    run: str | None,
-    data: str | None,
-    device: str,
-    files: Sequence[Path] = (),
-    workers: int | None = None,
-) -> Model:
-    """The model of a run by name or label, or else of the run that answers for the dataset.
-
-    The workers for many ``files`` start while it is imported.
-    """
+def answering_model(run: str | None, data: str | None, device: str) -> Model:
+    """The model of a run by name or label, or else of the run that answers for the dataset."""
     from mgc.plugins import plugin_process
 
     chosen = _run(run, data)
     plugin_process.start_ahead("head", [chosen.record.head.name], "mgc.prediction.head_apart")
-    workers_ahead.start_for(files, workers, even_known=True)
     from mgc import resolve
     from mgc.prediction.model import Model
 

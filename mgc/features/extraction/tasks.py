@@ -26,10 +26,11 @@ from mgc.features.extraction.one_file import Rows, Run, by_policy, heard, made_o
 from mgc.features.extraction.prefetch import prefetched
 from mgc.features.extraction.remote_sources import described
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.features.workers_ahead import WORKER
 
 #: Files whose features may wait for their shard, so that workers continue while one is synced.
 READY = 8
+
+WORKER = "mgc.features.extraction.file_worker:answering"  # what worker processes load
 
 #: ``features`` decodes and extracts; ``waves`` only decodes, for an extractor on a GPU.
 Task = Literal["features", "waves"]
@@ -110,7 +111,7 @@ def in_processes(
 ) -> Iterator[tuple[ExtractionJob, TaskResult]]:
     """Each job with its result, in the order of the jobs, by this many worker processes."""
     settings = {"sources": described(sources, "cpu"), "task": task}
-    pool: Pool[ExtractionJob] = Pool(f"{WORKER}:answering", settings, count)
+    pool: Pool[ExtractionJob] = Pool(WORKER, settings, count)
     stopping = Event()
     requests = (
         (job, {"path": str(job.path), "wanted": job.wanted} if job.wanted else None) for job in jobs

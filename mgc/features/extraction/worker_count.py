@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from mgc.audio.processes.pool import cores
 from mgc.errors import UsageError
 from mgc.features.extractor_spec import ExtractorSpec
-from mgc.features.workers_ahead import MIN_FILES
 
+#: Below this many files the work is done here: starting workers takes half as long as these
+#: (0.4 s against 0.03 to 0.05 s per file).
+MIN_FILES = 32
 #: With a pretrained model a file takes seconds, and workers pay off sooner.
 MIN_FILES_WITH_WEIGHTS = 4
 
