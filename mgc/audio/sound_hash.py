@@ -53,6 +53,7 @@ _EBML_NESTED = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0x1F43B675}  # Segment
 _EBML_TAGS = {0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1941A469, 0x1043A770}  # SeekHead … Chapters
 _EBML_TAGS |= {0xBF, 0xEC, 0x7BA9, 0x4D80, 0x5741, 0x73A4, 0x7384, 0x4461}  # CRC-32 … DateUTC
 _EBML_TAGS |= {0x73C5, 0x536E, 0x22B59C, 0x22B59D, 0xA7, 0xAB}  # TrackUID … PrevSize
+_EBML_TAGS |= {0x4489}  # Duration, which makers round in their own ways
 _GAPLESS = b"iTunSMPB"  # a tag that says how many samples are no sound
 
 

@@ -77,8 +77,12 @@ def _mp4(path: Path) -> None:
 
 
 def _matroska(path: Path) -> None:
-    """As mkvpropedit does it: tags and a cover behind all else in the segment."""
+    """As mkvpropedit does it: tags and a cover behind all else in the segment; and the length in
+    milliseconds rounded otherwise, as FFmpeg does it when it copies."""
     whole = path.read_bytes()
+    place = whole.index(b"\x44\x89\x88") + 3
+    (length,) = struct.unpack_from(">d", whole, place)
+    whole = whole[:place] + struct.pack(">d", length + 1) + whole[place + 8 :]
     at = whole.index(b"\x18\x53\x80\x67\x01") + 5  # the segment, and 7 bytes of its size
     more = b"".join(
         name + (1 << 56 | len(data)).to_bytes(8, "big") + data
