@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import shutil
 import socket
 import time
@@ -119,7 +120,7 @@ def harmless(said: httpx.Response) -> httpx.Response:
     """An answer that is neither a failure of the server nor tells of its inside."""
     assert said.status_code < 500, said.text
     assert "Traceback" not in said.text
-    assert "/tmp" not in said.text
+    assert "/tmp" not in re.sub(r"[\w+/]{1000,}", "", said.text)  # a picture in base64 may hold it
     if said.status_code >= 400:
         assert said.headers["content-type"] == "application/problem+json"
     return said
