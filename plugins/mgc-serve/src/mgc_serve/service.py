@@ -135,8 +135,8 @@ class Service:
             self.in_hand -= 1
 
     def temporary(self) -> Path:
-        """The temporary folder. It is made anew if it is gone, or someone else's: systems remove
-        from their place what nobody has used for days, and then anyone can take its name."""
+        """The temporary folder, made anew if it no longer exists or belongs to another user: the
+        system may delete it after days without use, and then anybody can take its name."""
         try:
             there = self.folder.stat().st_uid == self.owner
         except OSError:
