@@ -2,18 +2,19 @@
 
 Features and listening results are kept by this hash: a file that is retagged, renamed or moved is
 found again, and files with the same sound share them. Versions before 0.2 kept them by the SHA-256
-of the whole file.
+of the whole file, and the first ones of 0.2 by a former rule.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from mgc.audio.decoding import content_hash
 from mgc.audio.file_cache import FileCache, Stamp, batched, stamp
-from mgc.audio.sound_hash import sound_hash
+from mgc.audio.sound_hash import FORMER_SCHEME, sound_hash
 from mgc.errors import AudioError
 
 __all__ = ["Stamp", "hashes", "known", "remember", "stamp"]
@@ -22,7 +23,7 @@ AT_ONCE = 10_000  # files: bounds the memory for rows as they are stored
 
 _CACHE = FileCache(
     "audio-hashes.sqlite",
-    "sounds",
+    "sounds_2",
     (
         *("path BLOB PRIMARY KEY", "size INTEGER", "mtime_ns INTEGER", "sound TEXT"),
         *("ctime_ns INTEGER", "inode INTEGER"),
@@ -40,6 +41,13 @@ def known(paths: Iterable[Path]) -> dict[Path, tuple[Stamp, str]]:
             if now and now.is_same(Stamp(size, mtime_ns, *more)):
                 found[by_key[key]] = now, hashed
     return found
+
+
+def earlier(path: Path) -> Iterator[str]:
+    """Under which hashes earlier versions may have kept what is known of a file. Raises AudioError
+    if it cannot be read."""
+    yield sound_hash(path, FORMER_SCHEME)
+    yield content_hash(path)
 
 
 def last_known(paths: Iterable[Path]) -> dict[Path, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgc.audio.sound_hash import sound_hash
+from mgc.audio.sound_hash import FORMER_SCHEME, SCHEME, sound_hash
 from mgc.errors import UsageError
 from mgc.features.extraction import Rows
 from mgc.runs import Run
@@ -53,7 +53,8 @@ class TrainingMusic:
         """What is known of a file that a member learnt from; None of any other."""
         if not self.references:
             return None
-        key = audio_key(sound_hash(path))
+        scheme = str(self.run.record.identity.get("audio", "")).partition(":")[0]
+        key = audio_key(sound_hash(path, scheme if scheme == FORMER_SCHEME else SCHEME))
         if not any(reference.has_learnt_from(key) for reference in self.references):
             return None
         rows = self.run.predictions

@@ -23,7 +23,7 @@ SCHEMES = {
     "tracks": "json-1",
     "labels": "json-1",
     "groups": "json-1",
-    "audio": "sound-sha256-1",
+    "audio": "sound-sha256-2",
     "folds": "split-crc32-1",
     "extractor": "fingerprint-1",
     "head": "json-1",

@@ -225,7 +225,7 @@ def test_a_changed_row_is_not_used(mgc_home: Path, file: Path, column: str) -> N
     file_hashes.remember({file: (now, "c" * 64)})
     value = {"path": os.fsencode(copy), "sound": "d" * 64}[column]
     with sqlite3.connect(mgc_home / "audio-hashes.sqlite") as database:
-        database.execute(f"UPDATE sounds SET {column} = ?", (value,))
+        database.execute(f"UPDATE sounds_2 SET {column} = ?", (value,))
     assert file_hashes.known([file, copy]) == {}
 
 

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from mgc import fitting, runs
+from mgc.audio.sound_hash import FORMER_SCHEME, SCHEME, sound_hash
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
 from mgc.datasets.synthesis.not_music import not_music
@@ -23,7 +24,7 @@ from mgc.fitting.music_reference import fit_machine
 from mgc.prediction import unlike
 from mgc.prediction.model import Model
 from mgc.prediction.unlike import mean_texture
-from mgc.runs.reference import REFERENCE, Reference
+from mgc.runs.reference import REFERENCE, Reference, audio_key, load_reference
 from mgc.runs.run_verification import verify
 from tests.conftest import Told
 from tests.fitting.test_fitting import asked
@@ -120,6 +121,21 @@ def test_a_file_that_a_run_learnt_from_is_recognised(
     assert list(found.out_of_fold.values()) == expected.tolist()
     assert found.answer == run.genres[expected.argmax()]
     assert model.predict(tune).heard_before is None
+
+
+def test_a_run_made_by_the_former_rule_knows_its_files_by_it(
+    run: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 22_050), 22_050)
+    key = audio_key(sound_hash(path, FORMER_SCHEME))
+    kept = load_reference(run)
+    assert kept is not None
+    kept = replace(kept, learnt=np.array([int(key, 16)], np.uint64))
+    monkeypatch.setattr(unlike, "load_reference", lambda _: kept)
+    for scheme, known in ((FORMER_SCHEME, True), (SCHEME, False)):
+        made = replace(run, record=replace(run.record, identity={"audio": f"{scheme}:0"}))
+        assert (unlike.TrainingMusic(made, [made]).heard_before(path) is not None) is known
 
 
 def test_only_tracks_of_a_single_split_that_were_learnt_from_count(

@@ -17,6 +17,10 @@ MAX_GUESS_ERROR = 0.01
 MIN_FOREIGN = 1_024
 
 
+class IrregularError(Exception):
+    """A file is not as its format says."""
+
+
 @dataclass(frozen=True)
 class SoundPart:
     """A piece of a file that is a whole audio file of its own.

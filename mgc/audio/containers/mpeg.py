@@ -73,7 +73,7 @@ class MpegStream:
         return self._seconds(self.frames, padded=self.xing_right)
 
     def _seconds(self, frames: float, *, padded: bool) -> float:
-        at = _delay_at(self.xing, self.first)
+        at = delay_at(self.xing, self.first)
         trim = int.from_bytes(self.xing[at : at + 3], "big") if at else 0
         samples = frames * self.first.samples - (trim >> 12) - (trim & 0xFFF) * padded
         return max(0.0, samples / self.first.form[1])
@@ -278,13 +278,13 @@ def _corrected(xing: bytes, first: Frame, frames: int, size: int) -> bytes:
     """The header with the right length; the encoder's delay stays, its padding at the end goes."""
     made = bytearray(xing)
     struct.pack_into(">II", made, first.tag + 8, frames, size + len(xing))
-    if at := _delay_at(xing, first):
+    if at := delay_at(xing, first):
         made[at + 1] &= 0xF0
         made[at + 2] = 0
     return bytes(made)
 
 
-def _delay_at(xing: bytes, frame: Frame) -> int:
+def delay_at(xing: bytes, frame: Frame) -> int:
     """Where LAME states delay and padding, 12 bits each, in samples; 0 if it does not."""
     at = frame.tag + 16 + 104 + 21
     return at if len(xing) >= at + 3 and xing[frame.tag + 7] & 15 == 15 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,9 @@ MAGIC = b"OggS"
 _header = struct.Struct(
     "<4sBBqIIIB"
 )  # magic, version, flags, granule, serial, number, CRC, segments
-_BEGINS = 2
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_ONES = 0xFFFFFFFF
+_BEGINS, ENDS = 2, 4  # flags of the first and the last page
 
 
 @dataclass
@@ -82,6 +85,15 @@ def pages(content: Content, at: int, end: int) -> Iterator[tuple[int, int, int, 
             at = stop
         elif (at := content.find(MAGIC, at + 1, end)) < 0:
             return
+
+
+def is_intact(content: Content, at: int, stop: int) -> bool:
+    """Whether a page has the checksum that it states: CRC-32, its bits the other way round than
+    zlib's. A decoder leaves out a page that has not."""
+    page = content[at : at + 22] + bytes(4) + content[at + 26 : stop]
+    found = zlib.crc32(page.translate(_REVERSED), _ONES) ^ _ONES
+    stated = content[at + 22 : at + 26].translate(_REVERSED)
+    return found == int.from_bytes(stated, "big")
 
 
 def _codec(packet: bytes) -> tuple[int, int] | None:

@@ -99,7 +99,6 @@ def _combine() -> None:
 def _remove() -> None:
     """Remove the demo's dataset, the runs that `mgc demo` made of it, and its features."""
     from mgc import runs
-    from mgc.audio.decoding import content_hash
     from mgc.datasets import table
     from mgc.features import file_hashes, store
 
@@ -115,7 +114,7 @@ def _remove() -> None:
     shards = 0
     if choice.is_demo(NAME):
         paths = [path for path in table.load(NAME).paths() if path.is_file()]
-        before = map(content_hash, paths)  # the keys of an earlier version
+        before = {sha for path in paths for sha in file_hashes.earlier(path)}
         shards = store.forget({*file_hashes.hashes(paths), *before})
         table.remove(NAME)
     elif NAME not in table.names() and (music := table.datasets_home() / NAME).exists():

@@ -228,11 +228,12 @@ class _New:
 def _listen(path: Path) -> dict[str, Any]:
     """Hear a file in a worker process, unless a file with the same sound was heard before."""
     try:
-        content, before = sound_hash(path), decoding.content_hash(path)
+        content = sound_hash(path)
+        hashes = [content, *file_hashes.earlier(path)]
     except AudioError:
         return vars(listen(path))
-    known = _recalled([content, before], codes=True, wait=0.1)  # longer would cost a decode
-    heard = known.get(content) or known.get(before) or listen(path)
+    known = _recalled(hashes, codes=True, wait=0.1)  # longer would cost a decode
+    heard = next((known[sha] for sha in hashes if sha in known), None) or listen(path)
     return {**vars(heard), "content": content}
 
 

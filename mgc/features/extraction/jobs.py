@@ -15,7 +15,6 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from mgc.audio.decoding import content_hash
 from mgc.audio.file_cache import batched
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import MgcError
@@ -130,8 +129,10 @@ class ExtractionPlan:
         return ExtractionJob(number, path, stamp, sha, tuple(wanted), right, same, again)
 
     def _adopt(self, path: Path, sha: str) -> dict[int, str]:
-        """Find what an earlier version stored of a file, by its hash of the file's bytes."""
+        """Find what an earlier version stored of a file, by the hashes that it had then."""
         rows = [source.store.rows for source in self.sources]
         lacking = [n for n, each in enumerate(rows) if sha not in each and each.earlier]
-        before = content_hash(path) if lacking else ""
-        return {n: before for n in lacking if rows[n].adopt(sha, before)}
+        found: dict[int, str] = {}
+        for before in file_hashes.earlier(path) if lacking else ():
+            found |= {n: before for n in lacking if n not in found and rows[n].adopt(sha, before)}
+        return found

@@ -23,7 +23,7 @@ from mgc.errors import MgcError
 from mgc.features.store.shards import ALIGNMENT, CODES, DTYPES, Origin, Row, Shard
 from mgc.home import checksum, replacing
 
-INDEX, VERSION = "shards.index", 1
+INDEX, VERSION = "shards.index", 2
 LENGTHS = len("00000000") + 8  # bytes: the checksum of what follows, and the length of the facts
 KEY = np.dtype("S64")
 #: One version of a track: the table of ``heard`` begins with "not said"; without clips it only says

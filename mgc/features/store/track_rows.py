@@ -29,8 +29,8 @@ class TrackRows(Mapping[str, list[Row]]):
         self.index = index
         self.beside: dict[str, list[ShardEntry]] = {}  # of shards that are not in the index
         self.names: set[str] = set()  # those shards
-        self.same: dict[str, str] = {}  # sound hash → the hash of the whole file
-        #: The hashes of whole files, of tracks not yet found again by their sound.
+        self.same: dict[str, str] = {}  # sound hash → the hash by an earlier rule
+        #: The hashes by earlier rules, of tracks not yet found again by their sound.
         self.earlier = {*index.left.astype(str).tolist()}
 
     @classmethod
@@ -98,7 +98,7 @@ class TrackRows(Mapping[str, list[Row]]):
         return best
 
     def linked(self) -> dict[str, str]:
-        """Sound hash → the hash of the whole file under which a shard holds the track."""
+        """Sound hash → the hash by an earlier rule under which a shard holds the track."""
         return {
             **dict(self.index.links[["sound", "earlier"]].astype("U64,U64").tolist()),
             **self.same,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mgc.audio import decoding
 from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.sound_hash import FORMER_SCHEME, sound_hash
 from mgc.features.extraction import extract
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import shards
-from tests.audio.encoding import MAKERS
 from tests.audio.test_sound_hash import CASES as TAGGED
+from tests.audio.test_sound_hash import MAKERS
 from tests.features.extraction.test_heard_before import Told, stored_by_the_first_version
 
 #: The first version heard the other one in part.
@@ -32,7 +35,7 @@ def library(tmp_path: Path, mgc_home: Path) -> dict[Path, object]:
     for number, (name, tag) in enumerate(CASES):
         path = tmp_path / "library" / f"{number}-{name}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(MAKERS[name](24_000, 1, 2.0 + number / 16))
+        path.write_bytes(MAKERS[name](48_000, 1, 2.0 + number / 16))
         found[path] = tag
     return found
 
@@ -71,6 +74,33 @@ def test_a_store_of_whole_files_is_found_again_once(
     told = Told()
     assert extract(list(library), sources(), told, workers=1).found == len(CASES)
     assert told.lines == []
+
+
+def test_a_store_of_the_former_rule_is_found_again_once(
+    tmp_path: Path, mgc_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that took an mp3 for the bytes between its tags, with the Xing header."""
+    names, files = ["cbr.mp3", "vbr_no_xing.mp3", "a.flac", "a.wav", "a.aiff", "a.au"], []
+    for number, name in enumerate(names):
+        files.append(tmp_path / name)
+        files[-1].write_bytes(MAKERS[name](48_000, 1, 2.0 + number / 16))
+    former = {path: sound_hash(path, FORMER_SCHEME) for path in files}
+    whole = hashlib.sha256(b"sound-sha256-1" + files[0].read_bytes()).hexdigest()
+    assert former[files[0]] == whole
+    first = extract(files, sources())
+    for source in sources():
+        stored = {sha: source.store.read(first.hashes[path]) for path, sha in former.items()}
+        clips = {sha: [np.array(clip) for clip in some] for sha, some in stored.items()}
+        origins = {sha: source.store.origin(first.hashes[path]) for path, sha in former.items()}
+        source.store.leave_out({*first.hashes.values()})
+        source.store.write_shard(clips, origins, keys=FORMER_SCHEME)
+    for forbidden in ("probe", "excerpts", "decode", "opened"):
+        monkeypatch.setattr(decoding, forbidden, None)
+    for lines in ([f"Features of {len(files)} tracks of an earlier version found again."], []):
+        told = Told()
+        again = extract(files, sources(), told, workers=1)
+        assert (again.found, again.failures, told.lines) == (len(files), [], lines)
+        assert again.hashes == first.hashes
 
 
 def test_repaired_shards_keep_the_rule_of_their_hashes(library: dict[Path, object]) -> None:
