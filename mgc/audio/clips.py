@@ -55,7 +55,7 @@ class Clips:
     @waves.setter
     def waves(self, waves: Array) -> None:
         on_gpu = not isinstance(waves, np.ndarray) and waves.device.type != "cpu"
-        self.samples: Array = waves if on_gpu else np.asarray(waves)
+        self.samples: Array = waves if on_gpu else np.asarray(as_numpy(waves), np.float32)
 
     @property
     def lengths(self) -> Tensor:
@@ -114,17 +114,29 @@ class Clips:
 
 
 def as_tensor(array: Array) -> Tensor:
-    """The array as a tensor that shares its memory."""
+    """The array as a tensor that shares its memory, unless torch cannot have it as it is:
+    read-only, with negative strides or in another order of bytes."""
     import torch
 
-    made: Tensor = torch.from_numpy(array) if isinstance(array, np.ndarray) else array
-    return made
+    if not isinstance(array, np.ndarray):
+        tensor: Tensor = array
+        return tensor
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
 
 
-def as_numpy(array: Array) -> np.ndarray:
-    """The array in the computer's memory; a tensor as float32."""
-    on_cpu = isinstance(array, np.ndarray)
-    made: np.ndarray = array if on_cpu else array.detach().float().cpu().numpy()
+def as_numpy(array: Any) -> np.ndarray:
+    """The numbers of an array, a tensor or nested sequences, in the computer's memory. What is
+    masked is NaN. Raises TypeError or ValueError if they are not real numbers."""
+    if hasattr(array, "detach"):
+        narrow = array.is_floating_point() and array.dtype.itemsize < 4  # numpy has no bfloat16
+        array = (array.float() if narrow else array).detach().cpu().numpy()
+    if isinstance(array, np.ma.MaskedArray):
+        array = np.ma.filled(array.astype(float), np.nan)
+    made = np.asarray(array)
+    if made.dtype == object:
+        made = made.astype(float)
+    if made.dtype.kind not in "biuf":
+        raise TypeError(f"{type(array).__name__} of {made.dtype}, not of real numbers")
     return made
 
 

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mgc.errors import AudioError, UsageError
+from mgc.audio.clips import as_numpy
+from mgc.errors import AudioError, UsageError, in_words
 
 MAX_CHANNELS = 64
 #: A larger float sample was once an integer and has not been divided by its full scale.
@@ -68,10 +69,13 @@ def given(audio: object) -> Audio:
         return AudioSamples(_samples(audio[0]), _rate(audio[1]))
     if hasattr(audio, "read"):
         content = audio.read()
-        if not isinstance(content, bytes):
-            raise UsageError("The given file is open as text.", "Open it with mode 'rb'.")
+        if not isinstance(content, bytes | bytearray | memoryview):
+            kind = type(content).__name__
+            raise UsageError(
+                f"The given file reads as {kind}, not bytes.", "Open it with mode 'rb'."
+            )
         name = getattr(audio, "name", None)
-        return AudioBytes(content, name if isinstance(name, str) else AudioBytes.name)
+        return AudioBytes(bytes(content), name if isinstance(name, str) else AudioBytes.name)
     raise UsageError(f"{type(audio).__name__} is not a form of audio.", FORMS)
 
 
@@ -82,8 +86,13 @@ def _rate(rate: Any) -> int:
 
 
 def _samples(array: Any) -> np.ndarray:
-    samples = np.asarray(array)
-    if samples.dtype == np.int16:
+    try:
+        samples = as_numpy(array)
+    except Exception as error:  # whatever an object does that offers itself as an array
+        raise UsageError(
+            f"The samples are no array of numbers ({in_words(error)}).", FORMS
+        ) from error
+    if samples.dtype.newbyteorder("=") == np.int16:
         samples = samples.astype(np.float32) / 32_768
     elif not np.issubdtype(samples.dtype, np.floating):
         raise UsageError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 
 from mgc.audio.clips import Clips, as_tensor
-from mgc.checks.base import NotApplicable, Subject, music
+from mgc.checks.base import NotApplicable, Problem, Subject, music
 from mgc.errors import MgcError
 from mgc.features.extractor_spec import ExtractorSpec
 
@@ -42,9 +43,21 @@ def clips_of(subject: Subject, waves: Sequence[np.ndarray]) -> Clips:
 
 
 def apply(subject: Subject, clips: Clips) -> torch.Tensor:
-    """The extractor on clips, without gradients."""
+    """The extractor on clips, without gradients. Raises Problem for what is no array of numbers."""
     with torch.inference_mode():
-        return as_tensor(source(subject).extractor(clips))
+        return tensor_of(source(subject).extractor(clips))
+
+
+def tensor_of(made: Any) -> torch.Tensor:
+    """What an extractor returned. Raises Problem unless it is a tensor or array of real numbers."""
+    masked, kind = isinstance(made, np.ma.MaskedArray), getattr(made, "dtype", None)
+    if isinstance(made, np.ndarray) and made.dtype.kind in "biuf" and not masked:
+        made = as_tensor(made)
+    if not isinstance(made, torch.Tensor) or made.is_complex():
+        got = f"{type(made).__name__} of {kind}" if kind else type(made).__name__
+        mend = "return np.asarray(…, np.float32), or torch.from_numpy of it"
+        raise Problem("a torch.Tensor or numpy array of real numbers", got, mend)
+    return made
 
 
 def ready(subject: Subject) -> None:

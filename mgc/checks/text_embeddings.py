@@ -9,7 +9,7 @@ import torch
 
 from mgc.checks import require
 from mgc.checks.base import NotApplicable, Problem, Subject
-from mgc.checks.extractor_calls import heard, numbers, ready, source
+from mgc.checks.extractor_calls import heard, numbers, ready, source, tensor_of
 
 TEXTS = ("dub techno", "a slow bolero with strings, sung by a woman", "drums")
 ROUNDING = 2e-3  # of the deviation: how much the texts beside it may change a text's numbers
@@ -31,11 +31,11 @@ def _rows_are_vectors(subject: Subject) -> None:
         mend = "offer embed_text for a vector per clip only"
         raise Problem("kind='vector' beside embed_text", repr(source(subject).kind), mend)
     wanted = (len(TEXTS), heard(subject).shape[-1])
-    kind = getattr(made, "dtype", type(made).__name__)
-    shape = tuple(getattr(made, "shape", ()))
-    if kind != torch.float32 or shape != wanted:
+    shape = tuple(made.shape)
+    if made.dtype != torch.float32 or shape != wanted:
         mend = "return the text tower's projection, (text, dimension), .float()"
-        raise Problem(f"torch.float32 {wanted} for {len(TEXTS)} texts", f"{kind} {shape}", mend)
+        got = f"{made.dtype} {shape}"
+        raise Problem(f"torch.float32 {wanted} for {len(TEXTS)} texts", got, mend)
     require.finite(numbers(made), "texts", "mask the padding, and guard divisions by 0")
 
 
@@ -62,7 +62,7 @@ def _each_text_is_heeded(subject: Subject) -> None:
     require.same(numbers(alone), numbers(together), expected, mend, share=ROUNDING)
 
 
-def _embedded(subject: Subject, texts: Any) -> Any:
+def _embedded(subject: Subject, texts: Any) -> torch.Tensor:
     extractor: Any = source(subject).extractor
     with torch.inference_mode():
-        return extractor.embed_text(list(texts))
+        return tensor_of(extractor.embed_text(list(texts)))

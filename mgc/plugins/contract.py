@@ -159,8 +159,8 @@ class Extractor(Protocol):
     or name of each row).
 
     For genres given by name (`mgc predict --genres`), an extractor of kind ``vector`` may offer
-    ``embed_text(texts: Sequence[str]) -> Tensor``: (text, dimension) float32 in the space of its
-    vectors, of any length, since they are compared by their cosine. With it, ``logit_scale``
+    ``embed_text(texts: Sequence[str]) -> Tensor | ndarray``: (text, dimension) float32 in the space
+    of its vectors, of any length, since they are compared by their cosine. With it, ``logit_scale``
     (property: the positive number that cosines were multiplied by in training) and, if names
     alone are not what it was trained on, ``prompts`` (class attribute: texts with ``{}`` for a
     name; their vectors are averaged).

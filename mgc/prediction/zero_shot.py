@@ -26,6 +26,7 @@ from mgc.prediction.model import Model
 from mgc.prediction.predictor import Answers, BasePredictor
 from mgc.runs.reference import Reference, any_music
 from mgc.strategies.calibration import softmax
+from mgc.training import outputs
 
 MIN_GENRES, MAX_GENRES = 2, 200
 MAX_CHARACTERS = 100  # of a name: every tokenizer takes that many
@@ -153,14 +154,15 @@ class ZeroShotPredictor(BasePredictor):
         with self.source.blamed("embed_text"), torch.inference_mode():
             filled = [[prompt.format(genre) for genre in self.genres] for prompt in self.prompts]
             made = [extractor.embed_text(texts) for texts in filled]
-            return _unit(np.mean([_unit(np.asarray(text.cpu())) for text in made], axis=0))
+        rows = [outputs.embeddings(self.source, one, len(self.genres)) for one in made]
+        return _unit(np.mean([_unit(row) for row in rows], axis=0))
 
     def answers(self, made: Sequence[Rows]) -> Answers:
         """Probabilities (1, genre), and the clips' mean (1, dimension)."""
         clips = np.stack(made[0])
         extractor: Any = self.source.extractor
         with self.source.blamed("embed_text"):
-            shares = softmax(extractor.logit_scale * (_unit(clips) @ self.texts.T))
+            shares = softmax(float(extractor.logit_scale) * (_unit(clips) @ self.texts.T))
         if not np.isfinite(shares).all():
             raise self.source.failure("gave text numbers that are not finite.")
         return [[(shares.mean(0, keepdims=True), clips.mean(0, keepdims=True))]]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mgc.audio.clips import as_numpy
+from mgc.errors import in_words
 from mgc.plugins.plugin_spec import PluginSpec
 
 TOLERANCE = 1e-3  # how far a row of a head's probabilities may be from summing to 1
@@ -43,8 +45,6 @@ def embeddings(spec: PluginSpec, answer: Any, count: int) -> np.ndarray:
 def numbers(spec: PluginSpec, answer: Any) -> np.ndarray:
     """An answer as float64. Raises MgcError if it is no array of numbers."""
     try:
-        return np.asarray(answer, np.float64)
-    except (TypeError, ValueError) as error:
-        raise spec.failure(
-            f"returned a {type(answer).__name__}, not an array of numbers."
-        ) from error
+        return np.asarray(as_numpy(answer), np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise spec.failure(f"returned no array of numbers ({in_words(error)}).") from error

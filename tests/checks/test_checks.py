@@ -30,6 +30,7 @@ FAULTS = [
     ("transposed", "shape", "transpose the last two axes"),
     ("uncentred", "frames", "centre the frames"),
     ("double", "dtype-and-device", ".float()"),
+    ("masked", "shape", "np.asarray(…, np.float32)"),
     ("logofzero", "silence", "clamp before a logarithm"),
     ("dividesbysilence", "silence", "what you divide by"),
     ("notoverdriven", "full-scale", "add a small number"),
@@ -105,7 +106,7 @@ def test_one_failed_check_does_not_stop_the_others(faulty: Path) -> None:
     assert list(verdicts) == [check.name for check in checks.checks(subject)]
 
 
-@pytest.mark.parametrize("name", ["changed", "loadsininit"])
+@pytest.mark.parametrize("name", ["changed", "loadsininit", "bigendian"])
 def test_a_fault_is_found_by_its_own_check_only(name: str, faulty: Path) -> None:
     (subject,) = checks.subjects(name)
     failed = [o.check for o in checks.verdicts(subject) if o.verdict == "failed"]

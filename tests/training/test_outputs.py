@@ -31,7 +31,10 @@ ODD = {
     "a genre less": (lambda p: p[:, :-1], "shape (4, 2) instead of (4, 3)"),
     "a row less": (lambda p: p[:-1], "shape (3, 3) instead of (4, 3)"),
     "None": (lambda p: None, "instead of (4, 3)"),
-    "text": (lambda p: "x", "a str, not an array"),
+    "text": (lambda p: "x", "str of <U1, not of real numbers"),
+    "texts": (lambda p: p.astype(str), "not of real numbers"),
+    "complex": (lambda p: p + 1j, "not of real numbers"),
+    "masked": (lambda p: np.ma.masked_less(p, 0.2), "not finite"),
 }
 
 
@@ -45,7 +48,7 @@ def test_what_are_no_probabilities_is_named(what: str) -> None:
     assert caught.value.hint == "Run: mgc plugins check logistic"
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64, object])
+@pytest.mark.parametrize("kind", [np.float32, np.float64, object, ">f8"])
 def test_probabilities_of_any_numeric_type_are_taken(kind: type) -> None:
     taken = outputs.probabilities(SPEC, GOOD.astype(kind), GOOD.shape)
     np.testing.assert_allclose(taken, GOOD, atol=1e-7)

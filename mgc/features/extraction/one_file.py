@@ -161,7 +161,7 @@ def clip_features(source: ExtractorSpec, clips: Clips, path: Audio) -> list[np.n
     lengths = list(clips.sample_counts)
     try:
         extractor = source.extractor
-        with _torch_modes(source.device):
+        with _torch_modes(source.device), np.errstate(over="ignore"):
             output = np.asarray(as_numpy(extractor(clips)), np.float32)
         counts = [source.frame_count(n) if source.kind == "sequence" else 1 for n in lengths]
     except (MgcError, KeyboardInterrupt):

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 HOP = 400
@@ -122,6 +123,20 @@ class Changed(Sound):
 class ClockIdentity(Sound):
     def identity(self):
         return f"weights read at {time.time()}"
+
+
+class Masked(Sound):
+    def __call__(self, clips):
+        return np.ma.masked_less(super().__call__(clips).numpy(), -10)
+
+
+class BigEndian(Sound):
+    """Nothing wrong with this one either: numpy arrays have many layouts."""
+
+    def __call__(self, clips):
+        made = super().__call__(clips).numpy().astype(">f4")[:, ::-1]
+        made.flags.writeable = False
+        return made
 
 
 class Broken(Sound):

@@ -25,6 +25,8 @@ EXTRACTORS = (
     "WideTexts",
     "Illiterate",
     "UnscaledTexts",
+    "Masked",
+    "BigEndian",
 )
 TEXTS = ("WideTexts", "Illiterate", "UnscaledTexts")
 ESTIMATORS = ("Scores", "WarmStart", "Shifted", "Pickled", "Forgetful", "Unscaled", "Random")

@@ -35,9 +35,13 @@ FAILS = {
     "kill": ("os.kill(os.getpid(), 9)", "crashed 3 times (SIGKILL"),
     "terminate": ("os.kill(os.getpid(), 15)", "crashed 3 times (SIGTERM"),
     "recursion": ("def f(): f()\n        f()", "RecursionError"),
-    "none": ("return None", "AttributeError"),
-    "text": ("return 'x'", "AttributeError"),
-    "list": ("return good.tolist()", "AttributeError"),
+    "none": ("return None", "shape ()"),
+    "text": ("return 'x'", "not of real numbers"),
+    "texts": ("return good.numpy().astype(str)", "not of real numbers"),
+    "fields": ("return numpy.zeros(good.shape, 'f4,f4')", "not of real numbers"),
+    "complex": ("return good + 1j", "not of real numbers"),
+    "masked": ("return numpy.ma.masked_greater(good.numpy(), 0.5)", "not finite"),
+    "overflows": ("return good.double() * 1e300", "not finite"),
     "scalar": ("return torch.tensor(1.0)", "shape ()"),
     "vector": ("return good[:, 0]", "an array of shape"),
     "four": ("return good[None]", "an array of shape"),
@@ -56,6 +60,12 @@ FAILS = {
 SPOILS = {
     "numpy": "good = good.numpy()",
     "double": "good = good.double().numpy()",
+    "list": "good = good.tolist()",
+    "objects": "good = good.numpy().astype(object)",
+    "bfloat16": "good = good.bfloat16()",
+    "big-endian": "good = good.numpy().astype('>f4')",
+    "backwards": "good = good.numpy()[:, ::-1]",
+    "read-only": "good = good.numpy(); good.flags.writeable = False",
     "waves": "clips.waves.zero_()",
     "waves-numpy": "clips.waves.numpy()[:] = 0",
     "waves-replaced": "clips.waves = torch.zeros_like(clips.waves)",
@@ -84,6 +94,7 @@ SPOILS = {
 }
 MODULE = """
 import ctypes, os, sys
+import numpy
 import torch
 class Odd(BaseException): pass
 class Base:
