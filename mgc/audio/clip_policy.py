@@ -18,6 +18,11 @@ MIN_REMAINDER_SECONDS = 0.1
 MAX_SECONDS = 3_600.0  # an hour's features are held in memory at once
 
 
+def too_short(samples: int, rate: int) -> bool:
+    """Whether so many samples are less than `MIN_SECONDS`, which need not be a whole number."""
+    return samples < int(MIN_SECONDS * rate)
+
+
 @dataclass(frozen=True)
 class ClipPolicy:
     """A track is heard as up to ``per_track`` clips of ``seconds``, spread evenly over it.

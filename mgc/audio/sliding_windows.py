@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mgc.audio import decoding
-from mgc.audio.clip_policy import MIN_REMAINDER_SECONDS, MIN_SECONDS
+from mgc.audio.clip_policy import MIN_REMAINDER_SECONDS, too_short
 from mgc.audio.given import Audio
 from mgc.errors import AudioError
 
@@ -37,7 +37,7 @@ def sliding(audio: Audio, window: float, hop: float) -> Iterator[tuple[float, np
             spare = min(start - before, len(held) - size)
             held, before = held[max(0, spare) :], before + max(0, spare)
     end = before + len(held)
-    if end < MIN_SECONDS * rate:
+    if too_short(end, rate):
         raise AudioError(f"{audio}: is too short ({end / rate:.2f} s).")
     heard = round((number - 1) * hop * rate) + size if number else 0
     if end - heard >= MIN_REMAINDER_SECONDS * rate or not number:

@@ -8,6 +8,8 @@ from typing import Literal
 
 from mgc.plugins.params import PositiveFloat, PositiveInt
 
+NYQUIST = 11_025.0  # Hz: half the rate that mgc.plugins.builtin declares
+
 
 @dataclass(frozen=True)
 class MelParams:
@@ -63,6 +65,8 @@ class ChromaParams:
         check_n_fft(self.n_fft)
         if not 1 <= self.n_chroma <= 120:
             raise ValueError("n_chroma must be 1 to 120 bins per octave")
+        if self.tuning is not None and abs(self.tuning) > self.n_chroma:
+            raise ValueError("tuning must be at most an octave, n_chroma bins")
 
 
 def check_bands(n_mels: int, n_fft: int, fmin: float, fmax: float | None) -> None:
@@ -70,8 +74,8 @@ def check_bands(n_mels: int, n_fft: int, fmin: float, fmax: float | None) -> Non
     check_n_fft(n_fft)
     if not 1 <= n_mels <= n_fft // 2:
         raise ValueError(f"n_mels must be 1 to n_fft / 2 = {n_fft // 2}")
-    if fmin < 0 or (fmax is not None and fmax <= fmin):
-        raise ValueError("the band from fmin to fmax (Hz) is empty")
+    if not 0 <= fmin < min(NYQUIST, NYQUIST if fmax is None else fmax):
+        raise ValueError(f"the band from fmin to fmax (Hz), or {NYQUIST:g} Hz, is empty")
 
 
 def check_n_fft(n_fft: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoders, decoding
-from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
+from mgc.audio.clip_policy import ClipPolicy, too_short
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
 from mgc.ensembling.combination import apply_without
@@ -198,9 +198,9 @@ def _clips(audio: Audio, policy: ClipPolicy) -> list[HeardClip]:
 
     waves, rate = decoding.excerpts(audio, chosen, policy.seconds)
     made = [HeardClip(start, wave, rate) for start, wave in zip(starts, waves, strict=False)]
-    if made[0].end - made[0].start < MIN_SECONDS:
+    if too_short(len(waves[0]), rate):
         raise AudioError(f"{audio}: is too short ({made[0].end - made[0].start:.2f} s).")
-    return [clip for clip in made if clip.end - clip.start >= MIN_SECONDS]
+    return [clip for clip in made if not too_short(len(clip.wave), rate)]
 
 
 def explain(
@@ -256,7 +256,7 @@ def _seconds_out(start: float, end: float, within: HeardClip) -> Occlude:
     def way(clip: HeardClip) -> HeardClip:
         low, high = max(start, clip.start) - clip.start, min(end, clip.end) - clip.start
         wave = without_seconds(clip.wave, clip.rate, low, high) if low < high else clip.wave
-        if len(wave) in (len(clip.wave), *range(round(MIN_SECONDS * clip.rate))):
+        if len(wave) == len(clip.wave) or too_short(len(wave), clip.rate):
             return clip
         return HeardClip(clip.start, wave, clip.rate)
 

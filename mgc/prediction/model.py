@@ -160,7 +160,7 @@ class Model:
         For a run of several folds it is the first fold's, since each fold has its own space; for
         an ensemble, the embeddings of its members, side by side. Raises as `predict` does.
         """
-        return np.concatenate(self.predictor.embedded(given(audio))).astype(np.float32)
+        return np.concatenate(self.predictor.embedded(given(audio))[0]).astype(np.float32)
 
     def similar(
         self,

@@ -124,9 +124,11 @@ class BasePredictor(ABC):
         """What is known of a file that the model learnt from; None of any other."""
         return None
 
-    def embedded(self, audio: Audio) -> list[np.ndarray]:
-        """The `embeddings` of one piece of audio. Raises AudioError if it cannot be used."""
-        return self.embeddings(self._features(audio, list(self.answering.values()))[0])
+    def embedded(self, audio: Audio) -> tuple[list[np.ndarray], Heard]:
+        """The `embeddings` of one piece of audio, and what was heard. Raises AudioError if it
+        cannot be used."""
+        made, heard = self._features(audio, list(self.answering.values()))
+        return self.embeddings(made), heard
 
     def features(self, audio: Audio) -> tuple[list[Rows], Heard]:
         """The features of one piece of audio, in the order of `heard`, and what was heard.

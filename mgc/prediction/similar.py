@@ -65,7 +65,8 @@ class Neighbours(Sequence[Neighbour]):
     Attributes:
         found: the tracks.
         known: how many tracks were compared.
-        remark: why tracks of the same artist may be among them, or "".
+        remark: that there is no music in what was asked about; why tracks of the same artist may be
+            among them; or "".
         name: the name of the dataset or run that they are tracks of.
         failures: why tracks could not be compared, one line each.
     """
@@ -159,7 +160,7 @@ def similar(
     if count < 1:
         raise UsageError(f"{count} tracks cannot be listed.", "--count accepts 1 or more.")
     known = known_tracks(predictor, among, progress)
-    own, vectors = _asked(predictor, wanted, known)
+    own, vectors, remark = _asked(predictor, wanted, known)
     distances, tracks = known.distances(vectors), known.tracks
     wanted_ones = np.ones(len(tracks), bool)
     if own is not None:
@@ -168,18 +169,17 @@ def similar(
     if artist and not same_artist:
         wanted_ones &= (tracks["artist"] != artist).to_numpy()
     found = nearest(tracks, distances, wanted_ones, count)
-    remark = ""
-    if not same_artist and not tracks["artist"].any():
-        remark = f"{known.name} names no artists, so tracks of the same one may be among these."
-    elif not same_artist and not artist:
-        remark = "Its artist is not known, so tracks of the same one may be among these."
+    why = "Its artist is not known" if tracks["artist"].any() else f"{known.name} names no artists"
+    if not same_artist and not artist:
+        remark = f"{remark} {why}, so tracks of the same one may be among these.".lstrip()
     return Neighbours(found, len(tracks), remark, known.name, known.failures)
 
 
 def _asked(
     predictor: BasePredictor, wanted: object, known: KnownTracks
-) -> tuple[int | None, Sequence[np.ndarray]]:
-    """The row of what is asked about if it is a known track, and each member's embedding of it."""
+) -> tuple[int | None, Sequence[np.ndarray], str]:
+    """The row of what is asked about if it is a known track, each member's embedding of it, and a
+    sentence if it holds no music."""
     own = None
     if isinstance(wanted, str | os.PathLike):
         path = Path(wanted).expanduser()
@@ -192,8 +192,11 @@ def _asked(
         else:
             wanted, own = path, known.number(path)
     if own is not None:
-        return own, [rows[own] for rows in known.vectors]
-    return None, predictor.embedded(given(wanted))
+        return own, [rows[own] for rows in known.vectors], ""
+    audio = given(wanted)
+    vectors, heard = predictor.embedded(audio)
+    silent = f"{audio}: {heard.remark}, so its neighbours mean nothing."
+    return None, vectors, silent if heard.remark else ""
 
 
 def known_tracks(predictor: BasePredictor, among: Among, progress: Progress) -> KnownTracks:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgc.audio.clip_policy import ClipPolicy
+from mgc.audio.clip_policy import ClipPolicy, too_short
 from mgc.errors import UsageError
 
 
@@ -29,6 +29,12 @@ from mgc.errors import UsageError
 )
 def test_the_default_policy(duration: float, starts: list[float]) -> None:
     assert ClipPolicy().starts(duration) == pytest.approx(starts)
+
+
+@pytest.mark.parametrize("rate", [11_025, 22_050, 44_100, 22_051, 22_054])
+def test_a_clip_of_the_least_length_is_long_enough(rate: int) -> None:
+    assert not too_short(round(0.25 * rate), rate)
+    assert too_short(round(0.25 * rate) - 2, rate)
 
 
 @given(

@@ -173,6 +173,9 @@ def test_the_spectrum_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (MelParams, {"n_fft": 2047}),
         (MelParams, {"fmin": 9_000.0, "fmax": 300.0}),
         (MelParams, {"fmin": -1.0}),
+        (MelParams, {"fmin": 11_025.0}),
+        (MelParams, {"fmin": 20_000.0, "fmax": 30_000.0}),
+        (MfccParams, {"fmin": 20_000.0}),
         (MelParams, {"top_db": 0.0}),
         (MelParams, {"ref": "loud"}),
         (MfccParams, {"n_mfcc": 0}),
@@ -181,6 +184,7 @@ def test_the_spectrum_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         (ChromaParams, {"n_chroma": 0}),
         (ChromaParams, {"n_fft": 2}),
         (ChromaParams, {"tuning": "high"}),
+        (ChromaParams, {"tuning": -1e9}),
     ],
 )
 def test_parameters_that_cannot_work_are_refused(cls, settings) -> None:

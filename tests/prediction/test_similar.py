@@ -88,6 +88,10 @@ def test_a_file_of_an_unknown_artist_says_so(model: Model, tmp_path: Path) -> No
     assert {one.genre for one in found} == {"metal"}
     assert "artist is not known" in found.remark
     assert not model.similar(path, same_artist=True).remark
+    soundfile.write(path, np.zeros(66_150), 22_050)
+    assert model.similar(path, same_artist=True).remark == (
+        f"{path}: is digital silence, so its neighbours mean nothing."
+    )
 
 
 def test_tracks_of_another_dataset_are_embedded_by_the_run(

@@ -66,7 +66,8 @@ def _show(made: Explanation) -> None:
         columns = ["member", "genre", f"% {made.genre}", "% without it"]
         output.show_table(columns, rows, right=columns[2:])
     strongest = sorted(made.seconds, key=lambda part: -part.effect)[:5]
-    parts = [(f"{part.low:.1f}–{part.high:.1f} s", part) for part in strongest]
+    digits = 1 if strongest[0].high - strongest[0].low >= 0.2 else 2  # s; of short sounds
+    parts = [(f"{part.low:.{digits}f}–{part.high:.{digits}f} s", part) for part in strongest]
     parts += [(f"{part.low:,.0f}–{part.high:,.0f} Hz", part) for part in made.bands]
     lost = [(where, f"{part.effect:+.2f}") for where, part in parts]
     output.show_table(["part", "speaks for it"], lost, right=["speaks for it"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import soundfile
 
 from mgc.audio import decoders, decoding
-from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
+from mgc.audio.clip_policy import ClipPolicy, too_short
 from mgc.audio.containers.contents import SLACK_SECONDS
 from mgc.audio.sound_length import HEARING_REVISION
 from mgc.errors import AudioError
@@ -77,7 +77,7 @@ def _fits(source: ExtractorSpec, rows: Sequence[Row], length: float) -> bool:
     """Whether there are as many clips, and as long ones, as a track of this length has."""
     policy, rate = source.policy, source.info.sample_rate
     clips = [min(policy.seconds, length - start) for start in policy.starts(length)]
-    clips = [seconds for seconds in clips if seconds >= MIN_SECONDS]
+    clips = [seconds for seconds in clips if not too_short(round(seconds * rate), rate)]
     if len(rows) != len(clips) or source.kind != "sequence":
         return len(rows) == len(clips)
     slack = source.frame_count(round(SLACK_SECONDS * rate)) + 1

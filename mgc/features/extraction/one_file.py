@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mgc.audio import decoders, decoding
-from mgc.audio.clip_policy import MIN_SECONDS, ClipPolicy
+from mgc.audio.clip_policy import ClipPolicy, too_short
 from mgc.audio.clips import Clips, as_numpy
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
@@ -117,7 +117,7 @@ def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dic
         return policy.starts(length)
 
     waves, native = decoding.excerpts(path, starts, policy.seconds)
-    long_enough = [wave for wave in waves if len(wave) >= MIN_SECONDS * native]
+    long_enough = [wave for wave in waves if not too_short(len(wave), native)]
     if not long_enough:
         raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")
     decoders.noted().remark = no_music(path, long_enough, native)

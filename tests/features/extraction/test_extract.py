@@ -176,6 +176,12 @@ def test_bad_files_are_listed_in_order_and_the_rest_is_done(tmp_path: Path) -> N
         assert set(source.store.rows) == {done.hashes[path] for path in [*good, silent]}
 
 
+def test_the_shortest_clips_that_the_policy_takes_are_heard(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", music(1.0, 22_050, 0), 22_050)
+    [rows] = features_of(path, [ExtractorSpec("mel", {}, ClipPolicy(0.25, 3))]).values()
+    assert [row.shape[1] for row in rows] == [1 + 5_512 // 512] * 3
+
+
 def test_an_extractor_that_fails_is_named(tmp_path: Path, hostile: str) -> None:
     paths = [
         told(tmp_path / "fine.wav", 0.05),
