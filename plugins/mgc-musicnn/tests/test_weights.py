@@ -146,6 +146,9 @@ def test_an_index_with_another_wheel(installer, good, tmp_path: Path, monkeypatc
         weights.fetch(None)
     assert not weights.path("msd").parent.exists()
     monkeypatch.setattr(weights, "SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    for setting in ("PIP_USER", "PIP_DRY_RUN"):  # of installing, which is not what is done
+        monkeypatch.setenv(setting, "1")
+    monkeypatch.setenv("PIP_PREFIX", str(tmp_path / "prefix"))
     assert weights.fetch(None) == weights.path("msd").parent
     assert weights.digest("msd") == weights.digest("mtt")
 

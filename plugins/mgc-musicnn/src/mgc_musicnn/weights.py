@@ -91,7 +91,8 @@ def fetch(wheel: Path | None) -> Path:
         return convert(zipfile.Path(wheel))
     with temporary_folder() as temporary:
         download(temporary)
-        return convert(temporary)
+        found = temporary / WHEEL  # uv has unpacked it
+        return convert(zipfile.Path(found) if found.exists() else temporary)
 
 
 def check(wheel: Path) -> None:
@@ -112,13 +113,13 @@ def check(wheel: Path) -> None:
 
 
 def download(folder: Path) -> None:
-    """Unpack the wheel into a folder with pip, or else uv, from the index that it is configured
-    for. The installer compares the SHA-256; neither runs any of the package's code."""
+    """Download the wheel into a folder with pip, or unpack it there with uv, from the index that
+    it is configured for. Both compare the SHA-256; neither runs any of the package's code."""
     wanted = folder / "requirements.txt"
     wanted.write_text(f"musicnn==0.1.0 --hash=sha256:{SHA256}\n", encoding="utf-8")
-    options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--target", str(folder)]
+    options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(wanted)]
     done = subprocess.run(
-        [*installer(), *options, "--requirement", str(wanted)],
+        [*installer(), str(folder), *options],
         capture_output=True,
         text=True,
         check=False,
@@ -135,14 +136,16 @@ def download(folder: Path) -> None:
 
 
 def installer() -> list[str]:
-    """The command that installs packages into a folder: pip of this environment, else uv, else
-    pip of another Python (the wheel holds no compiled code). Raises MgcError if there is none."""
-    pip = ["install", "--no-compile", "--quiet"]
+    """The command that puts packages into the folder that follows: pip of this environment, else
+    uv, else pip of another Python (the wheel holds no compiled code). Raises MgcError if there is
+    none."""
+    # ``pip install`` heeds the user's settings of where and how to install: user, prefix, dry-run.
+    pip = ["download", "--quiet", "--dest"]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", *pip]
     here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     if uv := shutil.which("uv", path=here):
-        return [uv, "pip", "install", "--python", sys.executable, "--quiet"]
+        return [uv, "pip", "install", "--python", sys.executable, "--quiet", "--target"]
     if another := shutil.which("pip", path=here):
         return [another, *pip]
     raise MgcError("There is neither pip nor uv to fetch musicnn with.", f"Install one, {BRING}")
