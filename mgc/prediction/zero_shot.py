@@ -57,7 +57,10 @@ def checked(genres: str | Sequence[str]) -> list[str]:
     Raises UsageError if a name is empty, too long, not printable or given twice (in whatever
     case), or if there are too few or too many.
     """
-    given = _listed(genres) if isinstance(genres, str) else genres
+    given = _listed(genres) if isinstance(genres, str) else [*genres]
+    for genre in given:
+        if not isinstance(genre, str):
+            raise UsageError(f"{genre!r:.40} is no name of a genre.", "Give a list of texts.")
     names = [" ".join(genre.split()) for genre in given]
     seen: set[str] = set()
     for number, name in enumerate(names, 1):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mgc import __version__
-from mgc.errors import MgcError, unknown
+from mgc.errors import MgcError
 from mgc.home import (
     FILES,
     checksums_of,
@@ -33,7 +33,7 @@ from mgc.home import (
 )
 from mgc.runs.environment import versions
 from mgc.runs.record import SCHEMA, RunRecord, parse
-from mgc.runs.run_files import new_folder, run_files
+from mgc.runs.run_files import new_folder, no_run, run_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,7 +237,7 @@ def load(name: str) -> Run:
     if name not in _folders():
         folder = Path(name).expanduser()
         if not (folder / "run.json").exists():
-            raise unknown("run", name, names(), "mgc runs list")
+            raise no_run(name, names())
     run_files(folder)
     record = read_record(folder, folder / "run.json")
     if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
@@ -294,7 +294,7 @@ def remove(name: str) -> None:
     from mgc.runs.state import locked
 
     if name not in _folders():
-        raise unknown("run", name, names(), "mgc runs list")
+        raise no_run(name, names())
     with locked(runs_home() / name):
         remove_folder(runs_home() / name)
     lock_file(runs_home() / name).unlink(missing_ok=True)

@@ -9,13 +9,14 @@ copied, never linked.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgc.errors import MgcError
+from mgc.errors import MgcError, UsageError, unknown
+from mgc.home import model_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,3 +122,13 @@ def _refused(folder: Path, reason: str) -> MgcError:
         "A run holds only files and folders; if you trust it, copy what its links lead to: "
         "cp -rL OLD NEW",
     )
+
+
+def no_run(name: str, known: Iterable[str], cutoff: float = 0.6) -> UsageError:
+    """The error for a name that is no run's; that of a ready-made model says what it lacks."""
+    if name and name == Path(name).name and model_folder(name).is_dir():
+        return UsageError(
+            f"{name} is a ready-made model: it has been given no tracks to answer here.",
+            f"Score it: mgc evaluate {name} --data DATASET",
+        )
+    return unknown("run", name, known, "mgc runs list", cutoff)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgc.errors import MgcError, UsageError, unknown
+from mgc.errors import MgcError, UsageError
 from mgc.home import FILES, bytes_of, home, problem_of, read_json, settle
 from mgc.runs import Run, everything, identity, load_finished, names
+from mgc.runs.run_files import no_run
 
 RESULTS = "table.json"  # what an experiment writes, with the names of its runs
 
@@ -176,7 +177,7 @@ def one(name: str, dataset: str | None = None) -> Run:
         raise UsageError(f"{name!r} may be {' or '.join(sorted(meant))}.", "Name one of them.")
     fitting = [run for run in finished if {run.label, run.title} & meant]
     if not fitting:
-        raise unknown("run", name, {*names(), *labels}, "mgc runs list", cutoff=0.5)
+        raise no_run(name, {*names(), *labels}, cutoff=0.5)
     here = [run for run in fitting if dataset in (None, run.record.dataset.name)]
     if not here:
         others = sorted({run.record.dataset.name for run in fitting})

@@ -83,6 +83,11 @@ def test_a_model_answers_where_nothing_was_trained(
     named = public.load("ours", device="cpu").predict(song)
     assert named.probabilities == pytest.approx(answer["probabilities"])
     assert runs.names() == []
+    for command in (["runs", "show", "ours"], ["compare", "ours"], ["ensemble", "auto", "ours"]):
+        told = mgc(*command)
+        assert told.code == 2
+        assert "ours is a ready-made model" in told.err
+        assert "Hint:  Score it: mgc evaluate ours --data DATASET" in told.err
 
 
 def test_a_model_that_cannot_be_had_leaves_nothing(declared: list[str], mgc: Call) -> None:

@@ -167,6 +167,9 @@ def test_the_command_line_prints_the_same(mgc: Call, words: Path, songs: Path) -
         ("", "Genre 1 of 1 is empty"),
         ('"rock, jazz', "2 to 200 genres, not 1"),
         ("x" * 200_000, "The genres cannot be read"),
+        (["jazz", 7], "7 is no name of a genre"),
+        ([None, "jazz"], "None is no name of a genre"),
+        (b"jazz, rock", "106 is no name of a genre"),
     ],
 )
 def test_genres_that_cannot_be_used(genres: str | list[str], said: str) -> None:

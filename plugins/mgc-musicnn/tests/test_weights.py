@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -179,9 +180,20 @@ def test_weights_that_are_missing_or_damaged(good, tmp_path: Path) -> None:
         weights.load("msd")
 
 
-def test_what_the_installer_says_last_is_told(tmp_path: Path, monkeypatch) -> None:
-    said = "print('WARNING: nothing of interest. ' * 50 + '\\nERROR: no space', file=sys.stderr)"
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "print('WARNING: nothing of interest. ' * 50 + '\\nERROR: no space')",
+            r"… .*ERROR: no space",
+        ),
+        ("raise OSError(28, 'No space')", r"could not be fetched: OSError: \[Errno 28\] No space"),
+        ("0", "could not be fetched: it does not say why"),
+    ],
+)
+def test_what_the_installer_says_last_is_told(said: str, told: str, monkeypatch) -> None:
     command = [sys.executable, "-c", f"import sys; {said}; sys.exit(1)"]
     monkeypatch.setattr(weights, "installer", lambda: command)
-    with pytest.raises(MgcError, match="ERROR: no space"):
+    with pytest.raises(MgcError, match=told) as caught:
         weights.fetch(None)
+    assert f"the space in {tempfile.gettempdir()}, " in caught.value.hint

@@ -126,12 +126,14 @@ def download(folder: Path) -> None:
         env={"PIP_RETRIES": "1", **os.environ},  # pip's own five take minutes if nobody answers
     )
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
+        lines = (done.stderr or done.stdout).splitlines() or ["it does not say why"]
+        failed = any(line.startswith("Traceback") for line in lines)
+        said = " ".join((lines[-1] if failed else " ".join(lines)).split())
         reason = said if len(said) <= 600 else f"… {said[-600:]}"  # the error is at the end
         raise MgcError(
             f"The wheel of musicnn 0.1.0 could not be fetched: {reason}",
-            "Check the connection and the package index (pip: PIP_INDEX_URL, uv: "
-            f"UV_DEFAULT_INDEX, both: HTTPS_PROXY), {BRING}",
+            "Check the connection, the package index (pip: PIP_INDEX_URL, uv: UV_DEFAULT_INDEX, "
+            f"both: HTTPS_PROXY) and the space in {folder.parent}, {BRING}",
         )
 
 
