@@ -88,7 +88,8 @@ class ExtractorSpec(PluginSpec):
         default = plugin_params.params_class(self.implementation)()
         if getattr(self.params, "model", None) != getattr(default, "model", None):
             known = type(known)()
-        return getattr(self.extractor, fact, known)
+        with self.blamed(fact):
+            return getattr(self.extractor, fact, known)
 
     def frame_count(self, samples: int) -> int:
         """Valid frames of a clip of this many samples at the extractor's rate."""

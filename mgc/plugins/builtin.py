@@ -133,7 +133,7 @@ def mgc_strategies() -> Iterator[StrategyInfo]:
     )
     yield StrategyInfo(
         name="auto",
-        summary="a weighted mixture if it is shown to help, else the best member alone",
+        summary="a weighted mixture; the best member alone if it is known and mixing is no help",
         load=_code("strategies", "auto"),
         learns="out-of-fold",
     )

@@ -1,4 +1,4 @@
-"""The strategy ``auto``: a mixture of the members if one is shown to help, else the best alone."""
+"""The strategy ``auto``: a mixture; the best member alone if it is known and mixing is no help."""
 
 from __future__ import annotations
 

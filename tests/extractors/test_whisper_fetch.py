@@ -134,6 +134,8 @@ def test_show_tells_the_size(mgc, settings: list[str], size: str) -> None:
     )
     assert told.code == 0, told.err
     assert told.json["size"].startswith(size)
+    default = not any(setting.startswith("model=") for setting in settings)
+    assert told.json["licence"] == ("Apache-2.0" if default else "")
 
 
 def test_show_refuses_a_layer_that_is_not_there(mgc) -> None:

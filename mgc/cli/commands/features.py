@@ -62,8 +62,16 @@ def show(
         )
     drawing = {"--data": data, "--clip": clip > 1, "--clip-seconds": clip_seconds}
     options.refuse_unused("without -e", {**drawing, "--output": out, "--open": opened})
-    size = _size_of_a_thousand(name, settings)
-    plugin_list.show_one("extractor", name, as_json, {"size": size} if size else None)
+    from mgc import resolve
+
+    resolve.check_settings([name], [], settings)
+    (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
+    facts = {
+        "licence": source.of_weights("licence"),
+        "pretrained_on": tuple(source.of_weights("pretrained_on")),
+    }
+    size = _size_of_a_thousand(source)
+    plugin_list.show_one("extractor", name, as_json, facts | ({"size": size} if size else {}))
 
 
 @app.command("compare")
@@ -89,21 +97,18 @@ def compare(
     FeatureDrawing(wanted, data, settings, clip, clip_seconds, out, opened).several(tracks or [])
 
 
-def _size_of_a_thousand(name: str, settings: list[str] | None) -> str:
+def _size_of_a_thousand(source: ExtractorSpec) -> str:
     """The space that 1,000 clips of the default length take in the store; "" if the extractor has
     no way to tell (`feature_shape`), or what it needs if it cannot tell yet."""
     from math import prod
 
-    from mgc import resolve
-
-    resolve.check_settings([name], [], settings)
-    (source,) = resolve.sources([name], settings, resolve.policy(None, None), "cpu")
     tell = getattr(source.extractor, "feature_shape", None)
     if tell is None:
         return ""
     seconds = source.policy.seconds
     try:
-        shape = tell(round(seconds * source.info.sample_rate))
+        with source.blamed("feature_shape"):
+            shape = tell(round(seconds * source.info.sample_rate))
     except UsageError:
         raise
     except MgcError as error:

@@ -48,7 +48,8 @@ def describe(entry: registry.Entry) -> dict[str, Any]:
 
 
 def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
-    """One plug-in: its record, and its parameters with types and defaults."""
+    """One plug-in: its record, with ``more`` in its place, and its parameters with types and
+    defaults."""
     from mgc.plugins import params, registry
     from mgc.plugins.contract import LISTINGS
 
@@ -61,9 +62,9 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
         output.emit_json({**describe(entry), **(more or {}), "params": parameters})
         return
     output.say(f"{entry.info.name}: {entry.info.summary}")
-    facts = {k: v for k, v in asdict(entry.info).items() if k not in ("name", "summary") and v}
-    facts = {**facts, "from": _origin(entry), **(more or {})}
-    output.show_table(["property", "value"], [(k, _plain(v)) for k, v in facts.items()])
+    facts = {**asdict(entry.info), "from": _origin(entry), **(more or {})}
+    told = {k: v for k, v in facts.items() if k not in ("name", "summary") and v}
+    output.show_table(["property", "value"], [(k, _plain(v)) for k, v in told.items()])
     if described:
         rows = [(n, t, repr(d)) for n, t, d in described]
         output.show_table(["parameter (--set)", "type", "default"], rows)
