@@ -61,7 +61,7 @@ def correct(
         record={**dataset.record, "corrections": made},
     )
     if split is None:
-        table.save(done)
+        done = table.save(done)
     else:
         done = named_splits.make(done, split, dataset.record.get("group_by", "none"), 0)
     _leave_out(done, fault)

@@ -57,8 +57,7 @@ def put(dataset: Dataset, name: str, split: pd.Series, how: Mapping[str, Any]) -
     both = {current(one): one for one in (dataset, made)}
     origins = {name: dict(one.record.get("split", {})) for name, one in both.items()}
     record["splits"] = {**record.get("splits", {}), **origins}
-    table.save(made, {_file(name): _content(one) for name, one in both.items()})
-    return made
+    return table.save(made, {_file(name): _content(one) for name, one in both.items()})
 
 
 def make(dataset: Dataset, name: str, by: GroupBy, seed: int) -> Dataset:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mgc.audio.sound_length import HEARING_REVISION
-from mgc.datasets.table import Dataset
+from mgc.datasets.table import Dataset, changing
 from mgc.errors import MgcError, counted
 from mgc.home import CHANGED, OWN, bytes_of, checksum, replace_file
 
@@ -63,12 +63,13 @@ def _checksums(rows: pd.DataFrame) -> list[str]:
 
 def quarantine(dataset: Dataset, rows: pd.DataFrame, faults: Collection[str]) -> None:
     """Rewrite the list: ``rows`` replace all existing rows with these ``faults``."""
-    old = quarantined(dataset)
-    kept = old[~old["fault"].isin(list(faults))]
     new = rows[COLUMNS].assign(**{HEARING: str(HEARING_REVISION)})
-    both = pd.concat([kept, new]).drop_duplicates("track_id", keep="last")
-    both = both.assign(**{OWN: _checksums(both)}).sort_values("track_id")
-    replace_file(quarantine_file(dataset), both.to_csv(index=False).encode())
+    with changing(dataset.name):
+        old = quarantined(dataset)
+        kept = old[~old["fault"].isin(list(faults))]
+        both = pd.concat([kept, new]).drop_duplicates("track_id", keep="last")
+        both = both.assign(**{OWN: _checksums(both)}).sort_values("track_id")
+        replace_file(quarantine_file(dataset), both.to_csv(index=False).encode())
 
 
 def usable(dataset: Dataset, include_bad: bool = False) -> tuple[pd.DataFrame, dict[str, int]]:

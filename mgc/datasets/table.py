@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mgc.audio.processes.locks import held
 from mgc.datasets.default import choose_default, chosen_default
 from mgc.errors import MgcError, UsageError, counted, unknown
 from mgc.home import (
@@ -38,6 +39,7 @@ SPLITS = ("training", "validation", "test")  # FMA's words
 COLUMNS = ("track_id", "path", "genre", "split", "artist", "album", "title", "duration")
 #: The keys of dataset.json in addition to `Dataset.record`.
 OWN = ("schema", "name", "root", "tracks", "genres")
+DEMO = "demo"  # the importer of synthesised music, which another seed may replace
 TRACKS, IDS, RECORD = "tracks.parquet", "track_ids.json", "dataset.json"
 MAX_SECONDS = 1e9  # of a track; a duration beyond it (32 years), or below 0, is unknown
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -53,12 +55,14 @@ class Dataset:
             an unknown artist, album or title is "", an unknown duration NaN.
         root: where relative paths start.
         record: what else is known: importer, how the split was made, what was left out.
+        read: dataset.json as it was when this was loaded; none of a new dataset.
     """
 
     name: str
     tracks: pd.DataFrame
     root: Path
     record: Mapping[str, Any] = field(default_factory=dict)
+    read: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def genres(self) -> list[str]:
@@ -129,14 +133,47 @@ def table(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     return made.sort_values("track_id", ignore_index=True)
 
 
-def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
-    """Write the table, its record and other ``files`` of the folder in one step."""
-    checked_name(dataset.name)
+def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) -> Dataset:
+    """Write the table, its record and other ``files`` of the folder in one step; return it as read.
+
+    Raises UsageError if a new dataset has the name of one from another source, MgcError if a loaded
+    one was changed or removed by another process meanwhile.
+    """
     own = (SCHEMA, dataset.name, str(dataset.root), len(dataset.tracks), dataset.genres)
     record = dict(dataset.record) | dict(zip(OWN, own, strict=True))
     ids = json.dumps(dataset.tracks["track_id"].tolist()).encode()
     contents = {TRACKS: dataset.tracks.to_parquet(index=False), IDS: ids, **files}
-    replace_together(dataset.folder / RECORD, record, contents)
+    path = dataset.folder / RECORD
+    with changing(dataset.name):
+        if not dataset.read:
+            check_free(dataset.name, record)
+        elif not path.exists() or read_json(path) != dataset.read:
+            raise MgcError(
+                f"Another process changed or removed the dataset {dataset.name!r} meanwhile.",
+                "Nothing was written. Run the same command again.",
+            )
+        replace_together(path, record, contents)
+        return replace(dataset, read=read_json(path))
+
+
+@contextmanager
+def changing(name: str) -> Iterator[None]:
+    """Hold a dataset's lock, as one process at a time can."""
+    with held(datasets_home() / f".{checked_name(name)}.lock", wait=True):
+        yield
+
+
+def check_free(name: str, record: Mapping[str, Any]) -> None:
+    """Raise UsageError if a dataset from another source than this record's has the name: its splits
+    and quarantine would not fit these tracks."""
+    checked_name(name)
+    there = next((r for r in records()[0] if r["name"] == name), record)
+    made = (there.get("importer"), record.get("importer"))
+    if there.get("source", record.get("source")) != record.get("source") and made != (DEMO, DEMO):
+        raise UsageError(
+            f"A dataset {name!r} already exists, from {there['source']}.",
+            f"Choose another name, or remove it first: mgc data remove {name}",
+        )
 
 
 def load(name: str) -> Dataset:
@@ -165,7 +202,7 @@ def load(name: str) -> Dataset:
             f"Dataset {name!r} is damaged: {error}.", f"Import it again: mgc data add {name} …"
         ) from error
     rest = {key: value for key, value in record.items() if key not in (*OWN, FILES)}
-    return Dataset(name, tracks, root, rest)
+    return Dataset(name, tracks, root, rest, record)
 
 
 def track_ids(name: str) -> list[str]:
@@ -213,7 +250,8 @@ def remove(name: str) -> None:
     """Forget a dataset; its audio is not touched unless mgc itself made it (the demo)."""
     if name not in names():
         raise unknown("dataset", name, names(), "mgc data list")
-    remove_folder(datasets_home() / name)
+    with changing(name):
+        remove_folder(datasets_home() / name)
     if chosen_default() == name:
         choose_default(None)
 

@@ -25,7 +25,6 @@ from mgc.datasets.table import Dataset
 from mgc.errors import UsageError, counted
 from mgc.progress import Progress
 
-SYNTHESISED = "synthesised"  # the source of a demo
 MIN_TRACKS = 3  # tracks: one per split
 
 
@@ -40,7 +39,7 @@ def add_path(
 ) -> Dataset:
     """Import a folder of genres or a table, make a split if it has none, and save it."""
     path = path.expanduser().absolute()
-    _free(name, str(path))
+    table.check_free(name, {"source": str(path)})
     check_rules(rules, path)
     if path.is_dir():
         tracks, root, importer = import_folder(path, rules), path, "folder"
@@ -102,10 +101,10 @@ def add_gtzan(
 
 def add_demo(name: str, *, seed: int, progress: Progress | None = None) -> Dataset:
     """Synthesise the demo dataset into its own folder and save it."""
-    source = f"{SYNTHESISED} with seed {seed}"
-    folder = table.datasets_home() / _free(name, source)
+    record = {"importer": table.DEMO, "source": f"synthesised with seed {seed}"}
+    table.check_free(name, record)
+    folder = table.datasets_home() / name
     tracks = make_demo(folder, seed, progress)
-    record = {"importer": "demo", "source": source}
     return finish(name, tracks, folder, record, group_by="artist", seed=seed, drop_rare=False)
 
 
@@ -135,9 +134,7 @@ def finish(
     if given := splits.given_folds(tracks):
         record["folds"] = given
     record["grouping"] = grouping.facts(tracks, by)
-    dataset = Dataset(name, tracks, root, record)
-    table.save(dataset)
-    return dataset
+    return table.save(Dataset(name, tracks, root, record))
 
 
 def _divided(
@@ -153,20 +150,6 @@ def _divided(
     tracks, dropped = _without_rare(tracks, by, drop_rare)
     tracks = tracks.assign(split=splits.make_split(tracks, by, seed))
     return tracks, {"made": "stratified by genre", "grouped_by": by, "seed": seed}, dropped
-
-
-def _free(name: str, source: str) -> str:
-    """The name, if no dataset from another source has it: its splits and quarantine would not fit
-    these tracks. Raises UsageError."""
-    table.checked_name(name)
-    there = next((r for r in table.records()[0] if r["name"] == name), None)
-    remade = source.startswith(SYNTHESISED) and there is not None and there["importer"] == "demo"
-    if there is not None and there.get("source", source) != source and not remade:
-        raise UsageError(
-            f"A dataset {name!r} already exists, from {there['source']}.",
-            f"Choose another name, or remove it first: mgc data remove {name}",
-        )
-    return name
 
 
 def _some_audio(tracks: pd.DataFrame, root: Path, source: Path) -> None:

@@ -7,7 +7,7 @@ reported and kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,12 +125,21 @@ def check(
         one.seconds if not one.problem else before if one.retry else np.nan
         for one, before in zip(ordered, dataset.tracks["duration"], strict=True)
     ]
-    table.save(replace(dataset, tracks=dataset.tracks.assign(duration=seconds)))
+    _keep_durations(dataset, dict(zip(dataset.tracks["track_id"], seconds, strict=True)))
     replace_file(dataset.folder / "check.csv", findings.to_csv(index=False).encode())
     bad = findings[findings["left_out"]].drop_duplicates("track_id")
     quarantine(dataset, bad, [*LEFT_OUT, *REMARKS])
     findings = pd.concat([findings, _by_others(dataset, findings)], ignore_index=True)
     return FileCheck(findings, len(ordered), float(sum(one.seconds for one in ordered)))
+
+
+def _keep_durations(dataset: Dataset, seconds: Mapping[str, float]) -> None:
+    """Save the durations, by track id, in the dataset as it is now: hearing may have taken hours,
+    and labels been corrected meanwhile."""
+    now = table.load(dataset.name)
+    ids, before = now.tracks["track_id"], now.tracks["duration"]
+    durations = ids.map(seconds).where(ids.isin(list(seconds)), before)
+    table.save(replace(now, tracks=now.tracks.assign(duration=durations)))
 
 
 def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
