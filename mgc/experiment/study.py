@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from mgc import fitting, runs
-from mgc.audio.processes.locks import ReservedError
+from mgc.audio.processes.locks import ReservedError, claimed
 from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.ensembling.combination import EnsembleRequest, LearnFrom, StrategySpec
@@ -26,7 +26,7 @@ from mgc.fitting import FitRequest, FoldWorkers
 from mgc.fitting.prepared import Prepared
 from mgc.plugins.params import as_dict
 from mgc.progress import Progress, Silent
-from mgc.runs import Run, identity, state
+from mgc.runs import Run, identity
 from mgc.runs.selection import by_seed
 
 __all__ = ["COMMAND", "Step", "StudyResult", "perform", "requests", "steps"]
@@ -106,7 +106,7 @@ def perform(
     the ensembles once all fits are done.
     """
     progress = progress or Silent()
-    with state.claimed(f"dataset {plan.dataset}", wait=True):
+    with claimed(f"the dataset {plan.dataset}", wait=progress):
         ensure_dataset(plan, progress)
     wanted = requests(plan, command)
     todo = steps(wanted, runs.everything()[0])
@@ -119,7 +119,7 @@ def perform(
         if lacking := sum(step.state != "done" for step in todo):
             return StudyResult(made, failures, lacking)
         made = [step.run for step in todo if step.run]
-    with state.claimed("ensembles", wait=True):  # they take seconds: one process makes them all
+    with claimed("the ensembles", wait=progress):  # they take seconds: one process makes them all
         found = _settled()
         for members in by_seed(made):
             if len(members) == len({step.name for step in todo}):
@@ -166,8 +166,7 @@ def _fit(
     """All runs, in the order of the steps, and what failed."""
     ready: dict[str, Prepared] = {}
     if missing := [step.request for step in todo if step.state != "done"]:
-        with state.claimed(f"features of {missing[0].dataset.name}", wait=True):
-            ready = fitting.prepare_for(missing, progress, on)
+        ready = fitting.prepare_for(missing, progress, on)
     made: dict[int, Run] = {}
     failures: list[tuple[str, MgcError]] = []
     waiting = dict(enumerate(todo, 1))
@@ -219,7 +218,7 @@ def _one(
         progress.say(f"{about}: already done, {step.run.name}")
         return step.run
     request = step.request
-    with state.claimed(json.dumps(asked_of(request), sort_keys=True)):
+    with claimed("a fit", json.dumps(asked_of(request), sort_keys=True)):
         [now] = steps([request], runs.everything()[0])
         if now.run is not None and now.run.finished:
             progress.say(f"{about}: done by another process, {now.run.name}")

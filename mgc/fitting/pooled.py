@@ -24,6 +24,7 @@ from mgc.datasets.quarantine import usable
 from mgc.errors import MgcError
 from mgc.features import file_hashes
 from mgc.features.extraction import Failure, Rows, features_of_each
+from mgc.features.extraction.extract_tracks import alone
 from mgc.features.extractor_spec import BASES, ExtractorSpec
 from mgc.features.store import DamagedShardError, FeatureStore
 from mgc.fitting.prepared import Prepared, make_folds, prepare
@@ -132,15 +133,29 @@ def _lessons(asked: Mapping[str, FitRequest]) -> dict[str, list[Lesson]]:
 
 def _learn(lessons: Sequence[Lesson], request: FitRequest, progress: Progress) -> None:
     """Hear the tracks of those lessons that were not learnt before."""
+    if not _to_learn(lessons):
+        return
+    paths = request.dataset.paths()
+    with alone(paths, [lesson.source for lesson in lessons], progress):
+        _hear(_to_learn(lessons), paths, progress)
+
+
+def _to_learn(lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Those that were not learnt before."""
     for lesson in lessons:
-        lesson.recall()
-    todo = [lesson for lesson in lessons if not lesson.pooling]
+        if not lesson.pooling:
+            lesson.recall()
+    return [lesson for lesson in lessons if not lesson.pooling]
+
+
+def _hear(todo: Sequence[Lesson], paths: Sequence[Path], progress: Progress) -> None:
+    """Learn them all in one pass."""
     sources = {lesson.source.store.fingerprint: lesson.source for lesson in todo}
     of_track: dict[int, list[Lesson]] = {}
     for lesson in todo:
         for row in lesson.tracks:
             of_track.setdefault(int(row), []).append(lesson)
-    rows, paths = sorted(of_track), request.dataset.paths()
+    rows = sorted(of_track)
     names = " + ".join(dict.fromkeys(source.name for source in sources.values()))
     if not rows:
         return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mgc.audio.processes.locks import held
 from mgc.errors import MgcError
-from mgc.home import home, write_json
+from mgc.home import write_json
 from mgc.runs import Run, lock_file
 
 
@@ -17,18 +16,6 @@ from mgc.runs import Run, lock_file
 def locked(folder: Path) -> Iterator[None]:
     """Reserve a run's folder for this process. Raises ReservedError if another has."""
     with held(lock_file(folder), f"Run {folder.name!r} is being trained"):
-        yield
-
-
-@contextmanager
-def claimed(what: str, *, wait: bool = False) -> Iterator[None]:
-    """Reserve a piece of work, by a text that identifies it, among all processes of this home.
-
-    The system's own lock is held, so a claim ends with its process, however that ends. Raises
-    ReservedError if another process has it, or waits for that one.
-    """
-    name = hashlib.sha256(what.encode()).hexdigest()[:24]
-    with held(home() / "claims" / f"{name}.lock", "This is being done", wait=wait):
         yield
 
 

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 
 from mgc import runs
-from mgc.audio.processes.locks import ReservedError
+from mgc.audio.processes.locks import ReservedError, claimed
 from mgc.errors import MgcError
 from mgc.experiment.plan import Plan, read_plan
 from mgc.experiment.study import COMMAND, perform
 from mgc.fitting import fit_run
 from mgc.progress import Silent
-from mgc.runs import state
 
 PLAN = """
 name = "shared"
@@ -142,19 +141,19 @@ def test_parts_of_a_job_array(plan: Plan) -> None:
 
 
 def test_a_claim_is_of_one_process_at_a_time(mgc_home: Path) -> None:
-    with state.claimed("this"):
-        with pytest.raises(ReservedError), state.claimed("this"):
+    with claimed("this"):
+        with pytest.raises(ReservedError), claimed("this"):
             pass
-        with state.claimed("that"):
+        with claimed("that"):
             pass
-    with state.claimed("this"):
+    with claimed("this"):
         pass
 
 
 def test_a_home_without_locks(mgc_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(mgc_home)
     mgc_home.write_text("a file")
-    with pytest.raises(MgcError, match="cannot be locked"), state.claimed("this"):
+    with pytest.raises(MgcError, match="cannot be locked"), claimed("this"):
         pass
 
 
@@ -165,9 +164,9 @@ def test_a_disk_without_locks_is_refused(mgc_home: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", missing)
-    for wait in (False, True):
-        with pytest.raises(MgcError, match="cannot be locked"), state.claimed("this", wait=wait):
+    for wait in (None, Silent()):
+        with pytest.raises(MgcError, match="cannot be locked"), claimed("this", wait=wait):
             pass
     monkeypatch.undo()
-    with state.claimed("this"):
+    with claimed("this"):
         pass

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mgc.errors import MgcError
+from mgc.home import home
+from mgc.progress import Progress, Silent
+
+PATIENCE = 1.0  # seconds of waiting for another process before that is said
 
 
 class ReservedError(MgcError):
@@ -14,26 +19,51 @@ class ReservedError(MgcError):
 
 
 @contextmanager
-def held(lock: Path, doing: str = "", *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of a file, which is made if missing.
+def held(
+    lock: Path, doing: str = "", *, wait: bool = False, waits: Callable[[], None] = lambda: None
+) -> Iterator[bool]:
+    """Hold the lock of a file, which is made if missing; tells whether another had it first.
 
     Raises ReservedError, which begins with ``doing``, if another process or thread has it, unless
-    asked to wait; MgcError if it cannot be locked.
+    asked to wait (``waits`` is called once if that takes `PATIENCE`); MgcError if it cannot be
+    locked.
     """
     from filelock import FileLock, Timeout
 
+    tries = (0, PATIENCE, -1) if wait else (0,)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = FileLock(lock, fallback_to_soft=False)  # a soft lock outlives its process
-        got = file.acquire(timeout=-1 if wait else 0)
-    except Timeout as error:
-        raise ReservedError(
-            f"{doing} by another process.", "Wait for it, or stop it first."
-        ) from error
+        for count, seconds in enumerate(tries):
+            with suppress(Timeout):
+                got = file.acquire(seconds)
+                break
+            if count:
+                waits()
+        else:
+            hint = "Wait for it, or stop it first."
+            raise ReservedError(f"{doing} by another process.", hint)
     except OSError as error:
         raise MgcError(
             f"{lock} cannot be locked: {error.strerror or error}.",
             "Use a disk that can be written and has locks: --home, or --to for a download.",
         ) from error
     with got:
-        yield
+        yield count > 0
+
+
+@contextmanager
+def claimed(what: str, of: str = "", *, wait: Progress | None = None) -> Iterator[bool]:
+    """Reserve a piece of work among all processes of this home; see `held`.
+
+    ``what`` is named, in words, if one has to ``wait``; ``of`` tells it from others of that name.
+    """
+    name = hashlib.sha256(f"{what}{of}".encode()).hexdigest()[:24]
+    told = (wait or Silent()).say
+    with held(
+        home() / "claims" / f"{name}.lock",
+        "This is being done",
+        wait=wait is not None,
+        waits=lambda: told(f"Waiting for another process that is at work on {what}."),
+    ) as had:
+        yield had

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc.audio.given import Audio
-from mgc.errors import UsageError, counted
+from mgc.audio.processes.locks import claimed
+from mgc.errors import MgcError, UsageError, counted
 from mgc.features.extraction import shard_writer
 from mgc.features.extraction.forecast import Forecast
 from mgc.features.extraction.gpu import on_device
@@ -75,7 +77,35 @@ def extract(
         for problem in source.store.mended():
             progress.say(f"{problem} It was removed; its tracks are extracted again.")
     plan = ExtractionPlan(paths, sources)
-    result = Extraction(found=len(paths) - plan.waiting, hashes=dict(plan.there))
+    with alone(paths, sources, progress) if plan.waiting else nullcontext(False) as others:
+        return _made(ExtractionPlan(paths, sources) if others else plan, progress, workers, on)
+
+
+@contextmanager
+def alone(
+    paths: Sequence[Path], sources: Sequence[ExtractorSpec], progress: Progress
+) -> Iterator[bool]:
+    """Wait until no other process of this home is making these features of these files, which are
+    told by the first one; tells whether one did. Without locks, work is done twice at worst."""
+    textures = {source.texture.store.fingerprint for source in sources}  # fast, so not waited for
+    stores = {source.store.fingerprint: source.store for source in sources}
+    others = False
+    with ExitStack() as held:
+        for key in sorted(stores.keys() - textures or stores):
+            what = f"{stores[key].name} features of these files"
+            with suppress(MgcError):
+                others |= held.enter_context(claimed(what, f"{key} {paths[0]}", wait=progress))
+        for store in stores.values() if others else ():
+            store.refresh()
+        yield others
+
+
+def _made(
+    plan: ExtractionPlan, progress: Progress, workers: int | None, on: str | None
+) -> Extraction:
+    """Do what is planned; see `extract`."""
+    sources = plan.sources
+    result = Extraction(found=len(plan.paths) - plan.waiting, hashes=dict(plan.there))
     if not plan.waiting:
         return result
     for source in sources:
