@@ -58,10 +58,12 @@ def measure(scratch: Path, turns: int) -> Section:
 
 
 def prepare(scratch: Path) -> None:
-    """A dataset of short noises, with features in the store that are as long as a real clip's."""
+    """A dataset of short noises, with all features that a fit needs in the store; those of mel are
+    as long as a real clip's."""
     from mgc.audio.sound_hash import sound_hash
     from mgc.audio.sound_length import HEARING_REVISION
     from mgc.datasets.importers import importing
+    from mgc.features.extraction import extract
     from mgc.features.extractor_spec import ExtractorSpec
     from mgc.features.store import Origin
 
@@ -77,7 +79,8 @@ def prepare(scratch: Path) -> None:
         if len(made) == 32 or n == TRACKS - 1:
             store.write_shard(made, dict.fromkeys(made, Origin(HEARING_REVISION)))
             made = {}
-    importing.add_path("noises", scratch / "noises", group_by=None, seed=0, drop_rare=False)
+    added = importing.add_path("noises", scratch / "noises", group_by=None, seed=0, drop_rare=False)
+    extract(added.paths(), [ExtractorSpec("mel").texture])  # else the first command would make it
 
 
 def _words(heads: Sequence[str], folds: int, jobs: str) -> list[str]:

@@ -15,7 +15,7 @@ import typer
 
 from mgc.errors import UsageError
 
-MAX_SEED, MAX_SEEDS = 2**31 - 1, 1000
+MAX_SEED, MAX_SEEDS, MAX_PROCESSES = 2**31 - 1, 1000, 1000
 
 
 def existing(given: Any) -> Any:
@@ -139,7 +139,8 @@ Device = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(help="Number of processes (default: one per core).", min=1)
+    int | None,
+    typer.Option(help="Number of processes (default: one per core).", min=1, max=MAX_PROCESSES),
 ]
 Jobs = Annotated[
     int | None,
@@ -147,6 +148,7 @@ Jobs = Annotated[
         help="Train this many folds side by side, each in a process with one thread (default: one "
         "after the other, with all cores).",
         min=1,
+        max=MAX_PROCESSES,
     ),
 ]
 Seed = Annotated[
