@@ -29,7 +29,8 @@ from mgc.training.track_data import TrackData
 class StoredFeatures(Sequence[list[np.ndarray]]):
     """The clips of each track, read from the store when asked for (mapped, not copied).
 
-    Those that have changed since they were written are extracted again from their files.
+    Those that have changed since they were written, or were removed meanwhile, are extracted again
+    from their files.
     """
 
     def __init__(
@@ -51,21 +52,25 @@ class StoredFeatures(Sequence[list[np.ndarray]]):
     def __getitem__(self, track: Any) -> Any:
         try:
             return self.source.store.read(self.hashes[track])
-        except (DamagedShardError, KeyError) as error:  # or another thread has just taken it out
+        except (DamagedShardError, KeyError) as error:
             with self._mending:
-                if isinstance(error, DamagedShardError):
-                    self._extract_again(error)
+                self._extract_again(error)
             return self.source.store.read(self.hashes[track])
 
-    def _extract_again(self, error: DamagedShardError) -> None:
-        """Make all damaged tracks of a shard again. Raises MgcError if that is not possible."""
-        self.source.store.take_out(error.name)
+    def _extract_again(self, error: DamagedShardError | KeyError) -> None:
+        """Make all damaged tracks of a shard, and those that are gone, again. Raises MgcError if
+        that is not possible."""
+        what = f"Another process removed {self.source.name} features that are needed here."
+        if isinstance(error, DamagedShardError):
+            what = error.message
+            self.source.store.take_out(error.name)
         pairs = zip(self.paths, self.hashes, strict=True)
         gone = {path: sha for path, sha in pairs if sha not in self.source.store}
-        if not gone:  # the copy of an object store was damaged, or another process has mended it
-            self.progress.say(f"{error.message} It is read again.")
+        if not gone:  # the copy of an object store was damaged, or another has mended it
+            if isinstance(error, DamagedShardError):
+                self.progress.say(f"{what} It is read again.")
             return
-        self.progress.say(f"{error.message} Extracting {counted(len(gone), 'track')} again.")
+        self.progress.say(f"{what} Extracting {counted(len(gone), 'track')} again.")
         made = extract([*gone], [self.source], self.progress)
         for failure in made.failures:
             raise MgcError(failure.reason)

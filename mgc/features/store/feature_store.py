@@ -151,7 +151,8 @@ class FeatureStore:
                 for audio_hash, earlier in rows.same.items():
                     self._rows.adopt(audio_hash, earlier)
                 return
-        rows.add(name, self._shard(name))
+        with suppress(FileNotFoundError):  # which another process has removed
+            rows.add(name, self._shard(name))
 
     def mended(self) -> list[str]:
         """Remove the shards whose headers are damaged; returns what was wrong with them."""
@@ -182,9 +183,10 @@ class FeatureStore:
     def leave_out(self, tracks: Set[str]) -> None:
         """Write anew the shards that hold any of these tracks, without them."""
         for name in self.place.stamps():
-            found = self._shard(name)
-            if tracks & (found.rows.keys() or {*found.origins, *found.same}):
-                self._thin(name, found, tracks)
+            with suppress(FileNotFoundError):  # another process did this
+                found = self._shard(name)
+                if tracks & (found.rows.keys() or {*found.origins, *found.same}):
+                    self._thin(name, found, tracks)
 
     def _thin(self, name: str, found: Shard, out: Set[str]) -> None:
         clips = {
@@ -208,18 +210,22 @@ class FeatureStore:
         self._drop_index()
         result.damaged += self.mended()
         for name in sorted(self.place.stamps()):
-            tracks = self._shard(name).rows
-            damaged = self.take_out(name)
-            result.damaged += [f"track {sha} in {name} {CHANGED}" for sha in damaged]
-            left = tracks.keys() - {*damaged}
-            plain = sorted(sha for sha in left if not all(row.checksum for row in tracks[sha]))
-            result.verified += len(left) - len(plain)
-            if plain and add:
-                self._seal(name)
-                result.verified += len(plain)
-            else:
-                result.unverified += plain
+            with suppress(FileNotFoundError):  # another process has removed it
+                self._verify_shard(name, result, add)
         return result
+
+    def _verify_shard(self, name: str, result: Verification, add: bool) -> None:
+        tracks = self._shard(name).rows
+        damaged = self.take_out(name)
+        result.damaged += [f"track {sha} in {name} {CHANGED}" for sha in damaged]
+        left = tracks.keys() - {*damaged}
+        plain = sorted(sha for sha in left if not all(row.checksum for row in tracks[sha]))
+        result.verified += len(left) - len(plain)
+        if plain and add:
+            self._seal(name)
+            result.verified += len(plain)
+        else:
+            result.unverified += plain
 
     def _seal(self, name: str) -> None:
         """Write a shard anew, with checksums."""
