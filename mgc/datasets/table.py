@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -156,11 +156,9 @@ def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) ->
         return replace(dataset, read=read_json(path))
 
 
-@contextmanager
-def changing(name: str) -> Iterator[None]:
-    """Hold a dataset's lock, as one process at a time can."""
-    with held(datasets_home() / f".{checked_name(name)}.lock", wait=True):
-        yield
+def changing(name: str) -> AbstractContextManager[bool]:
+    """A dataset's lock, which one process at a time can hold."""
+    return held(datasets_home() / f".{checked_name(name)}.lock", wait=True)
 
 
 def check_free(name: str, record: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from mgc.errors import MgcError
@@ -41,8 +41,7 @@ def held(
             if count:
                 waits()
         else:
-            hint = "Wait for it, or stop it first."
-            raise ReservedError(f"{doing} by another process.", hint)
+            raise ReservedError(f"{doing} by another process.", "Wait for it, or stop it first.")
     except OSError as error:
         raise MgcError(
             f"{lock} cannot be locked: {error.strerror or error}.",
@@ -52,18 +51,14 @@ def held(
         yield count > 0
 
 
-@contextmanager
-def claimed(what: str, of: str = "", *, wait: Progress | None = None) -> Iterator[bool]:
+def claimed(
+    what: str, of: str = "", *, wait: Progress | None = None
+) -> AbstractContextManager[bool]:
     """Reserve a piece of work among all processes of this home; see `held`.
 
     ``what`` is named, in words, if one has to ``wait``; ``of`` tells it from others of that name.
     """
-    name = hashlib.sha256(f"{what}{of}".encode()).hexdigest()[:24]
-    told = (wait or Silent()).say
-    with held(
-        home() / "claims" / f"{name}.lock",
-        "This is being done",
-        wait=wait is not None,
-        waits=lambda: told(f"Waiting for another process that is at work on {what}."),
-    ) as had:
-        yield had
+    name, told = hashlib.sha256(f"{what}{of}".encode()).hexdigest()[:24], wait or Silent()
+    line = f"Waiting for another process that is at work on {what}."
+    lock = home() / "claims" / f"{name}.lock"
+    return held(lock, "This is being done", wait=wait is not None, waits=lambda: told.say(line))
