@@ -58,7 +58,7 @@ def claimed(
 
     ``what`` is named, in words, if one has to ``wait``; ``of`` tells it from others of that name.
     """
-    name, told = hashlib.sha256(f"{what}{of}".encode()).hexdigest()[:24], wait or Silent()
+    known, told = f"{what}{of}".encode(errors="surrogatepass"), wait or Silent()
     line = f"Waiting for another process that is at work on {what}."
-    lock = home() / "claims" / f"{name}.lock"
+    lock = home() / "claims" / f"{hashlib.sha256(known).hexdigest()[:24]}.lock"
     return held(lock, "This is being done", wait=wait is not None, waits=lambda: told.say(line))
