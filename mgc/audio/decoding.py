@@ -34,7 +34,9 @@ from mgc.errors import AudioError
 DECODER = f"libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__} HQ"
 #: Other rates mean a damaged header: nobody publishes music at 1 kHz or at 1 MHz.
 RATES = range(2_000, 768_001)  # Hz
-MAX_SAMPLE = 1e12  # of full scale; float32 power spectra of larger ones overflow
+#: Of full scale. Larger samples were integers that were not divided by it, or are damage: features
+#: of the rest would be cut off, since decibels are taken from the loudest frame on.
+MAX_SAMPLE = 1e3
 INSTALL_AV = "Another decoder may read it: pip install 'mgc-music[av]'"
 
 

@@ -187,7 +187,7 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -
         decoding.decode(path)
 
 
-@pytest.mark.parametrize("value", [1e13, -1e20, 3e38])
+@pytest.mark.parametrize("value", [4e3, -1e20, 3e38])
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_samples_far_out_of_range_are_refused(tmp_path: Path, value: float, channels: int) -> None:
     """They are numbers, and the whole file and each command say the same."""
@@ -199,7 +199,7 @@ def test_samples_far_out_of_range_are_refused(tmp_path: Path, value: float, chan
     with pytest.raises(AudioError, match=re.escape(said)):
         decoding.decode(path)
     assert listen(path).problem == f"{said}."
-    soundfile.write(path, np.clip(wave, -1e11, 1e11), 22_050, subtype="FLOAT")
+    soundfile.write(path, np.clip(wave, -999, 999), 22_050, subtype="FLOAT")
     assert np.isfinite(decoding.decode(path)[0]).all()
     assert not listen(path).problem
 
