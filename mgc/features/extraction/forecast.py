@@ -12,7 +12,6 @@ from mgc.progress import Progress
 
 #: Tracks after which it is told; fewer than four times as many are done before anyone has read it.
 TRACKS = 16
-GB = 1e9
 
 
 class Forecast:
@@ -33,13 +32,17 @@ class Forecast:
         needed = self.stored * share
         about = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{minutes * 60:.0f} s"
         self.progress.say(
-            f"{counted(self.waiting, 'track')}: about {about}, {needed / GB:.1f} GB of features"
+            f"{counted(self.waiting, 'track')}: about {about}, {_size(needed)} of features"
         )
         root = features_root()
         free = free_bytes(root) if isinstance(root, Path) else needed
         if needed > free:
             raise MgcError(
                 f"The features of {counted(self.waiting, 'track')} need about "
-                f"{needed / GB:.1f} GB; {free / GB:.1f} GB are free in {root}.",
+                f"{_size(needed)}; {_size(free)} are free in {root}.",
                 f"{SPACE} Fewer or shorter clips need less: --clips-per-track, --clip-seconds",
             )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

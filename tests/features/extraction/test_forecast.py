@@ -40,7 +40,7 @@ def test_a_disk_that_is_too_small_is_refused_early(
     free = SimpleNamespace(free=100_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     paths = album(tmp_path, 16)
-    with pytest.raises(MgcError, match=r"16 tracks need about .* GB are free in"):
+    with pytest.raises(MgcError, match=r"16 tracks need about .* MB; 0.1 MB are free in"):
         extract(paths, sources("mel"), workers=1)
     free.free = 10**12
     told = Told()
