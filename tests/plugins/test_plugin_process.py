@@ -26,7 +26,7 @@ DOES = {
     "exits": ("sys.exit(0)", "failed in {}: SystemExit: 0."),
     "patches": ("import hashlib; hashlib.sha1 = np.cross = None", ""),
     "prints": ("print('\\x1b[2J'); os.environ.clear(); os.chdir('/')", ""),
-    "objects": ("return np.array([[object()]])", "returned a"),
+    "objects": ("return np.array([[object()]])", "returned no array"),
 }
 PLUGIN = """
 from mgc import HeadInfo, StrategyInfo, hookimpl
