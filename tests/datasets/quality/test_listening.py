@@ -78,7 +78,7 @@ def test_any_blocks_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch, kind:
         np.testing.assert_array_equal(made.codes, whole.codes)
 
 
-@pytest.mark.parametrize("kind", ["silence", "square", "clipped", "integers", "nearly constant"])
+@pytest.mark.parametrize("kind", ["silence", "square", "clipped", "too loud", "nearly constant"])
 def test_memory_does_not_grow_with_length(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Six minutes: what keeps every sample near the peak takes 127 MB more than at the start."""
     rate, count = 44_100, 1 << 19
@@ -86,7 +86,7 @@ def test_memory_does_not_grow_with_length(monkeypatch: pytest.MonkeyPatch, kind:
         "silence": np.zeros(count, np.float32),
         "square": np.where(np.arange(count) % 100 < 50, np.float32(0.9), np.float32(-0.9)),
         "clipped": np.clip(music(3, 20, rate)[:count] * 20, -0.9, 0.9),
-        "integers": music(3, 20, rate)[:count] * np.float32(32_768),
+        "too loud": music(3, 20, rate)[:count] * np.float32(900),
         "nearly constant": np.linspace(0.9951, 0.9999, count, dtype=np.float32),
     }[kind]
     block = np.stack([made, made], axis=1)
