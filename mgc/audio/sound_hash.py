@@ -38,6 +38,7 @@ FORMER_SCHEME = "sound-sha256-1"
 #: Larger files are mapped instead of read. (A mapped file must not be cut meanwhile.)
 READ_BYTES = 1 << 28
 
+_CHUNKED = {b"WAVE", b"AIFF", b"AIFC"}
 _SOUND_CHUNKS = {b"fmt ", b"fact", b"data", b"LIST", b"COMM", b"FVER", b"SSND"}  # WAV, AIFF
 _SOUND_CHUNKS |= {b"desc", b"kuki", b"pakt"}  # CAF, beside its data
 _ASF_FILE = UUID("8cabdca1-a947-11cf-8ee4-00c00c205365").bytes_le  # its properties
@@ -167,8 +168,9 @@ def _ogg_headers(first: bytes) -> int:
 
 def _chunks(whole: Content, size_form: str) -> Iterator[Piece]:
     """WAV and AIFF: their chunks of sound, with their names and sizes."""
-    if struct.unpack_from(size_form, whole, 4)[0] + 8 not in (len(whole), len(whole) - 1):
-        raise IrregularError
+    stated = struct.unpack_from(size_form, whole, 4)[0] + 8
+    if stated not in (len(whole), len(whole) - 1) or whole[8:12] not in _CHUNKED:
+        raise IrregularError  # or of another kind, such as AVI and 8SVX, whose sound is elsewhere
     yield whole[8:12]
     at = 12
     while at + 8 <= len(whole):

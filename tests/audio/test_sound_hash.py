@@ -19,13 +19,17 @@ from mgc.audio.containers import mp4_samples
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError, MgcError
 from tests.audio.encoding import MAKERS as ALL_MAKERS
-from tests.audio.encoding import by_av
+from tests.audio.encoding import by_av, by_soundfile
 
 #: Without a Xing header, the decoder's delay is heard, with the one that a copy gets it is not; the
 #: others stay as they are.
 COPIED = ALL_MAKERS.keys() - {"cbr_no_xing.mp3", "vbr_no_xing.mp3", "a.aac", "a.mp2", "a.w64"}
 LONG = "a title " * 20_000  # several pages of Ogg
-MAKERS = ALL_MAKERS | {"parts.m4a": by_av("mp4", "aac", movflags="frag_keyframe+empty_moov")}
+MAKERS = ALL_MAKERS | {
+    "parts.m4a": by_av("mp4", "aac", movflags="frag_keyframe+empty_moov"),
+    "a.avi": by_av("avi", "mp3"),
+    "a.svx": by_soundfile("SVX", "PCM_16"),
+}
 COVER = random.Random(0).randbytes(300_000)
 
 

@@ -52,6 +52,8 @@ def sound(whole: Content) -> Iterator[Piece]:
         head = _only(whole, track, b"tkhd")
         number = _word(whole, head, 20 if whole[head[0]] else 12)
         layout = _with_fragments(whole, moov, number, fragments, layout)
+    if not layout.ranges:
+        raise IrregularError
     yield repr(_times(whole, moov, track, sum(n for _, n in layout.runs))).encode()
     hidden = _HIDDEN.search(whole, *moov)
     yield hidden[1].upper() if hidden else b""
