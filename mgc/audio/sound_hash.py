@@ -100,7 +100,7 @@ def _sound(whole: Content, scheme: str) -> Iterator[Piece]:
         yield from _chunks(whole, "<I" if whole[:4] == b"RIFF" else ">I")
     elif whole[4:8] == b"ftyp":
         yield from mp4_samples.sound(whole)
-    elif whole[:6] == b"caff\0\1":
+    elif whole[:6] == chunks.CAF:
         yield from _caf(whole)
     elif whole[:16] == chunks.ASF:
         yield from _asf(whole, end)

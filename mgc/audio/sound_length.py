@@ -31,7 +31,7 @@ _MAGICS = (
     b"OggS\0\2",
     b"RIFF",
     b"FORM",
-    b"caff\0\1",
+    chunks.CAF,
     chunks.AU,
     chunks.W64,
     chunks.ASF,

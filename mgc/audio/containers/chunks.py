@@ -21,6 +21,7 @@ from mgc.audio.containers.contents import (
 )
 
 AU = b".snd"
+CAF = b"caff\0\1"
 W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")

@@ -133,6 +133,7 @@ class ExtractionPlan:
         rows = [source.store.rows for source in self.sources]
         lacking = [n for n, each in enumerate(rows) if sha not in each and each.earlier]
         found: dict[int, str] = {}
-        for before in file_hashes.earlier(path) if lacking else ():
+        earlier = file_hashes.earlier(path)
+        while len(found) < len(lacking) and (before := next(earlier, "")):
             found |= {n: before for n in lacking if n not in found and rows[n].adopt(sha, before)}
         return found

@@ -135,7 +135,7 @@ class Service:
             self.in_hand -= 1
 
     def temporary(self) -> Path:
-        """The temporary folder, made anew if it no longer exists or belongs to another user: the
+        """The temporary folder, a new one if it no longer exists or belongs to another user: the
         system may delete it after days without use, and then anybody can take its name."""
         try:
             there = self.folder.stat().st_uid == self.owner
