@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgc.errors import UsageError
+from mgc.errors import AudioError, UsageError
 
 DEFAULT_SECONDS = 30.0  # FMA's and GTZAN's own clip length
 DEFAULT_CLIPS_PER_TRACK = 4  # two minutes of a song; more costs time for hardly any accuracy
@@ -21,6 +21,13 @@ MAX_SECONDS = 3_600.0  # an hour's features are held in memory at once
 def too_short(samples: int, rate: int) -> bool:
     """Whether so many samples are less than `MIN_SECONDS`, which need not be a whole number."""
     return samples < int(MIN_SECONDS * rate)
+
+
+def checked_length(audio: object, samples: int, rate: int) -> None:
+    """Raises AudioError if a sound is shorter than `MIN_SECONDS`."""
+    if too_short(samples, rate):
+        seconds = 100 * samples // rate / 100  # rounded down: 0.249 s is not 0.25 s
+        raise AudioError(f"{audio}: is too short ({seconds:.2f} s of at least {MIN_SECONDS} s).")
 
 
 @dataclass(frozen=True)

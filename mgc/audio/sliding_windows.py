@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from mgc.audio import decoding
-from mgc.audio.clip_policy import MIN_REMAINDER_SECONDS, too_short
+from mgc.audio.clip_policy import MIN_REMAINDER_SECONDS, checked_length
 from mgc.audio.given import Audio
-from mgc.errors import AudioError
 
 
 def sliding(audio: Audio, window: float, hop: float) -> Iterator[tuple[float, np.ndarray, int]]:
@@ -37,8 +36,7 @@ def sliding(audio: Audio, window: float, hop: float) -> Iterator[tuple[float, np
             spare = min(start - before, len(held) - size)
             held, before = held[max(0, spare) :], before + max(0, spare)
     end = before + len(held)
-    if too_short(end, rate):
-        raise AudioError(f"{audio}: is too short ({end / rate:.2f} s).")
+    checked_length(audio, end, rate)
     heard = round((number - 1) * hop * rate) + size if number else 0
     if end - heard >= MIN_REMAINDER_SECONDS * rate or not number:
         yield max(0, end - size) / rate, held[-size:], rate

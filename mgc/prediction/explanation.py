@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from mgc.audio import decoders, decoding
-from mgc.audio.clip_policy import ClipPolicy, too_short
+from mgc.audio.clip_policy import ClipPolicy, checked_length, too_short
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
 from mgc.ensembling.combination import apply_without
-from mgc.errors import AudioError, unknown
+from mgc.errors import unknown
 from mgc.features.extraction import Rows
 from mgc.features.extraction.one_file import by_policy
 from mgc.features.extraction.wave_features import features_of_waves
@@ -198,8 +198,7 @@ def _clips(audio: Audio, policy: ClipPolicy) -> list[HeardClip]:
 
     waves, rate = decoding.excerpts(audio, chosen, policy.seconds)
     made = [HeardClip(start, wave, rate) for start, wave in zip(starts, waves, strict=False)]
-    if too_short(len(waves[0]), rate):
-        raise AudioError(f"{audio}: is too short ({made[0].end - made[0].start:.2f} s).")
+    checked_length(audio, len(waves[0]), rate)
     return [clip for clip in made if not too_short(len(clip.wave), rate)]
 
 

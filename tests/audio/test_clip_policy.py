@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgc.audio.clip_policy import ClipPolicy, too_short
-from mgc.errors import UsageError
+from mgc.audio.clip_policy import ClipPolicy, checked_length, too_short
+from mgc.errors import AudioError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,12 @@ def test_the_default_policy(duration: float, starts: list[float]) -> None:
 def test_a_clip_of_the_least_length_is_long_enough(rate: int) -> None:
     assert not too_short(round(0.25 * rate), rate)
     assert too_short(round(0.25 * rate) - 2, rate)
+
+
+def test_what_is_too_short_is_never_said_to_be_long_enough() -> None:
+    checked_length("a.wav", 11_025, 44_100)
+    with pytest.raises(AudioError, match=r"a\.wav: is too short \(0\.24 s of at least 0\.25 s\)"):
+        checked_length("a.wav", 11_000, 44_100)
 
 
 @given(

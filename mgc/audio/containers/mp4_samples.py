@@ -54,7 +54,10 @@ def sound(whole: Content) -> Iterator[Piece]:
         layout = _with_fragments(whole, moov, number, fragments, layout)
     if not layout.ranges:
         raise IrregularError
-    yield repr(_times(whole, moov, track, sum(n for _, n in layout.runs))).encode()
+    edits = [_only(whole, box, b"elst") for box in _inside(whole, track, b"edts")]
+    clocks = _only(whole, moov, b"mvhd"), _only(whole, media, b"mdhd")
+    lasting = _only(whole, table, b"stts")
+    yield repr(_times(whole, clocks, lasting, edits, sum(n for _, n in layout.runs))).encode()
     hidden = _HIDDEN.search(whole, *moov)
     yield hidden[1].upper() if hidden else b""
     yield _merged(layout.runs)
@@ -143,22 +146,19 @@ def _descriptor(whole: Content, at: int, end: int) -> Iterator[Piece]:
         raise IrregularError
 
 
-def _times(whole: Content, moov: Box, track: Box, samples: int) -> list[Any]:
-    """What counts as a second, how long samples last, and the edits.
+def _times(
+    whole: Content, clocks: tuple[Box, Box], lasting: Box, edits: list[Box], samples: int
+) -> list[Any]:
+    """What counts as a second (of the film, of the track), how long samples last, and the edits.
 
     Of each edit: where it begins in the track (-1: nothing is heard), its speed, and the nearest
     end of a sample to its own (0: the last one), as writers round times.
     """
-    media = _only(whole, track, b"mdia")
-    rate = _timescale(whole, _only(whole, media, b"mdhd"))
-    table = _only(whole, _only(whole, _only(whole, media, b"minf"), b"stbl"), b"stts")
-    rows = _words(whole, table[0] + 8, 2 * _word(whole, table, 4), ">u4").reshape(-1, 2)
+    units, rate = (_timescale(whole, clock) for clock in clocks)
+    rows = _words(whole, lasting[0] + 8, 2 * _word(whole, lasting, 4), ">u4").reshape(-1, 2)
     step = int(rows[0, 1]) if len(rows) else 0
-    lasting = [(step, int(count)) for count, step in rows.tolist()]
-    found: list[Any] = [rate, _merged(_all_but_last(lasting))]
-    for edits in _inside(whole, track, b"edts"):
-        box = _only(whole, edits, b"elst")
-        units = _timescale(whole, _only(whole, moov, b"mvhd"))
+    found: list[Any] = [rate, _merged(_all_but_last([(step, n) for n, step in rows.tolist()]))]
+    for box in edits:
         form = struct.Struct(">QqI" if whole[box[0]] else ">IiI")
         for number in range(_word(whole, box, 4)):
             lasts, begin, speed = form.unpack_from(whole, box[0] + 8 + number * form.size)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mgc.audio import decoders, decoding
-from mgc.audio.clip_policy import ClipPolicy, too_short
+from mgc.audio.clip_policy import ClipPolicy, checked_length, too_short
 from mgc.audio.clips import Clips, as_numpy
 from mgc.audio.given import Audio
 from mgc.audio.no_music import no_music
@@ -117,9 +117,8 @@ def heard(path: Audio, policy: ClipPolicy, rates: Sequence[int]) -> Iterator[dic
         return policy.starts(length)
 
     waves, native = decoding.excerpts(path, starts, policy.seconds)
+    checked_length(path, len(waves[0]), native)
     long_enough = [wave for wave in waves if not too_short(len(wave), native)]
-    if not long_enough:
-        raise AudioError(f"{path}: is too short ({len(waves[0]) / native:.2f} s).")
     decoders.noted().remark = no_music(path, long_enough, native)
     for wave in long_enough:
         yield {rate: decoding.resample(wave, native, rate) for rate in rates}

@@ -161,7 +161,7 @@ def test_bad_files_are_listed_in_order_and_the_rest_is_done(tmp_path: Path) -> N
         folder: "is a folder",
         empty: "is empty",
         text: "does not decode",
-        short: r"too short \(0.10 s\)",
+        short: r"too short \(0.10 s of at least 0.25 s\)",
         nan: "not numbers",
     }
     done = extract(
