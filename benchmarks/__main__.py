@@ -17,8 +17,8 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")
 
 PARTS = (
-    *("cluster_share", "extraction", "jobs", "lyrics", "refusals", "scale_store", "scaling"),
-    *("start", "store", "training", "whisper"),
+    *("cluster_share", "extraction", "identity", "jobs", "lyrics", "peers", "refusals"),
+    *("scale_store", "scaling", "start", "store", "training", "whisper"),
 )
 
 
@@ -52,8 +52,10 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
     from benchmarks import (
         cluster_share,
         extraction,
+        identity,
         jobs,
         lyrics,
+        peers,
         refusals,
         scale_store,
         scaling,
@@ -68,16 +70,20 @@ def _measure(part: str, paths: list[Path], scratch: Path, asked: argparse.Namesp
         return cluster_share.measure(paths, scratch, files=24 * len(paths))
     if part == "extraction":
         return extraction.measure(paths, turns)
+    if part == "identity":
+        return identity.measure(paths, turns)
     if part == "jobs":
         return jobs.measure(scratch, turns)
     if part == "lyrics":
         return lyrics.measure(paths, turns)
+    if part == "peers":
+        return peers.measure(paths, scratch, files=24 * len(paths), turns=turns)
     if part == "refusals":
         return refusals.measure(scratch, 4 * turns)
     if part == "scale_store":
         return scale_store.measure(scratch, turns, asked.most)
     if part == "scaling":
-        return scaling.measure(paths, scratch, files=24 * len(paths), turns=turns)
+        return scaling.measure(paths, scratch, 24 * len(paths), turns, asked.device)
     if part == "start":
         return start.measure(scratch, 3 * turns)
     if part == "store":
@@ -96,7 +102,9 @@ def _arguments() -> argparse.Namespace:
         "--most", type=int, default=100_000, help="tracks of the largest store (default 100,000)"
     )
     parser.add_argument("--turns", type=int, default=5, help="how often each case runs (default 5)")
-    parser.add_argument("--device", default="auto", help="of training and Whisper (default auto)")
+    parser.add_argument(
+        "--device", default="auto", help="of scaling, training and Whisper (default auto)"
+    )
     parser.add_argument("--results", default="bench-results", help="folder for the JSON")
     parser.add_argument("--page", type=Path, help="also put the tables into this page")
     return parser.parse_args()

@@ -41,43 +41,52 @@ class _Clock(Silent):
         return (len(self.moments) - first) / (self.ended - self.moments[first])
 
 
-def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section:
-    """Runs with other numbers of workers take turns."""
+def measure(
+    paths: list[Path], scratch: Path, files: int, turns: int, wanted: str = "cpu"
+) -> Section:
+    """Runs with other numbers of workers take turns; with a GPU, also one whose workers decode and
+    whose features are made there."""
     from mgc.audio.processes.pool import cores
+    from mgc.training.devices import resolve_device
 
     music = multiplied(paths, scratch / "many", files)
-    counts = sorted({1, 2, cores()} - {n for n in (1, 2) if n > cores()})
-    rates: dict[int, list[float]] = {count: [] for count in counts}
+    gpu = resolve_device(wanted)
+    cases = {
+        f"{n} worker{'s' * (n > 1)}": (n, "cpu") for n in sorted({1, min(2, cores()), cores()})
+    }
+    if gpu.type != "cpu":
+        cases[f"{cores()} workers that decode, features on {gpu}"] = cores(), str(gpu)
+    rates: dict[str, list[float]] = {case: [] for case in cases}
     starts = []
     for turn in range(turns):
-        for count in counts:
-            clock = _extract(music, scratch / f"home-{turn}-{count}", count)
-            rates[count].append(clock.rate())
-            if count > 1:
+        for number, (case, (count, device)) in enumerate(cases.items()):
+            clock = _extract(music, scratch / f"home-{turn}-{number}", count, device)
+            rates[case].append(clock.rate())
+            if count > 1 and device == "cpu":
                 starts.append(clock.moments[0] - clock.begun)
     rows = [
         Row(
-            f"{count} worker{'s' if count > 1 else ''}",
-            median(rates[count]),
+            case,
+            median(mine),
             "files/s",
-            min(rates[count]),
-            max(rates[count]),
-            median(one / other for one, other in zip(rates[count], rates[1], strict=True)),
+            min(mine),
+            max(mine),
+            median(one / other for one, other in zip(mine, rates["1 worker"], strict=True)),
             "1 worker",
         )
-        for count in counts
+        for case, mine in rates.items()
     ]
     if starts:
         rows.append(Row("start of the workers", median(starts), "s", min(starts), max(starts)))
     return Section("Extraction on all cores", TEXT, rows, {"files": files, "turns": turns})
 
 
-def _extract(music: list[Path], home: Path, count: int) -> _Clock:
+def _extract(music: list[Path], home: Path, count: int, device: str) -> _Clock:
     from mgc.features.extraction import extract
     from mgc.features.extractor_spec import ExtractorSpec
 
     os.environ["MGC_HOME"] = str(home)
-    sources = [ExtractorSpec(name) for name in ("mel", "mfcc", "chroma")]
+    sources = [ExtractorSpec(name, device=device) for name in ("mel", "mfcc", "chroma")]
     clock = _Clock()
     extract(music, sources, clock, workers=count)
     return clock

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import extraction, music, report, scale, scale_steps, store
+from benchmarks import (
+    extraction,
+    identity,
+    music,
+    peers,
+    report,
+    scale,
+    scale_steps,
+    store,
+    whole_process,
+)
 from benchmarks.timing import Row, Section, Times, in_turns, row
 from mgc.features.extraction import extract_tracks
 
@@ -57,6 +69,41 @@ def test_the_floor_and_peers_are_measured(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(r.value > 0 for r in rows)
     copies = music.multiplied([path], tmp_path / "many", 3)
     assert len({copy.read_bytes() for copy in copies}) == 3
+
+
+def test_a_whole_process_is_measured_with_its_children() -> None:
+    code = "import subprocess, sys; print(1); subprocess.run([sys.executable, '-c', {!r}])"
+    busy = "import time; a = b'1' * 80_000_000\nwhile time.process_time() < 0.4: pass"
+    made = whole_process.cost([sys.executable, "-c", code.format(busy)])
+    assert made.said == "1\n"
+    assert 0.4 <= made.processor < 5
+    assert made.clock >= 0.4
+    assert 80 < made.peak < 400
+    with pytest.raises(subprocess.CalledProcessError):
+        whole_process.cost([sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_features_go_to_disk_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peers that make test has: librosa alone."""
+    monkeypatch.setattr(peers, "find_spec", lambda _: None)
+    made = music.synthesised(tmp_path / "two", 2)
+    rows = {r.name: r for r in peers.measure(made, tmp_path, 6, 1).rows}
+    assert [*rows][:4] == [peers.FLOOR, peers.OURS, peers.ALL, peers.PLAIN]
+    assert "MB on disk" in rows[peers.OURS].note
+    assert rows[f"crops, {peers.PLAIN}"].unit == "clips/s"
+    assert all(r.value > 0 for r in rows.values())
+
+
+def test_a_sounds_identity_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(music, "SECONDS", 3.0)
+    monkeypatch.setattr(identity, "FILES", 20)
+    rows = {r.name: r for r in identity.measure(music.synthesised(tmp_path, 1), 1).rows}
+    assert {"the sound, .mp3", "all bytes, .opus", "decoding, .ogg"} < set(rows)
+    assert rows["the sound, .flac"].against == "decoding, .flac"
+    written, unchanged = (
+        rows[f"a file of the library, {name}"] for name in ("written to", "unchanged")
+    )
+    assert 0 < unchanged.value < written.value
 
 
 def test_only_long_stereo_mp3s_of_a_folder_are_taken(tmp_path: Path) -> None:
