@@ -63,13 +63,13 @@ def unused(keys: Set[str]) -> Iterator[Unused]:
     for store in opened_stores():
         if store.identity.get("pooled") == BASES:  # a few kB, of no music in particular
             continue
-        used = {key for key in store.rows if audio_key(key) in keys}
-        linked = store.rows.linked()
-        used |= {earlier for sound, earlier in linked.items() if sound in used}
-        used |= store.rows.earlier  # whose sound is not known yet
-        other = frozenset(store.rows) - used
-        size = sum(_bytes(row) for key in other - linked.keys() for row in store.rows[key])
-        yield Unused(store, other, len(store.rows), size)
+        rows, linked = store.rows, store.rows.linked()
+        known = frozenset(rows) - rows.earlier  # of the others, the sound is not known yet
+        other = frozenset(
+            key for key in known if keys.isdisjoint(map(audio_key, (key, linked.get(key, key))))
+        )
+        size = sum(_bytes(row) for key in other for row in rows[key])
+        yield Unused(store, other, len(rows), size)
 
 
 def remove(found: Unused) -> None:

@@ -76,13 +76,25 @@ def test_what_an_earlier_version_stored_goes_only_when_its_sound_is_known(
     store.write_shard({}, dict.fromkeys(same, Origin(2)), same)
     store.refresh()
     [found] = pruning.unused({"1" * 16})
-    assert (found.tracks, found.bytes) == ({gone, "2" * 64}, 30)
+    assert (found.tracks, found.bytes, found.stored) == ({"2" * 64}, 30, 3)
     pruning.remove(found)
     [left] = opened_stores()
-    assert set(left.rows) == {used, unknown, "1" * 64}
+    assert set(left.rows) == {unknown, "1" * 64}
+    assert (used in left, gone in left) == (True, False)
     assert left.rows.earlier == {unknown}
     assert left.origin("1" * 64) == Origin(2)
     np.testing.assert_array_equal(left.read("1" * 64)[0], clips(1)[0])
+
+
+def test_what_a_run_knows_by_an_earlier_hash_stays(store: FeatureStore) -> None:
+    store.write_shard({"a" * 64: clips(1), "b" * 64: clips(2)}, keys=FILES)
+    store.write_shard({}, {}, {"1" * 64: "a" * 64, "2" * 64: "b" * 64})
+    store.refresh()
+    [found] = pruning.unused({"a" * 16})
+    assert (found.tracks, found.bytes, found.stored) == ({"2" * 64}, 30, 2)
+    pruning.remove(found)
+    [left] = opened_stores()
+    assert set(left.rows) == {"1" * 64}
 
 
 def test_music_that_is_away_is_not_forgotten(

@@ -182,6 +182,8 @@ class FeatureStore:
 
     def leave_out(self, tracks: Set[str]) -> None:
         """Write anew the shards that hold any of these tracks, without them."""
+        linked = self.rows.linked()
+        tracks = tracks | {linked[key] for key in tracks & linked.keys()}
         for name in self.place.stamps():
             with suppress(FileNotFoundError):  # another process did this
                 found = self._shard(name)

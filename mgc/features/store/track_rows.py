@@ -23,7 +23,7 @@ MIN_BESIDE, SHARE_BESIDE = 32, 1 / 32
 
 
 class TrackRows(Mapping[str, list[Row]]):
-    """Audio hash → its clips' rows, in order."""
+    """Audio hash → its clips' rows, in order. A hash by an earlier rule is found, not listed."""
 
     def __init__(self, index: ShardIndex) -> None:
         self.index = index
@@ -134,8 +134,11 @@ class TrackRows(Mapping[str, list[Row]]):
         return found[0]
 
     def __iter__(self) -> Iterator[str]:
-        yield from np.unique(self.index.keys[self.index.entries["clips"] > 0]).astype(str).tolist()
-        for key in sorted({*self.beside, *self.same}):
+        """Each track once: one found again by its sound, without its hash by an earlier rule."""
+        earlier = {*self.linked().values()}
+        held = np.unique(self.index.keys[self.index.entries["clips"] > 0]).astype(str).tolist()
+        yield from (key for key in held if key not in earlier)
+        for key in sorted({*self.beside, *self.same} - earlier):
             if key in self and not any(entry.rows for entry in self.index.find(key)):
                 yield key
 

@@ -67,6 +67,7 @@ def test_a_store_of_whole_files_is_found_again_once(
     told = Told()
     assert extract(list(library), sources(), told, workers=1).found == len(CASES)
     assert told.lines == [f"Features of {len(CASES)} tracks of an earlier version found again."]
+    assert [len(source.store.rows) for source in sources()] == [len(CASES)] * 2
     for path, tag in library.items():
         tag(path)  # type: ignore[operator]
     for forbidden in ("probe", "excerpts", "decode", "opened"):
