@@ -56,7 +56,7 @@ def extract(
     """Fill the stores of all sources with the features of all files; stored features stay.
 
     A shard holds `SHARD_TRACKS` consecutive files in the given order (on an object store, as many
-    times that as make `StoreBackend.shard_bytes`), all or nothing: a killed run continues where it
+    files as make `StoreBackend.shard_bytes`), all or nothing: a killed run continues where it
     stopped and ends with the same bytes as an uninterrupted one, whatever the number of workers.
 
     Args:

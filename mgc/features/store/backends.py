@@ -28,7 +28,7 @@ class StoreBackend(Protocol):
     """Where the shards of one store are kept."""
 
     folder: Path
-    #: A shard ends at the first block of tracks after so many bytes, and before so many.
+    #: A shard ends at the first block of tracks after so many bytes, and at once above so many.
     shard_bytes: tuple[int, int]
 
     def stamps(self) -> dict[str, str]:
@@ -43,8 +43,9 @@ class StoreBackend(Protocol):
         """Make sure that a shard is in ``folder``; ``anew``: whatever is there."""
         ...
 
-    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
-        """Add a shard, completely or not at all, and return its file on this machine."""
+    def put(self, name: str, content: Iterable[bytes | memoryview], *, keep: bool = True) -> None:
+        """Add a shard, completely or not at all; ``keep``: also in ``folder``, if it is cached
+        there."""
         ...
 
     def remove(self, name: str) -> None:
@@ -99,10 +100,9 @@ class Folder:
     def fetch(self, name: str, *, anew: bool = False) -> None:
         """See `StoreBackend`."""
 
-    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
+    def put(self, name: str, content: Iterable[bytes | memoryview], *, keep: bool = True) -> None:
         """See `StoreBackend`."""
         replace_file(self.folder / name, content)
-        return self.folder / name
 
     def remove(self, name: str) -> None:
         """See `StoreBackend`."""
@@ -120,7 +120,7 @@ class Folder:
 class ObjectStore:
     """A prefix of an object store, and the folder that caches what was read from it."""
 
-    shard_bytes = (64 << 20, 256 << 20)
+    shard_bytes = (64 << 20, 64 << 20)  # a process that makes features holds one of each extractor
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
@@ -172,14 +172,16 @@ class ObjectStore:
         if anew or not (self.folder / name).exists():
             with _reaching(f"{self.url}/{name}"):
                 content = self.files.cat_file(f"{self.prefix}/{name}")
-            Folder(self.folder).put(name, [content])
+            replace_file(self.folder / name, content)
 
-    def put(self, name: str, content: Iterable[bytes | memoryview]) -> Path:
+    def put(self, name: str, content: Iterable[bytes | memoryview], *, keep: bool = True) -> None:
         """See `StoreBackend`."""
-        path = Folder(self.folder).put(name, content)
+        whole = b"".join(content)
         with _reaching(f"{self.url}/{name}"):
-            self.files.pipe_file(f"{self.prefix}/{name}", path.read_bytes())
-        return path
+            self.files.pipe_file(f"{self.prefix}/{name}", whole)
+        (self.folder / name).unlink(missing_ok=True)  # what was read before
+        if keep:
+            replace_file(self.folder / name, whole)
 
     def remove(self, name: str) -> None:
         """See `StoreBackend`."""

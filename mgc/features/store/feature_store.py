@@ -133,11 +133,12 @@ class FeatureStore:
         origins, same = origins or {}, same or {}
         named = sorted(tracks) or ["heard", *sorted({*origins, *same})]
         name = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
-        path = self.place.put(
-            f"{name}{shards.SUFFIX}", shards.serialised(tracks, origins, same, keys)
-        )
+        path = self.folder / f"{name}{shards.SUFFIX}"
+        is_read = self._rows is not None  # not where a cluster's node only adds to it
+        content = shards.serialised(tracks, origins, same, keys)
+        self.place.put(path.name, content, keep=is_read)
         self._intact -= tracks.keys()
-        if self._rows is not None:
+        if is_read:
             self._take(path.name)
         return path
 

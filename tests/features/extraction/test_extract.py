@@ -15,9 +15,13 @@ from mgc.audio import decoding
 from mgc.audio.clip_policy import ClipPolicy
 from mgc.audio.sound_hash import sound_hash
 from mgc.errors import AudioError, MgcError, UsageError
-from mgc.features.extraction import Extraction, extract, features_of, shard_writer
+from mgc.features.extraction import Extraction, extract, features_of, ray_node, shard_writer
+from mgc.features.extraction.jobs import ExtractionJob, ExtractionPlan
+from mgc.features.extraction.remote_sources import described
+from mgc.features.extraction.tasks import features_result
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.features.store import backends
+from mgc.progress import Silent
 from tests.features.extraction.hostile import HUGE, NAN, RAISE, hostile, told
 from tests.sounds import album, music, write
 
@@ -316,6 +320,45 @@ def test_shards_on_an_object_store_are_of_many_blocks_and_the_same_when_resumed(
         assert there.items() <= expected.items()
         extract(paths, sources("mel", "chroma"), workers=1)
         assert on_bucket(sources("mel", "chroma")) == expected
+
+
+@pytest.mark.parametrize("root", ["memory://held", "/a folder"])
+def test_no_more_than_64_mib_of_an_extractor_wait_for_their_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    monkeypatch.setenv("MGC_FEATURES", root)
+    [mel] = sources("mel")
+    sizes: list[int] = []
+    put = {"begin": lambda: None, "write_shard": lambda rows, *_: sizes.append(len(rows))}
+    for name, instead in put.items():
+        monkeypatch.setattr(mel.store, name, instead)
+    clip = np.zeros((1, 1_500_000), np.float16)  # 3 MB
+    keeping = shard_writer.ShardWriter([mel], Silent(), can_remember=False)
+    for number in range(64):
+        job = ExtractionJob(number, tmp_path, audio_hash=f"{number:064x}", wanted=(0,))
+        keeping.add(job, features_result([[clip]], 30.0, [1, "", 30.0]))
+        assert keeping.bytes[0] <= 64 << 20
+    keeping.finish()
+    # 22 files are the last below 64 MiB, and one more; in a folder, a block of 32 files ends, too.
+    assert sizes == ([23, 23, 18] if "://" in root else [23, 9, 23, 9])
+
+
+def test_a_node_keeps_nothing_of_what_it_puts_into_an_object_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk would fill: a million tracks have 0.3 TB of mel."""
+    root = f"memory://node/{tmp_path.name}"
+    monkeypatch.setenv("MGC_FEATURES", root)
+    paths = album(tmp_path / "music", 3)
+    todo = list(ExtractionPlan(paths, sources("mel")).jobs())
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "node"))
+    said = ray_node.do_shard(described(sources("mel"), "cpu"), root, "", todo)
+    assert [answer["parts"] for answer in said["answers"]] == [[1]] * 3
+    assert len(on_bucket(sources("mel"))) == 1
+    assert not list((tmp_path / "node").rglob("*.safetensors"))
+    monkeypatch.setenv("MGC_HOME", str(tmp_path / "here"))
+    extract(album(tmp_path / "more", 1, seconds=2.0), sources("mel"), workers=1)
+    assert len(list((tmp_path / "here").rglob("*.safetensors"))) == 1  # for the fit that follows
 
 
 def test_an_object_store_that_cannot_be_written_is_named_before_the_work(

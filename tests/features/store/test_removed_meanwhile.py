@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,9 @@ def test_a_shard_that_is_gone_as_soon_as_it_is_written(
     assert "a" * 64 not in made
     put = made.place.put
 
-    def cleared(name: str, content: object) -> Path:
-        path = put(name, content)  # type: ignore[arg-type]
-        path.unlink()
-        return path
+    def cleared(name: str, content: Iterable[bytes], **rest: bool) -> None:
+        put(name, content, **rest)
+        (made.folder / name).unlink()
 
     monkeypatch.setattr(made.place, "put", cleared)
     made.write_shard({"a" * 64: [np.zeros((2, 3), np.float16)]})
