@@ -1,6 +1,7 @@
 """Shards that the nodes of a Ray cluster put into the store themselves; only names come back.
 
-One task makes all files of a shard, so a lost node loses the shards that it had open, and another
+One task makes all files of a shard on one CPU, and holds no more of each extractor than a shard
+may have (`StoreBackend.shard_bytes`). A lost node loses the shards that it had open, and another
 node makes them again. What a node cannot do so (it does not see the store or a file, a file kills
 its worker or takes too long) is left to the process that started the extraction, file by file.
 """

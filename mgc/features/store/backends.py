@@ -179,7 +179,7 @@ class ObjectStore:
         whole = b"".join(content)
         with _reaching(f"{self.url}/{name}"):
             self.files.pipe_file(f"{self.prefix}/{name}", whole)
-        (self.folder / name).unlink(missing_ok=True)  # what was read before
+        Folder(self.folder).remove(name)  # what was read before
         if keep:
             replace_file(self.folder / name, whole)
 
