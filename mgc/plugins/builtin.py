@@ -80,6 +80,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         unit="embedding",
         weights="hub:openai/whisper-base",
         licence="Apache-2.0",
+        pretrained_on=("680,000 hours of web audio (not listed)",),
         requires=("transformers",),
         install="pip install mgc-music",
     )

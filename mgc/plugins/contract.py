@@ -53,8 +53,8 @@ class ExtractorInfo(PluginInfo):
     ``weights`` is where the weights of the default parameters are kept, a path in mgc's home or
     ``hub:owner/name``: `mgc features list` says if they are missing.
     ``licence`` is that of these weights, ``pretrained_on`` the names of the corpora that they were
-    trained on, such as ``AudioSet``; both are copied into runs, unless a parameter ``model`` names
-    another model.
+    trained on, such as ``AudioSet``, or ``web audio (not listed)`` where nobody says what is in it;
+    both are copied into runs, unless a parameter ``model`` names another model.
     Raise ``revision`` whenever the numbers change: old features are then extracted again.
     One clip must give the same numbers alone and in a batch; the conformance checks hold an
     extractor to it.

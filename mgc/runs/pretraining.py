@@ -1,10 +1,11 @@
-"""Whether a run's encoder was pre-trained on the music that the run is scored on."""
+"""What a run's encoder was pre-trained on, and what the licence of its weights forbids."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+from mgc.plugins.licences import limits
 from mgc.runs import Run, load
 
 #: How a word of a dataset's name, or its importer, begins, and the corpus that it stands for.
@@ -26,21 +27,43 @@ def corpora(*names: str) -> set[str]:
     return {corpus for word in words for key, corpus in CORPORA.items() if word.startswith(key)}
 
 
+#: How a corpus ends of which nobody says what is in it.
+UNLISTED = " (not listed)"
+
+
 def warnings(found: Sequence[Run], *scored_on: str) -> list[str]:
-    """One line for each encoder of these runs that has heard the music they are scored on: their
-    own dataset's, or that of another's name and importer."""
-    return list(dict.fromkeys(line for run in found for line in _warnings(run, *scored_on)))
+    """One line for each encoder of these runs that has heard the music they are scored on, or may
+    have: their own dataset's, or that of another's name and importer."""
+    return list(dict.fromkeys(line for run in _singles(found) for line in _warned(run, *scored_on)))
 
 
-def _warnings(run: Run, *scored_on: str) -> Iterator[str]:
-    if run.kind == "ensemble":
-        for member in run.record.members:
-            yield from _warnings(load(str(run.folder / "members" / member)), *scored_on)
-        return
+def licences(found: Sequence[Run]) -> list[str]:
+    """One line for each encoder of these runs whose weights nobody may use commercially."""
+    encoders = [run.record.extractor for run in _singles(found)]
+    return list(dict.fromkeys(line for one in encoders for line in limits(one.name, one.licence)))
+
+
+def _singles(found: Sequence[Run]) -> Iterator[Run]:
+    """The runs, and the members of those that are ensembles."""
+    for run in found:
+        if run.kind == "ensemble":
+            yield from _singles([load(str(run.folder / "members" / m)) for m in run.record.members])
+        else:
+            yield run
+
+
+def _warned(run: Run, *scored_on: str) -> Iterator[str]:
     dataset, extractor = run.record.dataset, run.record.extractor
     music = scored_on or (dataset.name, dataset.importer)
-    for corpus in sorted(corpora(*music) & {*extractor.pretrained_on}):
+    known = corpora(*music) & {*extractor.pretrained_on}
+    for corpus in sorted(known):
         yield (
             f"{extractor.name} was pre-trained on {corpus}, and {music[0]} seems to be music "
             "of it: its figures are too optimistic."
+        )
+    unlisted = [c.removesuffix(UNLISTED) for c in extractor.pretrained_on if c.endswith(UNLISTED)]
+    if unlisted and not known:
+        yield (
+            f"{extractor.name} was pre-trained on {' and '.join(unlisted)}, of which no list is "
+            f"published: whether {music[0]} is among it cannot be known."
         )

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 import soundfile
 
+from mgc import runs
 from mgc.audio import decoding
 from mgc.datasets import table
 from mgc.datasets.quality.checking import LEFT_OUT
+from mgc.home import write_json
 from tests.conftest import Told
 from tests.datasets.download.server import Behaviour, serving
 from tests.datasets.importers.fma_layout import (
@@ -191,6 +193,19 @@ def test_audit_finds_copies_and_fixes_leaks(mgc: Mgc, music: Path, tmp_path: Pat
     told = mgc("data", "split", "mine", "--use", "first")
     assert told.code == 0
     assert mgc("data", "audit", "mine", "--json").json["clean"] is False
+
+
+def test_audit_warns_of_encoders_that_know_the_music(mgc: Mgc, music: Path) -> None:
+    mgc("data", "add", "magna-mine", music)
+    mgc("fit", "--extractor", "mfcc", "--head", "logistic")
+    assert "pre-trained" not in mgc("data", "audit").out
+    run = runs.load("magna-mine-mfcc-logistic-1")
+    raw = dict(run.record)
+    knows = {**raw["extractor"], "pretrained_on": ["MagnaTagATune", "web audio (not listed)"]}
+    write_json(run.folder / "run.json", raw | {"extractor": knows})
+    said = "mfcc was pre-trained on MagnaTagATune, and magna-mine seems to be music of it"
+    assert mgc("data", "audit").out.count(said) == 1
+    assert [said in line for line in mgc("data", "audit", "--json").json["warnings"]].count(True)
 
 
 def test_audit_shows_label_errors_after_a_fit(mine: Mgc, music: Path) -> None:

@@ -48,7 +48,7 @@ def declared(mgc_home: Path, music: Path, monkeypatch: pytest.MonkeyPatch) -> li
     infos = [
         ModelInfo(
             name=name, summary="ours", load=f"{HERE}:{load}", genres=of,
-            licence="ISC", pretrained_on=("mine",), bytes=9,
+            licence="CC BY-NC 4.0", pretrained_on=("mine",), bytes=9,
         )
         for name, load, of in [
             ("ours", "copy", genres), ("cut", "half", genres), ("odd", "copy", ("a", "b")),
@@ -67,15 +67,16 @@ def test_a_model_answers_where_nothing_was_trained(
     song = next(music.rglob("*.wav"))
     listed = mgc("models", "list").out
     assert "not here: mgc models get ours" in listed
-    assert "ours (weights: ISC; trained on mine) " in listed
+    assert "ours (weights: CC BY-NC 4.0: no commercial use; trained on mine) " in listed
     told = mgc("predict", song)
     assert (told.code, told.err.count("mgc models get cut")) == (1, 1)
     assert "not on this machine" in mgc("predict", song, "--run", "ours").err
     told = mgc("models", "get", "ours")
     assert told.code == 0
     assert f"ready, {len(declared)} genres" in told.out
+    assert "ours: its weights are licensed CC BY-NC 4.0: no commercial use." in told.err
     (row,) = [r for r in mgc("models", "list", "--json").json if r["name"] == "ours"]
-    assert (row["status"], row["licence"], row["genres"]) == ("ready", "ISC", declared)
+    assert (row["status"], row["licence"], row["genres"]) == ("ready", "CC BY-NC 4.0", declared)
     told = mgc("predict", song, "--jsonl")
     assert "ours (ready-made: nothing has been trained here)" in told.err
     (answer,) = map(json.loads, told.out.splitlines())

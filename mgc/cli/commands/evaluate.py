@@ -46,7 +46,8 @@ def evaluate(
 
     where, dataset = resolve.device(device), resolve.dataset(data)
     made = evaluated(found, dataset, given, device=where, progress=progress())
-    for line in pretraining.warnings([found], data, dataset.record.get("importer", "")):
+    heard = pretraining.warnings([found], data, dataset.record.get("importer", ""))
+    for line in [*heard, *pretraining.licences([found])]:
         output.note(line)
     if as_json:
         output.emit_json(made.as_dict())

@@ -12,6 +12,7 @@ from mgc.cli.commands import stored_features
 from mgc.cli.ui import options, output, plugin_list
 from mgc.cli.ui.live import progress
 from mgc.errors import MgcError, UsageError
+from mgc.plugins.licences import limits
 
 if TYPE_CHECKING:
     from mgc.features.extractor_spec import ExtractorSpec
@@ -140,6 +141,8 @@ def fetch(
         raise UsageError(f"{name} takes no file (--from).", f"Run: mgc features fetch {name}")
     where = get(source) if source else get()
     output.say(f"{name}: its weights are ready" + (f" in {where}." if where else "."))
+    for line in limits(name, spec.of_weights("licence")):
+        output.note(line)
 
 
 @app.command("extract")

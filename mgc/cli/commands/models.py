@@ -24,8 +24,11 @@ def get(
     source: Annotated[Path | None, options.source_file("Take it from a file that is here.")] = None,
 ) -> None:
     """Make a ready-made model ready to predict; it may download files."""
+    from mgc.plugins.licences import limits
     from mgc.prediction import ready_models
 
     run = ready_models.get(name, source)
     output.say(f"{name}: ready, {len(run.genres)} genres: {', '.join(run.genres)}.")
+    for line in limits(name, ready_models.ModelSpec(name).info.licence):
+        output.note(line)
     output.note(f"Next: mgc predict FILE_OR_FOLDER --run {name}")

@@ -82,10 +82,12 @@ def end_with(failed: int, of: int) -> None:
 
 
 def say_doubts(found: Sequence[Run]) -> None:
-    """Report what of these runs could not be checked, does not match, or was heard before."""
+    """Report what of these runs could not be checked, does not match, was heard before, or may not
+    be used commercially."""
     from mgc.runs import identity, pretraining
 
-    for doubt in [*identity.doubts(found), *pretraining.warnings(found)]:
+    own = [*pretraining.warnings(found), *pretraining.licences(found)]
+    for doubt in [*identity.doubts(found), *own]:
         output.note(doubt)
 
 

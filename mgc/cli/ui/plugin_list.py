@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgc.cli.ui import output
 from mgc.home import model_folder, weights_here
+from mgc.plugins.licences import with_limits
 
 if TYPE_CHECKING:
     from mgc.plugins import registry
@@ -64,6 +65,8 @@ def show_one(kind: str, name: str, as_json: bool, more: dict[str, Any] | None = 
     output.say(f"{entry.info.name}: {entry.info.summary}")
     facts = {**asdict(entry.info), "from": _origin(entry), **(more or {})}
     told = {k: v for k, v in facts.items() if k not in ("name", "summary") and v}
+    if "licence" in told:
+        told["licence"] = with_limits(told["licence"])
     output.show_table(["property", "value"], [(k, _plain(v)) for k, v in told.items()])
     if described:
         rows = [(n, t, repr(d)) for n, t, d in described]
@@ -81,7 +84,7 @@ def _plain(value: object) -> str:
 def _described(info: PluginInfo) -> str:
     """The summary, the licence of the weights, and the corpora that they were trained on."""
     corpora = ", ".join(getattr(info, "pretrained_on", ()))
-    facts = getattr(info, "licence", ""), corpora and f"trained on {corpora}"
+    facts = with_limits(getattr(info, "licence", "")), corpora and f"trained on {corpora}"
     known = "; ".join(filter(None, facts))
     return info.summary + (f" (weights: {known})" if known else "")
 

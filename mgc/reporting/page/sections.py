@@ -17,9 +17,10 @@ from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_v
 from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
+from mgc.plugins.licences import with_limits
 from mgc.reporting.colours import DARK, LIGHT, look
 from mgc.reporting.plots import matrix
-from mgc.runs import Run
+from mgc.runs import Run, pretraining
 from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis
@@ -238,7 +239,7 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
             extractor = record.extractor
             facts["extractor"] = f"{extractor.name} {_plain(extractor.identity.get('params'))}"
             facts["fingerprint"] = (extractor.fingerprint or "")[:12]
-            facts["licence"] = extractor.licence
+            facts["licence"] = with_limits(extractor.licence)
             facts["pre-trained on"] = ", ".join(extractor.pretrained_on)
             facts["head"] = f"{record.head.name} {_plain(record.head.params)}"
             facts["device"] = record.device
@@ -246,6 +247,7 @@ def repeat(found: Sequence[Run]) -> list[dict[str, Any]]:
         else:
             facts["members"] = ", ".join(record.members)
             facts["calibrated"] = "yes" if record.strategy.calibrate else "no"
+            facts["licence"] = " ".join(pretraining.licences([run]))
         shown = {name: value for name, value in facts.items() if value not in (None, "")}
         command = shlex.join(repeat_command(run))
         made.append({"name": run.name, "command": command, "facts": shown})

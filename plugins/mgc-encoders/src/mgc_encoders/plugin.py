@@ -31,6 +31,7 @@ def _trained_on_music() -> Iterator[ExtractorInfo]:
         kind="layers",
         weights="hub:m-a-p/MERT-v1-95M",
         licence="CC BY-NC 4.0",
+        pretrained_on=("music from the internet (not listed)",),
         **NEEDS,
     )
     yield ExtractorInfo(
@@ -42,6 +43,7 @@ def _trained_on_music() -> Iterator[ExtractorInfo]:
         kind="vector",
         weights="hub:laion/larger_clap_music",
         licence="Apache-2.0",
+        pretrained_on=("AudioSet", "LAION-Audio-630K", "more music (not listed)"),
         **NEEDS,
     )
 
@@ -68,6 +70,7 @@ def _trained_on_sounds() -> Iterator[ExtractorInfo]:
         kind="layers",
         weights="hub:mispeech/dasheng-base",
         licence="Apache-2.0",
+        pretrained_on=("ACAV100M", "AudioSet", "MTG-Jamendo", "VGGSound"),
         **NEEDS,
     )
 

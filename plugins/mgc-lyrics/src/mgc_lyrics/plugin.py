@@ -21,6 +21,7 @@ def mgc_extractors() -> Iterator[ExtractorInfo]:
         unit="share",
         weights="hub:openai/whisper-base",
         licence="Apache-2.0",
+        pretrained_on=("680,000 hours of web audio (not listed)",),
         revision=2,
         requires=("transformers", "sklearn"),
         install="pip install mgc-lyrics",
