@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 #: The columns of `compare`, in order; what they mean is in docs/api.md.
 COLUMNS = (
     "name", "kind", "rank", "accuracy", "accuracy_low", "accuracy_high", "precision", "recall",
-    "f1", "f1_low", "f1_high", "nll", "ece", "tracks", "seeds", "seed_sd", "seed_interval",
-    "best_share", "reference", "difference", "difference_low", "difference_high", "p",
-    "p_adjusted", "mcnemar_p", "f1_difference", "f1_p", "runs",
+    "f1", "f1_low", "f1_high", "nll", "ece", "ece_corrected", "ece_low", "ece_high", "tracks",
+    "seeds", "seed_sd", "seed_interval", "best_share", "reference", "difference",
+    "difference_low", "difference_high", "p", "p_adjusted", "mcnemar_p", "f1_difference", "f1_p",
+    "runs",
 )  # fmt: skip
 
 
@@ -76,8 +77,11 @@ class FinishedRun(runs.Run):
 
     def _repr_html_(self) -> str:
         """The figures as a table, for a notebook."""
-        names = ("accuracy", "precision", "recall", "f1", "nll", "ece")
-        cells = [f"<td>{name}</td><td>{self.figures[name]:.3f}</td>" for name in names]
+        from mgc.evaluation.calibration_error import calibration_of_run
+
+        figures = self.figures | calibration_of_run(self)
+        names = ("accuracy", "precision", "recall", "f1", "nll", "ece_corrected")
+        cells = [f"<td>{name}</td><td>{figures[name]:.3f}</td>" for name in names]
         rows = "".join(f"<tr>{cell}</tr>" for cell in cells)
         return f"<table><caption>{escape(self.name)}: {escape(self.label)}</caption>{rows}</table>"
 

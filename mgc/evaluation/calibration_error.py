@@ -17,7 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from mgc.runs import Run
 from mgc.runs.paired_test import LEVEL
+
+#: What the error and its interval are called wherever they are kept.
+NAMES = ("ece_corrected", "ece_low", "ece_high")
 
 #: With more, more of the bias stays; with fewer, errors in opposite directions cancel out.
 EQUAL_BINS = 5
@@ -48,6 +52,27 @@ def corrected_error(runs: Sequence[Answered]) -> tuple[float, float, float]:
     half = stats.t.ppf(1 - LEVEL / 2, count - 1) * np.sqrt((count - 1) * without.var())
     low, error, high = np.clip([error - half, error, error + half], 0.0, 1.0)
     return float(error), float(low), float(high)
+
+
+def calibration_of(
+    truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray
+) -> dict[str, float]:
+    """The `corrected_error` of one run's answers, by `NAMES`.
+
+    ``truth`` (track,) are genre numbers, ``probabilities`` (track, genre), ``groups`` (track,) what
+    tells artists apart.
+    """
+    numbers = np.unique(groups, return_inverse=True)[1]
+    right = (probabilities.argmax(1) == truth).astype(float)
+    asked = Answered(probabilities.max(1), right, numbers)
+    return dict(zip(NAMES, corrected_error([asked]), strict=True))
+
+
+def calibration_of_run(run: Run, part: str = "test") -> dict[str, float]:
+    """The same of a part of a run's predictions."""
+    rows = run.rows(part)
+    groups = rows["group" if "group" in rows else "track_id"].to_numpy()
+    return calibration_of(run.truth(rows), run.probabilities(rows), groups)
 
 
 def _gaps(run: Answered, count: int) -> np.ndarray:

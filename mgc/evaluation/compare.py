@@ -22,7 +22,7 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
-from mgc.evaluation.calibration_error import Answered, corrected_error
+from mgc.evaluation.calibration_error import NAMES, Answered, corrected_error
 from mgc.evaluation.systems import System, by_seed, group_numbers, share_tracks
 from mgc.runs.paired_test import gathered, paired_test, too_few, unit_of
 
@@ -119,8 +119,7 @@ def _calibration(system: System, groups: np.ndarray) -> dict[str, float]:
         Answered(*(part.to_numpy() for part in (t["confidence"], t["right"], numbers[t.index])))
         for t in system.tables
     ]
-    names = ("ece_corrected", "ece_low", "ece_high")
-    return dict(zip(names, corrected_error(runs), strict=True))
+    return dict(zip(NAMES, corrected_error(runs), strict=True))
 
 
 def _reference(

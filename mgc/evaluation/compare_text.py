@@ -65,6 +65,11 @@ def interval(row: Mapping[str, Any], figure: str = "accuracy") -> str:
     return f"{percent(row[f'{figure}_low'])}–{percent(row[f'{figure}_high'])}"
 
 
+def ece(row: Mapping[str, Any]) -> str:
+    """The calibration error, corrected for its bias, with its interval: ``0.031 (0.01–0.05)``."""
+    return f"{row['ece_corrected']:.3f} ({row['ece_low']:.2f}–{row['ece_high']:.2f})"
+
+
 def accuracy(row: Mapping[str, Any]) -> str:
     """An accuracy in percent; of several seeds with their standard deviation."""
     if row["seed_sd"] is None:

@@ -24,6 +24,7 @@ from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
 from mgc.evaluation import intervals
+from mgc.evaluation.calibration_error import calibration_of
 from mgc.evaluation.coverage import COVERAGE, set_figures
 from mgc.features import file_hashes
 from mgc.fitting.prepared import Prepared, prepare
@@ -47,7 +48,8 @@ class Evaluation:
 
     Attributes:
         run, dataset: their names.
-        figures: `mgc.runs.metrics.summary` with 95 % intervals by artist, of all ``tracks``.
+        figures: `mgc.runs.metrics.summary` with 95 % intervals by artist, of all ``tracks``, and
+            the corrected calibration error (`mgc.evaluation.calibration_error`).
         groups: how many groups (``unit``: artists, …) they belong to.
         genres: their genre → the run's.
         without_counterpart: their genres that the run does not have → tracks left out.
@@ -237,6 +239,7 @@ def _figures(
     f1_low, f1_high = intervals.percentile_interval(np.concatenate(drawn))
     return {
         **metrics.summary(truth, shares, names),
+        **calibration_of(truth, shares, groups),
         "accuracy_low": low,
         "accuracy_high": high,
         "f1_low": f1_low,

@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mgc.errors import UsageError
+from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.evaluation.compare import Comparison, by_genre
+from mgc.evaluation.compare_text import ece
 from mgc.evaluation.curves import NAMES, Curve, mean_curve, some_curves
 from mgc.evaluation.maps import EmbeddingMap, Method, embedding_map
 from mgc.evaluation.reliability import reliability
@@ -219,7 +221,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> Figure:
         figure, axes = _panels(len(named), COLUMN * 0.8, COLUMN * 0.8)
         for axis, (name, run) in zip(axes, named, strict=True):
             _draw_calibration(axis, run)
-            axis.set_title(f"{short(name, 34)}\nECE {run.scores['test']['ece']:.3f}")
+            axis.set_title(f"{short(name, 34)}\nECE {ece(calibration_of_run(run))}")
         axes[0].set_ylabel("share right")
     return figure
 

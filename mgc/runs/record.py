@@ -15,7 +15,10 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 UNSEEDED = ("logistic",)  # heads that do not depend on the seed, for runs that do not say so
 SCHEMA = 1  # of run.json; a larger number comes from a newer version
 MAX_FOLDS = 10_000
-SHARES = ("accuracy", "accuracy_low", "accuracy_high", "precision", "recall", "f1", "ece")
+SHARES = (
+    "accuracy", "accuracy_low", "accuracy_high", "precision", "recall", "f1", "ece",
+    "ece_corrected", "ece_low", "ece_high",
+)  # fmt: skip
 Values = Mapping[str, Any]
 Part = TypeVar("Part")
 

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mgc.evaluation.calibration_error import EQUAL_BINS, Answered, corrected_error
+from mgc.evaluation.calibration_error import (
+    EQUAL_BINS,
+    NAMES,
+    Answered,
+    calibration_of_run,
+    corrected_error,
+)
+from mgc.evaluation.compare import compare
+from mgc.evaluation.systems import systems
+from mgc.reporting import plots
+from mgc.runs import load
+from tests.conftest import Told
+from tests.evaluation.made_runs import made_run
+
+
+def test_each_place_shows_the_corrected_error(mgc_home: Path, mgc: Callable[..., Told]) -> None:
+    for name in ("mel", "mfcc"):
+        made_run(name, artists=[f"artist {i // 4}" for i in range(60)])
+    names = ["made-up-mel-logistic-1", "made-up-mfcc-logistic-1"]
+    assert mgc("ensemble", "confidence", *names).code == 0
+    shown = mgc("ensemble", "mean-probability", *names).out
+    for name in (*names, "made-up-confidence-1", "made-up-mean-probability-1"):
+        run = load(name)
+        (row,) = compare(systems([run]), resamples=1).rows
+        assert calibration_of_run(run) == pytest.approx({key: row[key] for key in NAMES})
+        said = f"{row['ece_corrected']:.3f} ({row['ece_low']:.2f}–{row['ece_high']:.2f})"
+        assert said != f"{row['ece']:.3f}"
+        assert f"ECE {said}" in mgc("runs", "show", name).out
+        assert f"calibration error {said}" in mgc("plot", "calibration", name).out
+        (axis,) = plots.calibration([("one", run)]).axes
+        assert axis.get_title() == f"one\nECE {said}"
+    assert said in shown
 
 
 def answers(random: np.random.Generator, artists: int, per: int, excess: float) -> Answered:

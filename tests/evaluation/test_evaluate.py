@@ -18,6 +18,8 @@ from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
 from mgc.errors import MgcError
+from mgc.evaluation.calibration_error import calibration_of_run
+from mgc.evaluation.compare_text import ece
 from mgc.evaluation.evaluate import evaluate, saved
 from mgc.features.extraction import extract_tracks
 from mgc.home import write_json
@@ -98,6 +100,8 @@ def test_tracks_of_the_run_itself_are_answered_by_the_folds_that_did_not_learn_f
     assert found.heard_before == 30
     assert found.learnt == 0
     assert found.figures["confusion"] == run.scores["test"]["confusion"]
+    for name, value in calibration_of_run(run).items():
+        assert found.figures[name] == pytest.approx(value, abs=1e-4)
     assert found.sets is None
     assert "fitted on all" in found.no_sets
 
@@ -137,7 +141,13 @@ def test_the_command_says_what_it_left_out(
     assert f"{run.name} on other: accuracy" in told.out
     assert "12 tracks by 6 artists" in told.out
     assert "Left out: 6 tracks of genres that the run does not have: polka (6)." in told.err
+    own = calibration_of_run(run)
+    assert f"F1 {run.scores['test']['f1']:.3f}, ECE {ece(own)}" in told.out
+    here = told.out
     told = mgc("evaluate", run.name, *options, "--json")
+    figures = told.json["figures"]
+    assert 0 <= figures["ece_low"] <= figures["ece_corrected"] <= figures["ece_high"] <= 1
+    assert f"F1 {figures['f1']:.3f}, ECE {ece(figures)}, 12 tracks" in here
     assert told.json == json.loads(json.dumps(saved(run)[0].as_dict()))
 
 

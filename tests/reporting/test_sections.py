@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mgc.evaluation.evaluate import Evaluation
@@ -67,6 +69,11 @@ def test_evaluations_on_other_datasets_stand_in_the_page() -> None:
     assert 'id="elsewhere"' in page
     assert "<bdi>&lt;b&gt;other</bdi>" in page
     assert "<td>62.5 <small>" in page
+    assert "<td>–</td>" in page  # it was made before evaluations had a corrected error
+    error = {"ece_corrected": 0.1234, "ece_low": 0.05, "ece_high": 0.2}
+    later = replace(made, figures=figures | error)
+    write_json(run.folder / "evaluations" / "other.json", later.as_dict())
+    assert "<td>0.123 (0.05–0.20)</td>" in make_report([run], ReportRequest())
 
 
 def test_a_risk_curve_ends_where_its_axis_does() -> None:

@@ -202,10 +202,14 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     if as_json:
         output.emit_json([{"name": run.name, **run.record} for run in done])
         return
+    from mgc.evaluation.calibration_error import calibration_of_run
+    from mgc.evaluation.compare_text import ece
+
     rows = []
     for run in done:
         test = run.scores["test"]
-        own = {"NLL": f"{test['nll']:.3f}", "ECE": f"{test['ece']:.3f}", "tracks": test["tracks"]}
+        error = ece(calibration_of_run(run))
+        own = {"NLL": f"{test['nll']:.3f}", "ECE": error, "tracks": test["tracks"]}
         rows.append(choice.test_figures(run) | own)
     output.show_records(rows, "lr")
     _report_calibration(done)
@@ -213,7 +217,7 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
 
 
 def _report_calibration(done: Sequence[Run]) -> None:
-    """NLL and ECE of members and results, without and with temperatures."""
+    """NLL and uncorrected ECE of members and results, without and with temperatures."""
     from statistics import fmean as mean
 
     rows = []
@@ -228,5 +232,6 @@ def _report_calibration(done: Sequence[Run]) -> None:
             )
             rows.append((name, temperature, *figures))
     if rows:
-        columns = ["calibrated", "temperature", "NLL before", "after", "ECE before", "after"]
+        columns = ["calibrated", "temperature", "NLL before", "after"]
+        columns += ["uncorrected ECE before", "after"]
         output.show_table(columns, list(dict.fromkeys(rows)), "lr")

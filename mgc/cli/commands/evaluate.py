@@ -11,7 +11,7 @@ import typer
 from mgc.cli.ui import output
 from mgc.cli.ui.live import progress
 from mgc.cli.ui.options import Device, existing
-from mgc.evaluation.compare_text import interval
+from mgc.evaluation.compare_text import ece, interval
 
 if TYPE_CHECKING:
     from mgc.evaluation.evaluate import Evaluation
@@ -42,6 +42,7 @@ def evaluate(
     resolve.dataset_name(data)
     given = read_genre_map(genre_map) if genre_map is not None else None
     found = ready_models.find(run) or selection.one(run)
+    from mgc.evaluation.calibration_error import calibration_of_run
     from mgc.evaluation.evaluate import evaluate as evaluated
 
     where, dataset = resolve.device(device), resolve.dataset(data)
@@ -56,14 +57,15 @@ def evaluate(
     groups = "" if made.unit == "tracks" else f" by {output.count(made.groups, made.unit[:-1])}"
     output.say(
         f"{made.run} on {made.dataset}: accuracy {output.percent(figures['accuracy'])} % "
-        f"({interval(figures)}), macro F1 {figures['f1']:.3f}, "
+        f"({interval(figures)}), macro F1 {figures['f1']:.3f}, ECE {ece(figures)}, "
         f"{output.count(figures['tracks'], 'track')}{groups}"
     )
     if (found.folder / PREDICTIONS).exists():
         own = found.scores["test"]
         output.say(
             f"On its own test tracks ({found.record.dataset.name}): "
-            f"{output.percent(own['accuracy'])} %, F1 {own['f1']:.3f}"
+            f"{output.percent(own['accuracy'])} %, F1 {own['f1']:.3f}, "
+            f"ECE {ece(calibration_of_run(found))}"
         )
     _show(made)
 

@@ -63,7 +63,6 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
     import shlex
 
     from mgc import runs
-    from mgc.evaluation import compare_text
     from mgc.runs import selection, state
 
     run = runs.load(name)
@@ -73,20 +72,7 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
     output.say(f"{run.name}: {run.label} on {run.record.dataset.name}, {state.state(run)}")
     if run.finished:
         choice.say_doubts([run])
-        for part, figures in run.scores.items():
-            output.say(
-                f"{part}: accuracy {output.percent(figures['accuracy'])} % "
-                f"({compare_text.interval(figures)}), macro F1 {figures['f1']:.3f}, "
-                f"NLL {figures['nll']:.3f}, ECE {figures['ece']:.3f}, "
-                f"{output.count(figures['tracks'], 'track')}"
-            )
-        by_genre = run.scores["test"]["by_genre"]
-        rows = [
-            (genre, f"{f['precision']:.2f}", f"{f['recall']:.2f}", f"{f['f1']:.2f}", f["tracks"])
-            for genre, f in by_genre.items()
-        ]
-        columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
-        output.show_table(columns, rows, "lr")
+        _show_figures(run)
     if "validation" in run.record.learns:
         output.say(
             "learnt from: training and validation tracks; a first fit, on the training tracks "
@@ -98,6 +84,27 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
         output.say(f"to repeat: {shlex.join(command)}")
     made = run.record.environment
     output.note("made with: " + ", ".join(f"{name} {version}" for name, version in made.items()))
+
+
+def _show_figures(run: Run) -> None:
+    """The figures of each part, and those of the test part by genre."""
+    from mgc.evaluation.calibration_error import calibration_of_run
+    from mgc.evaluation.compare_text import ece, interval
+
+    for part, figures in run.scores.items():
+        output.say(
+            f"{part}: accuracy {output.percent(figures['accuracy'])} % "
+            f"({interval(figures)}), macro F1 {figures['f1']:.3f}, "
+            f"NLL {figures['nll']:.3f}, ECE {ece(calibration_of_run(run, part))}, "
+            f"{output.count(figures['tracks'], 'track')}"
+        )
+    by_genre = run.scores["test"]["by_genre"]
+    rows = [
+        (genre, f"{f['precision']:.2f}", f"{f['recall']:.2f}", f"{f['f1']:.2f}", f["tracks"])
+        for genre, f in by_genre.items()
+    ]
+    columns = ["genre (test)", "precision", "recall", "F1", "tracks"]
+    output.show_table(columns, rows, "lr")
 
 
 @app.command("verify")

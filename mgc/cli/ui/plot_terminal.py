@@ -105,6 +105,8 @@ def genres(compared: Sequence[System]) -> None:
 
 def calibration(named: Named) -> None:
     """How often each run is right, by how confident it is."""
+    from mgc.evaluation.calibration_error import calibration_of_run
+    from mgc.evaluation.compare_text import ece
     from mgc.evaluation.reliability import reliability
 
     for name, run in named:
@@ -115,8 +117,7 @@ def calibration(named: Named) -> None:
             for b in reliability(run)
         ]  # fmt: skip
         columns = ["confidence", "mean", "right", "0 … 1, 95 % interval", "tracks"]
-        ece = run.scores["test"]["ece"]
-        title = f"{name}: expected calibration error {ece:.3f}"
+        title = f"{name}: expected calibration error {ece(calibration_of_run(run))}"
         output.show_table(columns, rows, title=title, right=["mean", "right", "tracks"])
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from mgc.errors import UsageError, counted
 from mgc.evaluation.agreement import Agreement, agreement, diverse
+from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.evaluation.compare import Comparison, by_genre
-from mgc.evaluation.compare_text import accuracy, difference_interval, mark, p_value
+from mgc.evaluation.compare_text import accuracy, difference_interval, ece, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
 from mgc.evaluation.risk_coverage import risk_coverage
 from mgc.evaluation.systems import System
@@ -169,7 +170,7 @@ def calibration(named: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
                 "name": name,
                 "bins": found,
                 "largest": max(b.tracks for b in found),
-                "ece": figures["ece"],
+                "ece": ece(calibration_of_run(run)),
                 "nll": figures["nll"],
                 "lean": _lean(found),
             }

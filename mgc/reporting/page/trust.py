@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mgc.errors import MgcError
-from mgc.evaluation.compare_text import interval
+from mgc.evaluation.calibration_error import NAMES
+from mgc.evaluation.compare_text import ece, interval
 from mgc.evaluation.coverage import system_figures
 from mgc.evaluation.evaluate import saved
 from mgc.evaluation.systems import System
@@ -75,6 +76,7 @@ def elsewhere(shown: Sequence[tuple[str, Run]]) -> list[dict[str, Any]]:
                     "accuracy": figures["accuracy"],
                     "between": interval(figures, "accuracy"),
                     "f1": figures["f1"],
+                    "ece": ece(figures) if {*NAMES} <= {*figures} else "–",
                     "own": own,
                     "left_out": sum(one.without_counterpart.values()) + one.learnt,
                 }
