@@ -1,4 +1,4 @@
-"""What an ensemble says about its members: what each weighs, and which are much weaker."""
+"""What an ensemble says about its members: what each weighs, and which may do harm."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from mgc.runs.paired_test import LEVEL, MIN_GROUPS, paired_p
 
 #: A member is much weaker if the best is right on that much more of the tracks, and shown to be.
 WEAK = 0.05
+#: The strategy that allows for weak members.
+CAREFUL = "auto"
+NO_WEIGHT = 0.005  # what is shown as 0.00
 
 
 def notes(run: Run, members: Sequence[Run]) -> Iterator[str]:
@@ -25,10 +28,14 @@ def notes(run: Run, members: Sequence[Run]) -> Iterator[str]:
         yield f"{name}: weights {mean}{counted}"
         if alone.all() and (weights == weights[0]).all():
             yield f"{name}: nothing is shown to be better than {labels[weights[0].argmax()]} alone."
-    elif not any(run.record.strategy.learnt.values()) and (weak := _weak(members)):
+    if name == CAREFUL:
+        return
+    heard = weights.mean(0) >= NO_WEIGHT if len(weights) else np.ones(len(labels), bool)
+    weak = [m for m, one, used in zip(labels, _weak(members), heard, strict=True) if one and used]
+    if weak:
         yield (
             f"{', '.join(weak)}: much weaker than the best member, so {name} may lose to it. "
-            "A strategy that allows for it: mgc ensemble auto"
+            f"A strategy that allows for it: mgc ensemble {CAREFUL}"
         )
 
 
@@ -39,15 +46,11 @@ def _weights(run: Run, members: int) -> np.ndarray:
     return np.stack(found) if found and all(w.shape == (members,) for w in found) else np.empty(0)
 
 
-def _weak(members: Sequence[Run]) -> list[str]:
-    """The labels of the members that are shown to be much weaker than the best."""
+def _weak(members: Sequence[Run]) -> list[bool]:
+    """Whether each member is shown to be much weaker than the best."""
     right = [_right(run) for run in members]
     best = max(right, key=lambda one: one[0].mean())
-    return [
-        run.label
-        for run, (one, groups) in zip(members, right, strict=True)
-        if len(one) == len(best[0]) and _weaker(best[0] - one, groups)
-    ]
+    return [len(o) == len(best[0]) and _weaker(best[0] - o, groups) for o, groups in right]
 
 
 def _weaker(differences: np.ndarray, groups: np.ndarray) -> bool:

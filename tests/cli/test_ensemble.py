@@ -171,6 +171,36 @@ def test_auto_says_what_each_member_weighs(mgc: Callable) -> None:
     assert "mgc ensemble auto" in told.err
 
 
+def test_auto_is_the_default(mgc: Callable, dataset: str) -> None:
+    names = three(world(240, 80, folds=3))
+    told = mgc("ensemble", "--set", "pull=100", "--json")
+    assert told.code == 0, told.err
+    (made,) = told.json
+    assert made["strategy"]["name"] == "auto"
+    assert made["command"] == ["mgc", "ensemble", "auto", *names, "--set", "pull=100"]
+    before = runs.names()
+    told = mgc("ensemble", *names)
+    assert told.code == 2
+    assert f"'{names[0]}' is a run, not a strategy." in told.err
+    assert f"Run: mgc ensemble auto {' '.join(names)}" in " ".join(told.err.split())
+    assert runs.names() == before
+
+
+@pytest.mark.parametrize(
+    ("strategy", "warned"),
+    [("stacking", True), ("weighted", True), ("best-subset", False), ("auto", False)],
+)
+def test_what_a_weak_member_may_harm_is_said(strategy: str, warned: bool, mgc: Callable) -> None:
+    """Learning does not protect from it; only a strategy that gives it no weight is safe."""
+    made = world(400, 200, folds=3)
+    shares = {"mel": 0.7, "mfcc": 0.7, "chroma": 0.4}
+    names = [single(made, answers(made, s, i), n).name for i, (n, s) in enumerate(shares.items())]
+    told = mgc("ensemble", strategy, *names)
+    assert told.code == 0, told.err
+    said = f"chroma · cnn: much weaker than the best member, so {strategy} may lose to it."
+    assert (said in told.err) == warned, told.err
+
+
 @pytest.mark.parametrize("raised", [ValueError("odd"), SystemExit(0)])
 def test_a_strategy_that_fails_is_named_and_the_others_go_on(
     raised: BaseException, mgc: Callable, dataset: str, monkeypatch: pytest.MonkeyPatch

@@ -54,7 +54,7 @@ def _show_everything() -> None:
     _step(
         "3. The three views decide together, in three ways.",
         "mgc ensemble majority-voting --data demo   (and mean-probability, confidence)",
-        "mgc ensemble mean-probability --data my-music",
+        "mgc ensemble --data my-music",
         _combine,
     )
     _step(

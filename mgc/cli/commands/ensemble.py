@@ -28,7 +28,7 @@ def ensemble(
         typer.Argument(
             help="A strategy (mgc strategies list), 'all' of them, or 'search' among subsets."
         ),
-    ],
+    ] = "auto",
     members: Annotated[
         list[str] | None,
         typer.Argument(
@@ -56,12 +56,12 @@ def ensemble(
     settings: Settings = None,
     as_json: output.JsonOption = False,
 ) -> None:
-    """Combine runs into one; the result is a run too."""
-    from mgc import resolve
+    """Combine runs into one; the result is a run too. To name runs, name the strategy before them:
+    mgc ensemble auto RUN RUN."""
     from mgc.plugins import params
 
     values, names = params.parse_assignments(settings or []), _names(strategy)
-    resolve.check_names("strategy", names)
+    _check_strategy(names, members or [])
     if not calibrate and not any(_learns(name) for name in names):
         given = {"--learn-from": learn_from != "validation"}
         refuse_unused(f"on {strategy}, which learns nothing from held-out tracks", given)
@@ -142,6 +142,20 @@ def _names(strategy: str) -> list[str]:
         if entry.status != "ready":
             output.note(f"Left out {entry.info.name}: {entry.problem}. {entry.hint}")
     return [entry.info.name for entry in entries if entry.status == "ready"]
+
+
+def _check_strategy(names: Sequence[str], members: Sequence[str]) -> None:
+    """Raise UsageError for what is no strategy; if it is a run, with the command that takes it."""
+    from mgc import resolve, runs
+    from mgc.errors import UsageError
+
+    try:
+        resolve.check_names("strategy", names)
+    except UsageError:
+        if names[0] not in runs.names():
+            raise
+        command = " ".join(["mgc ensemble auto", names[0], *members])
+        raise UsageError(f"{names[0]!r} is a run, not a strategy.", f"Run: {command}") from None
 
 
 def _learns(name: str) -> bool:
