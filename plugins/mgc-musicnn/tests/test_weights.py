@@ -20,6 +20,7 @@ from mgc_musicnn import bundle, weights
 from mgc import MgcError
 
 from . import made_up
+from .conftest import FETCH, unfetched
 
 
 @pytest.fixture(autouse=True)
@@ -197,3 +198,12 @@ def test_what_the_installer_says_last_is_told(said: str, told: str, monkeypatch)
     with pytest.raises(MgcError, match=told) as caught:
         weights.fetch(None)
     assert f"the space in {tempfile.gettempdir()}, " in caught.value.hint
+
+
+def test_without_an_index_ci_fails_and_others_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FETCH, "1")
+    with pytest.raises(pytest.fail.Exception, match="cannot be had: no index"):
+        unfetched("no index")
+    monkeypatch.delenv(FETCH)
+    with pytest.raises(pytest.skip.Exception, match=f"no index .set {FETCH}=1"):
+        unfetched("no index")
