@@ -16,9 +16,9 @@ import numpy as np
 import mgc
 from benchmarks.accuracy import runs_of
 from mgc import resolve
-from mgc.evaluation.calibration_error import Answered, corrected_error
 from mgc.fitting.prepared import Prepared, prepare
 from mgc.progress import Silent
+from mgc.runs.calibration_error import Answered, corrected_error
 from mgc.strategies.calibration import fit_temperature, tempered
 from mgc.training.fitted_head import restore_head
 

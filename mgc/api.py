@@ -77,7 +77,7 @@ class FinishedRun(runs.Run):
 
     def _repr_html_(self) -> str:
         """The figures as a table, for a notebook."""
-        from mgc.evaluation.calibration_error import calibration_of_run
+        from mgc.runs.calibration_error import calibration_of_run
 
         figures = self.figures | calibration_of_run(self)
         names = ("accuracy", "precision", "recall", "f1", "nll", "ece_corrected")

@@ -18,6 +18,7 @@ from mgc.ensembling.combination import Combination, EnsembleRequest, strategy_fo
 from mgc.ensembling.learner import Learner
 from mgc.plugins import params
 from mgc.runs import PREFIX, Run, identity, metrics
+from mgc.runs.calibration_error import calibration_of
 from mgc.runs.run_files import run_files
 from mgc.strategies.calibration import tempered
 
@@ -82,6 +83,7 @@ def _calibration(
     their probabilities are what is combined."""
     rows = {fold: aligned.rows(fold, "test") for fold in learnt}
     test = np.concatenate(list(rows.values()))
+    genres, groups = aligned.genres[test], aligned.groups[test]
     members = {}
     tempered_members = next(iter(learnt.values())).spec.info.combines == "probabilities"
     for number, run in enumerate(aligned.members if tempered_members else ()):
@@ -89,22 +91,23 @@ def _calibration(
         parts = [tempered(before[at], learnt[f].temperatures[number]) for f, at in rows.items()]
         members[run.name] = {
             "temperatures": [float(learnt[fold].temperatures[number]) for fold in learnt],
-            "before": _trust(aligned.genres[test], before[test]),
-            "after": _trust(aligned.genres[test], np.concatenate(parts)),
+            "before": _trust(genres, before[test], groups),
+            "after": _trust(genres, np.concatenate(parts), groups),
         }
     return {
         "part": "test",
         "members": members,
         "temperatures": [made.pooled for made in learnt.values()],
-        "before": _trust(aligned.genres[test], plain[test]),
-        "after": _trust(aligned.genres[test], answers[test]),
+        "before": _trust(genres, plain[test], groups),
+        "after": _trust(genres, answers[test], groups),
     }
 
 
-def _trust(genres: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def _trust(genres: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> dict[str, float]:
     return {
         "nll": metrics.negative_log_likelihood(genres, probabilities),
         "ece": metrics.expected_calibration_error(genres, probabilities),
+        **calibration_of(genres, probabilities, groups),
     }
 
 

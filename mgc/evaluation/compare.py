@@ -22,8 +22,8 @@ import pandas as pd
 
 from mgc.errors import unknown
 from mgc.evaluation import intervals
-from mgc.evaluation.calibration_error import NAMES, Answered, corrected_error
 from mgc.evaluation.systems import System, by_seed, group_numbers, share_tracks
+from mgc.runs.calibration_error import NAMES, Answered, corrected_error
 from mgc.runs.paired_test import gathered, paired_test, too_few, unit_of
 
 FIGURES = ("precision", "recall", "f1", "accuracy", "nll", "ece")

@@ -24,7 +24,6 @@ from mgc.datasets.quality.checking import judge_again
 from mgc.datasets.table import Dataset
 from mgc.errors import MgcError
 from mgc.evaluation import intervals
-from mgc.evaluation.calibration_error import calibration_of
 from mgc.evaluation.coverage import COVERAGE, set_figures
 from mgc.features import file_hashes
 from mgc.fitting.prepared import Prepared, prepare
@@ -33,6 +32,7 @@ from mgc.prediction.conformal_sets import GenreSets
 from mgc.prediction.predictor import Predictor
 from mgc.progress import Progress, Silent
 from mgc.runs import PREDICTIONS, Run, metrics
+from mgc.runs.calibration_error import calibration_of
 from mgc.runs.paired_test import gathered, unit_of
 from mgc.runs.record import check_figures
 
@@ -49,7 +49,7 @@ class Evaluation:
     Attributes:
         run, dataset: their names.
         figures: `mgc.runs.metrics.summary` with 95 % intervals by artist, of all ``tracks``, and
-            the corrected calibration error (`mgc.evaluation.calibration_error`).
+            the corrected calibration error (`mgc.runs.calibration_error`).
         groups: how many groups (``unit``: artists, …) they belong to.
         genres: their genre → the run's.
         without_counterpart: their genres that the run does not have → tracks left out.

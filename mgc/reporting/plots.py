@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mgc.errors import UsageError
-from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import ece
 from mgc.evaluation.curves import NAMES, Curve, mean_curve, some_curves
@@ -28,6 +27,7 @@ from mgc.evaluation.systems import System
 from mgc.home import replace_file
 from mgc.reporting import colours
 from mgc.runs import Run
+from mgc.runs.calibration_error import calibration_of_run
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType

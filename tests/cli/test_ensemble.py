@@ -71,7 +71,12 @@ def test_calibration_is_shown(mgc: Callable) -> None:
     assert "NLL before" in header
     assert "ECE before" in header
     line = next(line for line in told.out.splitlines() if line.startswith("made-up-mfcc-cnn-1"))
-    _, temperature, nll_before, nll_after, ece_before, ece_after = line.split()
+    _, temperature, nll_before, nll_after, *errors = line.split()
+    ece_before, between, ece_after, _ = errors
+    made = runs.load("made-up-mean-probability-1").record["calibration"]["members"]
+    own = made["made-up-mfcc-cnn-1"]["before"]
+    assert ece_before == f"{own['ece_corrected']:.3f}"
+    assert between == f"({own['ece_low']:.2f}–{own['ece_high']:.2f})"
     assert float(temperature) > 2
     assert float(nll_after) < float(nll_before)
     assert float(ece_after) < float(ece_before)

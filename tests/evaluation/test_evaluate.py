@@ -18,12 +18,12 @@ from mgc.datasets import table
 from mgc.datasets.importers import importing
 from mgc.datasets.synthesis.compose import synthesise
 from mgc.errors import MgcError
-from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.evaluation.compare_text import ece
 from mgc.evaluation.evaluate import evaluate, saved
 from mgc.features.extraction import extract_tracks
 from mgc.home import write_json
 from mgc.prediction.model import Model
+from mgc.runs.calibration_error import calibration_of_run
 from mgc.runs.run_verification import verify
 from tests.conftest import Told
 from tests.fitting.test_fitting import asked

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from mgc.errors import MgcError, UsageError
-from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.features.extractor_spec import ExtractorSpec
 from mgc.progress import Silent
 from mgc.reporting.page.build import LIBRARY, TEMPLATES, ReportRequest, make_report
 from mgc.reporting.page.data_facts import crossing_tracks, data_facts
 from mgc.runs import Run
+from mgc.runs.calibration_error import calibration_of_run
 from tests.evaluation.made_runs import made_run
 
 pytestmark = pytest.mark.usefixtures("mgc_home")

@@ -216,8 +216,8 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
     if as_json:
         output.emit_json([{"name": run.name, **run.record} for run in done])
         return
-    from mgc.evaluation.calibration_error import calibration_of_run
     from mgc.evaluation.compare_text import ece
+    from mgc.runs.calibration_error import calibration_of_run
 
     rows = []
     for run in done:
@@ -231,21 +231,18 @@ def _report(done: Sequence[Run], as_json: bool) -> None:
 
 
 def _report_calibration(done: Sequence[Run]) -> None:
-    """NLL and uncorrected ECE of members and results, without and with temperatures."""
+    """NLL and ECE of members and results, without and with temperatures."""
     from statistics import fmean as mean
+
+    from mgc.evaluation.compare_text import ece
 
     rows = []
     for run in done:
         found = run.record.calibration
         for name, part in [*found["members"].items(), (run.name, found)] if found else []:
             temperature = f"{mean(part['temperatures']):.2f}"
-            figures = (
-                f"{part[when][score]:.3f}"
-                for score in ("nll", "ece")
-                for when in ("before", "after")
-            )
-            rows.append((name, temperature, *figures))
+            both = part["before"], part["after"]
+            rows.append((name, temperature, *(f"{f['nll']:.3f}" for f in both), *map(ece, both)))
     if rows:
-        columns = ["calibrated", "temperature", "NLL before", "after"]
-        columns += ["uncorrected ECE before", "after"]
+        columns = ["calibrated", "temperature", "NLL before", "after", "ECE before", "after"]
         output.show_table(columns, list(dict.fromkeys(rows)), "lr")

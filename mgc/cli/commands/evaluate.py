@@ -42,8 +42,8 @@ def evaluate(
     resolve.dataset_name(data)
     given = read_genre_map(genre_map) if genre_map is not None else None
     found = ready_models.find(run) or selection.one(run)
-    from mgc.evaluation.calibration_error import calibration_of_run
     from mgc.evaluation.evaluate import evaluate as evaluated
+    from mgc.runs.calibration_error import calibration_of_run
 
     where, dataset = resolve.device(device), resolve.dataset(data)
     made = evaluated(found, dataset, given, device=where, progress=progress())

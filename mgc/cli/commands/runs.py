@@ -88,8 +88,8 @@ def show(name: str, as_json: output.JsonOption = False) -> None:
 
 def _show_figures(run: Run) -> None:
     """The figures of each part, and those of the test part by genre."""
-    from mgc.evaluation.calibration_error import calibration_of_run
     from mgc.evaluation.compare_text import ece, interval
+    from mgc.runs.calibration_error import calibration_of_run
 
     for part, figures in run.scores.items():
         output.say(

@@ -105,9 +105,9 @@ def genres(compared: Sequence[System]) -> None:
 
 def calibration(named: Named) -> None:
     """How often each run is right, by how confident it is."""
-    from mgc.evaluation.calibration_error import calibration_of_run
     from mgc.evaluation.compare_text import ece
     from mgc.evaluation.reliability import reliability
+    from mgc.runs.calibration_error import calibration_of_run
 
     for name, run in named:
         room = _room(50)

@@ -12,7 +12,6 @@ import numpy as np
 
 from mgc.errors import UsageError, counted
 from mgc.evaluation.agreement import Agreement, agreement, diverse
-from mgc.evaluation.calibration_error import calibration_of_run
 from mgc.evaluation.compare import Comparison, by_genre
 from mgc.evaluation.compare_text import accuracy, difference_interval, ece, mark, p_value
 from mgc.evaluation.reliability import Bin, reliability
@@ -22,6 +21,7 @@ from mgc.plugins.licences import with_limits
 from mgc.reporting.colours import DARK, LIGHT, look
 from mgc.reporting.plots import matrix
 from mgc.runs import Run, pretraining
+from mgc.runs.calibration_error import calibration_of_run
 from mgc.runs.selection import repeat_command
 
 SCALE_STEP = 0.05  # of the accuracy axis

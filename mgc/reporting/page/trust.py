@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mgc.errors import MgcError
-from mgc.evaluation.calibration_error import NAMES
 from mgc.evaluation.compare_text import ece, interval
 from mgc.evaluation.coverage import system_figures
 from mgc.evaluation.evaluate import saved
@@ -14,6 +13,7 @@ from mgc.evaluation.systems import System
 from mgc.prediction.predictor import Predictor
 from mgc.prediction.unlike import unknown_by_genre
 from mgc.runs import Run
+from mgc.runs.calibration_error import NAMES
 
 
 def answers_of(

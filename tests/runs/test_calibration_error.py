@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mgc.evaluation.calibration_error import (
+from mgc.evaluation.compare import compare
+from mgc.evaluation.systems import systems
+from mgc.reporting import plots
+from mgc.runs import load
+from mgc.runs.calibration_error import (
     EQUAL_BINS,
     NAMES,
     Answered,
     calibration_of_run,
     corrected_error,
 )
-from mgc.evaluation.compare import compare
-from mgc.evaluation.systems import systems
-from mgc.reporting import plots
-from mgc.runs import load
 from tests.conftest import Told
 from tests.evaluation.made_runs import made_run
 
