@@ -9,6 +9,8 @@ from scipy.special import softmax
 from mgc.strategies.auto import Auto, AutoParams, best_chances, losses
 
 GENRES = 4
+MAX_ARTISTS = 60  # of many tracks, too: fewer artists are harder, and faster to resample
+TESTED = 4_000  # tracks: one point is 40 of them, however few tracks were learnt from
 
 
 def simulated(
@@ -20,7 +22,7 @@ def simulated(
     track's and, to the part ``shared``, of one that all members have in common.
     """
     random = np.random.default_rng(seed)
-    artists = random.integers(0, max(5, tracks // 3), tracks)
+    artists = random.integers(0, min(max(5, tracks // 3), MAX_ARTISTS), tracks)
     genres = random.integers(0, GENRES, tracks)
 
     def noise() -> np.ndarray:
@@ -39,26 +41,26 @@ def fitted(members: np.ndarray, genres: np.ndarray, artists: np.ndarray) -> Auto
     return Auto(AutoParams(), 0).fit(members, genres, artists, GENRES)
 
 
-@pytest.mark.parametrize("tracks", [50, 200, 1_000, 5_000])
-@pytest.mark.parametrize("shared", [0.0, 0.6])
+@pytest.mark.parametrize(
+    ("tracks", "seeds"), [(50, 10), (200, 10), (1_000, 6), (5_000, 3)], ids=lambda n: f"{n}"
+)
+@pytest.mark.parametrize("shared", [0.0, 0.9])
 @pytest.mark.parametrize(
     "strengths",
     [(1.5, 1.5, 1.5), (1.6, 1.4, 1.0), (2.5, 1.2, 1.0), (2.0, 0.0, 0.0, 0.0)],
     ids=["equal", "unequal", "one strong", "three guess"],
 )
-def test_no_harm(strengths: tuple[float, ...], shared: float, tracks: int) -> None:
-    """At most 1 point below the best member in the mean; with few tracks, by which
-    no one could know it, against the member that is best in truth (the first)."""
+def test_no_harm(strengths: tuple[float, ...], shared: float, tracks: int, seeds: int) -> None:
+    """At most 1 point below the best member in the mean and 3 with any tracks to learn from, on
+    many others by other artists."""
+    tested, truth, _ = simulated(strengths, TESTED, 1_000, shared)
+    best = (tested.argmax(2) == truth).mean(1).max()
     behind = []
-    for seed in range({50: 10, 200: 10, 1_000: 4, 5_000: 2}[tracks]):
-        members, genres, artists = simulated(strengths, tracks + 4_000, seed, shared)
-        answer = fitted(members[:, :tracks], genres[:tracks], artists[:tracks])
-        tested, truth = members[:, tracks:], genres[tracks:]
-        right = (answer.combine(tested).argmax(1) == truth).mean()
-        behind.append((tested[0].argmax(1) == truth).mean() - right)
+    for seed in range(seeds):
+        answer = fitted(*simulated(strengths, tracks, seed, shared))
+        behind.append(best - (answer.combine(tested).argmax(1) == truth).mean())
     assert np.mean(behind) <= 0.01
-    if tracks >= 200:
-        assert max(behind) <= 0.03
+    assert max(behind) <= 0.03
 
 
 def test_members_that_guess_are_left_out() -> None:
