@@ -1,14 +1,17 @@
 """``python -m benchmarks.accuracy --data A --data B``: what each default gains, over corpora.
 
-Each default (regularisation, class weights, pooled statistics, head, ensemble strategy) is one row:
-what changes if it is left out or replaced, in accuracy and macro F1, with five folds by artist and
-several seeds on every corpus. A gain is paired by track; its 95 % interval resamples artists within
-each corpus, and the pooled gain is the mean over corpora, so that none decides by its size. What is
-chosen, is chosen inside a fold's training part.
+Each default (regularisation, class weights, coefficients, whitened rows, pooled statistics, head,
+ensemble strategy) is one row: what changes if it is left out or replaced, in accuracy and macro F1,
+with five folds by artist and several seeds on every corpus; temperatures, which change no decision,
+are rows of log loss and calibration error. A gain is paired by track; its 95 % interval resamples
+artists within each corpus, and the pooled gain is the mean over corpora, so that none decides by
+its size. With several extractors, a last table has the rows that all of them have, averaged over
+the extractors. What is chosen, is chosen inside a fold's training part.
 
 The runs of the default head are made in the user's home if they are not there; the variants are
 fitted on the features that these runs hold (the pooled statistics, standardised by the fold's
-training part), which takes seconds a row.
+training part) or on stored features pooled again, which takes seconds a row (minutes for
+gradient-boosting). ``--row`` measures only some of them.
 
 Any dataset at home will do; its genres need ten tracks each for five folds to hold some of each, so
 FMA's 32-clip sample is too small. One without known artists has tracks as units.
@@ -26,14 +29,18 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 import mgc
+from benchmarks.gains import pooled_gain
+from benchmarks.pooled_again import POOLED_AGAIN
+from benchmarks.temperatures import TEMPERATURES, calibration_table
 from benchmarks.variants import VARIANTS, Fold, Part, Variant
 from mgc import runs as run_folders
 
-DRAWS = 2_000
 STRATEGIES = (
     "majority-voting", "mean-probability", "confidence", "geometric-mean",
     "weighted", "greedy", "stacking", "auto",
+    "mean-probability, calibrated", "geometric-mean, calibrated", "confidence, calibrated",
 )  # fmt: skip
+ROWS = VARIANTS | POOLED_AGAIN
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ def folds(run: mgc.Run, seed: int) -> Iterator[Fold]:
         for names in (run.record.learns, ["test"], ["training"]):
             at = ((table["fold"] == fold) & table["part"].isin(names)).to_numpy()
             parts.append(Part(run.embeddings[at], genres[at], groups[at], tracks[at]))
-        yield Fold(parts[0], parts[1], len(run.genres), seed, parts[2])
+        source = run.record.dataset.name, run.record.extractor.name
+        yield Fold(parts[0], parts[1], len(run.genres), seed, parts[2], source)
 
 
 def runs_of(data: str, extractor: str, seeds: int, count: int) -> list[mgc.Run]:
@@ -101,7 +109,9 @@ def scores(asked: Sequence[tuple[Sequence[Fold], Variant]]) -> Scores:
 
 def combined(members: Sequence[Sequence[mgc.Run]], strategy: str) -> Scores:
     """One strategy over the extractors, seed by seed."""
-    made = [mgc.ensemble(strategy, group) for group in zip(*members, strict=True)]
+    name, _, calibrated = strategy.partition(", ")
+    groups = zip(*members, strict=True)
+    made = [mgc.ensemble(name, group, calibrate=bool(calibrated)) for group in groups]
     return scores([_answered(run) for run in made])
 
 
@@ -115,18 +125,12 @@ def _answered(run: mgc.Run) -> tuple[list[Fold], Variant]:
 
 def gain(row: Sequence[Scores], default: Sequence[Scores]) -> tuple[float, float, float, float]:
     """Mean gain over corpora in accuracy (points), its 95 % interval, and the gain in macro F1."""
-    random = np.random.default_rng(0)
-    drawn = np.zeros(DRAWS)
-    for one, other in zip(row, default, strict=True):
-        difference = one.right.mean(0) - other.right.mean(0)
-        _, numbers = np.unique(one.groups, return_inverse=True)
-        totals, counts = np.bincount(numbers, difference), np.bincount(numbers)
-        draws = random.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), DRAWS)
-        drawn += (draws @ totals) / (draws @ counts) / len(row)
-    mean = np.mean([a.right.mean() - b.right.mean() for a, b in zip(row, default, strict=True)])
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    pairs = [
+        (a.right.mean(0) - b.right.mean(0), a.groups) for a, b in zip(row, default, strict=True)
+    ]
+    mean, low, high = pooled_gain(pairs)
     f1 = np.mean([a.f1.mean() - b.f1.mean() for a, b in zip(row, default, strict=True)])
-    return 100 * float(mean), 100 * float(low), 100 * float(high), float(f1)
+    return 100 * mean, 100 * low, 100 * high, float(f1)
 
 
 def table(title: str, rows: dict[str, list[Scores]], reference: str, corpora: list[str]) -> str:
@@ -141,53 +145,85 @@ def table(title: str, rows: dict[str, list[Scores]], reference: str, corpora: li
     return "\n".join(lines)
 
 
+def together(rows: Sequence[dict[str, list[Scores]]]) -> dict[str, list[Scores]]:
+    """The rows that all extractors have, each corpus's answers of all of them side by side."""
+    shared = [name for name in rows[0] if all(name in others for others in rows)]
+    return {
+        name: [
+            Scores(
+                np.concatenate([s.right for s in scores]),
+                np.concatenate([s.f1 for s in scores]),
+                scores[0].groups,
+            )
+            for scores in zip(*(each[name] for each in rows), strict=True)
+        ]
+        for name in shared
+    }
+
+
+def variant_rows(
+    runs: Sequence[Sequence[mgc.Run]], names: Sequence[str]
+) -> dict[str, list[Scores]]:
+    """The default and the variants of these names, for one extractor's runs on each corpus."""
+    rows = {}
+    for name in ["default", *(name for name in ROWS if name in names and name != "default")]:
+        try:
+            rows[name] = [scored(on_corpus, ROWS[name]) for on_corpus in runs]
+        except ValueError as error:
+            print(f"left out: {name} ({error})")
+    return rows
+
+
 def main() -> None:
     """Measure, print, write."""
     asked = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     asked.add_argument("--data", action="append", required=True, help="a dataset at home")
     asked.add_argument("--extractor", action="append", help="default: mel, mfcc and chroma")
+    every = [*ROWS, *TEMPERATURES, *STRATEGIES]
+    asked.add_argument("--row", action="append", choices=every, metavar="NAME", help="default: all")
     asked.add_argument("--seeds", type=int, default=3)
     asked.add_argument("--folds", type=int, default=5)
     asked.add_argument("--results", type=Path, help="a JSON file for the figures")
     given = asked.parse_args()
+    names = given.row or every
     extractors = given.extractor or ["mel", "mfcc", "chroma"]
     runs = {
-        (data, extractor): runs_of(data, extractor, given.seeds, given.folds)
-        for data in given.data
+        extractor: [runs_of(data, extractor, given.seeds, given.folds) for data in given.data]
         for extractor in extractors
     }
-    found: dict[str, dict[str, list[Scores]]] = {}
+    found = {}
     for extractor in extractors:
-        rows = {}
-        for name, variant in VARIANTS.items():
-            try:
-                rows[name] = [scored(runs[data, extractor], variant) for data in given.data]
-            except ValueError as error:
-                print(f"left out for {extractor}: {name} ({error})")
-        found[extractor] = rows
-        print("\n" + table(extractor, rows, "default", given.data), flush=True)
+        found[extractor] = variant_rows(runs[extractor], names)
+        print("\n" + table(extractor, found[extractor], "default", given.data), flush=True)
+        if temperatures := [name for name in TEMPERATURES if name in names]:
+            print("\n" + calibration_table(extractor, runs[extractor], temperatures, given.data))
     if len(extractors) > 1:
-        rows = {
-            extractor: [found[extractor]["default"][n] for n in range(len(given.data))]
-            for extractor in extractors
-        }
+        rows = together([found[extractor] for extractor in extractors])
+        found["all together"] = rows
+        print("\n" + table("all together", rows, "default", given.data), flush=True)
+    strategies = [name for name in STRATEGIES if name in names]
+    if len(extractors) > 1 and strategies:
+        rows = {extractor: found[extractor]["default"] for extractor in extractors}
         best = max(rows, key=lambda name: np.mean([s.right.mean() for s in rows[name]]))
-        for strategy in STRATEGIES:
-            rows[strategy] = [
-                combined([runs[data, extractor] for extractor in extractors], strategy)
-                for data in given.data
-            ]
+        for strategy in strategies:
+            members = zip(*(runs[extractor] for extractor in extractors), strict=True)
+            rows[strategy] = [combined(group, strategy) for group in members]
         found["strategies"] = rows
         print("\n" + table(f"strategies, against {best}", rows, best, given.data))
     if given.results:
-        figures = {
-            title: {
-                name: [{"accuracy": s.right.mean(1).tolist(), "f1": s.f1.tolist()} for s in scores]
-                for name, scores in rows.items()
-            }
-            for title, rows in found.items()
+        given.results.write_text(as_json(given.data, found))
+
+
+def as_json(data: Sequence[str], found: dict[str, dict[str, list[Scores]]]) -> str:
+    """Accuracy and macro F1 of each seed."""
+    figures = {
+        title: {
+            name: [{"accuracy": s.right.mean(1).tolist(), "f1": s.f1.tolist()} for s in scores]
+            for name, scores in rows.items()
         }
-        given.results.write_text(json.dumps({"data": given.data, "figures": figures}, indent=1))
+        for title, rows in found.items()
+    }
+    return json.dumps({"data": data, "figures": figures}, indent=1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.svm import SVC
+
+from mgc.training.head_spec import HeadSpec
 
 GRID = (0.003, 0.01, 0.03, 0.1, 0.3)
 INNER = 4
@@ -32,13 +33,14 @@ class Part:
 @dataclass(frozen=True)
 class Fold:
     """One fold of a run; ``train`` is all that its head learnt from, ``alone`` of it what is not in
-    the validation part."""
+    the validation part, ``source`` the dataset and the extractor."""
 
     train: Part
     test: Part
     n_genres: int
     seed: int
     alone: Part | None = None
+    source: tuple[str, str] = ("", "")
 
 
 Variant = Callable[[Fold], np.ndarray]  # → probabilities of the test tracks (track, genre)
@@ -81,13 +83,16 @@ def prior_corrected(fold: Fold) -> np.ndarray:
     return np.asarray(answer / answer.sum(1, keepdims=True))
 
 
-def svm(fold: Fold, weights: str | None = None) -> np.ndarray:
-    """The decisions of the head svm; its probabilities change none."""
-    machine = SVC(C=3.0, class_weight=weights, random_state=fold.seed)
-    machine.fit(fold.train.features, fold.train.genres)
-    answer = np.zeros((len(fold.test.genres), fold.n_genres))
-    answer[np.arange(len(answer)), machine.predict(fold.test.features)] = 1.0
-    return answer
+def head(name: str, **params: Any) -> Variant:
+    """Another estimator head that ships with mgc."""
+
+    def variant(fold: Fold) -> np.ndarray:
+        spec, train = HeadSpec(name, params), fold.train
+        fitted = spec.implementation(spec.params, fold.seed)
+        fitted.fit(train.features, train.genres, train.groups, fold.n_genres)
+        return np.asarray(fitted.predict_proba(fold.test.features))
+
+    return variant
 
 
 def without_validation(fold: Fold) -> np.ndarray:
@@ -106,10 +111,7 @@ def without(*names: str) -> Variant:
         sizes = dict.fromkeys(("mean", "deviation", "step", "skewness", "kurtosis"), rows)
         sizes |= {"correlation": leading * (leading - 1) // 2, "modulation": leading * BANDS}
         kept = np.concatenate([np.full(n, name not in names) for name, n in sizes.items()])
-        parts = [
-            Part(part.features[:, kept], part.genres, part.groups, part.tracks)
-            for part in (fold.train, fold.test)
-        ]
+        parts = [replace(p, features=p.features[:, kept]) for p in (fold.train, fold.test)]
         return logistic(Fold(*parts, fold.n_genres, fold.seed))
 
     return variant
@@ -131,11 +133,14 @@ VARIANTS: dict[str, Variant] = {
     "without class weights": lambda fold: logistic(fold, weights=None),
     "divided by the prior instead": prior_corrected,
     "learns from the training part alone": without_validation,
-    "head svm": svm,
-    "head svm, balanced": lambda fold: svm(fold, "balanced"),
+    "head svm": head("svm"),
+    "head svm, balanced": head("svm", class_weights="balanced"),
+    "head gradient-boosting": head("gradient-boosting"),
     "without skewness and kurtosis": without("skewness", "kurtosis"),
     "without step": without("step"),
     "without correlations": without("correlation"),
+    "without step, skewness and kurtosis": without("step", "skewness", "kurtosis"),
+    "without these and correlations": without("step", "skewness", "kurtosis", "correlation"),
     "without modulations": without("modulation"),
     "mean and deviation only": without("step", "skewness", "kurtosis", "correlation", "modulation"),
 }
