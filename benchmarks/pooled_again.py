@@ -44,13 +44,16 @@ def plain(clips: Sequence[np.ndarray]) -> pooling.Pooling:
 
 def pooled_again(learn: Learn, coefficients: int | None = None, least: int = 1) -> Variant:
     """The default head on statistics by another pooling, of the feature's first ``coefficients``
-    rows (of MFCC alone). Raises ValueError for a feature with fewer than ``least`` rows."""
+    rows (of MFCC alone). Raises ValueError for a feature without them, or with fewer than ``least``
+    rows."""
 
     def variant(fold: Fold) -> np.ndarray:
         data, extractor = fold.source
         if coefficients and extractor != "mfcc":
             raise ValueError(f"{extractor} has no coefficients")
         found = prepared(data, extractor)
+        if found.data.kind != "sequence" or found.data.unit == pooling.EMBEDDING:
+            raise ValueError(f"{extractor} has no pooled statistics")
         names = found.kept["track_id"].to_numpy()
         rows = slice(coefficients)
         clips = {n: [c[rows] for c in found.data.features[at]] for at, n in enumerate(names)}
