@@ -10,7 +10,7 @@ from mgc.strategies.auto import Auto, AutoParams, best_chances, losses
 
 GENRES = 4
 MAX_ARTISTS = 60  # of many tracks, too: fewer artists are harder, and faster to resample
-TESTED = 4_000  # tracks: one point is 40 of them, however few tracks were learnt from
+TESTED = 3_000  # tracks: one point is 30 of them, however few tracks were learnt from
 
 
 def simulated(
