@@ -8,7 +8,7 @@ import numpy as np
 
 import mgc
 from benchmarks.gains import pooled_gain
-from mgc.evaluation.calibration_error import Answered, corrected_error
+from mgc.runs.calibration_error import Answered, corrected_error
 from mgc.strategies.calibration import MIN_PROBABILITY, fit_temperature, tempered
 
 #: Which tracks a fold's temperature is fitted on, and whether each artist counts once.
