@@ -156,6 +156,17 @@ def save(dataset: Dataset, files: Mapping[str, bytes] = MappingProxyType({})) ->
         return replace(dataset, read=read_json(path))
 
 
+def as_it_is_now(dataset: Dataset) -> Dataset:
+    """A dataset with all of its tracks, read again only if it has been saved since it was loaded.
+
+    Raises as `load` does.
+    """
+    path = dataset.folder / RECORD
+    is_current = path.exists() and read_json(path) == dataset.read
+    whole = len(dataset.tracks) == dataset.read.get("tracks")
+    return dataset if is_current and whole else load(dataset.name)
+
+
 def changing(name: str) -> AbstractContextManager[bool]:
     """A dataset's lock, which one process at a time can hold."""
     return held(datasets_home() / f".{checked_name(name)}.lock", wait=True)

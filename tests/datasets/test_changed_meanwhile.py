@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_labels_corrected_during_a_check(dataset: Dataset, monkeypatch: pytest.M
     assert now.tracks["duration"].notna().all()
     assert named_splits.current(now) == "new"
     assert now.record["corrections"]["changed"] == 1
+
+
+def test_a_check_reads_the_table_again_only_if_it_changed(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str) -> Dataset:
+        raise AssertionError(f"{name} is read again")
+
+    before = table.load("mine")
+    part = replace(before, tracks=before.tracks.iloc[:1])
+    with monkeypatch.context() as patched:
+        patched.setattr(table, "load", load)
+        checking.check(before)
+    assert table.load("mine").tracks["duration"].notna().all()
+    checking.check(part)  # of one track: the others stay
+    assert len(table.load("mine").tracks) == len(before.tracks)
 
 
 def test_a_dataset_that_is_removed_during_a_check(

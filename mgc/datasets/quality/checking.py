@@ -7,7 +7,7 @@ reported and kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def check(
         one.seconds if not one.problem else before if one.retry else np.nan
         for one, before in zip(ordered, dataset.tracks["duration"], strict=True)
     ]
-    _keep_durations(dataset, dict(zip(dataset.tracks["track_id"], seconds, strict=True)))
+    _keep_durations(dataset, seconds)
     replace_file(dataset.folder / "check.csv", findings.to_csv(index=False).encode())
     bad = findings[findings["left_out"]].drop_duplicates("track_id")
     quarantine(dataset, bad, [*LEFT_OUT, *REMARKS])
@@ -133,13 +133,15 @@ def check(
     return FileCheck(findings, len(ordered), float(sum(one.seconds for one in ordered)))
 
 
-def _keep_durations(dataset: Dataset, seconds: Mapping[str, float]) -> None:
-    """Save the durations, by track id, in the dataset as it is now: hearing may have taken hours,
-    and labels been corrected meanwhile."""
-    now = table.load(dataset.name)
-    ids, before = now.tracks["track_id"], now.tracks["duration"]
-    durations = ids.map(seconds).where(ids.isin(list(seconds)), before)
-    table.save(replace(now, tracks=now.tracks.assign(duration=durations)))
+def _keep_durations(dataset: Dataset, seconds: Sequence[float]) -> None:
+    """Save each track's duration in the dataset as it is now: hearing may have taken hours, and
+    labels been corrected meanwhile."""
+    now, durations = table.as_it_is_now(dataset), pd.Series(seconds, dtype="float64")
+    if now is not dataset:
+        ids, heard = now.tracks["track_id"], dataset.tracks["track_id"]
+        found = ids.map(durations.set_axis(heard))
+        durations = found.where(ids.isin(heard), now.tracks["duration"])
+    table.save(replace(now, tracks=now.tracks.assign(duration=durations.to_numpy())))
 
 
 def _by_others(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
