@@ -32,7 +32,8 @@ Costs = dict[str, list[Cost]]
 
 
 def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section:
-    """Every case once a turn, each into a new folder; peers that are not installed are left out."""
+    """Every case once a turn, each into a new folder, after one turn that does not count (the first
+    use of a library compiles it); peers that are not installed are left out."""
     root = scratch / "peers"
     made = multiplied(paths, root / "music", files)
     music = made[0].parent
@@ -42,7 +43,7 @@ def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section
     written: Costs = {case: [] for case in cases}
     read: Costs = {case: [] for case in cases if case not in (FLOOR, ALL)}
     disk = {}
-    for turn in range(turns):
+    for turn in range(turns + 1):
         for case in cases[turn % len(cases) :] + cases[: turn % len(cases)]:
             folder = root / f"{turn}-{cases.index(case)}"
             folder.mkdir(parents=True)
@@ -50,6 +51,8 @@ def measure(paths: list[Path], scratch: Path, files: int, turns: int) -> Section
             disk[case] = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e6
             if case in read:
                 read[case].append(_run("read", case, music, folder))
+    for costs in (*written.values(), *read.values()):
+        del costs[0]
     rows = [_row(case, written, disk[case]) for case in cases]
     rows += [_read_row(case, figure, read) for figure in READS for case in read]
     facts = {"files": files, "cores": len(os.sched_getaffinity(0)), "turns": turns}
