@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import time
@@ -26,10 +25,8 @@ def measure(paths: list[Path], turns: int) -> Section:
     """Each format in turn, on the same music."""
     import soundfile
 
+    from mgc.audio.decoding import content_hash
     from mgc.audio.sound_hash import sound_hash
-
-    def whole(path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def decoded(path: Path) -> object:
         return soundfile.read(path, dtype="float32")
@@ -42,7 +39,7 @@ def measure(paths: list[Path], turns: int) -> Section:
                 same = [converted(p, Path(folder, f"{n}{suffix}")) for n, p in enumerate(paths)]
             cases: dict[str, Callable[[Path], object]] = {
                 f"decoding, {suffix}": decoded,
-                f"all bytes, {suffix}": whole,
+                f"all bytes, {suffix}": content_hash,
                 f"the sound, {suffix}": sound_hash,
             }
             runs = {

@@ -43,6 +43,12 @@ def licences(found: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(line for one in encoders for line in limits(one.name, one.licence)))
 
 
+def notes(found: Sequence[Run], *scored_on: str) -> list[str]:
+    """The `warnings`, then the `licences`; members of ensembles are read once for both."""
+    singles = list(_singles(found))
+    return [*warnings(singles, *scored_on), *licences(singles)]
+
+
 def _singles(found: Sequence[Run]) -> Iterator[Run]:
     """The runs, and the members of those that are ensembles."""
     for run in found:

@@ -47,8 +47,7 @@ def evaluate(
 
     where, dataset = resolve.device(device), resolve.dataset(data)
     made = evaluated(found, dataset, given, device=where, progress=progress())
-    heard = pretraining.warnings([found], data, dataset.record.get("importer", ""))
-    for line in [*heard, *pretraining.licences([found])]:
+    for line in pretraining.notes([found], data, dataset.record.get("importer", "")):
         output.note(line)
     if as_json:
         output.emit_json(made.as_dict())

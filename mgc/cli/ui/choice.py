@@ -86,8 +86,7 @@ def say_doubts(found: Sequence[Run]) -> None:
     be used commercially."""
     from mgc.runs import identity, pretraining
 
-    own = [*pretraining.warnings(found), *pretraining.licences(found)]
-    for doubt in [*identity.doubts(found), *own]:
+    for doubt in [*identity.doubts(found), *pretraining.notes(found)]:
         output.note(doubt)
 
 
